@@ -1,2 +1,60 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask …`: the one door to the project. It builds what a command needs and hands over to it;
+//! it never links burn, wasmtime or a crate of the core.
+
+mod check;
+mod hand_over;
+mod plugins;
+mod shell;
+mod tidy;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  run RECIPE [ARGS…]      build the program with the backend the recipe asks for, and run the recipe
+  plan RECIPE [ARGS…]     the stages of a recipe: cached or to do (builds no tensor code)
+  expand RECIPE [ARGS…]   the recipe after inheritance and defaults (builds no tensor code)
+  cadre ARGS…             any other command of the program: report, ask, data, plugin, doctor, schema …
+  test [ARGS…]            all tests: the workspace's and the policies' own
+  check [--all-backends]  all of CI, cheapest first: fmt, clippy, tidy, generated files, tests
+  tidy                    the house rules of ARCHITECTURE.md
+  generate [--check]      the files made from the code: recipe schema and key reference
+  new router|selector NAME  start a policy in plugins/NAME
+  plugins [--check]       rebuild the policies' components (or compare with what is committed)
+";
+
+fn main() -> ExitCode {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    if args.is_empty() {
+        eprint!("{HELP}");
+        return ExitCode::from(2);
+    }
+    let command = args.remove(0);
+    let outcome = match command.as_str() {
+        "run" => hand_over::run(&args),
+        "plan" | "expand" => hand_over::plan(&command, &args),
+        "cadre" => hand_over::program(&args),
+        "test" => check::test(&args),
+        "check" => check::check(&args),
+        "tidy" => tidy::report(),
+        "generate" => check::generate(&args),
+        "new" => plugins::new(&args),
+        "plugins" => plugins::build(&args),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        other => {
+            eprintln!("error: there is no command `{other}`\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

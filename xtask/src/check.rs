@@ -1,0 +1,90 @@
+//! `check`, `test` and `generate`: what CI asks, cheapest first, and nothing that CI does not ask.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::{plugins, shell, tidy};
+
+/// All of CI, cheapest first.
+pub(crate) fn check(args: &[String]) -> Result<ExitCode> {
+    let mut all_backends = false;
+    for arg in args {
+        match arg.as_str() {
+            "--all-backends" => all_backends = true,
+            other => bail!("`check` takes --all-backends only, not `{other}`"),
+        }
+    }
+    step("formatting");
+    shell::must(
+        shell::cargo().args(["fmt", "--all", "--check"]),
+        "cargo fmt",
+    )?;
+    step("house rules");
+    tidy::must()?;
+    step("generated files");
+    generate(&["--check".to_owned()])?;
+    step("lints");
+    let mut clippy = shell::cargo();
+    clippy.args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]);
+    shell::must(&mut clippy, "cargo clippy")?;
+    if all_backends {
+        step("types of every backend");
+        let mut types = shell::cargo();
+        types.args([
+            "check",
+            "--package",
+            "cadre-engine",
+            "--features",
+            "ndarray,cuda",
+        ]);
+        shell::must(&mut types, "cargo check of all backends")?;
+    }
+    step("tests");
+    test(&[])
+}
+
+/// The workspace's tests, then the policies' own.
+pub(crate) fn test(args: &[String]) -> Result<ExitCode> {
+    let mut tests = shell::cargo();
+    tests.args(["test", "--workspace"]).args(args);
+    shell::must(&mut tests, "cargo test")?;
+    if args.is_empty() {
+        step("tests of the policies");
+        plugins::test()?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the files made from the code, or compares them with it.
+pub(crate) fn generate(args: &[String]) -> Result<ExitCode> {
+    let mode = match args {
+        [] => "--write",
+        [only] if only == "--check" => "--check",
+        _ => bail!("`generate` takes --check only"),
+    };
+    let mut make = shell::cargo();
+    make.args([
+        "run",
+        "--quiet",
+        "--package",
+        "cadre-recipe",
+        "--bin",
+        "recipe-docs",
+        "--",
+        mode,
+    ]);
+    shell::must(&mut make, "comparing generated files")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn step(name: &str) {
+    eprintln!("── {name}");
+}

@@ -1,0 +1,127 @@
+//! `run`, `plan`, `expand` and `cadre`: build the program that serves them and become it. A mistake in a
+//! recipe is told by the light program, before the long build starts. Never reads a recipe itself.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+
+use crate::shell;
+
+/// `run RECIPE …`: asks the light program which backend the recipe wants, builds that, hands over.
+pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
+    build_planner()?;
+    let mut ask = planner();
+    ask.arg("backend");
+    ask.args(recipe_args(args));
+    let backend = match shell::capture(&mut ask)? {
+        Ok(backend) => backend,
+        Err(code) => return Ok(code),
+    };
+    build_program(feature_of(&backend))?;
+    let mut program = Command::new(shell::programs().join("cadre"));
+    shell::pass_on(program.arg("run").args(args))
+}
+
+/// `plan` and `expand`, served without tensor code.
+pub(crate) fn plan(command: &str, args: &[String]) -> Result<ExitCode> {
+    build_planner()?;
+    shell::pass_on(planner().arg(command).args(args))
+}
+
+/// Any command of the program, on the default backend.
+pub(crate) fn program(args: &[String]) -> Result<ExitCode> {
+    build_program(None)?;
+    let mut program = Command::new(shell::programs().join("cadre"));
+    shell::pass_on(program.args(args))
+}
+
+fn planner() -> Command {
+    Command::new(shell::programs().join("cadre-plan"))
+}
+
+fn build_planner() -> Result<()> {
+    let mut build = shell::cargo();
+    build.args([
+        "build",
+        "--quiet",
+        "--package",
+        "cadre-scheduler",
+        "--bin",
+        "cadre-plan",
+    ]);
+    shell::must(&mut build, "building cadre-plan")
+}
+
+fn build_program(feature: Option<&str>) -> Result<()> {
+    let mut build = shell::cargo();
+    build.args(["build", "--package", "cadre-engine", "--bin", "cadre"]);
+    if let Some(feature) = feature {
+        build.args(["--features", feature]);
+    }
+    // A quiet build of several minutes looks like a hang; a fresh one should say nothing.
+    if program_is_built() {
+        build.arg("--quiet");
+    }
+    shell::must(&mut build, "building cadre")
+}
+
+fn program_is_built() -> bool {
+    shell::programs().join("cadre").exists()
+}
+
+/// The cargo feature of a backend name (`cuda:1` and `cuda` are one); the default backend needs none.
+fn feature_of(backend: &str) -> Option<&str> {
+    match backend.split(':').next() {
+        Some("cpu") | None => None,
+        name => name,
+    }
+}
+
+/// The recipe and its `--set`s: all that decides which backend is built.
+fn recipe_args(args: &[String]) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        if arg == "--set" {
+            kept.push(arg.clone());
+            kept.extend(rest.next().cloned());
+        } else if arg.starts_with("--set=") {
+            kept.push(arg.clone());
+        } else if matches!(arg.as_str(), "--jobs" | "--store" | "--runs") {
+            rest.next();
+        } else if !arg.starts_with('-') {
+            kept.push(arg.clone());
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{feature_of, recipe_args};
+
+    #[test]
+    fn only_what_decides_the_backend_is_kept() {
+        let args = [
+            "a.toml",
+            "--jobs",
+            "2",
+            "--set",
+            "seed=1",
+            "--quiet",
+            "--set=device.backend=cuda",
+        ];
+        let args: Vec<String> = args.map(String::from).to_vec();
+        assert_eq!(
+            recipe_args(&args),
+            ["a.toml", "--set", "seed=1", "--set=device.backend=cuda"]
+        );
+    }
+
+    #[test]
+    fn a_backend_names_its_feature() {
+        assert_eq!(feature_of("cpu"), None);
+        assert_eq!(feature_of("cuda:1"), Some("cuda"));
+        assert_eq!(feature_of("ndarray"), Some("ndarray"));
+    }
+}

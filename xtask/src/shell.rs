@@ -1,0 +1,82 @@
+//! Running other programs from the workspace's root: their output goes straight to the terminal.
+//! Never interprets what a program prints, but for `capture`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, ExitStatus};
+
+use anyhow::{Context, Result, bail};
+
+/// The folder of the workspace's `Cargo.toml`.
+pub(crate) fn root() -> PathBuf {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().map(PathBuf::from).unwrap_or(manifest)
+}
+
+/// `cargo`, the one that runs this program, in the workspace's root.
+pub(crate) fn cargo() -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    command
+}
+
+/// Cargo's target directory.
+pub(crate) fn target() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| PathBuf::from("target"));
+    root().join(target)
+}
+
+/// Where cargo puts programs of the profile that everything here uses.
+pub(crate) fn programs() -> PathBuf {
+    target().join("debug")
+}
+
+/// Runs a command that must succeed.
+pub(crate) fn must(command: &mut Command, what: &str) -> Result<()> {
+    let status = status(command)?;
+    if !status.success() {
+        bail!("{what} failed ({status})");
+    }
+    Ok(())
+}
+
+/// Runs a command and passes its exit code on; a death by signal becomes 128 + its number.
+pub(crate) fn pass_on(command: &mut Command) -> Result<ExitCode> {
+    Ok(exit_code(status(command)?))
+}
+
+/// What a command prints on its standard output, if it succeeds; its exit code otherwise.
+pub(crate) fn capture(command: &mut Command) -> Result<Result<String, ExitCode>> {
+    let output = command
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .with_context(|| format!("failed to start {:?}", command.get_program()))?;
+    if !output.status.success() {
+        return Ok(Err(exit_code(output.status)));
+    }
+    Ok(Ok(String::from_utf8(output.stdout)?.trim().to_owned()))
+}
+
+fn status(command: &mut Command) -> Result<ExitStatus> {
+    command
+        .status()
+        .with_context(|| format!("failed to start {:?}", command.get_program()))
+}
+
+#[cfg(unix)]
+fn exit_code(status: ExitStatus) -> ExitCode {
+    use std::os::unix::process::ExitStatusExt;
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(1);
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+#[cfg(not(unix))]
+fn exit_code(status: ExitStatus) -> ExitCode {
+    ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1))
+}

@@ -1,0 +1,99 @@
+//! `cargo xtask tidy`: the house rules of ARCHITECTURE.md as checks. Each finding names file, line and rule.
+//! Never changes a file.
+
+mod documents;
+mod floors;
+mod source;
+mod sources;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::shell;
+
+/// A place that breaks a house rule.
+pub(crate) struct Finding {
+    file: PathBuf,
+    line: usize,
+    rule: String,
+}
+
+impl Finding {
+    fn new(file: &Path, line: usize, rule: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line,
+            rule: rule.into(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let root = shell::root();
+        let file = self.file.strip_prefix(&root).unwrap_or(&self.file);
+        write!(f, "{}:{}: {}", file.display(), self.line, self.rule)
+    }
+}
+
+/// Prints what it finds; exit code 1 if there is anything.
+pub(crate) fn report() -> Result<ExitCode> {
+    let findings = findings(&shell::root())?;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    Ok(if findings.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Fails if there is anything.
+pub(crate) fn must() -> Result<()> {
+    let findings = findings(&shell::root())?;
+    for finding in &findings {
+        eprintln!("{finding}");
+    }
+    if !findings.is_empty() {
+        bail!("{} breaches of the house rules", findings.len());
+    }
+    Ok(())
+}
+
+fn findings(root: &Path) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    floors::check(root, &mut findings)?;
+    sources::check(root, &mut findings)?;
+    documents::check(root, &mut findings)?;
+    findings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+    Ok(findings)
+}
+
+/// Every file below `folder` with this ending, without build outputs.
+fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if path.is_dir() {
+                if name != "target" && !name.starts_with('.') {
+                    folders.push(path);
+                }
+            } else if name.ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
