@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Scores and reports of Cadre: text metrics, the score matrix R and what follows from it (average, backward and forward
+//! transfer, forgetting), routing tallies, and the report of a run as JSON, Markdown and one self-contained HTML page.
+//! It knows no model, no file layout and no clock: numbers and text come in, numbers and text go out.
+
+mod comparison;
+mod error;
+mod metrics;
+mod render;
+mod report;
+mod report_extras;
+mod routing;
+mod score_matrix;
+
+pub use error::EvalError;
+pub use metrics::{METRICS, MetricEntry, metric};
+pub use score_matrix::ScoreMatrix;
+pub use routing::{RouteDecision, RoutingReport};
+pub use report::{
+    Cost, DataProvenance, ExpertReport, MetricScores, OutOfDistributionReport, PluginProvenance, ProbeCost, Provenance,
+    REPORT_FORMAT_VERSION, Report, StageCost,
+};
+pub use report_extras::{ClaimSample, LossCurve, PredictionRow, ReportExtras};
+pub use comparison::render_markdown_table;
+pub use render::{render_html, render_markdown};

@@ -1,0 +1,28 @@
+//! ROUGE-L as SSR (and so SEE) measures it. No stemming, no lower case, no dictionary.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{best, subsequence::precision_and_recall};
+
+/// jieba's tokens on English and Spanish text without jieba: words, decimal numbers, runs of dots, single signs. Chinese comes
+/// out as single characters, where jieba finds words.
+#[expect(clippy::expect_used, reason = "a constant pattern; the tests compile it")]
+static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
+    // Python's \s, by which the definition splits, also holds the four separators \x1c-\x1f.
+    Regex::new(r"[A-Za-z0-9]+(?:\.[0-9]+)?%?|\.{2,}|[^\s\x1c-\x1f]").expect("a valid pattern")
+});
+
+pub(super) fn tokens(text: &str) -> Vec<&str> {
+    TOKEN.find_iter(text).map(|found| found.as_str()).collect()
+}
+
+/// F = 2PR / (P + R + 1e-8).
+pub(super) fn score(prediction: &str, references: &[String]) -> f64 {
+    let prediction = tokens(prediction);
+    best(references, |reference| {
+        let (precision, recall) = precision_and_recall(&prediction, &tokens(reference));
+        2.0 * precision * recall / (precision + recall + 1e-8)
+    })
+}
