@@ -1,0 +1,106 @@
+//! Examples and tasks: text as a dataset gives it. Knows no tokens and no files.
+
+use cadre_store::Seed;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// One query with its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Example {
+    /// Name of the example, as the dataset gives it or `<task>/<split>/<row>`.
+    pub id: String,
+    /// Task it belongs to.
+    pub task: String,
+    /// What is to be done; may be empty.
+    pub instruction: String,
+    /// What it is to be done to; may be empty.
+    pub input: String,
+    /// The answer that is learnt.
+    pub output: String,
+    /// Every answer that counts as right, `output` among them.
+    pub references: Vec<String>,
+}
+
+/// A task of a stream: what is learnt and what is measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Name, as the format lists it.
+    pub name: String,
+    /// Examples to train on.
+    pub train: Vec<Example>,
+    /// Examples to measure with.
+    pub test: Vec<Example>,
+}
+
+/// Which part of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// To train on.
+    Train,
+    /// To measure with.
+    Test,
+}
+
+impl Split {
+    /// The word for it in file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// At most `limit` examples, drawn by `seed`; all of them, in a seeded order, without a limit.
+///
+/// The shuffle comes before the cut, as files may list all rows of one label first.
+pub fn sample(mut examples: Vec<Example>, limit: Option<usize>, seed: Seed) -> Vec<Example> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed.derive("sample").0);
+    examples.shuffle(&mut rng);
+    if let Some(limit) = limit {
+        examples.truncate(limit);
+    }
+    examples
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Example, sample};
+    use cadre_store::Seed;
+
+    fn rows(count: usize) -> Vec<Example> {
+        (0..count)
+            .map(|row| Example {
+                id: row.to_string(),
+                task: "t".into(),
+                instruction: String::new(),
+                input: String::new(),
+                output: if row < count / 2 { "yes" } else { "no" }.into(),
+                references: Vec::new(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn rows_sorted_by_label_are_mixed_before_the_cut() {
+        let few = sample(rows(400), Some(100), Seed(3));
+        let yes = few.iter().filter(|row| row.output == "yes").count();
+        assert!((30..=70).contains(&yes), "{yes} of 100 are from one half");
+    }
+
+    #[test]
+    fn one_seed_one_order_and_a_smaller_limit_is_a_prefix() {
+        let many = sample(rows(50), None, Seed(1));
+        assert_eq!(many, sample(rows(50), None, Seed(1)));
+        assert_ne!(many, sample(rows(50), None, Seed(2)));
+        assert_eq!(many[..10], sample(rows(50), Some(10), Seed(1))[..]);
+        let mut ids: Vec<_> = many.iter().map(|row| row.id.clone()).collect();
+        ids.sort_by_key(|id| id.parse::<usize>().unwrap_or(usize::MAX));
+        assert_eq!(ids, (0..50).map(|row| row.to_string()).collect::<Vec<_>>());
+        assert_eq!(sample(rows(3), Some(10), Seed(1)).len(), 3);
+    }
+}
