@@ -1,1 +1,30 @@
-//! Placeholder.
+//! Bytes by key: immutable artifacts that are whole or not there, the locks that keep two processes
+//! from making the same one, digests of files, append-only evidence and the places of a run's files.
+//! The store knows nothing of what the bytes mean; it never edits an artifact once it is committed.
+
+mod artifact;
+mod artifact_store;
+mod atomic;
+mod digest;
+mod draft;
+mod error;
+mod file_digests;
+mod key_lock;
+mod run_layout;
+mod seed;
+mod segments;
+
+pub use digest::Digest;
+pub use seed::Seed;
+
+pub use artifact_store::{ArtifactStore, Lookup, STORE_FORMAT};
+pub use artifact::{Artifact, FileEntry, Manifest, ManifestFacts};
+pub use draft::Draft;
+pub use key_lock::KeyLock;
+pub use segments::{DamagedSegment, Segments, SegmentsRead};
+
+pub use atomic::write_atomic;
+pub use file_digests::FileDigests;
+pub use run_layout::RunLayout;
+
+pub use error::StoreError;

@@ -1,0 +1,319 @@
+//! The store itself: where artifacts, drafts, workspaces, locks, evidence and what was set aside lie, and how
+//! they are found. It verifies what it hands out; it never guesses at what a damaged artifact held.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::{MANIFEST, MANIFEST_FORMAT, Manifest};
+use crate::atomic::write_atomic;
+use crate::{Artifact, Digest, Draft, FileDigests, KeyLock, Segments, StoreError};
+
+/// Version of the layout this build writes, and the newest it reads.
+pub const STORE_FORMAT: u64 = 1;
+
+/// What lies under a key.
+#[derive(Debug)]
+pub enum Lookup {
+    /// Nothing.
+    Missing,
+    /// A whole artifact, every file verified.
+    Whole(Artifact),
+    /// Something damaged; it has been moved out of the way and is to be made again.
+    Damaged {
+        /// The file that is wrong.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+        /// Where the artifact now lies.
+        moved_to: PathBuf,
+    },
+}
+
+/// A folder of artifacts by key:
+/// `objects/ab/<key>/`, `drafts/`, `work/<key>/`, `locks/`, `evidence/ab/`, `quarantine/`, `FORMAT`.
+#[derive(Debug)]
+pub struct ArtifactStore {
+    root: PathBuf,
+    verified: Mutex<HashSet<Digest>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Format {
+    format_version: u64,
+}
+
+const FOLDERS: [&str; 6] = ["objects", "drafts", "work", "locks", "evidence", "quarantine"];
+
+impl ArtifactStore {
+    /// Opens the store at `root`, making it if the folder is empty or not there.
+    ///
+    /// # Errors
+    /// When it was written by a newer version, is no store, or cannot be read or written.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(root).map_err(StoreError::write(root))?;
+        let root = fs::canonicalize(root).map_err(StoreError::read(root))?;
+        let path = root.join("FORMAT");
+        match fs::read(&path) {
+            Ok(text) => {
+                let format: Format = serde_json::from_slice(&text)
+                    .map_err(|source| StoreError::Malformed { path: path.clone(), source })?;
+                if format.format_version > STORE_FORMAT {
+                    let found = format.format_version;
+                    return Err(StoreError::NewerFormat { path, found, known: STORE_FORMAT });
+                }
+            }
+            Err(problem) if problem.kind() == ErrorKind::NotFound => {
+                if is_foreign(&root)? {
+                    return Err(StoreError::NotAStore { path: root });
+                }
+                write_atomic(&path, format!("{{\"format-version\":{STORE_FORMAT}}}\n").as_bytes())?;
+            }
+            Err(source) => return Err(StoreError::read(&path)(source)),
+        }
+        for name in FOLDERS {
+            let folder = root.join(name);
+            fs::create_dir_all(&folder).map_err(StoreError::write(&folder))?;
+        }
+        Ok(Self { root, verified: Mutex::new(HashSet::new()) })
+    }
+
+    /// The folder of the store.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether an artifact of this key looks whole: a sound manifest, and every file there with its length.
+    /// Contents are not read; [`ArtifactStore::get`] does that.
+    ///
+    /// # Errors
+    /// When the system refuses to answer.
+    pub fn contains(&self, key: &Digest) -> Result<bool, StoreError> {
+        Ok(self.manifest(key)?.is_some())
+    }
+
+    /// The manifest of a key whose artifact looks whole, as in [`ArtifactStore::contains`].
+    ///
+    /// # Errors
+    /// When the system refuses to answer, or a newer version wrote the artifact.
+    pub fn manifest(&self, key: &Digest) -> Result<Option<Manifest>, StoreError> {
+        let folder = self.object(key);
+        match inspect_manifest(key, &folder) {
+            Ok(Some(manifest)) if lengths_differ(&folder, &manifest).is_none() => Ok(Some(manifest)),
+            Ok(_) | Err(Flaw::Damage { .. }) => Ok(None),
+            Err(Flaw::Trouble(problem)) => Err(problem),
+        }
+    }
+
+    /// Looks a key up and verifies every file against the manifest (once a process and key). A damaged artifact
+    /// is moved to `quarantine/`.
+    ///
+    /// # Errors
+    /// When files cannot be read or moved, or a newer version wrote the artifact.
+    pub fn get(&self, key: &Digest) -> Result<Lookup, StoreError> {
+        let folder = self.object(key);
+        match self.verify(key, &folder) {
+            Ok(None) => Ok(Lookup::Missing),
+            Ok(Some(manifest)) => Ok(Lookup::Whole(Artifact { key: *key, folder, manifest })),
+            Err(Flaw::Trouble(problem)) => Err(problem),
+            Err(Flaw::Damage { file, problem }) => {
+                self.verified().remove(key);
+                match set_aside(&folder, &self.root.join("quarantine"), key)? {
+                    Some(moved_to) => Ok(Lookup::Damaged { file, problem, moved_to }),
+                    None => Ok(Lookup::Missing),
+                }
+            }
+        }
+    }
+
+    /// A folder for checkpoints of the work on `key`: kept when the process is killed, removed when an artifact
+    /// of the key is committed.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn workspace(&self, key: &Digest) -> Result<PathBuf, StoreError> {
+        let folder = self.work(key);
+        fs::create_dir_all(&folder).map_err(StoreError::write(&folder))?;
+        Ok(folder)
+    }
+
+    /// Whether work on `key` has left something to go on from.
+    #[must_use]
+    pub fn has_workspace(&self, key: &Digest) -> bool {
+        fs::read_dir(self.work(key)).is_ok_and(|mut entries| entries.next().is_some())
+    }
+
+    /// A new draft for `key`. Drafts of it whose makers are gone are swept away. Hold the key's lock.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn draft(&self, key: &Digest) -> Result<Draft, StoreError> {
+        let quarantine = self.root.join("quarantine");
+        Draft::new(*key, &self.root.join("drafts"), self.object(key), self.work(key), quarantine)
+    }
+
+    /// Waits for the lock of `key`; `on_wait` hears once a wait which process holds it (0: not known).
+    ///
+    /// # Errors
+    /// When the file system cannot lock.
+    pub fn lock(&self, key: &Digest, on_wait: &mut dyn FnMut(u32)) -> Result<KeyLock, StoreError> {
+        KeyLock::take(&self.lock_path(key), on_wait)
+    }
+
+    /// Takes the lock of `key` if nobody holds it.
+    ///
+    /// # Errors
+    /// When the file system cannot lock.
+    pub fn try_lock(&self, key: &Digest) -> Result<Option<KeyLock>, StoreError> {
+        Ok(self.lock_or_holder(key)?.ok())
+    }
+
+    /// Takes the lock of `key`, or says which process holds it (0: not known).
+    ///
+    /// # Errors
+    /// When the file system cannot lock.
+    pub fn lock_or_holder(&self, key: &Digest) -> Result<Result<KeyLock, u32>, StoreError> {
+        KeyLock::try_take(&self.lock_path(key))
+    }
+
+    /// The append-only segments kept for `subject`.
+    #[must_use]
+    pub fn segments(&self, subject: &Digest) -> Segments {
+        let name = subject.to_string();
+        Segments::new(
+            self.root.join("evidence").join(&name[..2]).join(format!("{name}.segments")),
+            self.root.join("locks").join(format!("evidence-{name}.lock")),
+            self.root.join("quarantine"),
+        )
+    }
+
+    /// Digests of files, remembered in this store.
+    ///
+    /// # Errors
+    /// When what is remembered cannot be read.
+    pub fn file_digests(&self) -> Result<FileDigests, StoreError> {
+        FileDigests::open(&self.root.join("file-digests.json"))
+    }
+
+    fn object(&self, key: &Digest) -> PathBuf {
+        let name = key.to_string();
+        self.root.join("objects").join(&name[..2]).join(name)
+    }
+
+    fn work(&self, key: &Digest) -> PathBuf {
+        self.root.join("work").join(key.to_string())
+    }
+
+    fn lock_path(&self, key: &Digest) -> PathBuf {
+        self.root.join("locks").join(format!("{key}.lock"))
+    }
+
+    fn verified(&self) -> std::sync::MutexGuard<'_, HashSet<Digest>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn verify(&self, key: &Digest, folder: &Path) -> Result<Option<Manifest>, Flaw> {
+        let Some(manifest) = inspect_manifest(key, folder)? else { return Ok(None) };
+        if let Some(flaw) = lengths_differ(folder, &manifest) {
+            return Err(flaw);
+        }
+        if self.verified().contains(key) {
+            return Ok(Some(manifest));
+        }
+        for (name, entry) in &manifest.files {
+            let found = Digest::of_file(&folder.join(name)).map_err(Flaw::Trouble)?;
+            if found != entry.digest {
+                let (is, was) = (found.short(), entry.digest.short());
+                let problem = format!("its content has digest {is}, and {was} was written");
+                return Err(Flaw::Damage { file: name.clone(), problem });
+            }
+        }
+        self.verified().insert(*key);
+        Ok(Some(manifest))
+    }
+}
+
+/// Why an artifact cannot be handed out.
+pub(crate) enum Flaw {
+    /// It is damaged.
+    Damage { file: String, problem: String },
+    /// It cannot be looked at.
+    Trouble(StoreError),
+}
+
+/// The manifest in `folder`, checked against itself and `key`; none when there is no such folder.
+pub(crate) fn inspect_manifest(key: &Digest, folder: &Path) -> Result<Option<Manifest>, Flaw> {
+    let path = folder.join(MANIFEST);
+    let damage = |problem: String| Flaw::Damage { file: MANIFEST.to_owned(), problem };
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(problem) if problem.kind() == ErrorKind::NotFound => {
+            return if folder.exists() { Err(damage("it is missing".to_owned())) } else { Ok(None) };
+        }
+        Err(source) => return Err(Flaw::Trouble(StoreError::read(&path)(source))),
+    };
+    let value: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|problem| damage(format!("it is not JSON: {problem}")))?;
+    if let Some(found) = value["format-version"].as_u64().filter(|found| *found > MANIFEST_FORMAT) {
+        return Err(Flaw::Trouble(StoreError::NewerFormat { path, found, known: MANIFEST_FORMAT }));
+    }
+    let manifest: Manifest =
+        serde_json::from_value(value).map_err(|problem| damage(format!("it is not in form: {problem}")))?;
+    if manifest.computed_check().map_err(Flaw::Trouble)? != manifest.check {
+        return Err(damage("its own check does not hold".to_owned()));
+    }
+    if manifest.key != *key {
+        return Err(damage(format!("it belongs to key {}", manifest.key.short())));
+    }
+    Ok(Some(manifest))
+}
+
+fn lengths_differ(folder: &Path, manifest: &Manifest) -> Option<Flaw> {
+    manifest.files.iter().find_map(|(name, entry)| {
+        let problem = match fs::metadata(folder.join(name)) {
+            Ok(found) if found.len() == entry.bytes => return None,
+            Ok(found) => format!("it has {} bytes, and {} were written", found.len(), entry.bytes),
+            Err(problem) if problem.kind() == ErrorKind::NotFound => "it is missing".to_owned(),
+            Err(source) => return Some(Flaw::Trouble(StoreError::read(&folder.join(name))(source))),
+        };
+        Some(Flaw::Damage { file: name.clone(), problem })
+    })
+}
+
+/// Moves `folder` into `quarantine` under a name that is free; none when somebody else was faster.
+pub(crate) fn set_aside(folder: &Path, quarantine: &Path, key: &Digest) -> Result<Option<PathBuf>, StoreError> {
+    for attempt in 0u32.. {
+        let target = quarantine.join(format!("{key}-{attempt}"));
+        if target.exists() {
+            continue;
+        }
+        match fs::rename(folder, &target) {
+            Ok(()) => {
+                tracing::warn!(key = %key.short(), to = %target.display(), "damaged artifact set aside");
+                return Ok(Some(target));
+            }
+            Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(problem) if matches!(problem.kind(), ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty) => {}
+            Err(source) => return Err(StoreError::write(&target)(source)),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether `root` holds anything that a store in the making would not (two processes may open a new one at once).
+fn is_foreign(root: &Path) -> Result<bool, StoreError> {
+    for entry in fs::read_dir(root).map_err(StoreError::read(root))? {
+        let name = entry.map_err(StoreError::read(root))?.file_name();
+        let name = name.to_string_lossy();
+        if name != "FORMAT" && !name.starts_with(".partial-") && !FOLDERS.contains(&name.as_ref()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,93 @@
+//! One lock a key, held by at most one holder on this machine: an advisory `flock` that the system drops
+//! when its owner ends, however it ends. Never needs a person to remove a stale lock.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::StoreError;
+
+/// A held lock; dropping it lets go.
+#[derive(Debug)]
+#[must_use = "the lock is let go when this is dropped"]
+pub struct KeyLock {
+    path: PathBuf,
+    // Held for its lock: closing the file lets go.
+    _file: File,
+}
+
+impl KeyLock {
+    pub(crate) fn try_take(path: &Path) -> Result<Result<Self, u32>, StoreError> {
+        loop {
+            let file = open(path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(Err(holder(file))),
+                Err(TryLockError::Error(source)) => return Err(StoreError::lock(path)(source)),
+            }
+            if let Some(lock) = Self::confirm(path, file)? {
+                return Ok(Ok(lock));
+            }
+        }
+    }
+
+    pub(crate) fn take(path: &Path, on_wait: &mut dyn FnMut(u32)) -> Result<Self, StoreError> {
+        loop {
+            match Self::try_take(path)? {
+                Ok(lock) => return Ok(lock),
+                Err(pid) => on_wait(pid),
+            }
+            let file = open(path)?;
+            file.lock().map_err(StoreError::lock(path))?;
+            if let Some(lock) = Self::confirm(path, file)? {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// A holder removes the file as it lets go, so what was locked may be a file that has lost its name:
+    /// it counts only while the name still leads to it.
+    fn confirm(path: &Path, mut file: File) -> Result<Option<Self>, StoreError> {
+        let locked = file.metadata().map_err(StoreError::lock(path))?;
+        match fs::metadata(path) {
+            Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => {}
+            Ok(_) => return Ok(None),
+            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::lock(path)(source)),
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| write!(file, "{}", std::process::id()))
+            .map_err(StoreError::lock(path))?;
+        Ok(Some(Self { path: path.to_path_buf(), _file: file }))
+    }
+}
+
+impl Drop for KeyLock {
+    fn drop(&mut self) {
+        // Before the lock goes with the file; a file that stays (a read-only disk) does no harm.
+        if let Err(problem) = fs::remove_file(&self.path) {
+            tracing::debug!(path = %self.path.display(), %problem, "lock file stays");
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File, StoreError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(StoreError::lock(path))
+}
+
+/// The process that wrote its number into the lock file; 0 when it has not yet.
+fn holder(mut file: File) -> u32 {
+    let mut text = String::new();
+    match file.read_to_string(&mut text) {
+        Ok(_) => text.trim().parse().unwrap_or(0),
+        Err(_) => 0,
+    }
+}
