@@ -1,0 +1,191 @@
+//! `[evaluation]`: what is measured, and when. It never scores.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
+
+use super::source::Source;
+
+/// What is measured, on what, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Evaluation {
+    /// After each task (all rows of R), or at the end only.
+    pub when: When,
+    /// The tasks that are scored: those seen so far, or all (needed for forward transfer).
+    pub on: On,
+    /// The metrics: a list, or a table from task to list with a `default`. The first of a list is the score of R.
+    pub metrics: MetricChoice,
+    /// How answers are generated.
+    pub decoding: Decoding,
+    /// Queries of no task of the stream; they should go to the backbone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_of_distribution: Option<Source>,
+    /// How many predictions of each task are kept to be read.
+    pub predictions: u32,
+}
+
+impl Default for Evaluation {
+    fn default() -> Self {
+        Self {
+            when: When::EachTask,
+            on: On::Seen,
+            metrics: MetricChoice::default(),
+            decoding: Decoding::default(),
+            out_of_distribution: None,
+            predictions: 20,
+        }
+    }
+}
+
+/// When tasks are scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// After each task: all rows of R.
+    EachTask,
+    /// After the last task: its last row.
+    End,
+}
+
+/// Which tasks are scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum On {
+    /// Those learned so far.
+    Seen,
+    /// All tasks of the stream.
+    All,
+}
+
+/// Which metrics score which task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricChoice {
+    /// The metrics of every task that `tasks` does not name.
+    pub default: Vec<String>,
+    /// Metrics of single tasks.
+    pub tasks: BTreeMap<String, Vec<String>>,
+}
+
+impl MetricChoice {
+    /// The metrics of a task; the first is its score in R.
+    pub fn of(&self, task: &str) -> &[String] {
+        self.tasks.get(task).unwrap_or(&self.default)
+    }
+}
+
+impl Default for MetricChoice {
+    fn default() -> Self {
+        Self { default: vec!["rouge-l".to_owned()], tasks: BTreeMap::new() }
+    }
+}
+
+impl Serialize for MetricChoice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.tasks.is_empty() {
+            return self.default.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(Some(self.tasks.len() + 1))?;
+        map.serialize_entry("default", &self.default)?;
+        for (task, metrics) in &self.tasks {
+            map.serialize_entry(task, metrics)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for MetricChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> de::Visitor<'de> for Either {
+            type Value = MetricChoice;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of metrics, or a table from task to list")
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, metrics: A) -> Result<MetricChoice, A::Error> {
+                let default = Vec::deserialize(de::value::SeqAccessDeserializer::new(metrics))?;
+                Ok(MetricChoice { default, tasks: BTreeMap::new() })
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, table: A) -> Result<MetricChoice, A::Error> {
+                let mut tasks: BTreeMap<String, Vec<String>> =
+                    BTreeMap::deserialize(de::value::MapAccessDeserializer::new(table))?;
+                let default = tasks.remove("default").unwrap_or_else(|| MetricChoice::default().default);
+                Ok(MetricChoice { default, tasks })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for MetricChoice {
+    fn schema_name() -> Cow<'static, str> {
+        "MetricChoice".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let list = json_schema!({
+            "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1, "uniqueItems": true,
+        });
+        json_schema!({
+            "oneOf": [list, { "type": "object", "additionalProperties": list }],
+            "x-expected": "a list of metrics, or a table from task to list",
+        })
+    }
+}
+
+/// How answers are generated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Decoding {
+    /// The most tokens of an answer.
+    #[schemars(range(min = 1))]
+    pub max_new_tokens: u32,
+    /// `greedy`, or `{ sample = { temperature = 0.9, top-p = 0.6 } }`.
+    pub strategy: Strategy,
+    /// Queries answered together. It changes speed and memory, not answers.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub batch: u32,
+}
+
+impl Default for Decoding {
+    fn default() -> Self {
+        Self { max_new_tokens: 512, strategy: Strategy::Greedy, batch: 32 }
+    }
+}
+
+/// How the next token is chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// The most likely one.
+    Greedy,
+    /// One drawn from the distribution, by a seed of the query.
+    Sample(Sampling),
+}
+
+/// How a token is drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Sampling {
+    /// Divides the logits: below 1 sharper, above 1 flatter.
+    #[schemars(range(max = 100.0), extend("exclusiveMinimum" = 0.0))]
+    pub temperature: f64,
+    /// Draws from the most likely tokens that together reach this probability.
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    pub top_p: f64,
+    /// Divides the logits of tokens already written; 1 turns it off.
+    #[schemars(range(min = 1.0, max = 100.0))]
+    pub repetition_penalty: f64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { temperature: 1.0, top_p: 1.0, repetition_penalty: 1.0 }
+    }
+}

@@ -1,0 +1,104 @@
+//! `[expert]`: what is trained, on what, from where. It never trains.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::training::Training;
+
+/// What is trained on the stream. Without this section nothing is: the backbone answers (zero-shot).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Expert {
+    /// What an adapter is trained on: `task` (an expert each), `stream` (one adapter, trained on through it) or
+    /// `union` (one adapter on all tasks at once: multi-task learning).
+    #[serde(default)]
+    pub per: Per,
+    /// Where a new expert starts: at the `backbone`, or at the `previous` expert. With `per = "stream"` it is always
+    /// `previous`, with `per = "union"` always `backbone`.
+    #[serde(default)]
+    pub start: Start,
+    /// The adapter.
+    #[serde(default)]
+    pub adapter: Adapter,
+    /// How it is trained.
+    pub training: Training,
+}
+
+/// What an adapter is trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Per {
+    /// An expert a task; needs `[routing]`.
+    #[default]
+    Task,
+    /// One adapter, trained on through the stream.
+    Stream,
+    /// One adapter on all tasks at once.
+    Union,
+}
+
+/// Where a new expert starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// A fresh adapter on the backbone.
+    #[default]
+    Backbone,
+    /// The weights of the expert before it.
+    Previous,
+}
+
+/// The weights that an expert trains.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Adapter {
+    /// The type of adapter.
+    pub kind: AdapterKind,
+    /// Rank of the update.
+    #[schemars(range(min = 1, max = 4096))]
+    pub rank: u32,
+    /// Scale of the update: `alpha / rank`.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub alpha: f64,
+    /// Dropout on the adapter's input while training.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
+    pub dropout: f64,
+    /// The projections that get an adapter.
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
+    pub targets: Vec<Target>,
+}
+
+impl Default for Adapter {
+    /// SSR's adapter (arXiv 2403.01244): rank 8, alpha 32, dropout 0.1 on the query and value projections.
+    fn default() -> Self {
+        Self { kind: AdapterKind::Lora, rank: 8, alpha: 32.0, dropout: 0.1, targets: vec![Target::Q, Target::V] }
+    }
+}
+
+/// A type of adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdapterKind {
+    /// LoRA (arXiv 2106.09685).
+    Lora,
+}
+
+/// A projection of a decoder layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// Queries of the attention.
+    Q,
+    /// Keys of the attention.
+    K,
+    /// Values of the attention.
+    V,
+    /// Output of the attention.
+    O,
+    /// Gate of the SwiGLU block.
+    Gate,
+    /// Up-projection of the SwiGLU block.
+    Up,
+    /// Down-projection of the SwiGLU block.
+    Down,
+}
