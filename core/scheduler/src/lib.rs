@@ -1,1 +1,38 @@
-//! Placeholder.
+//! From a recipe to what has to be done, and through it: a plan of stages with keys, and a walk that does what is
+//! not there yet. Knows stages by name, values and key only: what their bodies do is the executor's business.
+
+mod check;
+mod coverage;
+mod error;
+mod estimate;
+mod event;
+mod executor;
+mod files;
+mod plan;
+mod planner;
+mod render;
+mod stages;
+mod walk;
+
+pub use check::check;
+
+pub use plan::{Plan, PlanStatus, StageState};
+pub use planner::plan;
+pub use render::{render, render_json};
+
+pub use stages::{
+    Answering, BackboneWork, Budget, CheckpointPlace, CheckpointWork, ComposeWork, DecodingPace, DecodingWork,
+    DescribeWork, Estimate, EvaluateWork, ExamplesWork, FileUse, Length, ModelWork, OutOfDistributionWork, PluginWork,
+    PrepareExamples, PrepareTask, PrepareWork, PretrainTokenizer, PretrainWork, PromptWork, Provenance,
+    PseudoNegativesWork, RehearseWork, RememberWork, ReportWork, RoutingWork, SourceWork, StageKind, StageSpec,
+    StageWork, TaskMetrics, TemplateWork, TrainWork, TrainingPace, TrainingWork, UsedData, UsedPlugin,
+};
+
+pub use executor::{StageError, StageExecutor, StageFacts, StageInput, StageJob, StageOutcome};
+pub use walk::{WalkOptions, WalkOutcome, walk};
+
+pub use event::{Event, EventKind, EventSink, StopFlag};
+
+pub use coverage::{KEY_USES, KeyReader, KeyUse};
+
+pub use error::{PlanError, WalkError};
