@@ -20,7 +20,7 @@ pub use section::training::{Schedule, Training};
 
 pub use section::indicator::{Indicator, IndicatorKind};
 
-pub use section::rehearsal::{Rehearsal, Role};
+pub use section::rehearsal::{Rehearsal, RehearsalGrant, Role};
 
 pub use section::plugin_use::PluginUse;
 

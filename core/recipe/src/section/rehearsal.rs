@@ -20,6 +20,19 @@ pub struct Rehearsal {
     /// Further negatives, from outside the stream: without them the first expert has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pseudo_negatives: Option<Source>,
+    /// What the selector may find out beyond the data and the backbone: `experts` lets it ask experts (losses, generated
+    /// text). Choosing then waits for experts, which can no longer be trained side by side.
+    #[serde(default)]
+    #[schemars(extend("uniqueItems" = true))]
+    pub grant: Vec<RehearsalGrant>,
+}
+
+/// Something a selector may find out beyond the data and the backbone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RehearsalGrant {
+    /// What experts say: the newest one's losses, and text that any of them generates.
+    Experts,
 }
 
 /// What remembered examples are to a new expert.
