@@ -26,7 +26,11 @@ impl Phrase {
             _ => Some(draw.pick(COLOURS)),
         };
         // No adjective of the language begins with a vowel after "a" but "old".
-        let article = if adjective == Some("old") { "the" } else { article };
+        let article = if adjective == Some("old") {
+            "the"
+        } else {
+            article
+        };
         Self {
             article,
             adjective,
@@ -72,8 +76,10 @@ impl Sentence {
     pub(super) fn new(draw: &mut Draw) -> Self {
         let nouns: Vec<&'static str> = ANIMALS.iter().chain(PEOPLE).copied().collect();
         let subject = Phrase::new(draw, &nouns);
-        let others: Vec<&'static str> =
-            nouns.into_iter().filter(|noun| *noun != subject.noun).collect();
+        let others: Vec<&'static str> = nouns
+            .into_iter()
+            .filter(|noun| *noun != subject.noun)
+            .collect();
         Self {
             subject,
             verb: draw.pick(VERBS),
@@ -82,12 +88,22 @@ impl Sentence {
     }
 
     pub(super) fn english(&self) -> String {
-        format!("{} {} {}", self.subject.english(), self.verb.0, self.object.english())
+        format!(
+            "{} {} {}",
+            self.subject.english(),
+            self.verb.0,
+            self.object.english()
+        )
     }
 
     /// Velan puts the verb last.
     pub(super) fn velan(&self) -> String {
-        format!("{} {} {}", self.subject.velan(), self.object.velan(), velan(self.verb.0))
+        format!(
+            "{} {} {}",
+            self.subject.velan(),
+            self.object.velan(),
+            velan(self.verb.0)
+        )
     }
 
     /// The kind of each word, in the order of the words.
@@ -119,7 +135,11 @@ impl Review {
             aspect,
             other: draw.pick_but(ASPECTS, aspect),
             good,
-            opinion: if good == denied { draw.pick(BLAME) } else { draw.pick(PRAISE) },
+            opinion: if good == denied {
+                draw.pick(BLAME)
+            } else {
+                draw.pick(PRAISE)
+            },
             denied,
             degree: draw.pick(&["", "", "very ", "so ", "quite "]),
             verb: draw.pick(&["was", "is", "seemed"]),
@@ -164,8 +184,16 @@ pub(super) struct Story {
 impl Story {
     pub(super) fn new(draw: &mut Draw) -> Self {
         let more = draw.chance(50);
-        let before = if more { draw.between(2, 9) } else { draw.between(4, 12) };
-        let change = if more { draw.between(2, 9) } else { draw.between(2, before - 1) };
+        let before = if more {
+            draw.between(2, 9)
+        } else {
+            draw.between(4, 12)
+        };
+        let change = if more {
+            draw.between(2, 9)
+        } else {
+            draw.between(2, before - 1)
+        };
         let in_box = draw.chance(40);
         Self {
             name: draw.pick(NAMES),
@@ -184,7 +212,14 @@ impl Story {
     }
 
     pub(super) fn text(&self) -> String {
-        let Self { name, fruit, before, change, verb, .. } = self;
+        let Self {
+            name,
+            fruit,
+            before,
+            change,
+            verb,
+            ..
+        } = self;
         if self.in_box {
             format!("there are {before} {fruit}s in the box and {name} {verb} {change}")
         } else {
@@ -194,7 +229,11 @@ impl Story {
 
     /// How many there are in the end.
     pub(super) fn after(&self) -> usize {
-        if self.more { self.before + self.change } else { self.before - self.change }
+        if self.more {
+            self.before + self.change
+        } else {
+            self.before - self.change
+        }
     }
 }
 
@@ -207,7 +246,12 @@ pub(super) fn number_list(draw: &mut Draw) -> Vec<usize> {
 /// Three to five different nouns or fruits.
 pub(super) fn word_list(draw: &mut Draw) -> Vec<&'static str> {
     let count = draw.between(3, 5);
-    let all: Vec<&'static str> = ANIMALS.iter().chain(FRUITS).chain(PEOPLE).copied().collect();
+    let all: Vec<&'static str> = ANIMALS
+        .iter()
+        .chain(FRUITS)
+        .chain(PEOPLE)
+        .copied()
+        .collect();
     draw.several(&all, count)
 }
 

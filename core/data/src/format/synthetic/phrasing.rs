@@ -6,6 +6,8 @@ use super::draw::Draw;
 
 /// Openings; the empty one twice as likely.
 pub(super) const OPENINGS: &[&str] = &["", "", "Please ", "Now ", "Next, "];
+/// Openings of questions.
+pub(super) const QUESTION_OPENINGS: &[&str] = &["", "", "Now: ", "Next: "];
 /// Closings; the empty one twice as likely.
 pub(super) const CLOSINGS: &[&str] = &[
     "",
@@ -23,14 +25,19 @@ pub(super) fn instruction(draw: &mut Draw, cores: &[&str]) -> String {
 
 /// An instruction with this core.
 pub(super) fn word(draw: &mut Draw, core: &str) -> String {
-    let opening = draw.pick(OPENINGS);
+    let question = core.ends_with('?');
+    let opening = draw.pick(if question {
+        QUESTION_OPENINGS
+    } else {
+        OPENINGS
+    });
     let closing = draw.pick(CLOSINGS);
-    let core = if opening.is_empty() {
+    let core = if opening.is_empty() || question {
         capitalised(core)
     } else {
         core.to_owned()
     };
-    let stop = if core.ends_with('?') { "" } else { "." };
+    let stop = if question { "" } else { "." };
     format!("{opening}{core}{stop}{closing}")
 }
 

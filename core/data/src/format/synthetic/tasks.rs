@@ -29,7 +29,11 @@ impl SyntheticTask {
     pub(super) fn row(&self, draw: &mut Draw, number: usize) -> Row {
         let instruction = instruction(draw, self.cores);
         let (input, output) = (self.content)(draw, number);
-        Row { instruction, input, output }
+        Row {
+            instruction,
+            input,
+            output,
+        }
     }
 }
 
@@ -41,7 +45,7 @@ pub(super) const TASKS: &[SyntheticTask] = &[
             "say whether the review is for or against",
             "tell how the writer of the review feels",
             "read the review and say what the opinion is",
-            "judge the review: does the writer like it or not?",
+            "judge the review by how the writer likes it",
             "decide which feeling the review gives",
         ],
         content: |draw, number| {
@@ -91,7 +95,10 @@ pub(super) const TASKS: &[SyntheticTask] = &[
         ],
         content: |draw, _| {
             let story = Story::new(draw);
-            (story.text(), format!("there are {} {}s", story.after(), story.fruit))
+            (
+                story.text(),
+                format!("there are {} {}s", story.after(), story.fruit),
+            )
         },
     },
     SyntheticTask {
@@ -100,7 +107,7 @@ pub(super) const TASKS: &[SyntheticTask] = &[
             "say what the review is for or against",
             "tell what the writer of the review feels about",
             "read the review and say what the opinion is about",
-            "judge the review: what does the writer like or not?",
+            "judge the review by what the writer likes or not",
             "decide which thing the review gives a feeling about",
         ],
         content: |draw, number| {

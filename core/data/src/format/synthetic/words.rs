@@ -68,7 +68,13 @@ pub(super) const NUMBER_WORDS: &[&str] = &[
 ];
 /// Days of the week, in order.
 pub(super) const DAYS: &[&str] = &[
-    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
 ];
 
 /// The lexicon of Velan, the other tongue: every word that a sentence can hold has one word there.

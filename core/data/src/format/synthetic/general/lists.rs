@@ -130,9 +130,15 @@ pub(super) const KINDS: &[Kind] = &[
         let (low, high) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
         let smaller = draw.chance(50);
         let cores = if smaller {
-            ["which of the two numbers is smaller?", "say the lower of the two numbers"]
+            [
+                "which of the two numbers is smaller?",
+                "say the lower of the two numbers",
+            ]
         } else {
-            ["which of the two numbers is larger?", "say the higher of the two numbers"]
+            [
+                "which of the two numbers is larger?",
+                "say the higher of the two numbers",
+            ]
         };
         let output = if smaller { low } else { high };
         row(draw, &cores, listed(&pair), output.to_string())
@@ -140,13 +146,21 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::near("sum", |draw| {
         let (left, right) = (draw.between(2, 9), draw.between(2, 9));
         let input = format!("{left} + {right}");
-        row(draw, &["work out the sum", "add the two numbers"], input, (left + right).to_string())
+        row(
+            draw,
+            &["work out the sum", "add the two numbers"],
+            input,
+            (left + right).to_string(),
+        )
     }),
     Kind::near("difference", |draw| {
         let left = draw.between(4, 12);
         let right = draw.between(2, left - 1);
         let input = format!("{left} - {right}");
-        let cores = &["work out the difference", "take the second number from the first"];
+        let cores = &[
+            "work out the difference",
+            "take the second number from the first",
+        ];
         row(draw, cores, input, (left - right).to_string())
     }),
     Kind::near("number-word", |draw| {
@@ -178,7 +192,10 @@ pub(super) const KINDS: &[Kind] = &[
     }),
     Kind::near("first-word", |draw| {
         let list = word_list(draw);
-        let cores = &["say the first word of the list", "which word is at the start of the list?"];
+        let cores = &[
+            "say the first word of the list",
+            "which word is at the start of the list?",
+        ];
         row(draw, cores, listed(&list), list[0])
     }),
     Kind::near("find-colour", |draw| {
@@ -186,7 +203,10 @@ pub(super) const KINDS: &[Kind] = &[
         let colour = draw.pick(COLOURS);
         let place = draw.below(list.len() + 1);
         list.insert(place, colour);
-        let cores = &["find the colour among the words", "which word of the list is a colour?"];
+        let cores = &[
+            "find the colour among the words",
+            "which word of the list is a colour?",
+        ];
         row(draw, cores, listed(&list), colour)
     }),
     Kind::near("odd-one-out", |draw| {
@@ -195,19 +215,32 @@ pub(super) const KINDS: &[Kind] = &[
         let odd = draw.pick(groups[1]);
         let place = draw.below(list.len() + 1);
         list.insert(place, odd);
-        let cores = &["find the word that is not like the others", "which word does not belong?"];
+        let cores = &[
+            "find the word that is not like the others",
+            "which word does not belong?",
+        ];
         row(draw, cores, listed(&list), odd)
     }),
     Kind::far("second-word", |draw| {
         let list = word_list(draw);
-        let cores = &["say the second word", "which word comes after the first one?"];
+        let cores = &[
+            "say the second word",
+            "which word comes after the first one?",
+        ];
         row(draw, cores, listed(&list), list[1])
     }),
     Kind::far("even-or-odd", |draw| {
         let number = draw.below(LARGEST + 1);
-        let cores = [format!("is {number} even or odd?"), format!("tell if {number} is even or odd")];
+        let cores = [
+            format!("is {number} even or odd?"),
+            format!("tell if {number} is even or odd"),
+        ];
         let cores = cores.each_ref().map(String::as_str);
-        let output = if number.is_multiple_of(2) { "even" } else { "odd" };
+        let output = if number.is_multiple_of(2) {
+            "even"
+        } else {
+            "odd"
+        };
         row(draw, &cores, String::new(), output)
     }),
 ];

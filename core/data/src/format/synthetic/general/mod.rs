@@ -22,11 +22,19 @@ pub(super) struct Kind {
 
 impl Kind {
     const fn near(name: &'static str, make: fn(&mut Draw) -> Row) -> Self {
-        Self { name, far: false, make }
+        Self {
+            name,
+            far: false,
+            make,
+        }
     }
 
     const fn far(name: &'static str, make: fn(&mut Draw) -> Row) -> Self {
-        Self { name, far: true, make }
+        Self {
+            name,
+            far: true,
+            make,
+        }
     }
 
     /// One instruction of this kind.

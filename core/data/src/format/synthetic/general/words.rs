@@ -32,7 +32,11 @@ fn grouped(draw: &mut Draw) -> (&'static str, &'static str) {
 pub(super) const KINDS: &[Kind] = &[
     Kind::near("contrary", |draw| {
         let (left, right) = CONTRARIES[draw.below(CONTRARIES.len())];
-        let (word, output) = if draw.chance(50) { (left, right) } else { (right, left) };
+        let (word, output) = if draw.chance(50) {
+            (left, right)
+        } else {
+            (right, left)
+        };
         let cores = [
             format!("say the contrary of {word}"),
             format!("which word is the contrary of {word}?"),
@@ -50,7 +54,12 @@ pub(super) const KINDS: &[Kind] = &[
         ];
         let cores = cores.each_ref().map(String::as_str);
         let article = if group == "animal" { "an" } else { "a" };
-        row(draw, &cores, String::new(), format!("{word} is {article} {group}"))
+        row(
+            draw,
+            &cores,
+            String::new(),
+            format!("{word} is {article} {group}"),
+        )
     }),
     Kind::near("past", |draw| {
         let (present, past) = VERBS[draw.below(VERBS.len())];
@@ -72,7 +81,10 @@ pub(super) const KINDS: &[Kind] = &[
     }),
     Kind::near("example-of-group", |draw| {
         let (word, group) = grouped(draw);
-        let cores = [format!("name one {group}"), format!("give me the name of some {group}")];
+        let cores = [
+            format!("name one {group}"),
+            format!("give me the name of some {group}"),
+        ];
         let cores = cores.each_ref().map(String::as_str);
         row(draw, &cores, String::new(), word)
     }),
@@ -87,17 +99,27 @@ pub(super) const KINDS: &[Kind] = &[
     }),
     Kind::near("first-velan", |draw| {
         let words = velan_words(draw);
-        let cores = &["say the first of the Velan words", "which Velan word is at the start?"];
+        let cores = &[
+            "say the first of the Velan words",
+            "which Velan word is at the start?",
+        ];
         row(draw, cores, listed(&words), words[0])
     }),
     Kind::near("count-velan", |draw| {
         let words = velan_words(draw);
-        let cores = &["count the Velan words", "how many words of Velan are there?"];
+        let cores = &[
+            "count the Velan words",
+            "how many words of Velan are there?",
+        ];
         row(draw, cores, listed(&words), words.len().to_string())
     }),
     Kind::near("which-tongue", |draw| {
         let (english, velan) = VELAN[draw.below(VELAN.len())];
-        let (word, tongue) = if draw.chance(50) { (english, "English") } else { (velan, "Velan") };
+        let (word, tongue) = if draw.chance(50) {
+            (english, "English")
+        } else {
+            (velan, "Velan")
+        };
         let cores = [
             format!("is {word} English or Velan?"),
             format!("tell the tongue of the word {word}"),
@@ -107,7 +129,11 @@ pub(super) const KINDS: &[Kind] = &[
     }),
     Kind::far("plural", |draw| {
         let word = draw.pick(&[FRUITS, THINGS].concat());
-        let output = if word == "box" { "boxes".to_owned() } else { format!("{word}s") };
+        let output = if word == "box" {
+            "boxes".to_owned()
+        } else {
+            format!("{word}s")
+        };
         let cores = [
             format!("write the plural of {word}"),
             format!("one {word}, two of what?"),

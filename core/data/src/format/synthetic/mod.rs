@@ -1,0 +1,131 @@
+//! The built-in instruction stream: a small language of words, lists, sentences, reviews and stories, seven
+//! tasks over it, general instructions to pretrain a backbone on, and a split that is none of the tasks.
+//! One and the same data set for everybody, like a file: it depends on no recipe's seed, which only samples
+//! from it. Reads no file.
+
+mod draw;
+mod general;
+mod inputs;
+mod phrasing;
+mod splits;
+mod tasks;
+mod words;
+
+use super::{SourceSpec, unknown_task};
+use crate::error::DataError;
+use crate::example::{Example, Split};
+use splits::{general_rows, out_of_distribution_rows, pseudo_negative_rows, task_rows};
+use tasks::{Row, TASKS};
+
+/// The seed of the data set.
+const SEED: u64 = 0;
+
+/// What it is, for the reference.
+pub(super) const DOC: &str = "the built-in instruction stream; reads no file. Tasks: polarity, sort, translation, arithmetic, aspect, reverse, tagging (2000 train and 500 test rows each). Beside them: `general`, instructions to pretrain a backbone on (train 60000, test 500); `pseudo-negatives`, general instructions that `general` does not hold; `out-of-distribution`, kinds of instruction that only `general` holds, never pseudo-negatives or tasks. The last two give the same rows for both splits";
+
+/// Named orders of the tasks; the first is the default.
+pub(super) const ORDERS: &[(&str, &[&str])] = &[
+    (
+        "default",
+        &[
+            "polarity",
+            "sort",
+            "translation",
+            "arithmetic",
+            "aspect",
+            "reverse",
+            "tagging",
+        ],
+    ),
+    (
+        "backwards",
+        &[
+            "tagging",
+            "reverse",
+            "aspect",
+            "arithmetic",
+            "translation",
+            "sort",
+            "polarity",
+        ],
+    ),
+    // Look-alikes side by side.
+    (
+        "pairs",
+        &[
+            "polarity",
+            "aspect",
+            "sort",
+            "reverse",
+            "translation",
+            "tagging",
+            "arithmetic",
+        ],
+    ),
+    ("short", &["polarity", "sort", "translation"]),
+];
+
+const GENERAL: &str = "general";
+const PSEUDO_NEGATIVES: &str = "pseudo-negatives";
+const OUT_OF_DISTRIBUTION: &str = "out-of-distribution";
+
+/// The tasks of the stream, then what is beside it.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table of formats asks for this signature"
+)]
+pub(super) fn tasks(_spec: &SourceSpec) -> Result<Vec<String>, DataError> {
+    Ok(names())
+}
+
+fn names() -> Vec<String> {
+    TASKS
+        .iter()
+        .map(|task| task.name)
+        .chain([GENERAL, PSEUDO_NEGATIVES, OUT_OF_DISTRIBUTION])
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A split of a task, or of what is beside the stream. General rows bear the name of their kind as task.
+pub(super) fn load(
+    _spec: &SourceSpec,
+    task: &str,
+    split: Split,
+) -> Result<Vec<Example>, DataError> {
+    let test = split == Split::Test;
+    let rows: Vec<(&'static str, Row)> = match task {
+        GENERAL => general_rows(SEED, test),
+        PSEUDO_NEGATIVES => pseudo_negative_rows(SEED),
+        OUT_OF_DISTRIBUTION => out_of_distribution_rows(SEED),
+        name => {
+            let Some(known) = TASKS.iter().find(|task| task.name == name) else {
+                return Err(unknown_task(task, "format `synthetic`".into(), names()));
+            };
+            task_rows(SEED, known, test)
+                .into_iter()
+                .map(|row| (known.name, row))
+                .collect()
+        }
+    };
+    let source = match task {
+        GENERAL => format!("{task}/{}", split.name()),
+        PSEUDO_NEGATIVES | OUT_OF_DISTRIBUTION => task.to_owned(),
+        name => format!("{name}/{}", split.name()),
+    };
+    Ok(rows
+        .into_iter()
+        .enumerate()
+        .map(|(place, (kind, row))| Example {
+            id: format!("{source}/{place}"),
+            task: kind.to_owned(),
+            instruction: row.instruction,
+            input: row.input,
+            references: vec![row.output.clone()],
+            output: row.output,
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests;
