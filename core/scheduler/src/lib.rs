@@ -13,6 +13,7 @@ mod planner;
 mod render;
 mod stages;
 mod walk;
+mod works;
 
 pub use check::check;
 
@@ -22,7 +23,7 @@ pub use render::{render, render_json};
 
 pub use stages::{
     Answering, BackboneWork, Budget, CheckpointPlace, CheckpointWork, ComposeWork, DecodingPace, DecodingWork,
-    DescribeWork, Estimate, EvaluateWork, ExamplesWork, FileUse, Length, ModelWork, OutOfDistributionWork, PluginWork,
+    DescribeWork, Estimate, EvaluateWork, ExamplesWork, FileUse, Length, ModelPace, ModelWork, OutOfDistributionWork, PluginWork,
     PrepareExamples, PrepareTask, PrepareWork, PretrainTokenizer, PretrainWork, PromptWork, Provenance,
     PseudoNegativesWork, RehearseWork, RememberWork, ReportWork, RoutingWork, SourceWork, StageKind, StageSpec,
     StageWork, TaskMetrics, TemplateWork, TrainWork, TrainingPace, TrainingWork, UsedData, UsedPlugin,

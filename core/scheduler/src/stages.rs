@@ -19,7 +19,7 @@ pub use learning::{
     BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, Length, PretrainTokenizer, PretrainWork,
     PseudoNegativesWork, RehearseWork, RememberWork, TrainWork, TrainingPace, TrainingWork,
 };
-pub use parts::{CheckpointPlace, FileUse, ModelWork, PluginWork, PromptWork, SourceWork, TemplateWork};
+pub use parts::{CheckpointPlace, FileUse, ModelPace, ModelWork, PluginWork, PromptWork, SourceWork, TemplateWork};
 pub use preparation::{ExamplesWork, PrepareExamples, PrepareTask, PrepareWork};
 
 /// A kind of stage.

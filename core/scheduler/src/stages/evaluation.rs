@@ -124,6 +124,8 @@ pub struct ReportWork {
     pub seed: u64,
     /// The tasks, in the order of the stream.
     pub tasks: Vec<String>,
+    /// The least claim that the recipe sets for its router, drawn into the histogram of claims.
+    pub threshold: Option<f64>,
     /// What the run was made with.
     pub provenance: Provenance,
 }

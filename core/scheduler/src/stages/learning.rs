@@ -154,6 +154,10 @@ pub struct ComposeWork {
     pub rehearse: Option<RehearseWork>,
     /// How outside negatives are mixed in.
     pub pseudo_negatives: Option<PseudoNegativesWork>,
+    /// Whether rows are marked as to be accepted or rejected: the recipe has indicators.
+    pub marked: bool,
+    /// Whether a negative's response is learned after the reject indicator; none where no row can be a negative.
+    pub negatives_keep_response: Option<bool>,
     /// The recipe's seed; none where nothing is drawn.
     pub seed: Option<u64>,
 }
@@ -202,8 +206,6 @@ pub struct TrainWork {
     pub max_response: u32,
     /// The indicator tokens, where experts claim.
     pub indicator: Option<Indicator>,
-    /// Whether a negative's response is learned after the reject indicator; none where no row can be a negative.
-    pub negatives_keep_response: Option<bool>,
     /// Whether it goes on from the adapter before it, which is an input then.
     pub from_previous: bool,
     /// The recipe's seed.

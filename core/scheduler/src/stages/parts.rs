@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use cadre_recipe::{FieldMap, Precision};
+use cadre_data::{FieldMap, SourceSpec};
+use cadre_recipe::Precision;
 use cadre_store::{Artifact, Digest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -31,6 +32,14 @@ pub struct SourceWork {
     pub fields: FieldMap,
     /// The files that are read.
     pub files: Vec<FileUse>,
+}
+
+impl SourceWork {
+    /// The dataset as `cadre-data` reads it.
+    #[must_use]
+    pub fn spec(&self) -> SourceSpec {
+        SourceSpec { format: self.format.clone(), path: self.path.clone(), fields: self.fields.clone() }
+    }
 }
 
 /// A policy and its settings.
@@ -65,6 +74,18 @@ pub struct ModelWork {
     pub backend: String,
     /// The numbers.
     pub precision: Precision,
+    /// What changes nothing but speed and memory.
+    pub pace: ModelPace,
+}
+
+/// Which of several equal devices, and how much of it. Not part of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ModelPace {
+    /// Index of the device, from 0.
+    pub index: u32,
+    /// Threads of the CPU backends; 0: all.
+    pub threads: u32,
 }
 
 impl ModelWork {

@@ -1,0 +1,212 @@
+//! Which stage reads which key of a recipe: the table behind the documentation, kept true by a test that changes every
+//! key in turn and looks at which stages' works change. A key that is not here, or here and not in a recipe, fails it.
+
+use serde_json::Value;
+
+use crate::stages::StageKind::{
+    self, Backbone, Compose, Describe, Evaluate, OutOfDistribution, Prepare, Remember, Report, Train,
+};
+
+/// Who reads a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyReader {
+    /// These stages: their keys change with it. (Where a value reaches a stage's inputs only, it is not listed.)
+    Stages(&'static [StageKind]),
+    /// The planner: it decides which stages there are and what they depend on.
+    Plan,
+    /// Nothing that makes a result: it changes speed or memory, and no key.
+    Pace,
+    /// Whoever makes several recipes of one; no single run has it.
+    Sweep,
+}
+
+/// A key and who reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyUse {
+    /// The dotted key; `*` stands for any further name.
+    pub key: &'static str,
+    /// Who reads it.
+    pub reader: KeyReader,
+}
+
+const fn stages(key: &'static str, kinds: &'static [StageKind]) -> KeyUse {
+    KeyUse { key, reader: KeyReader::Stages(kinds) }
+}
+
+const fn plan(key: &'static str) -> KeyUse {
+    KeyUse { key, reader: KeyReader::Plan }
+}
+
+const fn pace(key: &'static str) -> KeyUse {
+    KeyUse { key, reader: KeyReader::Pace }
+}
+
+const fn sweep(key: &'static str) -> KeyUse {
+    KeyUse { key, reader: KeyReader::Sweep }
+}
+
+/// All that computes with the model.
+const MODEL: &[StageKind] = &[Backbone, Remember, Compose, Train, Describe, Evaluate, OutOfDistribution];
+/// All that makes prompts.
+const PROMPT: &[StageKind] = MODEL;
+const ANSWER: &[StageKind] = &[Evaluate, OutOfDistribution];
+
+/// Every key of a recipe, in the order of the key reference.
+pub const KEY_USES: &[KeyUse] = &[
+    stages("name", &[Report]),
+    stages("reference", &[Report]),
+    stages("summary", &[Report]),
+    stages("seed", &[Prepare, Remember, Compose, Train, Evaluate, OutOfDistribution, Report]),
+    stages("device.backend", MODEL),
+    stages("device.precision", MODEL),
+    pace("device.threads"),
+    stages("backbone.checkpoint", &[Backbone]),
+    stages("backbone.pretrain.architecture.family", &[Backbone]),
+    stages("backbone.pretrain.architecture.hidden", &[Backbone]),
+    stages("backbone.pretrain.architecture.layers", &[Backbone]),
+    stages("backbone.pretrain.architecture.heads", &[Backbone]),
+    stages("backbone.pretrain.architecture.kv-heads", &[Backbone]),
+    stages("backbone.pretrain.architecture.feed-forward", &[Backbone]),
+    stages("backbone.pretrain.architecture.context", &[Backbone]),
+    stages("backbone.pretrain.architecture.tied", &[Backbone]),
+    stages("backbone.pretrain.architecture.rope-theta", &[Backbone]),
+    stages("backbone.pretrain.tokenizer.train-bpe", &[Backbone]),
+    stages("backbone.pretrain.tokenizer.file", &[Backbone]),
+    stages("backbone.pretrain.corpus.format", &[Prepare]),
+    stages("backbone.pretrain.corpus.path", &[Prepare]),
+    stages("backbone.pretrain.corpus.tasks", &[Prepare]),
+    stages("backbone.pretrain.corpus.split", &[Prepare]),
+    stages("backbone.pretrain.corpus.limit", &[Prepare]),
+    stages("backbone.pretrain.corpus.count", &[Prepare]),
+    stages("backbone.pretrain.corpus.fields.instruction", &[Prepare]),
+    stages("backbone.pretrain.corpus.fields.input", &[Prepare]),
+    stages("backbone.pretrain.corpus.fields.output", &[Prepare]),
+    stages("backbone.pretrain.training.epochs", &[Backbone]),
+    stages("backbone.pretrain.training.steps", &[Backbone]),
+    stages("backbone.pretrain.training.batch", &[Backbone]),
+    stages("backbone.pretrain.training.accumulate", &[Backbone]),
+    pace("backbone.pretrain.training.micro-batch"),
+    stages("backbone.pretrain.training.learning-rate", &[Backbone]),
+    stages("backbone.pretrain.training.schedule", &[Backbone]),
+    stages("backbone.pretrain.training.warmup", &[Backbone]),
+    stages("backbone.pretrain.training.gradient-clip", &[Backbone]),
+    stages("backbone.pretrain.training.weight-decay", &[Backbone]),
+    stages("backbone.pretrain.training.max-prompt", &[Backbone]),
+    stages("backbone.pretrain.training.max-response", &[Backbone]),
+    pace("backbone.pretrain.training.checkpoint-every"),
+    stages("backbone.pretrain.loss", &[Backbone]),
+    stages("backbone.pretrain.seed", &[Prepare, Backbone]),
+    stages("stream.format", &[Prepare]),
+    stages("stream.path", &[Prepare]),
+    plan("stream.order"),
+    stages("stream.limits.train", &[Prepare]),
+    stages("stream.limits.test", &[Prepare]),
+    stages("stream.template", PROMPT),
+    stages("stream.template.file", PROMPT),
+    stages("stream.fields.instruction", &[Prepare]),
+    stages("stream.fields.input", &[Prepare]),
+    stages("stream.fields.output", &[Prepare]),
+    stages("stream.seed", &[Prepare]),
+    plan("expert.per"),
+    plan("expert.start"),
+    stages("expert.adapter.kind", &[Train]),
+    stages("expert.adapter.rank", &[Train]),
+    stages("expert.adapter.alpha", &[Train]),
+    stages("expert.adapter.dropout", &[Train]),
+    stages("expert.adapter.targets", &[Train]),
+    stages("expert.training.epochs", &[Train]),
+    stages("expert.training.steps", &[Train]),
+    stages("expert.training.batch", &[Train]),
+    stages("expert.training.accumulate", &[Train]),
+    pace("expert.training.micro-batch"),
+    stages("expert.training.learning-rate", &[Train]),
+    stages("expert.training.schedule", &[Train]),
+    stages("expert.training.warmup", &[Train]),
+    stages("expert.training.gradient-clip", &[Train]),
+    stages("expert.training.weight-decay", &[Train]),
+    stages("expert.training.max-prompt", &[Remember, Compose, Train, Describe, Evaluate, OutOfDistribution]),
+    stages("expert.training.max-response", &[Remember, Compose, Train]),
+    pace("expert.training.checkpoint-every"),
+    stages("indicator.accept", &[Train, Evaluate, OutOfDistribution]),
+    stages("indicator.reject", &[Train, Evaluate, OutOfDistribution]),
+    stages("indicator.kind", &[Train, Evaluate, OutOfDistribution]),
+    stages("rehearsal.selector.plugin", &[Remember, Compose]),
+    stages("rehearsal.selector.share", &[Remember]),
+    stages("rehearsal.selector.count", &[Remember]),
+    stages("rehearsal.selector.*", &[Remember, Compose]),
+    stages("rehearsal.role", &[Remember, Compose]),
+    stages("rehearsal.negatives-keep-response", &[Compose]),
+    stages("rehearsal.pseudo-negatives.format", &[Prepare]),
+    stages("rehearsal.pseudo-negatives.path", &[Prepare]),
+    stages("rehearsal.pseudo-negatives.tasks", &[Prepare]),
+    stages("rehearsal.pseudo-negatives.split", &[Prepare]),
+    stages("rehearsal.pseudo-negatives.limit", &[Prepare]),
+    stages("rehearsal.pseudo-negatives.count", &[Compose]),
+    stages("rehearsal.pseudo-negatives.fields.instruction", &[Prepare]),
+    stages("rehearsal.pseudo-negatives.fields.input", &[Prepare]),
+    stages("rehearsal.pseudo-negatives.fields.output", &[Prepare]),
+    stages("rehearsal.grant", &[Remember, Compose]),
+    stages("routing.router.plugin", ANSWER),
+    stages("routing.router.*", ANSWER),
+    stages("routing.fallback", ANSWER),
+    stages("routing.grant", ANSWER),
+    stages("routing.descriptors", &[Describe]),
+    stages("routing.max-rounds", ANSWER),
+    plan("evaluation.when"),
+    stages("evaluation.on", &[Evaluate]),
+    stages("evaluation.metrics", &[Evaluate]),
+    stages("evaluation.metrics.*", &[Evaluate]),
+    stages("evaluation.decoding.max-new-tokens", ANSWER),
+    stages("evaluation.decoding.strategy", ANSWER),
+    stages("evaluation.decoding.strategy.sample.temperature", ANSWER),
+    stages("evaluation.decoding.strategy.sample.top-p", ANSWER),
+    stages("evaluation.decoding.strategy.sample.repetition-penalty", ANSWER),
+    pace("evaluation.decoding.batch"),
+    stages("evaluation.out-of-distribution.format", &[Prepare]),
+    stages("evaluation.out-of-distribution.path", &[Prepare]),
+    stages("evaluation.out-of-distribution.tasks", &[Prepare]),
+    stages("evaluation.out-of-distribution.split", &[Prepare]),
+    stages("evaluation.out-of-distribution.limit", &[Prepare]),
+    stages("evaluation.out-of-distribution.count", &[Prepare]),
+    stages("evaluation.out-of-distribution.fields.instruction", &[Prepare]),
+    stages("evaluation.out-of-distribution.fields.input", &[Prepare]),
+    stages("evaluation.out-of-distribution.fields.output", &[Prepare]),
+    stages("evaluation.predictions", ANSWER),
+    sweep("sweep.grid.*"),
+    sweep("sweep.seeds"),
+    sweep("sweep.orders.*"),
+];
+
+/// A recipe as JSON without what changes no result: what the key of a run is made of.
+pub(crate) fn without_pace(mut recipe: Value) -> Value {
+    for used in KEY_USES {
+        if used.reader == KeyReader::Pace {
+            remove(&mut recipe, used.key);
+        }
+    }
+    remove(&mut recipe, "sweep");
+    // Which of several cards: `cuda:1` computes what `cuda` does.
+    if let Some(backend) = recipe.pointer_mut("/device/backend")
+        && let Some(name) = backend.as_str().and_then(|text| text.split(':').next())
+    {
+        *backend = Value::from(name);
+    }
+    recipe
+}
+
+fn remove(value: &mut Value, key: &str) {
+    let Some(fields) = value.as_object_mut() else { return };
+    match key.split_once('.') {
+        None => {
+            fields.shift_remove(key);
+        }
+        Some((first, rest)) => {
+            if let Some(inner) = fields.get_mut(first) {
+                remove(inner, rest);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

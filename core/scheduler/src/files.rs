@@ -1,0 +1,177 @@
+//! From what a recipe names to what a stage reads: sources, templates, checkpoints and plugins with the digests of
+//! their files. Remembers every file it met, for the report's provenance; never reads a row.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use cadre_data::{FieldMap, SourceSpec};
+use cadre_recipe::{PluginCatalog, PluginEntry, PluginKind, PluginUse, Source, Stream, Template};
+use cadre_store::{Digest, FileDigests, StoreError};
+
+use crate::error::PlanError;
+use crate::stages::{
+    CheckpointWork, ExamplesWork, FileUse, PluginWork, SourceWork, TemplateWork, UsedData, UsedPlugin,
+};
+
+/// Files of a checkpoint besides its weights that decide what it computes.
+const CHECKPOINT_FILES: [&str; 7] = [
+    "config.json",
+    "generation_config.json",
+    "model.safetensors.index.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+];
+
+/// Finds and digests files while a plan is made.
+pub(crate) struct Files<'a> {
+    digests: &'a FileDigests,
+    catalog: &'a PluginCatalog,
+    data: BTreeMap<PathBuf, Digest>,
+    plugins: BTreeSet<(String, String, Digest)>,
+}
+
+impl<'a> Files<'a> {
+    pub(crate) fn new(catalog: &'a PluginCatalog, digests: &'a FileDigests) -> Self {
+        Self { digests, catalog, data: BTreeMap::new(), plugins: BTreeSet::new() }
+    }
+
+    /// Every data file met so far.
+    pub(crate) fn used_data(&self) -> Vec<UsedData> {
+        self.data.iter().map(|(file, digest)| UsedData { file: file.clone(), digest: *digest }).collect()
+    }
+
+    /// Every plugin met so far.
+    pub(crate) fn used_plugins(&self) -> Vec<UsedPlugin> {
+        let used = |(name, version, digest): &(String, String, Digest)| UsedPlugin {
+            name: name.clone(),
+            version: version.clone(),
+            digest: *digest,
+        };
+        self.plugins.iter().map(used).collect()
+    }
+
+    /// One task of a stream, with the files of both splits.
+    pub(crate) fn task(&mut self, stream: &Stream, task: &str) -> Result<SourceWork, PlanError> {
+        let spec = stream_spec(stream);
+        let tasks = [task.to_owned()];
+        let mut paths = Vec::new();
+        for split in [cadre_data::Split::Train, cadre_data::Split::Test] {
+            let found = cadre_data::source_files(&spec, &tasks, split)
+                .map_err(|source| PlanError::Data { key: "stream".to_owned(), source })?;
+            paths.extend(found);
+        }
+        self.source(spec, paths, "stream")
+    }
+
+    /// Examples beside the stream. `limit` replaces the source's own.
+    pub(crate) fn examples(
+        &mut self,
+        source: &Source,
+        limit: Option<usize>,
+        key: &str,
+    ) -> Result<ExamplesWork, PlanError> {
+        let spec = source_spec(source);
+        let paths = cadre_data::source_files(&spec, &source.tasks, data_split(source.split))
+            .map_err(|problem| PlanError::Data { key: key.to_owned(), source: problem })?;
+        Ok(ExamplesWork {
+            source: self.source(spec, paths, key)?,
+            tasks: source.tasks.clone(),
+            split: source.split,
+            limit,
+        })
+    }
+
+    fn source(&mut self, spec: SourceSpec, paths: Vec<PathBuf>, key: &str) -> Result<SourceWork, PlanError> {
+        let files = paths.iter().map(|path| self.file(path, key)).collect::<Result<_, _>>()?;
+        Ok(SourceWork { format: spec.format, path: spec.path, fields: spec.fields, files })
+    }
+
+    pub(crate) fn template(&mut self, template: &Template) -> Result<TemplateWork, PlanError> {
+        Ok(match template {
+            Template::Plain => TemplateWork::Plain,
+            Template::Alpaca => TemplateWork::Alpaca,
+            Template::Chat => TemplateWork::Chat,
+            Template::File(path) => TemplateWork::File(self.file(path, "stream.template")?),
+        })
+    }
+
+    /// The configuration, weights and tokenizer of a checkpoint.
+    pub(crate) fn checkpoint(&mut self, folder: &Path) -> Result<CheckpointWork, PlanError> {
+        const KEY: &str = "backbone.checkpoint";
+        let trouble = |path: &Path, source: std::io::Error| PlanError::File {
+            key: KEY.to_owned(),
+            source: StoreError::Read { path: path.to_path_buf(), source },
+        };
+        let mut names = BTreeSet::new();
+        for entry in std::fs::read_dir(folder).map_err(|source| trouble(folder, source))? {
+            let name = entry.map_err(|source| trouble(folder, source))?.file_name();
+            let name = name.to_string_lossy().into_owned();
+            if name.ends_with(".safetensors") || CHECKPOINT_FILES.contains(&name.as_str()) {
+                names.insert(name);
+            }
+        }
+        let files = names.iter().map(|name| self.file(&folder.join(name), KEY)).collect::<Result<_, _>>()?;
+        Ok(CheckpointWork { path: folder.to_path_buf(), files })
+    }
+
+    pub(crate) fn plugin(
+        &mut self,
+        kind: PluginKind,
+        used: &PluginUse,
+        key: &str,
+    ) -> Result<PluginWork, PlanError> {
+        let entry: &PluginEntry = self.catalog.find(kind, &used.plugin).ok_or_else(|| PlanError::NoPlugin {
+            key: key.to_owned(),
+            kind: kind.name(),
+            name: used.plugin.clone(),
+            known: self.catalog.names(kind).iter().map(|name| (*name).to_owned()).collect(),
+        })?;
+        self.plugins.insert((entry.name.clone(), entry.version.clone(), entry.digest));
+        Ok(PluginWork {
+            plugin: entry.name.clone(),
+            path: entry.file.clone(),
+            digest: entry.digest,
+            settings: used.settings.clone(),
+        })
+    }
+
+    pub(crate) fn file(&mut self, path: &Path, key: &str) -> Result<FileUse, PlanError> {
+        let digest = self
+            .digests
+            .of(path)
+            .map_err(|source| PlanError::File { key: key.to_owned(), source })?;
+        self.data.insert(path.to_path_buf(), digest);
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(FileUse { path: path.to_path_buf(), name, digest })
+    }
+}
+
+/// The stream as `data` reads it.
+pub(crate) fn stream_spec(stream: &Stream) -> SourceSpec {
+    SourceSpec { format: stream.format.clone(), path: stream.path.clone(), fields: data_fields(&stream.fields) }
+}
+
+/// A source as `data` reads it.
+pub(crate) fn source_spec(source: &Source) -> SourceSpec {
+    SourceSpec { format: source.format.clone(), path: source.path.clone(), fields: data_fields(&source.fields) }
+}
+
+pub(crate) fn data_split(split: cadre_recipe::Split) -> cadre_data::Split {
+    match split {
+        cadre_recipe::Split::Train => cadre_data::Split::Train,
+        cadre_recipe::Split::Test => cadre_data::Split::Test,
+    }
+}
+
+/// `data` asks for a field in every row where it is named; the default names do not count as naming it.
+fn data_fields(fields: &cadre_recipe::FieldMap) -> FieldMap {
+    let default = cadre_recipe::FieldMap::default();
+    let named = |name: &String, default: &String| (name != default).then(|| name.clone());
+    FieldMap {
+        instruction: named(&fields.instruction, &default.instruction),
+        input: named(&fields.input, &default.input),
+        output: named(&fields.output, &default.output),
+    }
+}

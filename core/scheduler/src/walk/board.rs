@@ -1,0 +1,158 @@
+//! What threads of a walk agree on: how far each stage is, and which comes next. Does no work and sends no event.
+
+use std::time::{Duration, Instant};
+
+use crate::error::WalkError;
+use crate::plan::Plan;
+
+/// How often an input may break and be made again before the walk gives up.
+const TRIES: u32 = 3;
+
+/// A stage whose key another process holds is tried again after this.
+const HELD: Duration = Duration::from_millis(100);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Not begun, or to be done again.
+    Open,
+    /// A thread is at it.
+    Running,
+    /// Another process is at it, as of then.
+    Held(Instant),
+    /// It was there.
+    Cached,
+    /// It was done in this walk.
+    Done,
+    /// It ended early, as it was asked to.
+    Stopped,
+    /// It failed.
+    Failed,
+}
+
+impl Progress {
+    fn is_there(self) -> bool {
+        matches!(self, Self::Cached | Self::Done)
+    }
+}
+
+/// What a thread is to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// This stage, now marked as running.
+    Stage(usize),
+    /// Nothing at the moment.
+    Wait,
+    /// Nothing any more.
+    Over,
+}
+
+#[derive(Debug)]
+pub(super) struct Board {
+    stages: Vec<Progress>,
+    waited: Vec<bool>,
+    lost: Vec<u32>,
+    failures: Vec<(usize, WalkError)>,
+    /// No further stage is begun.
+    closed: bool,
+}
+
+impl Board {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let count = plan.stages.len();
+        Self {
+            stages: vec![Progress::Open; count],
+            waited: vec![false; count],
+            lost: vec![0; count],
+            failures: Vec::new(),
+            closed: false,
+        }
+    }
+
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// The first stage whose inputs are all there.
+    pub(super) fn claim(&mut self, plan: &Plan) -> Claim {
+        if !self.closed {
+            let ready = |place: &usize| {
+                let due = match self.stages[*place] {
+                    Progress::Open => true,
+                    Progress::Held(since) => since.elapsed() >= HELD,
+                    _ => false,
+                };
+                due && plan.stages[*place].inputs.iter().all(|input| self.stages[*input].is_there())
+            };
+            if let Some(place) = (0..self.stages.len()).find(ready) {
+                self.stages[place] = Progress::Running;
+                return Claim::Stage(place);
+            }
+        }
+        let running = self.stages.contains(&Progress::Running);
+        let held = !self.closed && self.stages.iter().any(|stage| matches!(stage, Progress::Held(_)));
+        if running || held { Claim::Wait } else { Claim::Over }
+    }
+
+    pub(super) fn set(&mut self, place: usize, progress: Progress) {
+        self.stages[place] = progress;
+        if progress == Progress::Stopped {
+            self.close();
+        }
+    }
+
+    /// Puts a stage back that another process is doing; says whether that is news.
+    pub(super) fn hold(&mut self, place: usize, now: Instant) -> bool {
+        self.stages[place] = Progress::Held(now);
+        !std::mem::replace(&mut self.waited[place], true)
+    }
+
+    /// Puts a stage back whose `input` has to be made again, and the input too.
+    pub(super) fn input_lost(&mut self, place: usize, input: usize, plan: &Plan) {
+        self.stages[place] = Progress::Open;
+        // Another stage may have found the loss first: the input is open or being made already.
+        if self.stages[input].is_there() {
+            self.lost[input] += 1;
+            self.stages[input] = Progress::Open;
+        }
+        if self.lost[input] > TRIES {
+            let (stage, input) = (plan.stages[place].name.clone(), plan.stages[input].name.clone());
+            self.fail(place, WalkError::KeepsBreaking { stage, input, tries: TRIES }, false);
+        }
+    }
+
+    pub(super) fn fail(&mut self, place: usize, problem: WalkError, keep_going: bool) {
+        self.stages[place] = Progress::Failed;
+        self.failures.push((place, problem));
+        if !keep_going {
+            self.close();
+        }
+    }
+
+    pub(super) fn outcome(mut self, plan: &Plan) -> Result<super::WalkOutcome, WalkError> {
+        if !self.failures.is_empty() {
+            let (_, first) = self.failures.remove(0);
+            return Err(match first {
+                WalkError::Stage { stage, key, source, .. } => {
+                    let other = |(place, problem): &(usize, WalkError)| {
+                        let message = match problem {
+                            WalkError::Stage { source, .. } => source.to_string(),
+                            other => other.to_string(),
+                        };
+                        (plan.stages[*place].name.clone(), message)
+                    };
+                    WalkError::Stage { stage, key, source, also: self.failures.iter().map(other).collect() }
+                }
+                other => other,
+            });
+        }
+        let names = |wanted: fn(Progress) -> bool| {
+            let chosen = plan.stages.iter().zip(&self.stages).filter(|(_, progress)| wanted(**progress));
+            chosen.map(|(stage, _)| stage.name.clone()).collect()
+        };
+        Ok(super::WalkOutcome {
+            done: names(|progress| progress == Progress::Done),
+            cached: names(|progress| progress == Progress::Cached),
+            left: names(|progress| !progress.is_there()),
+        })
+    }
+}
