@@ -2,9 +2,43 @@
 //! files, the recipe, the environment, `--set`), checked as a whole with every mistake located, and handed on as plain
 //! structs, one a section. The JSON schema, the key reference and the checks all come from those structs.
 
+mod assignment;
+mod contradiction;
+mod displace;
+mod env_source;
+mod expand;
+mod expectation;
+mod inherit;
+mod key_path;
+mod layer;
+mod loaded;
+mod mistake;
+mod path_value;
+mod plugin_catalog;
+mod recipe_error;
+mod reference;
+mod render;
+mod schema;
 mod section;
+mod surroundings;
+mod sweep_check;
+mod validate;
 
+#[cfg(test)]
+mod tests;
+
+pub use env_source::EnvSource;
+pub use loaded::Loaded;
 pub use section::recipe::Recipe;
+
+pub use mistake::Mistake;
+pub use recipe_error::{RecipeError, RecipeErrors};
+
+pub use plugin_catalog::{BrokenPlugin, PluginCatalog, PluginEntry, PluginKind};
+pub use surroundings::{BackendSupport, Capabilities, Surroundings};
+
+pub use reference::reference_markdown;
+pub use schema::schema_json;
 
 pub use section::device::{Backend, Device, Precision, UnknownBackend};
 

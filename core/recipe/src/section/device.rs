@@ -107,6 +107,7 @@ impl JsonSchema for Backend {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
+            "format": "backend",
             "pattern": "^(cpu|ndarray|cuda(:[0-9]+)?)$",
             "x-expected": "`cpu`, `ndarray`, `cuda` or `cuda:N`",
             "x-words": ["cpu", "ndarray", "cuda"],

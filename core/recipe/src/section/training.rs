@@ -44,8 +44,6 @@ pub struct Training {
     /// The most tokens of a response; longer ones are cut.
     #[schemars(range(min = 1))]
     pub max_response: u32,
-    /// Whether several short examples share one row.
-    pub pack: bool,
     /// Steps between two checkpoints, from which a killed run goes on; 0 writes none but at Ctrl-C.
     pub checkpoint_every: u32,
 }
@@ -67,7 +65,6 @@ impl Default for Training {
             weight_decay: 0.0,
             max_prompt: 1024,
             max_response: 512,
-            pack: false,
             checkpoint_every: 200,
         }
     }

@@ -1,0 +1,123 @@
+//! Layers of one value: `--set section.key=value` and `CADRE__SECTION__KEY=value`. It never guesses what a broken list
+//! or table meant.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+use toml::de::DeTable;
+
+use crate::layer::{Layer, LayerKind, LayerText, Located, Node, parse_value};
+use crate::mistake::Mistake;
+use crate::recipe_error::RecipeError;
+
+/// Reads the argument of a `--set`: a dotted TOML key, `=`, and a TOML value; bare words are strings.
+pub(crate) fn set(argument: &str, folder: &Path) -> Result<Layer, Box<RecipeError>> {
+    let source = text(LayerKind::Set, argument.to_owned(), folder);
+    let Some(equals) = equals_sign(argument) else {
+        return Err(RecipeError::at_text(&source, 0..argument.len(), Mistake::NoAssignment).boxed());
+    };
+    let wrong = |problem| RecipeError::at_text(&source, 0..equals, problem).boxed();
+    let keys = dotted(&argument[..equals]).ok_or_else(|| wrong(Mistake::NotAKey))?;
+    layer(&source, keys, equals + 1)
+}
+
+/// Reads a variable: `__` goes down, `_` is `-`, case does not count.
+pub(crate) fn variable(name: &str, value: &str, folder: &Path) -> Result<Layer, Box<RecipeError>> {
+    let source = text(LayerKind::Environment, format!("{name}={value}"), folder);
+    let mut keys = Vec::new();
+    let mut start = "CADRE__".len();
+    for part in name[start..].split("__") {
+        let key = part.to_lowercase().replace('_', "-");
+        if key.is_empty() {
+            return Err(RecipeError::at_text(&source, 0..name.len(), Mistake::NotAVariable).boxed());
+        }
+        keys.push((key, start..start + part.len()));
+        start += part.len() + "__".len();
+    }
+    layer(&source, keys, name.len() + 1)
+}
+
+fn text(kind: LayerKind, text: String, folder: &Path) -> Arc<LayerText> {
+    Arc::new(LayerText { kind, text, folder: folder.to_owned() })
+}
+
+/// The first `=` outside quotes.
+fn equals_sign(argument: &str) -> Option<usize> {
+    let mut quote = None;
+    argument.bytes().position(|byte| {
+        match quote {
+            Some(open) if open == byte => quote = None,
+            None if byte == b'"' || byte == b'\'' => quote = Some(byte),
+            _ => {}
+        }
+        quote.is_none() && byte == b'='
+    })
+}
+
+/// The parts of a dotted key with their places.
+fn dotted(key: &str) -> Option<Vec<(String, Range<usize>)>> {
+    if key.contains(['\n', '#']) || key.matches('.').count() > 16 {
+        return None;
+    }
+    let document = format!("{key}=0");
+    let parsed = DeTable::parse(&document).ok()?;
+    let mut keys = Vec::new();
+    let mut table = parsed.get_ref();
+    loop {
+        let (key, value) = table.iter().next()?;
+        keys.push((key.get_ref().clone().into_owned(), key.span()));
+        match value.get_ref().as_table() {
+            Some(inner) => table = inner,
+            None => return Some(keys),
+        }
+    }
+}
+
+fn layer(source: &Arc<LayerText>, keys: Vec<(String, Range<usize>)>, offset: usize) -> Result<Layer, Box<RecipeError>> {
+    let last = keys.last().map_or(0..0, |(_, span)| span.clone());
+    let mut located = assigned(&source.text, last, offset)
+        .map_err(|(span, mistake)| RecipeError::at_text(source, span, mistake).boxed())?;
+    let mut names = keys.into_iter().rev().peekable();
+    let mut root = BTreeMap::new();
+    while let Some((name, _)) = names.next() {
+        let table = BTreeMap::from([(name, located)]);
+        match names.peek() {
+            None => {
+                root = table;
+                break;
+            }
+            Some((_, key)) => {
+                located = Located { key: key.clone(), span: key.clone(), node: Node::Table(table) };
+            }
+        }
+    }
+    Ok(Layer { source: source.clone(), root })
+}
+
+/// A TOML value; a text that is none and opens no list, table or string is a bare word. Dates are bare words too.
+fn assigned(text: &str, key: Range<usize>, offset: usize) -> Result<Located, (Range<usize>, Mistake)> {
+    let written = &text[offset..];
+    let value = written.trim();
+    let start = offset + (written.len() - written.trim_start().len());
+    if value.is_empty() {
+        return Err((key, Mistake::NoValue));
+    }
+    parse_value(value, key.clone(), start).or_else(|(span, mistake)| {
+        let number = value.starts_with(|first: char| first.is_ascii_digit() || first == '-' || first == '+');
+        let bare = match &mistake {
+            Mistake::Syntax { .. } => !value.starts_with(['[', '{', '"', '\'']),
+            Mistake::Date { .. } => true,
+            Mistake::TooDeep { .. } => !number,
+            _ => false,
+        };
+        if bare {
+            let node = Node::Leaf(Value::from(value));
+            Ok(Located { key, span: start..start + value.len(), node })
+        } else {
+            Err((span, mistake))
+        }
+    })
+}

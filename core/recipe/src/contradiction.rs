@@ -1,0 +1,253 @@
+//! One part of a recipe against another: what cannot both be meant, and what needs something that is not there. It
+//! never looks at types; values of a wrong one are passed over, the schema has reported them.
+
+use serde_json::Value;
+
+use crate::expectation::listed;
+use crate::key_path::KeyPath;
+use crate::mistake::Mistake;
+use crate::section::evaluation::Decoding;
+use crate::section::indicator::Indicator;
+use crate::section::training::Training;
+use crate::validate::{Finding, either, table_name};
+
+/// All contradictions of a recipe.
+pub(crate) fn find(value: &Value) -> Vec<Finding> {
+    let mut judge = Judge { recipe: value, findings: Vec::new() };
+    judge.alternatives();
+    judge.roles();
+    judge.claims();
+    judge.rehearsal();
+    judge.keys_of_others();
+    judge.shapes();
+    judge.context();
+    judge.findings
+}
+
+struct Judge<'a> {
+    recipe: &'a Value,
+    findings: Vec<Finding>,
+}
+
+impl Judge<'_> {
+    fn get(&self, key: &str) -> Option<&Value> {
+        KeyPath::of(key).find(self.recipe)
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.get(key)?.as_str()
+    }
+
+    fn number(&self, key: &str) -> Option<u64> {
+        self.get(key)?.as_u64()
+    }
+
+    fn contradicts(&mut self, at: &str, what: String, against: &str, why: &'static str) {
+        let mistake = Mistake::Contradiction { what, against: against.to_owned(), why };
+        self.findings.push(Finding::key(KeyPath::of(at), mistake));
+    }
+
+    fn needs(&mut self, at: &str, what: String, needed: &str, why: &'static str) {
+        let mistake = Mistake::Needs { what, needed: needed.to_owned(), why };
+        self.findings.push(Finding::key(KeyPath::of(at), mistake));
+    }
+
+    /// Tables that take exactly one of several keys.
+    fn alternatives(&mut self) {
+        const GROUPS: &[(&str, &[&str])] = &[
+            ("backbone", &["checkpoint", "pretrain"]),
+            ("backbone.pretrain.training", &["epochs", "steps"]),
+            ("expert.training", &["epochs", "steps"]),
+            ("rehearsal.selector", &["share", "count"]),
+        ];
+        for (table, keys) in GROUPS {
+            let Some(found) = self.get(table).and_then(Value::as_object) else { continue };
+            let given: Vec<&str> = keys.iter().copied().filter(|key| found.contains_key(*key)).collect();
+            if given.len() == 1 {
+                continue;
+            }
+            let path = KeyPath::of(table);
+            let at = given.last().map_or(path.clone(), |last| path.key(last));
+            let keys = listed(keys.iter().copied(), "and");
+            let mistake = Mistake::ExactlyOne { table: table_name(&path), keys, found: either(&given) };
+            self.findings.push(Finding::key(at, mistake));
+        }
+    }
+
+    /// What an expert is trained on decides which sections there can be.
+    fn roles(&mut self) {
+        if !self.has("expert") {
+            for section in ["indicator", "rehearsal", "routing"] {
+                if self.has(section) {
+                    let why = "nothing is trained, so the backbone answers everything (zero-shot)";
+                    self.contradicts(section, format!("`[{section}]`"), "a recipe without `[expert]`", why);
+                }
+            }
+            return;
+        }
+        let per = self.text("expert.per").unwrap_or("task").to_owned();
+        let stated = format!("`expert.per = \"{per}\"`");
+        match per.as_str() {
+            "task" if !self.has("routing") => {
+                self.needs("expert", stated, "`[routing]`", "among several experts, something must say who answers");
+            }
+            "stream" | "union" => {
+                if self.has("routing") {
+                    self.contradicts("routing", "`[routing]`".into(), &stated, "there is one adapter, and it answers everything");
+                }
+                if self.has("indicator") {
+                    self.contradicts("indicator", "`[indicator]`".into(), &stated, "one adapter has no queries to claim from others");
+                }
+                if per == "union" && self.has("rehearsal") {
+                    self.contradicts("rehearsal", "`[rehearsal]`".into(), &stated, "all tasks are learned at once, so nothing is rehearsed");
+                }
+                let (refused, why) = if per == "stream" {
+                    ("backbone", "one adapter is trained on through the stream, so each task starts at the previous")
+                } else {
+                    ("previous", "all tasks are learned at once, so there is no previous expert")
+                };
+                if self.text("expert.start") == Some(refused) {
+                    self.contradicts("expert.start", format!("`start = \"{refused}\"`"), &stated, why);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn claims(&mut self) {
+        if self.has("expert") && self.has("routing.router.threshold") && !self.has("indicator") {
+            let why = "a threshold is the least claim, and experts without indicators claim nothing";
+            self.needs("routing.router.threshold", "`threshold`".into(), "`[indicator]`", why);
+        }
+        if self.has("indicator") {
+            let default = Indicator::default();
+            let accept = self.text("indicator.accept").unwrap_or(&default.accept);
+            if accept == self.text("indicator.reject").unwrap_or(&default.reject) {
+                let what = format!("`accept = {accept:?}`");
+                let at = if self.has("indicator.accept") { "indicator.accept" } else { "indicator.reject" };
+                self.contradicts(at, what, "the same text in `reject`", "an expert must be able to say one or the other");
+            }
+        }
+    }
+
+    fn rehearsal(&mut self) {
+        let role = self.text("rehearsal.role").map(str::to_owned);
+        let one_adapter = matches!(self.text("expert.per"), Some("stream" | "union"));
+        match role.as_deref() {
+            Some("negative") if one_adapter && self.text("expert.per") == Some("stream") => {
+                let why = "one adapter answers everything, so it has nothing to reject";
+                self.contradicts("rehearsal.role", "`role = \"negative\"`".into(), "`expert.per = \"stream\"`", why);
+            }
+            Some("negative") if self.has("expert") && !one_adapter && !self.has("indicator") => {
+                let why = "a negative is learned as the reject indicator";
+                self.needs("rehearsal.role", "`role = \"negative\"`".into(), "`[indicator]`", why);
+            }
+            Some("positive") => {
+                if self.has("indicator") && !one_adapter {
+                    let why = "an expert that learns earlier tasks' answers would claim their queries";
+                    self.contradicts("rehearsal.role", "`role = \"positive\"`".into(), "`[indicator]`", why);
+                }
+                let why = "only negatives are meant by it";
+                if self.get("rehearsal.negatives-keep-response") == Some(&Value::Bool(true)) {
+                    let key = "rehearsal.negatives-keep-response";
+                    self.contradicts(key, "`negatives-keep-response`".into(), "`role = \"positive\"`", why);
+                }
+                if self.has("rehearsal.pseudo-negatives") {
+                    let key = "rehearsal.pseudo-negatives";
+                    self.contradicts(key, "`pseudo-negatives`".into(), "`role = \"positive\"`", why);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Keys that a shared table has for others: a budget of a router, `count` and `fields` of sources.
+    fn keys_of_others(&mut self) {
+        for key in ["share", "count"] {
+            let path = KeyPath::of("routing.router").key(key);
+            if path.find(self.recipe).is_some() {
+                let mistake = Mistake::UnknownKey { key: key.to_owned(), table: "`[routing.router]`".to_owned() };
+                let note = format!("`{key}` is a selector's budget: `rehearsal.selector.{key}`");
+                self.findings.push(Finding::key(path, mistake).suggest(Some(note)));
+            }
+        }
+        let corpus = self.get("backbone.pretrain.corpus").and_then(Value::as_array).map_or(0, Vec::len);
+        let mut sources: Vec<KeyPath> = (0..corpus).map(|at| KeyPath::of("backbone.pretrain.corpus").place(at)).collect();
+        sources.push(KeyPath::of("evaluation.out-of-distribution"));
+        for path in &sources {
+            if path.key("count").find(self.recipe).is_some() {
+                let mistake = Mistake::UnknownKey { key: "count".to_owned(), table: table_name(path) };
+                let note = "`count` is for `pseudo-negatives`; did you mean `limit`?".to_owned();
+                self.findings.push(Finding::key(path.key("count"), mistake).suggest(Some(note)));
+            }
+        }
+        sources.extend([KeyPath::of("rehearsal.pseudo-negatives"), KeyPath::of("stream")]);
+        for path in &sources {
+            let format = path.key("format").find(self.recipe).and_then(Value::as_str);
+            if let Some(format) = format.filter(|format| *format != "jsonl")
+                && path.key("fields").find(self.recipe).is_some()
+            {
+                let against = format!("`format = \"{format}\"`");
+                let why = "only the rows of `jsonl` have fields to name";
+                self.findings.push(Finding::key(
+                    path.key("fields"),
+                    Mistake::Contradiction { what: "`fields`".to_owned(), against, why },
+                ));
+            }
+        }
+        if self.text("stream.template") == Some("chat") && self.has("backbone.pretrain.tokenizer.train-bpe") {
+            let why = "a tokenizer that is trained here brings no chat template";
+            self.contradicts("stream.template", "`template = \"chat\"`".into(), "`backbone.pretrain.tokenizer.train-bpe`", why);
+        }
+    }
+
+    /// Heads divide the width, key-value heads the heads; rotary embedding turns pairs.
+    fn shapes(&mut self) {
+        let size = |key: &str| self.number(&format!("backbone.pretrain.architecture.{key}")).filter(|size| *size > 0);
+        let (hidden, heads, kv) = (size("hidden"), size("heads"), size("kv-heads"));
+        let mut wrong = Vec::new();
+        if let (Some(value), Some(heads)) = (hidden, heads)
+            && value % (2 * heads) != 0
+        {
+            wrong.push(("hidden", value, "2 · heads", 2 * heads));
+        }
+        if let (Some(value), Some(divisor)) = (heads, kv)
+            && value % divisor != 0
+        {
+            wrong.push(("heads", value, "kv-heads", divisor));
+        }
+        for (key, value, of, divisor) in wrong {
+            let path = KeyPath::of("backbone.pretrain.architecture").key(key);
+            self.findings.push(Finding::value(path, Mistake::NoMultiple { key, value, of, divisor }));
+        }
+    }
+
+    /// What is trained and answered fits the context of a backbone that is pretrained here.
+    fn context(&mut self) {
+        let Some(context) = self.number("backbone.pretrain.architecture.context") else { return };
+        let default = Training::default();
+        let begin_and_end = 2;
+        let expert = begin_and_end + u64::from(self.has("indicator"));
+        let prompt_of = |table: &str| self.number(&format!("{table}.max-prompt")).unwrap_or(default.max_prompt.into());
+        let response_of = |table: &str| self.number(&format!("{table}.max-response")).unwrap_or(default.max_response.into());
+        let answer = self.number("evaluation.decoding.max-new-tokens").unwrap_or(Decoding::default().max_new_tokens.into());
+        let pretraining = "backbone.pretrain.training";
+        let mut sums = vec![(pretraining, "max-response", prompt_of(pretraining), response_of(pretraining), begin_and_end)];
+        if self.has("expert") {
+            let prompt = prompt_of("expert.training");
+            sums.push(("expert.training", "max-response", prompt, response_of("expert.training"), expert));
+            sums.push(("evaluation.decoding", "max-new-tokens", prompt, answer, expert));
+        }
+        for (table, key, prompt, response, marks) in sums {
+            if prompt.saturating_add(response).saturating_add(marks) > context {
+                let mistake = Mistake::ContextExceeded { prompt, response, marks, context };
+                let note = format!("make `{table}.{key}` or `max-prompt` of the training smaller");
+                self.findings.push(Finding::value(KeyPath::of(table).key(key), mistake).suggest(Some(note)));
+            }
+        }
+    }
+}

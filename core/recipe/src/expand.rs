@@ -1,0 +1,66 @@
+//! A recipe written out in full, every value with where it came from. It never leaves a default out.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use crate::key_path::{KeyPath, quoted};
+use crate::section::recipe::Recipe;
+
+/// Columns before comments, at most: a longer value pushes its own comment only.
+const WIDEST: usize = 56;
+
+/// The whole recipe as TOML; `origin` says where a key's value came from.
+pub(crate) fn toml(recipe: &Recipe, origin: &dyn Fn(&KeyPath) -> String) -> String {
+    let value = serde_json::to_value(recipe).unwrap_or_default();
+    let mut text = String::new();
+    if let Value::Object(root) = &value {
+        table(&mut text, root, &KeyPath::default(), origin);
+    }
+    text
+}
+
+fn table(text: &mut String, table_of: &Map<String, Value>, path: &KeyPath, origin: &dyn Fn(&KeyPath) -> String) {
+    let lines: Vec<(String, String)> = table_of
+        .iter()
+        .filter(|(_, value)| !value.is_object())
+        .map(|(key, value)| (format!("{} = {}", quoted(key), inline(value)), origin(&path.key(key))))
+        .collect();
+    let inner: Vec<(&String, &Map<String, Value>)> =
+        table_of.iter().filter_map(|(key, value)| Some((key, value.as_object()?))).collect();
+    if !path.is_root() && (!lines.is_empty() || inner.is_empty()) {
+        let _ = writeln!(text, "\n[{path}]");
+    }
+    let widths = lines.iter().map(|(line, _)| line.chars().count()).filter(|width| *width <= WIDEST);
+    let width = widths.max().unwrap_or(0);
+    for (line, origin) in &lines {
+        let _ = writeln!(text, "{line:width$}  # {}", origin.replace(char::is_control, " "));
+    }
+    for (key, value) in inner {
+        table(text, value, &path.key(key), origin);
+    }
+}
+
+/// A value on one line.
+pub(crate) fn inline(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        Value::Object(table) if table.is_empty() => "{}".to_owned(),
+        Value::Object(table) => {
+            let items = table.iter().map(|(key, value)| format!("{} = {}", quoted(key), inline(value)));
+            format!("{{ {} }}", items.collect::<Vec<_>>().join(", "))
+        }
+        Value::String(text) => {
+            // A text with line breaks would be written over several lines; JSON's escapes are TOML's too.
+            let written = toml::Value::String(text.clone()).to_string();
+            if written.contains('\n') { value.to_string() } else { written }
+        }
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(number) => toml::Value::Float(number).to_string(),
+            None => number.to_string(),
+        },
+        Value::Bool(flag) => flag.to_string(),
+        // Nothing that a recipe holds is written as null.
+        Value::Null => "\"\"".to_owned(),
+    }
+}

@@ -1,0 +1,156 @@
+//! A recipe file and all it inherits, as layers. It never merges them.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::expectation::{did_you_mean, nearest};
+use crate::layer::{Layer, LayerKind, LayerText, Located, Node, parse};
+use crate::mistake::Mistake;
+use crate::path_value::{clean, recipes_folder};
+use crate::recipe_error::RecipeError;
+
+/// The largest recipe file, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// Keys that say what a file is: they are not inherited.
+const OWN: [&str; 3] = ["name", "reference", "summary"];
+
+/// What was read of a recipe and its ancestors.
+#[derive(Debug, Default)]
+pub(crate) struct Family {
+    /// Lowest first; the recipe itself is the last.
+    pub(crate) layers: Vec<Layer>,
+    /// All files, in the order in which they were read.
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) errors: Vec<RecipeError>,
+    /// Files read so far, each with the way to it.
+    ways: BTreeMap<PathBuf, Vec<String>>,
+}
+
+/// Reads a recipe and all it inherits.
+pub(crate) fn read(path: &Path) -> Family {
+    let mut family = Family::default();
+    family.file(path, path.display().to_string(), &[], None);
+    family
+}
+
+impl Family {
+    /// Reads one file after those it inherits. `by` is where it was asked for.
+    fn file(&mut self, path: &Path, shown: String, way: &[(PathBuf, String)], by: Option<(&Arc<LayerText>, Range<usize>)>) {
+        let at = |mistake| match &by {
+            Some((source, span)) => RecipeError::at_text(source, span.clone(), mistake),
+            None => RecipeError::whole(&shown, mistake),
+        };
+        let (file, text) = match open(path) {
+            Ok(read) => read,
+            Err(cause) => {
+                self.errors.push(at(Mistake::Unreadable { file: PathBuf::from(&shown), cause }));
+                return;
+            }
+        };
+        let names = || way.iter().map(|(_, name)| name.clone()).chain([shown.clone()]).collect::<Vec<_>>();
+        if let Some(start) = way.iter().position(|(above, _)| *above == file) {
+            self.errors.push(at(Mistake::InheritCycle { chain: names().split_off(start) }));
+            return;
+        }
+        if let Some(first) = self.ways.get(&file) {
+            let mut second = names();
+            second.pop();
+            self.errors.push(at(Mistake::InheritDiamond { file: shown.clone(), first: first.clone(), second }));
+            return;
+        }
+        self.ways.insert(file.clone(), way.iter().map(|(_, name)| name.clone()).collect());
+        self.files.push(file.clone());
+
+        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+        let kind = LayerKind::File { shown: shown.clone(), inherited: !way.is_empty() };
+        let source = Arc::new(LayerText { kind, text, folder });
+        let (mut root, mistakes) = parse(&source.text);
+        self.errors.extend(mistakes.into_iter().map(|(span, mistake)| RecipeError::at_text(&source, span, mistake)));
+        let mut way = way.to_vec();
+        way.push((file, shown));
+        if let Some(list) = root.remove("inherit") {
+            self.ancestors(&source, &list, &way);
+        }
+        if way.len() > 1 {
+            root.retain(|key, _| !OWN.contains(&key.as_str()));
+        }
+        self.layers.push(Layer { source, root });
+    }
+
+    fn ancestors(&mut self, source: &Arc<LayerText>, list: &Located, way: &[(PathBuf, String)]) {
+        let wrong = |span: &Range<usize>| {
+            RecipeError::at_text(source, span.clone(), Mistake::InheritForm).expected("a list of paths in quotes")
+        };
+        let Node::List(items) = &list.node else {
+            self.errors.push(wrong(&list.span));
+            return;
+        };
+        for item in items {
+            match &item.node {
+                Node::Leaf(serde_json::Value::String(name)) => match locate(name, &source.folder) {
+                    Ok(path) => {
+                        let shown = shown(&path, way);
+                        self.file(&path, shown, way, Some((source, item.span.clone())));
+                    }
+                    Err(near) => {
+                        let mistake = Mistake::InheritMissing { name: name.clone() };
+                        let mut error = RecipeError::at_text(source, item.span.clone(), mistake)
+                            .expected("a file beside this one, or in the folder `recipes`");
+                        error.suggestion = near.map(|near| did_you_mean(&near));
+                        self.errors.push(error);
+                    }
+                },
+                _ => self.errors.push(wrong(&item.span)),
+            }
+        }
+    }
+}
+
+/// An inherited file: beside the one that names it, or in the folder `recipes` above.
+fn locate(name: &str, folder: &Path) -> Result<PathBuf, Option<String>> {
+    let folders = [Some(folder), recipes_folder(folder)];
+    let folders: Vec<&Path> = folders.into_iter().flatten().collect();
+    let found = folders.iter().map(|folder| clean(&folder.join(name))).find(|path| path.is_file());
+    found.ok_or_else(|| {
+        let parent = Path::new(name).parent().unwrap_or(Path::new(""));
+        let beside = folders.iter().filter_map(|folder| std::fs::read_dir(folder.join(parent)).ok());
+        let names: Vec<String> = beside
+            .flat_map(|entries| entries.filter_map(Result::ok))
+            .map(|entry| parent.join(entry.file_name()).display().to_string())
+            .filter(|name| name.ends_with(".toml"))
+            .collect();
+        nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
+    })
+}
+
+/// A file as the recipe was named: relative where the recipe's name was.
+fn shown(path: &Path, way: &[(PathBuf, String)]) -> String {
+    let Some((main, name)) = way.first() else { return path.display().to_string() };
+    let (Some(folder), Some(named)) = (main.parent(), Path::new(name).parent()) else {
+        return path.display().to_string();
+    };
+    for (folder, named) in folder.ancestors().zip(named.ancestors()) {
+        if let Ok(rest) = path.strip_prefix(folder) {
+            return named.join(rest).display().to_string();
+        }
+        // Above `..`, `/` or nothing, the name says no more.
+        if named.file_name().is_none() {
+            break;
+        }
+    }
+    path.display().to_string()
+}
+
+fn open(path: &Path) -> std::io::Result<(PathBuf, String)> {
+    let file = path.canonicalize()?;
+    let mut text = String::new();
+    std::fs::File::open(&file)?.take(LARGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(std::io::Error::other("it is larger than a mebibyte, which no recipe is"));
+    }
+    Ok((file, text))
+}

@@ -1,0 +1,194 @@
+//! A recipe as it was read: its meaning, and where every value came from. It never runs anything.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use serde_json::Value;
+
+use crate::assignment;
+use crate::contradiction;
+use crate::displace::displace;
+use crate::env_source::EnvSource;
+use crate::expand;
+use crate::expectation::{did_you_mean, nearest};
+use crate::inherit;
+use crate::key_path::KeyPath;
+use crate::layer::{Layer, LayerKind};
+use crate::mistake::Mistake;
+use crate::path_value::{self, Unset};
+use crate::recipe_error::{Point, RecipeError, RecipeErrors};
+use crate::section::expert::{Per, Start};
+use crate::section::recipe::Recipe;
+use crate::surroundings::Surroundings;
+use crate::sweep_check;
+use crate::validate::{self, Finding};
+
+/// A recipe that has been read and found right, with the layers it was made of.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What it means.
+    pub recipe: Recipe,
+    /// All files that were read, the inherited ones after those that inherit them.
+    pub files: Vec<PathBuf>,
+    main: String,
+    layers: Vec<Layer>,
+}
+
+impl Recipe {
+    /// Reads a recipe: its file and what it inherits, then `CADRE__SECTION__KEY` from the environment, then `sets`
+    /// (`section.key=value`). All mistakes are reported together.
+    pub fn load(path: &Path, sets: &[String], env: &EnvSource) -> Result<Loaded, RecipeErrors> {
+        Self::load_in(path, sets, env, &Surroundings::default())
+    }
+
+    /// Like [`Recipe::load`], and checks the recipe against this build's backends and the plugins that are there.
+    pub fn load_in(
+        path: &Path,
+        sets: &[String],
+        env: &EnvSource,
+        surroundings: &Surroundings,
+    ) -> Result<Loaded, RecipeErrors> {
+        let main = path.display().to_string();
+        let family = inherit::read(path);
+        let (files, mut layers, mut errors) = (family.files, family.layers, family.errors);
+        let variables = env.assignments().map(|(name, value)| assignment::variable(name, value, env.folder()));
+        let sets = sets.iter().map(|set| assignment::set(set, env.folder()));
+        for layer in variables.chain(sets) {
+            match layer {
+                Ok(layer) if layer.root.contains_key("inherit") => {
+                    let key = layer.root["inherit"].key.clone();
+                    errors.push(RecipeError::at_text(&layer.source, key, Mistake::InheritOutsideFile));
+                }
+                Ok(layer) => layers.push(layer),
+                Err(error) => errors.push(*error),
+            }
+        }
+        // What could not be read would only be missed again below.
+        RecipeErrors::of(errors)?;
+
+        displace(&mut layers);
+        let mut value = merge(&layers).map_err(|problem| whole(&main, problem))?;
+        name(&mut value, path);
+        let walk = validate::recipe(&value);
+        let mut findings = walk.findings;
+        findings.extend(contradiction::find(&value));
+        findings.extend(sweep_check::find(&value));
+        findings.extend(surroundings.check(&value));
+        for key in walk.paths {
+            findings.extend(expand_path(&mut value, key, &layers, path, env));
+        }
+        let errors = findings.into_iter().map(|finding| located(&layers, &main, finding)).collect();
+        RecipeErrors::of(errors)?;
+
+        let mut recipe: Recipe = serde_json::from_value(value).map_err(|problem| whole(&main, problem))?;
+        if let Some(expert) = recipe.expert.as_mut().filter(|expert| expert.per == Per::Stream) {
+            expert.start = Start::Previous;
+        }
+        Ok(Loaded { recipe, files, main, layers })
+    }
+}
+
+impl Loaded {
+    /// The whole recipe as TOML, with a comment on every value that says where it came from. It loads again, from any
+    /// folder, to the same recipe.
+    pub fn expand(&self) -> String {
+        expand::toml(&self.recipe, &|key| self.origin(key))
+    }
+
+    /// Where the value of a dotted key came from: `recipes/see.toml:12`, `environment CADRE__SEED=1`,
+    /// `--set seed=1`, or `default`.
+    pub fn origin_of(&self, key: &str) -> String {
+        self.origin(&KeyPath::of(key))
+    }
+
+    /// The path of the recipe as it was named.
+    pub fn path(&self) -> &Path {
+        Path::new(&self.main)
+    }
+
+    /// A mistake that another part of Cadre found in the value of a dotted key (`stream.order[2]`), placed where the
+    /// value stands.
+    pub fn mistake(&self, key: &str, problem: impl Into<Box<dyn Error + Send + Sync>>) -> RecipeError {
+        let mistake = Mistake::Elsewhere { problem: problem.into() };
+        RecipeError::at_key(&self.layers, &self.main, &KeyPath::of(key), Point::Value, mistake)
+    }
+
+    /// Like [`Loaded::mistake`] for a word that is none of `choices`, with the nearest of them as a suggestion.
+    pub fn wrong_choice(
+        &self,
+        key: &str,
+        problem: impl Into<Box<dyn Error + Send + Sync>>,
+        word: &str,
+        choices: &[&str],
+    ) -> RecipeError {
+        let mut error = self.mistake(key, problem).expected(crate::expectation::listed(choices.iter().copied(), "or"));
+        error.suggestion = nearest(word, choices.iter().copied()).map(did_you_mean);
+        error
+    }
+
+    /// The mistakes of this recipe in these surroundings.
+    pub fn check(&self, surroundings: &Surroundings) -> Vec<RecipeError> {
+        let value = serde_json::to_value(&self.recipe).unwrap_or_default();
+        let findings = surroundings.check(&value);
+        findings.into_iter().map(|finding| located(&self.layers, &self.main, finding)).collect()
+    }
+
+    fn origin(&self, key: &KeyPath) -> String {
+        let key = key.to_list();
+        let found = self.layers.iter().rev().find_map(|layer| Some((layer, layer.find(&key)?)));
+        found.map_or_else(|| "default".to_owned(), |(layer, value)| layer.source.at(value.key.start))
+    }
+}
+
+fn whole(main: &str, problem: impl Error + Send + Sync + 'static) -> RecipeErrors {
+    RecipeErrors::one(RecipeError::whole(main, Mistake::Elsewhere { problem: Box::new(problem) }))
+}
+
+fn merge(layers: &[Layer]) -> Result<Value, figment::Error> {
+    layers.iter().fold(Figment::new(), |merged, layer| merged.merge(layer)).extract()
+}
+
+/// A recipe without a name has its file's.
+fn name(value: &mut Value, path: &Path) {
+    if let Some(table) = value.as_object_mut() {
+        table.entry("name").or_insert_with(|| {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+            let name: String = stem.chars().map(|letter| if fits(letter) { letter } else { '-' }).collect();
+            Value::from(if validate::is_name(&name) { name } else { "recipe".to_owned() })
+        });
+    }
+}
+
+fn located(layers: &[Layer], main: &str, finding: Finding) -> RecipeError {
+    let mut error = RecipeError::at_key(layers, main, &finding.path, finding.point, finding.mistake);
+    error.expected = finding.expected;
+    error.suggestion = finding.suggestion;
+    error
+}
+
+/// Expands one path in place.
+fn expand_path(value: &mut Value, key: KeyPath, layers: &[Layer], main: &Path, env: &EnvSource) -> Option<Finding> {
+    let found = key.find_mut(value)?;
+    let layer = layers.iter().rev().find(|layer| layer.find(&key).is_some())?;
+    let recipes = match &layer.source.kind {
+        LayerKind::File { .. } => layer.source.folder.clone(),
+        _ => env.folder().join(main.parent().unwrap_or(Path::new(""))),
+    };
+    match path_value::expand(found.as_str()?, env, &layer.source.folder, &recipes) {
+        Ok(path) => {
+            *found = Value::from(path.display().to_string());
+            None
+        }
+        Err(Unset(name)) => {
+            let hint = if name == "CADRE_DATA" {
+                Some("set it to the folder of the datasets: `export CADRE_DATA=…`".to_owned())
+            } else {
+                nearest(&name, env.names()).map(|near| did_you_mean(&format!("${near}")))
+            };
+            let mistake = Mistake::UnsetVariable { name, key: key.to_string() };
+            Some(Finding::value(key, mistake).suggest(hint))
+        }
+    }
+}
