@@ -82,7 +82,7 @@ fn the_rows_are_the_same_everywhere_and_always() {
         }
     }
     // A change of the language changes every result of the shipped recipes: measure them again.
-    assert_eq!(Digest::of_bytes(text.as_bytes()).short(), "GOLDEN");
+    assert_eq!(Digest::of_bytes(text.as_bytes()).short(), "b08bbfafbd2f");
 }
 
 #[test]
