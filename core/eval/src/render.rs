@@ -1,23 +1,15 @@
 //! Reports as text: JSON, Markdown, HTML. It shows figures and never computes one that `report.json` should hold.
 
+mod figures;
 mod json;
+mod markdown;
+mod page;
+mod plot;
 
+pub use markdown::render_markdown;
+pub use page::render_html;
+
+pub(crate) use figures::{percent, score, signed};
 pub(crate) use json::json;
+pub(crate) use markdown::cell;
 
-use crate::{EvalError, Report, ReportExtras};
-
-/// The short form for a terminal or a pull request.
-pub fn render_markdown(report: &Report, extras: &ReportExtras) -> String {
-    let _ = (report, extras);
-    String::new()
-}
-
-/// One self-contained page that opens offline.
-///
-/// # Errors
-/// Parts of the report that do not fit its number of tasks; a plot that cannot be drawn.
-pub fn render_html(report: &Report, extras: &ReportExtras) -> Result<String, EvalError> {
-    report.check()?;
-    let _ = extras;
-    Ok(String::new())
-}

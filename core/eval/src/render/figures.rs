@@ -1,0 +1,90 @@
+//! Numbers as people read them: one decimal, a real minus sign, an en dash for what was not evaluated. No locale, no rounding
+//! of what is stored.
+
+const ABSENT: &str = "–";
+
+/// 0..=100 with one decimal.
+pub(crate) fn score(value: Option<f64>) -> String {
+    decimals(value, 1)
+}
+
+/// A difference of scores with its sign.
+pub(crate) fn signed(value: Option<f64>) -> String {
+    match value {
+        None => ABSENT.to_owned(),
+        // What rounds to zero has no sign.
+        Some(value) if value.abs() < 0.05 => "0.0".to_owned(),
+        Some(value) if value < 0.0 => format!("−{:.1}", -value),
+        Some(value) => format!("+{value:.1}"),
+    }
+}
+
+/// A share of 0..=1 as a percentage.
+pub(crate) fn percent(value: Option<f64>) -> String {
+    value.map_or_else(|| ABSENT.to_owned(), |value| format!("{:.1} %", value * 100.0))
+}
+
+pub(super) fn decimals(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(|| ABSENT.to_owned(), |value| format!("{value:.decimals$}"))
+}
+
+/// 1234567 as 1,234,567.
+pub(super) fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+pub(super) fn bytes(value: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut amount = value as f64;
+    let mut unit = "B";
+    for larger in UNITS {
+        if amount < 1024.0 {
+            break;
+        }
+        amount /= 1024.0;
+        unit = larger;
+    }
+    if unit == "B" { format!("{value} B") } else { format!("{amount:.1} {unit}") }
+}
+
+pub(super) fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return ABSENT.to_owned();
+    }
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    if hours > 0 { format!("{hours} h {minutes:02} min") } else { format!("{minutes} min {seconds:02} s") }
+}
+
+/// The first `most` characters of a name, the cut shown.
+pub(super) fn shortened(name: &str, most: usize) -> String {
+    if name.chars().count() <= most {
+        return name.to_owned();
+    }
+    let mut short: String = name.chars().take(most.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+/// Control characters as their Unicode pictures (␀, ␛): shown, and harmless in a page or a terminal.
+pub(super) fn visible(text: &str) -> String {
+    let picture = |sign: char| match sign {
+        '\n' | '\t' => sign,
+        '\0'..='\x1f' => char::from_u32(0x2400 + sign as u32).unwrap_or('\u{fffd}'),
+        '\x7f' => '␡',
+        '\u{80}'..='\u{9f}' => '\u{fffd}',
+        _ => sign,
+    };
+    text.chars().map(picture).collect()
+}

@@ -1,0 +1,257 @@
+//! `report.html`: fills the template. It formats and arranges; it decides nothing about a run, and asks nothing of the network.
+
+mod charts;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+
+use super::figures::{bytes, count, decimals, duration, percent, score, signed, visible};
+use super::markdown::routed_right;
+use super::plot::SERIES;
+use crate::{EvalError, PredictionRow, Report, ReportExtras};
+
+/// One self-contained page that opens offline: style, script and plots are in it, and its content policy forbids any request.
+///
+/// # Errors
+/// Parts of the report that do not fit its number of tasks; a plot that cannot be drawn.
+pub fn render_html(report: &Report, extras: &ReportExtras) -> Result<String, EvalError> {
+    report.check()?;
+    let mut templates = Environment::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    // Everything is text of a page, whatever a template's name ends in.
+    templates.set_auto_escape_callback(|_| AutoEscape::Html);
+    templates.add_template("report.html", include_str!("page/report.html"))?;
+    let page = Page::of(report, extras)?;
+    Ok(templates.get_template("report.html")?.render(Serde(&page))?)
+}
+
+#[derive(Serialize)]
+struct Page {
+    style: &'static str,
+    script: &'static str,
+    name: String,
+    summary: Option<String>,
+    reference: Option<String>,
+    key: String,
+    seed: u64,
+    tasks: Vec<TaskLine>,
+    any_expert: bool,
+    any_routing: bool,
+    experts_of_the_stream: Vec<ExpertLine>,
+    cards: Vec<Card>,
+    metrics: Vec<MetricLine>,
+    charts: charts::Charts,
+    cost: Vec<(&'static str, String)>,
+    made: Vec<(&'static str, String)>,
+    plugins: Vec<[String; 3]>,
+    data: Vec<[String; 2]>,
+    recipe: Option<String>,
+    predictions: Vec<PredictionLine>,
+}
+
+/// A figure that is seen first.
+#[derive(Serialize)]
+struct Card {
+    label: &'static str,
+    figure: String,
+    note: &'static str,
+}
+
+/// A task of the stream and what became of it.
+#[derive(Serialize)]
+struct TaskLine {
+    name: String,
+    series: usize,
+    metric: String,
+    first: String,
+    last: String,
+    change: String,
+    worse: bool,
+    routed: String,
+    expert: Option<ExpertLine>,
+}
+
+#[derive(Serialize, Clone)]
+struct ExpertLine {
+    name: String,
+    parameters: String,
+    bytes: String,
+    examples: String,
+    loss: String,
+}
+
+#[derive(Serialize)]
+struct MetricLine {
+    name: String,
+    figures: [String; 4],
+}
+
+#[derive(Serialize)]
+struct PredictionLine {
+    id: String,
+    task: String,
+    /// Value of the filter: the task's number, or `ood`.
+    group: String,
+    prompt: String,
+    long_prompt: bool,
+    prompt_begin: String,
+    references: Vec<String>,
+    prediction: String,
+    score: String,
+    /// `full`, `part`, `none` or `unscored`.
+    grade: &'static str,
+    answerer: String,
+    /// `right` or `wrong`.
+    routed: &'static str,
+    claims: String,
+}
+
+impl Page {
+    fn of(report: &Report, extras: &ReportExtras) -> Result<Self, EvalError> {
+        let tasks: Vec<TaskLine> = (0..report.tasks.len()).map(|task| task_line(report, extras, task)).collect();
+        let strangers = report.experts.iter().filter(|expert| !report.tasks.contains(&expert.task));
+        let metrics = report.per_metric.iter().map(|(name, scores)| MetricLine {
+            name: visible(name),
+            figures: [
+                score(scores.score_matrix.average_score()),
+                signed(scores.score_matrix.backward_transfer()),
+                score(scores.score_matrix.forward_transfer()),
+                score(scores.score_matrix.forgetting()),
+            ],
+        });
+        let made = &report.provenance;
+        Ok(Self {
+            style: include_str!("page/report.css"),
+            script: include_str!("page/report.js"),
+            name: visible(&report.name),
+            summary: extras.summary.as_deref().map(visible),
+            reference: extras.reference.as_deref().map(visible),
+            key: visible(&report.key),
+            seed: report.seed,
+            any_expert: tasks.iter().any(|task| task.expert.is_some()),
+            any_routing: report.routing.is_some(),
+            experts_of_the_stream: strangers.map(expert_line).collect(),
+            cards: cards(report),
+            metrics: metrics.collect(),
+            charts: charts::Charts::of(report, extras)?,
+            cost: cost(report),
+            made: vec![
+                ("Cadre", visible(&made.cadre)),
+                ("burn", visible(&made.burn)),
+                ("Backend", visible(&made.backend)),
+                ("Precision", visible(&made.precision)),
+                ("Seed", report.seed.to_string()),
+                ("Run key", visible(&report.key)),
+            ],
+            plugins: made.plugins.iter().map(|p| [&p.name, &p.version, &p.digest].map(|text| visible(text))).collect(),
+            data: made.data.iter().map(|data| [&data.path, &data.digest].map(|text| visible(text))).collect(),
+            recipe: extras.recipe.as_deref().map(visible),
+            predictions: extras.predictions.iter().map(|row| prediction_line(report, row)).collect(),
+            tasks,
+        })
+    }
+}
+
+fn cards(report: &Report) -> Vec<Card> {
+    let card = |label, figure, note| Card { label, figure, note };
+    let mut cards = vec![
+        card("Average score", score(report.average_score), "AR: mean of the last row of R"),
+        card("Backward transfer", signed(report.backward_transfer), "BWT: what later tasks changed"),
+        card("Forward transfer", score(report.forward_transfer), "FWT: each task just before it is learned"),
+        card("Forgetting", score(report.forgetting), "best ever minus last"),
+    ];
+    if let Some(routing) = &report.routing {
+        cards.push(card("Routing accuracy", percent(routing.accuracy), "queries that reached their own expert"));
+        cards.push(card("Probes a query", decimals(routing.probes_per_query, 2), "asked of experts before the answer"));
+    }
+    if let Some(strangers) = &report.out_of_distribution {
+        cards.push(card("To the backbone", percent(strangers.to_backbone), "of queries out of distribution"));
+    }
+    cards.push(card("Wall time", duration(report.cost.wall_seconds), "all stages, as they ran"));
+    cards
+}
+
+fn cost(report: &Report) -> Vec<(&'static str, String)> {
+    let cost = &report.cost;
+    let rate = cost.tokens_per_second.map_or_else(|| "–".to_owned(), |rate| count(rate.round().max(0.0) as u64));
+    let trained: u64 = report.experts.iter().map(|expert| expert.parameters).sum();
+    let stored: u64 = report.experts.iter().map(|expert| expert.bytes).sum();
+    let mut lines = vec![
+        ("Wall time", duration(cost.wall_seconds)),
+        ("Training tokens", count(cost.training_tokens)),
+        ("Training tokens a second", rate),
+        ("Stages run", count(cost.stages.run)),
+        ("Stages from the store", count(cost.stages.cached)),
+        ("Probes asked", count(cost.probes.asked)),
+        ("Probes computed", count(cost.probes.computed)),
+        ("Trained parameters of all experts", count(trained)),
+        ("Bytes of all experts", bytes(stored)),
+    ];
+    if let Some(strangers) = &report.out_of_distribution {
+        lines.push(("Queries out of distribution", count(strangers.queries)));
+    }
+    lines
+}
+
+fn expert_line(expert: &crate::ExpertReport) -> ExpertLine {
+    ExpertLine {
+        name: visible(&expert.task),
+        parameters: count(expert.parameters),
+        bytes: bytes(expert.bytes),
+        examples: count(expert.training_examples),
+        loss: decimals(expert.final_loss, 3),
+    }
+}
+
+fn task_line(report: &Report, extras: &ReportExtras, task: usize) -> TaskLine {
+    let matrix = &report.score_matrix;
+    let first = matrix.get(task, task);
+    let last = matrix.stages().checked_sub(1).and_then(|stage| matrix.get(stage, task));
+    let change = first.zip(last).map(|(first, last)| last - first);
+    let name = report.tasks[task].as_str();
+    TaskLine {
+        name: visible(name),
+        series: task % SERIES,
+        metric: extras.task_metrics.get(task).map_or_else(|| "–".to_owned(), |metric| visible(metric)),
+        first: score(first),
+        last: score(last),
+        change: signed(change),
+        worse: change.is_some_and(|change| change <= -5.0),
+        routed: percent(routed_right(report, task)),
+        expert: report.experts.iter().find(|expert| expert.task == name).map(expert_line),
+    }
+}
+
+/// Longer prompts are folded.
+const PROMPT_BEGIN: usize = 180;
+
+fn prediction_line(report: &Report, row: &PredictionRow) -> PredictionLine {
+    let name = |task: usize| report.tasks.get(task).map_or_else(|| format!("task {}", task + 1), |name| visible(name));
+    let prompt = visible(&row.prompt);
+    let grade = match row.score {
+        None => "unscored",
+        Some(score) if score >= 99.95 => "full",
+        Some(score) if score >= 0.05 => "part",
+        Some(_) => "none",
+    };
+    let claims: Vec<String> =
+        row.claims.iter().map(|(expert, claim)| format!("{} {claim:.2}", name(*expert))).collect();
+    PredictionLine {
+        id: visible(&row.id),
+        task: row.task.map_or_else(|| "out of distribution".to_owned(), name),
+        group: row.task.map_or_else(|| "ood".to_owned(), |task| task.to_string()),
+        long_prompt: prompt.chars().count() > PROMPT_BEGIN + 40,
+        prompt_begin: prompt.chars().take(PROMPT_BEGIN).collect(),
+        prompt,
+        references: row.references.iter().map(|reference| visible(reference)).collect(),
+        prediction: visible(&row.prediction),
+        score: score(row.score),
+        grade,
+        answerer: row.expert.map_or_else(|| "backbone".to_owned(), name),
+        routed: if row.expert == row.task { "right" } else { "wrong" },
+        claims: claims.join(" → "),
+    }
+}

@@ -1,0 +1,95 @@
+//! A table of shares as coloured cells with their figures in them. Rows and columns are numbered from 1, because a row and a
+//! column of one number are the same task; it never leaves a figure out for want of room, it grows wider.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+
+use super::super::figures::shortened;
+use super::{Area, GRID, HEAT, HOLE, INK, MUTED, ON_HEAT, PlotResult, draw, text};
+use crate::EvalError;
+
+/// One cell.
+pub(in crate::render) struct Cell {
+    /// 0..=1: how strongly it is coloured.
+    pub(in crate::render) strength: f64,
+    /// What stands in it.
+    pub(in crate::render) figure: String,
+}
+
+/// A heat map; `cells[row][column]`, `None` where there is nothing.
+pub(in crate::render) struct HeatMap<'a> {
+    pub(in crate::render) plot: &'static str,
+    pub(in crate::render) description: &'a str,
+    pub(in crate::render) rows: Vec<String>,
+    /// Name, and whether it has a number (the backbone has none).
+    pub(in crate::render) columns: Vec<(String, bool)>,
+    pub(in crate::render) row_axis: &'a str,
+    pub(in crate::render) column_axis: &'a str,
+    pub(in crate::render) cells: Vec<Vec<Option<Cell>>>,
+}
+
+const LEFT: i32 = 168;
+const TOP: i32 = 66;
+const CELLS_WIDTH: i32 = 456;
+const LEAST_CELL: i32 = 44;
+const MARGIN: i32 = 8;
+/// Mean width of a letter at 13 px, a little on the safe side.
+const LETTER: f64 = 7.2;
+
+impl HeatMap<'_> {
+    pub(in crate::render) fn draw(&self) -> Result<String, EvalError> {
+        let columns = i32::try_from(self.columns.len().max(1)).unwrap_or(i32::MAX);
+        let rows = i32::try_from(self.rows.len()).unwrap_or(i32::MAX);
+        let width = (CELLS_WIDTH / columns).max(LEAST_CELL);
+        let height = (width * 3 / 5).clamp(32, 54);
+        let size = (LEFT + columns * width + MARGIN, TOP + rows * height + MARGIN);
+        draw(self.plot, self.description, (size.0.unsigned_abs(), size.1.unsigned_abs()), |area| {
+            self.draw_heads(area, width, height)?;
+            for (row, cells) in (0..).zip(&self.cells) {
+                for (column, cell) in (0..).zip(cells) {
+                    draw_cell(area, (LEFT + column * width, TOP + row * height), (width, height), cell.as_ref())?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn draw_heads(&self, area: &Area<'_>, width: i32, height: i32) -> PlotResult {
+        let middle = LEFT + width * (0..).zip(&self.columns).count() as i32 / 2;
+        area.draw_text(self.column_axis, &text(13, MUTED, HPos::Center), (middle, 12))?;
+        area.draw_text(self.row_axis, &text(13, MUTED, HPos::Left), (MARGIN, 12))?;
+        let room = (f64::from(width - 6) / LETTER) as usize;
+        let fits = self.columns.iter().all(|(name, _)| name.chars().count() <= room);
+        for (at, (name, numbered)) in (0..).zip(&self.columns) {
+            let x = LEFT + at * width + width / 2;
+            let number = if *numbered { (at + 1).to_string() } else { String::new() };
+            if fits {
+                area.draw_text(&number, &text(13, MUTED, HPos::Center), (x, 34))?;
+                area.draw_text(name, &text(13, INK, HPos::Center), (x, 52))?;
+            } else {
+                let head = if *numbered { number } else { shortened(name, room) };
+                area.draw_text(&head, &text(13, INK, HPos::Center), (x, 50))?;
+            }
+        }
+        for (at, name) in (0..).zip(&self.rows) {
+            let y = TOP + at * height + height / 2;
+            area.draw_text(&(at + 1).to_string(), &text(13, MUTED, HPos::Right), (MARGIN + 16, y))?;
+            area.draw_text(&shortened(name, 18), &text(13, INK, HPos::Left), (MARGIN + 25, y))?;
+        }
+        Ok(())
+    }
+}
+
+fn draw_cell(area: &Area<'_>, at: (i32, i32), size: (i32, i32), cell: Option<&Cell>) -> PlotResult {
+    let corners = [(at.0 + 1, at.1 + 1), (at.0 + size.0 - 1, at.1 + size.1 - 1)];
+    let middle = (at.0 + size.0 / 2, at.1 + size.1 / 2);
+    let Some(cell) = cell else {
+        area.draw(&Rectangle::new(corners, HOLE.filled()))?;
+        return area.draw_text("·", &text(14, GRID, HPos::Center), middle);
+    };
+    let strength = 0.05 + 0.95 * cell.strength.clamp(0.0, 1.0);
+    area.draw(&Rectangle::new(corners, HEAT.mix(strength).filled()))?;
+    // On a cell coloured more than half, the dark figure would drown.
+    let colour = if strength > 0.52 { ON_HEAT } else { INK };
+    area.draw_text(&cell.figure, &text(if size.0 < 56 { 13 } else { 15 }, colour, HPos::Center), middle)
+}

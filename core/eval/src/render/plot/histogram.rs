@@ -1,0 +1,108 @@
+//! Shares of claims by their value, the queries of an expert's own task against all others, and the threshold between them.
+//! The y axis goes by the square root: a percent of claims on the wrong side is what one looks for, and must be seen.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+
+use super::{GRID, INK, MUTED, OTHERS, OWN, STRANGERS, THRESHOLD, draw, text};
+use crate::EvalError;
+
+const BINS: usize = 20;
+
+/// The claims of one expert, 0..=1, by whose query they are about.
+pub(in crate::render) struct Histogram<'a> {
+    pub(in crate::render) description: &'a str,
+    /// Queries of the expert's own task.
+    pub(in crate::render) own: Vec<f64>,
+    /// Queries of the stream's other tasks.
+    pub(in crate::render) others: Vec<f64>,
+    /// Queries of no task.
+    pub(in crate::render) strangers: Vec<f64>,
+    /// 0..=1.
+    pub(in crate::render) threshold: Option<f64>,
+}
+
+impl Histogram<'_> {
+    pub(in crate::render) fn draw(&self) -> Result<String, EvalError> {
+        draw("claims", self.description, (400, 250), |area| {
+            let mut chart = ChartBuilder::on(area)
+                .margin(8)
+                .margin_right(16)
+                .margin_top(14)
+                .x_label_area_size(42)
+                .y_label_area_size(52)
+                .build_cartesian_2d(0.0..1.0, Shares)?;
+            chart
+                .configure_mesh()
+                .disable_x_mesh()
+                .bold_line_style(GRID)
+                .light_line_style(TRANSPARENT)
+                .axis_style(GRID)
+                .label_style(text(13, MUTED, HPos::Left))
+                .axis_desc_style(text(13, INK, HPos::Center))
+                .x_desc("claim")
+                .x_labels(6)
+                .x_label_formatter(&|x| format!("{x:.1}"))
+                .y_label_formatter(&|y| format!("{:.0}%", y * 100.0))
+                .draw()?;
+            for (claims, colour) in [(&self.strangers, STRANGERS), (&self.others, OTHERS), (&self.own, OWN)] {
+                let fill = colour.mix(0.62).filled();
+                chart.draw_series(bins(claims).into_iter().enumerate().filter(|(_, share)| *share > 0.0).map(
+                    |(bin, share)| {
+                        let width = 1.0 / BINS as f64;
+                        Rectangle::new([(bin as f64 * width, 0.0), ((bin + 1) as f64 * width, share)], fill)
+                    },
+                ))?;
+            }
+            if let Some(threshold) = self.threshold.filter(|threshold| (0.0..=1.0).contains(threshold)) {
+                let line = [(threshold, 0.0), (threshold, 1.0)];
+                chart.draw_series(DashedLineSeries::new(line, 6, 4, THRESHOLD.stroke_width(2)))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The axis of shares, 0..=1, by their square root.
+struct Shares;
+
+impl Ranged for Shares {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, share: &f64, limit: (i32, i32)) -> i32 {
+        limit.0 + (f64::from(limit.1 - limit.0) * share.clamp(0.0, 1.0).sqrt()).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        vec![0.0, 0.01, 0.1, 0.25, 0.5, 1.0]
+    }
+
+    fn range(&self) -> Range<f64> {
+        0.0..1.0
+    }
+}
+
+/// Share of the claims in each bin; claims that are not numbers are nowhere.
+fn bins(claims: &[f64]) -> [f64; BINS] {
+    let mut shares = [0.0; BINS];
+    for claim in claims.iter().filter(|claim| claim.is_finite()) {
+        let bin = ((claim.clamp(0.0, 1.0) * BINS as f64) as usize).min(BINS - 1);
+        shares[bin] += 1.0 / claims.len() as f64;
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn bins_hold_every_claim_once() {
+        let shares = super::bins(&[0.0, 0.049, 0.5, 1.0]);
+        assert_eq!((shares[0], shares[10], shares[19]), (0.5, 0.25, 0.25));
+        assert_eq!(super::bins(&[]), [0.0; super::BINS]);
+        assert_eq!(super::bins(&[f64::NAN]), [0.0; super::BINS]);
+    }
+}

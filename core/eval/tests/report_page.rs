@@ -1,0 +1,125 @@
+//! The page and its short form for runs of all shapes: nothing is fetched, nothing is unescaped, what is missing is left out.
+
+use cadre_eval::{Report, ReportExtras, ScoreMatrix, render_html, render_markdown};
+
+#[path = "../examples/sample/mod.rs"]
+mod sample;
+
+fn page(sample: sample::Sample) -> String {
+    let (report, extras) = sample.make().unwrap();
+    render_html(&report, &extras).unwrap()
+}
+
+#[test]
+fn a_routed_run_shows_every_part() {
+    let page = page(sample::SEE);
+    for part in ["Score matrix R", "Each task over the stages", "Who answered", "Claims", "threshold 0.5", "Training loss", "Predictions to read", "The recipe, expanded", "From nothing"] {
+        assert_eq!(page.contains(part), part != "From nothing", "{part}");
+    }
+    // R, its lines, confusion, routing over stages, five claim histograms, losses.
+    assert_eq!(page.matches("<svg ").count(), 10);
+    assert_eq!(page.matches("<svg ").count(), page.matches("</svg>").count());
+    assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 10);
+}
+
+#[test]
+fn nothing_is_fetched() {
+    for sample in [sample::SEE, sample::SEQUENTIAL, sample::ONE, sample::TEN] {
+        let page = page(sample);
+        for request in ["src=\"", "<link", "@import", "url(", "http:", "https:", "srcset", "fetch("] {
+            assert!(!page.contains(request), "{request}");
+        }
+        assert!(page.contains("Content-Security-Policy"));
+    }
+}
+
+#[test]
+fn texts_of_a_run_cannot_become_markup() {
+    let page = page(sample::SEE);
+    assert!(!page.contains("<script>alert") && !page.contains("<img"));
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;&#x2f;script&gt;"));
+    let (mut report, mut extras) = sample::ONE.make().unwrap();
+    let evil = "\"><svg onload=x>{{ 7 * 7 }}</svg>\u{1b}[31m";
+    report.name = evil.to_owned();
+    report.tasks = vec![evil.to_owned()];
+    report.experts[0].task = evil.to_owned();
+    report.key = evil.to_owned();
+    report.provenance.backend = evil.to_owned();
+    report.provenance.data[0].path = evil.to_owned();
+    extras.summary = Some(evil.to_owned());
+    extras.recipe = Some(evil.to_owned());
+    extras.loss_curves[0].task = evil.to_owned();
+    let page = render_html(&report, &extras).unwrap();
+    assert!(!page.contains("<svg onload") && !page.contains("49") && !page.contains('\u{1b}'));
+    assert!(page.contains("␛[31m"));
+    assert!(!render_markdown(&report, &extras).contains('\u{1b}'));
+}
+
+#[test]
+fn colours_follow_the_scheme_of_the_reader() {
+    let page = page(sample::TEN);
+    assert!(page.contains("prefers-color-scheme: dark"));
+    let plots: String = page.split("<svg ").skip(1).filter_map(|rest| rest.split("</svg>").next()).collect();
+    assert!(!plots.contains("\"#"), "a colour of a plot is not a variable");
+    for name in plots.split("var(--").skip(1).filter_map(|rest| rest.split(')').next()) {
+        assert!(page.matches(&format!("--{name}: ")).count() >= 2, "--{name} in light and dark");
+    }
+}
+
+#[test]
+fn a_run_without_routing_has_no_routing_part() {
+    let page = page(sample::SEQUENTIAL);
+    assert!(!page.contains("id=\"routing\"") && !page.contains("Routing accuracy") && !page.contains("name=\"routed\""));
+    assert!(page.contains("Adapter “stream”"));
+    assert!(page.contains("class=\"worse\""));
+}
+
+#[test]
+fn one_task_has_no_course_over_stages() {
+    let page = page(sample::ONE);
+    assert!(page.contains("Score matrix R") && !page.contains("Each task over the stages"));
+    assert!(!page.contains("NaN") && !page.contains("inf"));
+}
+
+#[test]
+fn empty_runs_are_shown_for_what_they_are() {
+    let (mut report, _) = sample::SEE.make().unwrap();
+    report.score_matrix = ScoreMatrix::new(5);
+    report.average_score = None;
+    report.experts.clear();
+    let routing = report.routing.as_mut().unwrap();
+    routing.confusion = vec![vec![0; 6]; 5];
+    routing.by_stage = vec![None; 5];
+    routing.accuracy = None;
+    let page = render_html(&report, &ReportExtras::default()).unwrap();
+    assert!(!page.contains("<svg ") && page.contains("No query of the stream was routed."));
+    let nothing = Report { tasks: Vec::new(), score_matrix: ScoreMatrix::default(), routing: None, per_metric: Default::default(), ..report };
+    assert!(render_html(&nothing, &ReportExtras::default()).is_ok());
+    assert!(render_markdown(&nothing, &ReportExtras::default()).contains("**AR –**"));
+}
+
+#[test]
+fn nonsense_numbers_draw_nothing_wild() {
+    let (report, mut extras) = sample::ONE.make().unwrap();
+    extras.loss_curves[0].points = vec![(1, f64::NAN), (2, f64::INFINITY), (3, 1.0)];
+    extras.claims[0].score = f64::NAN;
+    extras.threshold = Some(7.0);
+    let page = render_html(&report, &extras).unwrap();
+    let plots: String = page.split("<svg ").skip(1).filter_map(|rest| rest.split("</svg>").next()).collect();
+    assert!(!plots.contains("NaN") && !plots.contains("inf"));
+}
+
+#[test]
+fn one_run_gives_one_page() {
+    assert_eq!(page(sample::SEE), page(sample::SEE));
+}
+
+#[test]
+fn the_short_form_holds_the_figures() {
+    let (report, extras) = sample::SEE.make().unwrap();
+    let text = render_markdown(&report, &extras);
+    assert!(text.starts_with("# see\n"));
+    assert!(text.contains("| after \\ on | sorting | copying |") && text.contains("| 5 translation |"));
+    assert!(text.contains("routing 9") && text.contains("31,455 tokens/s"));
+    assert!(text.lines().count() < 40);
+}
