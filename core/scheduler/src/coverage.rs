@@ -16,6 +16,8 @@ pub enum KeyReader {
     Plan,
     /// Nothing that makes a result: it changes speed or memory, and no key.
     Pace,
+    /// Nobody: a table that is shared with others has it, and here it is refused as a mistake.
+    Refused,
     /// Whoever makes several recipes of one; no single run has it.
     Sweep,
 }
@@ -43,6 +45,10 @@ const fn pace(key: &'static str) -> KeyUse {
 
 const fn sweep(key: &'static str) -> KeyUse {
     KeyUse { key, reader: KeyReader::Sweep }
+}
+
+const fn refused(key: &'static str) -> KeyUse {
+    KeyUse { key, reader: KeyReader::Refused }
 }
 
 /// All that computes with the model.
@@ -77,7 +83,7 @@ pub const KEY_USES: &[KeyUse] = &[
     stages("backbone.pretrain.corpus.tasks", &[Prepare]),
     stages("backbone.pretrain.corpus.split", &[Prepare]),
     stages("backbone.pretrain.corpus.limit", &[Prepare]),
-    stages("backbone.pretrain.corpus.count", &[Prepare]),
+    refused("backbone.pretrain.corpus.count"),
     stages("backbone.pretrain.corpus.fields.instruction", &[Prepare]),
     stages("backbone.pretrain.corpus.fields.input", &[Prepare]),
     stages("backbone.pretrain.corpus.fields.output", &[Prepare]),
@@ -147,6 +153,8 @@ pub const KEY_USES: &[KeyUse] = &[
     stages("rehearsal.pseudo-negatives.fields.output", &[Prepare]),
     stages("rehearsal.grant", &[Remember, Compose]),
     stages("routing.router.plugin", ANSWER),
+    refused("routing.router.share"),
+    refused("routing.router.count"),
     stages("routing.router.*", ANSWER),
     stages("routing.fallback", ANSWER),
     stages("routing.grant", ANSWER),
@@ -167,7 +175,7 @@ pub const KEY_USES: &[KeyUse] = &[
     stages("evaluation.out-of-distribution.tasks", &[Prepare]),
     stages("evaluation.out-of-distribution.split", &[Prepare]),
     stages("evaluation.out-of-distribution.limit", &[Prepare]),
-    stages("evaluation.out-of-distribution.count", &[Prepare]),
+    refused("evaluation.out-of-distribution.count"),
     stages("evaluation.out-of-distribution.fields.instruction", &[Prepare]),
     stages("evaluation.out-of-distribution.fields.input", &[Prepare]),
     stages("evaluation.out-of-distribution.fields.output", &[Prepare]),

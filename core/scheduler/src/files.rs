@@ -65,13 +65,8 @@ impl<'a> Files<'a> {
         self.source(spec, paths, "stream")
     }
 
-    /// Examples beside the stream. `limit` replaces the source's own.
-    pub(crate) fn examples(
-        &mut self,
-        source: &Source,
-        limit: Option<usize>,
-        key: &str,
-    ) -> Result<ExamplesWork, PlanError> {
+    /// Examples beside the stream.
+    pub(crate) fn examples(&mut self, source: &Source, key: &str) -> Result<ExamplesWork, PlanError> {
         let spec = source_spec(source);
         let paths = cadre_data::source_files(&spec, &source.tasks, data_split(source.split))
             .map_err(|problem| PlanError::Data { key: key.to_owned(), source: problem })?;
@@ -79,7 +74,7 @@ impl<'a> Files<'a> {
             source: self.source(spec, paths, key)?,
             tasks: source.tasks.clone(),
             split: source.split,
-            limit,
+            limit: source.limit,
         })
     }
 
@@ -122,13 +117,14 @@ impl<'a> Files<'a> {
         used: &PluginUse,
         key: &str,
     ) -> Result<PluginWork, PlanError> {
-        let entry: &PluginEntry = self.catalog.find(kind, &used.plugin).ok_or_else(|| PlanError::NoPlugin {
+        let found = self.catalog.find(&used.plugin).filter(|entry| entry.kind == kind);
+        let entry: &PluginEntry = found.ok_or_else(|| PlanError::NoPlugin {
             key: key.to_owned(),
             kind: kind.name(),
             name: used.plugin.clone(),
-            known: self.catalog.names(kind).iter().map(|name| (*name).to_owned()).collect(),
+            known: self.catalog.of_kind(kind).map(|entry| entry.name.clone()).collect(),
         })?;
-        self.plugins.insert((entry.name.clone(), entry.version.clone(), entry.digest));
+        self.plugins.insert((entry.name.clone(), entry.version.clone().unwrap_or_default(), entry.digest));
         Ok(PluginWork {
             plugin: entry.name.clone(),
             path: entry.file.clone(),

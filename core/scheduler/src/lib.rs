@@ -8,9 +8,12 @@ mod estimate;
 mod event;
 mod executor;
 mod files;
+#[cfg(test)]
+mod fixture;
 mod plan;
 mod planner;
 mod render;
+mod stage_reference;
 mod stages;
 mod walk;
 mod works;
@@ -35,5 +38,6 @@ pub use walk::{WalkOptions, WalkOutcome, walk};
 pub use event::{Event, EventKind, EventSink, StopFlag};
 
 pub use coverage::{KEY_USES, KeyReader, KeyUse};
+pub use stage_reference::stage_reference_markdown;
 
 pub use error::{PlanError, WalkError};

@@ -76,7 +76,8 @@ impl Planner<'_> {
         places.backbone = self.backbone()?;
         let recipe = self.recipe;
         match recipe.expert.as_ref() {
-            None => self.rows(&places, &[])?,
+            // Nothing is learned on the way: one row says it all.
+            None => self.row(self.tasks.len() - 1, &places, &[])?,
             Some(expert) if expert.per == Per::Union => self.union(expert, &mut places)?,
             Some(expert) => self.one_after_another(expert, &mut places)?,
         }
@@ -106,15 +107,14 @@ impl Planner<'_> {
             places.prepared.push(self.add(format!("prepare/{task}"), StageWork::Prepare(PrepareWork::Task(work)), vec![])?);
         }
         if let Some(source) = &recipe.evaluation.out_of_distribution {
-            let limit = least(source.limit, source.count);
-            let examples = self.works.files.examples(source, limit, "evaluation.out-of-distribution")?;
+            let examples = self.works.files.examples(source, "evaluation.out-of-distribution")?;
             let work = PrepareWork::Examples(PrepareExamples { sources: vec![examples], seed });
             places.out_of_distribution =
                 Some(self.add("prepare/out-of-distribution".to_owned(), StageWork::Prepare(work), vec![])?);
         }
         if let Some(source) = recipe.rehearsal.as_ref().and_then(|rehearsal| rehearsal.pseudo_negatives.as_ref()) {
             // `count` is what each task takes: `compose` reads it.
-            let examples = self.works.files.examples(source, source.limit, "rehearsal.pseudo-negatives")?;
+            let examples = self.works.files.examples(source, "rehearsal.pseudo-negatives")?;
             let work = PrepareWork::Examples(PrepareExamples { sources: vec![examples], seed });
             places.pseudo_negatives =
                 Some(self.add("prepare/pseudo-negatives".to_owned(), StageWork::Prepare(work), vec![])?);
@@ -133,7 +133,7 @@ impl Planner<'_> {
                 let mut sources = Vec::new();
                 for (place, source) in pretrain.corpus.iter().enumerate() {
                     let key = format!("backbone.pretrain.corpus[{place}]");
-                    sources.push(self.works.files.examples(source, least(source.limit, source.count), &key)?);
+                    sources.push(self.works.files.examples(source, &key)?);
                 }
                 let corpus = PrepareWork::Examples(PrepareExamples { sources, seed: pretrain.seed });
                 let corpus = self.add("prepare/corpus".to_owned(), StageWork::Prepare(corpus), vec![])?;
@@ -266,11 +266,6 @@ impl Planner<'_> {
         }
     }
 
-    /// All rows of R, answered by the same.
-    fn rows(&mut self, places: &Places, answerers: &[usize]) -> Result<(), PlanError> {
-        (0..self.tasks.len()).try_for_each(|place| self.row(place, places, answerers))
-    }
-
     /// Row `place` of R, if the recipe wants it.
     fn row(&mut self, place: usize, places: &Places, answerers: &[usize]) -> Result<(), PlanError> {
         let recipe = self.recipe;
@@ -350,9 +345,5 @@ impl Planner<'_> {
     }
 }
 
-fn least(one: Option<usize>, other: Option<usize>) -> Option<usize> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! Checks of a recipe that need a look at data and files: tasks, orders, folders, tokenizers. Reads names and heads of
+//! files, no rows; a row that cannot be read is found by the stage that reads it.
+
+use std::path::Path;
+
+use cadre_data::{DataError, IndicatorForm, Marking, SourceSpec, Tokenizer};
+use cadre_recipe::{IndicatorKind, Loaded, Order, Pretrain, RecipeError, Source, Template, TokenizerSource};
+use serde_json::Value;
+
+use crate::files::{data_split, source_spec, stream_spec};
+use crate::planner::order_choice;
+
+/// Every mistake that only a look at data and files can find, each placed where its value stands.
+#[must_use]
+pub fn check(loaded: &Loaded) -> Vec<RecipeError> {
+    let mut checker = Checker { loaded, mistakes: Vec::new() };
+    checker.stream();
+    checker.sources();
+    checker.template();
+    checker.backbone();
+    checker.mistakes
+}
+
+struct Checker<'a> {
+    loaded: &'a Loaded,
+    mistakes: Vec<RecipeError>,
+}
+
+impl Checker<'_> {
+    fn stream(&mut self) {
+        let stream = &self.loaded.recipe.stream;
+        let spec = stream_spec(stream);
+        match cadre_data::task_order(&spec, &order_choice(&stream.order)) {
+            Err(problem) => self.data("stream", "stream.order", problem),
+            Ok(tasks) => {
+                let splits = [cadre_data::Split::Train, cadre_data::Split::Test];
+                let found = splits.iter().try_for_each(|split| {
+                    cadre_data::source_files(&spec, &tasks, *split).and_then(|files| readable(&files))
+                });
+                if let Err(problem) = found {
+                    self.data("stream", "stream.order", problem);
+                }
+                self.metrics(&tasks);
+            }
+        }
+    }
+
+    /// A table of metrics may name no task that the stream does not have.
+    fn metrics(&mut self, tasks: &[String]) {
+        let known: Vec<&str> = tasks.iter().map(String::as_str).collect();
+        for task in self.loaded.recipe.evaluation.metrics.tasks.keys().filter(|task| !tasks.contains(*task)) {
+            let key = format!("evaluation.metrics.{task}");
+            let problem = format!("the stream has no task `{task}`");
+            self.mistakes.push(self.loaded.wrong_choice(&key, problem, task, &known));
+        }
+    }
+
+    fn sources(&mut self) {
+        let recipe = &self.loaded.recipe;
+        if let Some(pretrain) = &recipe.backbone.pretrain {
+            for (place, source) in pretrain.corpus.iter().enumerate() {
+                self.source(source, &format!("backbone.pretrain.corpus[{place}]"));
+            }
+        }
+        if let Some(source) = recipe.rehearsal.as_ref().and_then(|rehearsal| rehearsal.pseudo_negatives.as_ref()) {
+            self.source(source, "rehearsal.pseudo-negatives");
+        }
+        if let Some(source) = &recipe.evaluation.out_of_distribution {
+            self.source(source, "evaluation.out-of-distribution");
+        }
+    }
+
+    fn source(&mut self, source: &Source, key: &str) {
+        let spec: SourceSpec = source_spec(source);
+        let found = cadre_data::source_files(&spec, &source.tasks, data_split(source.split))
+            .and_then(|files| readable(&files));
+        if let Err(problem) = found {
+            self.data(key, &format!("{key}.tasks"), problem);
+        }
+    }
+
+    fn template(&mut self) {
+        if let Template::File(path) = &self.loaded.recipe.stream.template
+            && let Err(problem) = cadre_data::Template::file(path)
+        {
+            self.mistakes.push(self.loaded.mistake("stream.template.file", problem));
+        }
+    }
+
+    fn backbone(&mut self) {
+        let backbone = &self.loaded.recipe.backbone;
+        if let Some(folder) = &backbone.checkpoint {
+            self.checkpoint(folder);
+        }
+        if let Some(Pretrain { tokenizer: TokenizerSource::File(path), .. }) = &backbone.pretrain {
+            self.tokenizer(path, "backbone.pretrain.tokenizer.file", None);
+        }
+    }
+
+    fn checkpoint(&mut self, folder: &Path) {
+        const KEY: &str = "backbone.checkpoint";
+        if !folder.is_dir() {
+            let problem = format!("there is no folder {}", folder.display());
+            let place = self.loaded.mistake(KEY, problem);
+            self.mistakes.push(place.expected("a folder with config.json, *.safetensors and tokenizer.json"));
+            return;
+        }
+        let mut rows = None;
+        let config = folder.join("config.json");
+        match std::fs::read(&config).map(|text| serde_json::from_slice::<Value>(&text)) {
+            Err(problem) => {
+                let place = self.loaded.mistake(KEY, format!("cannot read {}: {problem}", config.display()));
+                self.mistakes.push(place.expected("a checkpoint folder in Hugging Face layout"));
+            }
+            Ok(Err(problem)) => {
+                self.mistakes.push(self.loaded.mistake(KEY, format!("{} is not JSON: {problem}", config.display())));
+            }
+            Ok(Ok(value)) => rows = value["vocab_size"].as_u64().and_then(|rows| u32::try_from(rows).ok()),
+        }
+        let has_weights = std::fs::read_dir(folder).is_ok_and(|mut entries| {
+            entries.any(|entry| entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "safetensors")))
+        });
+        if !has_weights {
+            let problem = format!("there are no *.safetensors in {}", folder.display());
+            self.mistakes.push(self.loaded.mistake(KEY, problem));
+        }
+        self.tokenizer(folder, KEY, rows);
+    }
+
+    /// A tokenizer that is there, and what the recipe wants of it. Loading one takes a while, so that it is done only
+    /// where something is wanted. `rows` are those of the backbone's embedding.
+    fn tokenizer(&mut self, path: &Path, key: &str, rows: Option<u32>) {
+        let recipe = &self.loaded.recipe;
+        let file = if path.is_dir() { path.join("tokenizer.json") } else { path.to_path_buf() };
+        if let Err(problem) = std::fs::File::open(&file) {
+            self.mistakes.push(self.loaded.mistake(key, format!("cannot read {}: {problem}", file.display())));
+            return;
+        }
+        let marks = recipe.indicator.as_ref().filter(|indicator| indicator.kind != IndicatorKind::NewToken);
+        let chats = recipe.stream.template == Template::Chat;
+        if marks.is_none() && !chats {
+            return;
+        }
+        let tokenizer = match Tokenizer::from_file(path) {
+            Ok(tokenizer) => tokenizer,
+            Err(problem) => {
+                self.mistakes.push(self.loaded.mistake(key, problem));
+                return;
+            }
+        };
+        if chats && let Err(problem) = cadre_data::Template::chat(&tokenizer) {
+            self.mistakes.push(self.loaded.mistake("stream.template", problem));
+        }
+        if let Some(indicator) = marks {
+            let form = match indicator.kind {
+                IndicatorKind::NewToken => IndicatorForm::NewToken,
+                IndicatorKind::ExistingToken => IndicatorForm::ExistingToken,
+                IndicatorKind::Text => IndicatorForm::Text,
+            };
+            let rows = rows.unwrap_or_else(|| tokenizer.vocabulary());
+            if let Err(problem) = Marking::new(&tokenizer, form, &indicator.accept, &indicator.reject, rows) {
+                let wrong = match &problem {
+                    DataError::SplitToken { token, .. } | DataError::TokenExists { token, .. }
+                        if *token == indicator.reject => "indicator.reject",
+                    _ => "indicator.accept",
+                };
+                self.mistakes.push(self.loaded.mistake(wrong, problem));
+            }
+        }
+    }
+
+    /// Places what `data` found wrong with the source in `section`, whose tasks are named by `tasks`.
+    fn data(&mut self, section: &str, tasks: &str, problem: DataError) {
+        let message = problem.to_string();
+        let loaded = self.loaded;
+        let mistake = match &problem {
+            DataError::UnknownFormat { name, known } => {
+                loaded.wrong_choice(&format!("{section}.format"), problem_line(&message), name, known)
+            }
+            DataError::UnknownTask { task, known, .. } => {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                loaded.wrong_choice(&self.place_of(tasks, task), problem_line(&message), task, &known)
+            }
+            DataError::UnknownOrder { order, known, .. } => {
+                loaded.wrong_choice("stream.order", problem_line(&message), order, known)
+            }
+            DataError::TaskTwice { task } => loaded.mistake(&self.place_of(tasks, task), problem),
+            DataError::PathNeeded { .. } => loaded.mistake(section, problem),
+            _ => loaded.mistake(&format!("{section}.path"), problem),
+        };
+        self.mistakes.push(mistake);
+    }
+
+    /// The key of a task in a list of them: its last place, where the list itself names it.
+    fn place_of(&self, tasks: &str, task: &str) -> String {
+        let recipe = &self.loaded.recipe;
+        let list: &[String] = match (tasks, &recipe.stream.order) {
+            ("stream.order", Order::Tasks(list)) => list,
+            ("stream.order", Order::Named(_)) => return tasks.to_owned(),
+            _ => &[],
+        };
+        match list.iter().rposition(|name| name == task) {
+            Some(place) => format!("{tasks}[{place}]"),
+            None => tasks.to_owned(),
+        }
+    }
+}
+
+/// The mistake without the names there are: they stand in what was expected.
+fn problem_line(message: &str) -> String {
+    message.split("; ").next().unwrap_or(message).to_owned()
+}
+
+fn readable(files: &[std::path::PathBuf]) -> Result<(), DataError> {
+    files.iter().try_for_each(|file| {
+        std::fs::File::open(file).map(drop).map_err(|source| DataError::Read { file: file.clone(), source })
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Mistakes that only a look at data finds, each with its place.
+
+use std::fs;
+
+use cadre_recipe::{EnvSource, Recipe, RecipeError};
+
+use crate::check;
+use crate::fixture::Lab;
+
+const RECIPE: &str = r#"name = "checked"
+[backbone.pretrain]
+architecture = { hidden = 32, layers = 2, heads = 4, kv-heads = 2, feed-forward = 64, context = 64 }
+tokenizer = { train-bpe = 300 }
+corpus = [{ format = "jsonl", path = "data", tasks = ["a"] }]
+training = { steps = 10, max-prompt = 32, max-response = 16 }
+[stream]
+format = "jsonl"
+path = "data"
+order = ["a", "b", "c"]
+[evaluation]
+out-of-distribution = { format = "jsonl", path = "data", tasks = ["a"], split = "test" }
+"#;
+
+/// The mistakes of the recipe with `from` replaced by `to`.
+fn mistakes(lab: &Lab, from: &str, to: &str) -> Vec<RecipeError> {
+    assert!(RECIPE.contains(from), "{from}");
+    let path = lab.at("checked.toml");
+    fs::write(&path, RECIPE.replacen(from, to, 1)).unwrap();
+    let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap_or_else(|problem| panic!("{problem}"));
+    check(&loaded)
+}
+
+fn one(lab: &Lab, from: &str, to: &str) -> RecipeError {
+    let mut found = mistakes(lab, from, to);
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+#[test]
+fn a_sound_recipe_has_none() {
+    let lab = Lab::new();
+    assert!(mistakes(&lab, "a", "a").is_empty());
+}
+
+#[test]
+fn a_task_that_is_not_there_is_placed_and_the_nearest_named() {
+    let lab = Lab::new();
+    lab.write_task("data", "sentiment", "row");
+    let mistake = one(&lab, r#"["a", "b", "c"]"#, r#"["a", "sentimnet"]"#);
+    assert_eq!(mistake.key, "stream.order[1]");
+    assert_eq!(mistake.line, 10);
+    assert!(mistake.suggestion.as_deref().unwrap().contains("sentiment"), "{mistake}");
+    assert!(mistake.message().contains("sentimnet"));
+    let mistake = one(&lab, r#"["a", "b", "c"]"#, r#""O1""#);
+    assert_eq!(mistake.key, "stream.order");
+    let mistake = one(&lab, r#"["a"], split"#, r#"["a", "d"], split"#);
+    assert_eq!(mistake.key, "evaluation.out-of-distribution.tasks");
+    let mistake = one(&lab, "out-of-distribution", "metrics = { default = [\"rouge-l\"], d = [\"rouge-l\"] }\nout-of-distribution");
+    assert_eq!(mistake.key, "evaluation.metrics.d");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_placed() {
+    let lab = Lab::new();
+    let mistake = one(&lab, "path = \"data\"\norder", "path = \"dota\"\norder");
+    assert_eq!((mistake.key.as_str(), mistake.line), ("stream.path", 9));
+    assert!(mistake.message().contains("dota"), "{mistake}");
+    let mistake = one(&lab, r#"path = "data", tasks = ["a"] }"#, r#"path = "dota", tasks = ["a"] }"#);
+    assert_eq!(mistake.key, "backbone.pretrain.corpus[0].path");
+    fs::remove_file(lab.at("data/b/test.jsonl")).unwrap();
+    assert!(one(&lab, "a", "a").message().contains("test.jsonl"));
+}
+
+#[test]
+fn an_unknown_format_names_those_there_are() {
+    let lab = Lab::new();
+    let mistake = one(&lab, "format = \"jsonl\"\npath", "format = \"jsnl\"\npath");
+    assert_eq!(mistake.key, "stream.format");
+    assert!(mistake.suggestion.as_deref().unwrap().contains("jsonl"), "{mistake}");
+    assert!(mistake.expected.as_deref().unwrap().contains("superni"), "{mistake}");
+}
+
+#[test]
+fn several_mistakes_come_together() {
+    let lab = Lab::new();
+    let both = mistakes(&lab, "format = \"jsonl\"\npath = \"data\"\norder", "format = \"jsnl\"\ntemplate = { file = \"gone.jinja\" }\npath = \"data\"\norder");
+    let keys: Vec<&str> = both.iter().map(|mistake| mistake.key.as_str()).collect();
+    assert_eq!(keys, ["stream.format", "stream.template.file"]);
+}
+
+fn with_checkpoint(lab: &Lab, folder: &str) -> Vec<RecipeError> {
+    let start = RECIPE.find("[backbone.pretrain]").unwrap();
+    let end = RECIPE.find("[stream]").unwrap();
+    mistakes(lab, &RECIPE[start..end], &format!("[backbone]\ncheckpoint = \"{folder}\"\n"))
+}
+
+#[test]
+fn a_checkpoint_without_its_files_is_told_of() {
+    let lab = Lab::new();
+    assert!(with_checkpoint(&lab, "model").is_empty());
+    let gone = with_checkpoint(&lab, "nowhere");
+    assert!(gone[0].message().contains("there is no folder"), "{}", gone[0]);
+    assert_eq!(gone[0].key, "backbone.checkpoint");
+    fs::remove_file(lab.at("model/config.json")).unwrap();
+    fs::remove_file(lab.at("model/tokenizer.json")).unwrap();
+    let two = with_checkpoint(&lab, "model");
+    assert!(two[0].message().contains("config.json") && two[1].message().contains("tokenizer.json"), "{two:?}");
+    lab.write("model-2/config.json", b"{");
+    fs::remove_file(lab.at("model-2/model.safetensors")).unwrap();
+    let two = with_checkpoint(&lab, "model-2");
+    assert!(two[0].message().contains("not JSON") && two[1].message().contains("safetensors"), "{two:?}");
+}

@@ -1,0 +1,140 @@
+//! A small laboratory for tests: a folder with data, plugins and a recipe that has every section.
+
+use std::fs;
+use std::path::PathBuf;
+
+use cadre_recipe::{PluginCatalog, Recipe};
+use cadre_store::FileDigests;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use wasm_encoder::{Component, ComponentExportKind, ComponentExportSection, ComponentInstanceSection};
+
+use crate::plan::Plan;
+use crate::stages::StageSpec;
+
+pub(crate) struct Lab {
+    pub(crate) folder: TempDir,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Self {
+        let lab = Self { folder: tempfile::tempdir().unwrap() };
+        for task in ["a", "b", "c"] {
+            lab.write_task("data", task, "row");
+            lab.write_task("other", task, "other row");
+        }
+        for (name, interface) in [("see", "router"), ("oracle", "router"), ("random", "selector"), ("kmeans", "selector")] {
+            lab.write(&format!("plugins/{name}.wasm"), &component(&format!("cadre:policy/{interface}@0.1.0"), name));
+        }
+        lab.write("one.jinja", b"{{ instruction }}\n{{ input }}");
+        lab.write("two.jinja", b"{{ instruction }}\n\n{{ input }}");
+        lab.write("one.json", b"{}");
+        lab.write("two.json", b"{\"x\":1}");
+        for (model, hidden) in [("model", 8), ("model-2", 16)] {
+            lab.write(&format!("{model}/config.json"), format!("{{\"hidden\":{hidden}}}").as_bytes());
+            lab.write(&format!("{model}/model.safetensors"), b"weights");
+            lab.write(&format!("{model}/tokenizer.json"), b"{}");
+            lab.write(&format!("{model}/README.md"), model.as_bytes());
+        }
+        lab
+    }
+
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.at(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    pub(crate) fn write_task(&self, folder: &str, task: &str, text: &str) {
+        for split in ["train", "test"] {
+            let row = |n: usize| format!("{{\"instruction\":\"{split}\",\"input\":\"{text} {n}\",\"output\":\"{task}\"}}\n");
+            let rows: String = (0..40).map(row).collect();
+            self.write(&format!("{folder}/{task}/{split}.jsonl"), rows.as_bytes());
+        }
+    }
+
+    /// A recipe with every section: an expert a task, rehearsed negatives, a router, a pretrained backbone.
+    pub(crate) fn recipe(&self) -> Value {
+        let data = self.at("data");
+        let source = json!({ "format": "jsonl", "path": data, "tasks": ["c"], "split": "train", "limit": 20 });
+        let training = json!({ "epochs": 2, "batch": 4, "learning-rate": 1e-3, "max-prompt": 32, "max-response": 16 });
+        json!({
+            "name": "all",
+            "seed": 1,
+            "device": { "backend": "cpu", "precision": "f32", "threads": 1 },
+            "backbone": { "pretrain": {
+                "architecture": { "family": "llama", "hidden": 32, "layers": 2, "heads": 4, "kv-heads": 2,
+                                  "feed-forward": 64, "context": 64 },
+                "tokenizer": { "train-bpe": 300 },
+                "corpus": [source],
+                "training": { "steps": 10, "batch": 4, "max-prompt": 32, "max-response": 16 },
+            } },
+            "stream": { "format": "jsonl", "path": data, "order": ["a", "b", "c"], "limits": { "train": 30, "test": 10 },
+                        "seed": 3 },
+            "expert": { "per": "task", "adapter": {}, "training": training },
+            "indicator": {},
+            "rehearsal": { "selector": { "plugin": "random", "share": 0.1 }, "role": "negative",
+                           "pseudo-negatives": { "format": "jsonl", "path": data, "tasks": ["b"], "count": 5 } },
+            "routing": { "router": { "plugin": "see", "threshold": 0.5 }, "descriptors": ["prompt-centroid"] },
+            "evaluation": { "decoding": { "max-new-tokens": 8 },
+                            "out-of-distribution": { "format": "jsonl", "path": data, "tasks": ["a"], "split": "test" } },
+        })
+    }
+
+    /// One adapter trained on through the stream, without rehearsal.
+    pub(crate) fn sequential(&self) -> Value {
+        let mut recipe = self.recipe();
+        for section in ["indicator", "rehearsal", "routing"] {
+            recipe.as_object_mut().unwrap().shift_remove(section);
+        }
+        recipe["expert"]["per"] = json!("stream");
+        recipe
+    }
+
+    pub(crate) fn plan(&self, recipe: &Value) -> Plan {
+        let recipe: Recipe = serde_json::from_value(recipe.clone()).unwrap_or_else(|problem| panic!("{problem}: {recipe:#}"));
+        let catalog = PluginCatalog::scan(&[self.at("plugins")]);
+        crate::planner::plan(&recipe, &catalog, &FileDigests::in_memory()).unwrap()
+    }
+}
+
+/// A component that exports an empty instance.
+fn component(export: &str, version: &str) -> Vec<u8> {
+    let mut component = Component::new();
+    let mut instances = ComponentInstanceSection::new();
+    instances.export_items(std::iter::empty::<(&str, ComponentExportKind, u32)>());
+    component.section(&instances);
+    let mut exports = ComponentExportSection::new();
+    exports.export(export, ComponentExportKind::Instance, 0, None);
+    component.section(&exports);
+    component.section(&wasm_encoder::CustomSection { name: "version".into(), data: version.as_bytes().into() });
+    component.finish()
+}
+
+pub(crate) fn names(plan: &Plan) -> Vec<&str> {
+    plan.stages.iter().map(|stage| stage.name.as_str()).collect()
+}
+
+pub(crate) fn stage<'a>(plan: &'a Plan, name: &str) -> &'a StageSpec {
+    plan.stage(name).unwrap_or_else(|| panic!("no stage {name} in {:?}", names(plan)))
+}
+
+/// Sets the value at a dotted key, making tables on the way; `corpus` is the first of its list.
+pub(crate) fn set(recipe: &mut Value, key: &str, new: Value) {
+    let mut place = recipe;
+    for part in key.split('.') {
+        if place.is_array() {
+            place = &mut place[0];
+        }
+        if !place.is_object() {
+            *place = json!({});
+        }
+        place = &mut place[part];
+    }
+    *place = new;
+}
+

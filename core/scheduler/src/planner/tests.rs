@@ -1,0 +1,305 @@
+//! Plans of the shipped methods on small data: which stages there are, what they share, what a change touches.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use cadre_recipe::{PluginCatalog, Recipe};
+use cadre_store::FileDigests;
+use serde_json::{Value, json};
+
+use crate::error::PlanError;
+use crate::fixture::{Lab, names, set, stage};
+use crate::plan::Plan;
+use crate::stages::{Answering, StageWork};
+
+fn inputs<'a>(plan: &'a Plan, name: &str) -> Vec<&'a str> {
+    stage(plan, name).inputs.iter().map(|place| plan.stages[*place].name.as_str()).collect()
+}
+
+/// Names of the stages of `after` whose keys `before` does not have.
+fn new_stages(before: &Plan, after: &Plan) -> BTreeSet<String> {
+    let known: BTreeSet<_> = before.stages.iter().map(|stage| stage.key).collect();
+    after.stages.iter().filter(|stage| !known.contains(&stage.key)).map(|stage| stage.name.clone()).collect()
+}
+
+fn set_of(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn changed(recipe: &Value, key: &str, value: Value) -> Value {
+    let mut recipe = recipe.clone();
+    set(&mut recipe, key, value);
+    recipe
+}
+
+#[test]
+fn an_expert_a_task() {
+    let lab = Lab::new();
+    let plan = lab.plan(&lab.recipe());
+    assert_eq!(
+        names(&plan),
+        [
+            "prepare/a", "prepare/b", "prepare/c", "prepare/out-of-distribution", "prepare/pseudo-negatives",
+            "prepare/corpus", "backbone",
+            "compose/a", "train/a", "describe/a", "remember/a", "evaluate/a",
+            "compose/b", "train/b", "describe/b", "remember/b", "evaluate/b",
+            "compose/c", "train/c", "describe/c", "evaluate/c",
+            "out-of-distribution", "report",
+        ]
+    );
+    assert_eq!(inputs(&plan, "compose/a"), ["prepare/a", "prepare/pseudo-negatives"]);
+    assert_eq!(
+        inputs(&plan, "compose/c"),
+        ["prepare/c", "backbone", "remember/a", "remember/b", "prepare/pseudo-negatives"]
+    );
+    assert_eq!(inputs(&plan, "remember/b"), ["backbone", "prepare/b"]);
+    assert_eq!(inputs(&plan, "train/c"), ["backbone", "compose/c"]);
+    assert_eq!(
+        inputs(&plan, "evaluate/b"),
+        ["backbone", "prepare/a", "prepare/b", "train/a", "train/b", "describe/a", "describe/b"]
+    );
+    assert_eq!(inputs(&plan, "report").len(), plan.stages.len() - 1);
+    for (place, stage) in plan.stages.iter().enumerate() {
+        assert!(stage.inputs.iter().all(|input| *input < place), "{}", stage.name);
+    }
+    let keys: BTreeSet<_> = plan.stages.iter().map(|stage| stage.key).collect();
+    assert_eq!(keys.len(), plan.stages.len());
+}
+
+#[test]
+fn one_adapter_through_the_stream() {
+    let lab = Lab::new();
+    let plan = lab.plan(&lab.sequential());
+    assert_eq!(inputs(&plan, "train/a"), ["backbone", "compose/a"]);
+    assert_eq!(inputs(&plan, "train/c"), ["backbone", "compose/c", "train/b"]);
+    assert_eq!(inputs(&plan, "evaluate/c"), ["backbone", "prepare/a", "prepare/b", "prepare/c", "train/c"]);
+    assert_eq!(inputs(&plan, "out-of-distribution"), ["prepare/out-of-distribution"]);
+    let StageWork::Evaluate(work) = &stage(&plan, "evaluate/c").work else { panic!("no evaluation") };
+    assert_eq!(work.answering, Answering::Adapter);
+}
+
+#[test]
+fn experts_that_start_at_the_one_before() {
+    let lab = Lab::new();
+    let plan = lab.plan(&changed(&lab.recipe(), "expert.start", json!("previous")));
+    assert_eq!(inputs(&plan, "train/b"), ["backbone", "compose/b", "train/a"]);
+    assert_eq!(inputs(&plan, "evaluate/b")[3..5], ["train/a", "train/b"]);
+}
+
+#[test]
+fn the_union_is_trained_once_and_scored_at_the_end() {
+    let lab = Lab::new();
+    let plan = lab.plan(&changed(&lab.sequential(), "expert.per", json!("union")));
+    let made: Vec<&str> = names(&plan).into_iter().filter(|name| !name.starts_with("prepare")).collect();
+    assert_eq!(made, ["backbone", "compose/union", "train/union", "evaluate/c", "out-of-distribution", "report"]);
+    assert_eq!(inputs(&plan, "compose/union"), ["prepare/a", "prepare/b", "prepare/c"]);
+}
+
+#[test]
+fn zero_shot_trains_nothing() {
+    let lab = Lab::new();
+    let mut recipe = lab.sequential();
+    recipe.as_object_mut().unwrap().shift_remove("expert");
+    let plan = lab.plan(&recipe);
+    assert!(names(&plan).iter().all(|name| !name.starts_with("train") && !name.starts_with("compose")));
+    assert!(!names(&plan).contains(&"evaluate/b"), "one row says it all");
+    assert_eq!(inputs(&plan, "evaluate/c"), ["backbone", "prepare/a", "prepare/b", "prepare/c"]);
+    let StageWork::Evaluate(work) = &stage(&plan, "evaluate/c").work else { panic!("no evaluation") };
+    assert_eq!((&work.answering, work.prompt.max_prompt), (&Answering::Backbone, None));
+}
+
+#[test]
+fn rows_and_columns_of_r_are_as_asked() {
+    let lab = Lab::new();
+    let mut recipe = lab.recipe();
+    set(&mut recipe, "evaluation.when", json!("end"));
+    let plan = lab.plan(&recipe);
+    assert!(!names(&plan).contains(&"evaluate/b") && names(&plan).contains(&"evaluate/c"));
+    set(&mut recipe, "evaluation.when", json!("each-task"));
+    set(&mut recipe, "evaluation.on", json!("all"));
+    let plan = lab.plan(&recipe);
+    let StageWork::Evaluate(work) = &stage(&plan, "evaluate/a").work else { panic!("no evaluation") };
+    assert_eq!(work.learned, ["a"]);
+    assert_eq!(work.queries.iter().map(|query| query.task.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_threshold_trains_nothing_and_a_ratio_only_what_it_touches() {
+    let lab = Lab::new();
+    let recipe = lab.recipe();
+    let plan = lab.plan(&recipe);
+    let other = lab.plan(&changed(&recipe, "routing.router.threshold", json!(0.7)));
+    assert_eq!(
+        new_stages(&plan, &other),
+        set_of(&["evaluate/a", "evaluate/b", "evaluate/c", "out-of-distribution", "report"])
+    );
+    let other = lab.plan(&changed(&recipe, "rehearsal.selector.share", json!(0.2)));
+    assert_eq!(
+        new_stages(&plan, &other),
+        set_of(&["remember/a", "remember/b", "compose/b", "compose/c", "train/b", "train/c", "evaluate/b",
+                 "evaluate/c", "out-of-distribution", "report"])
+    );
+    let other = lab.plan(&changed(&recipe, "evaluation.decoding.batch", json!(2)));
+    assert_eq!(new_stages(&plan, &other), set_of(&[]));
+}
+
+#[test]
+fn orders_share_what_is_the_same_in_them() {
+    let lab = Lab::new();
+    let recipe = lab.recipe();
+    let plan = lab.plan(&recipe);
+    let other = lab.plan(&changed(&recipe, "stream.order", json!(["a", "c", "b"])));
+    let made = new_stages(&plan, &other);
+    for shared in ["prepare/b", "backbone", "train/a", "describe/b", "remember/a", "evaluate/a"] {
+        assert!(!made.contains(shared), "{shared}");
+    }
+    assert!(made.contains("train/c") && made.contains("train/b"));
+    let longer = lab.plan(&recipe);
+    let shorter = lab.plan(&changed(&recipe, "stream.order", json!(["a", "b"])));
+    assert_eq!(new_stages(&longer, &shorter), set_of(&["out-of-distribution", "report"]));
+}
+
+#[test]
+fn methods_share_what_is_the_same_in_them() {
+    let lab = Lab::new();
+    let sequential = lab.plan(&lab.sequential());
+    let mut recipe = lab.sequential();
+    recipe["rehearsal"] = json!({ "selector": { "plugin": "random", "share": 0.1 }, "role": "positive" });
+    let replay = lab.plan(&recipe);
+    let made = new_stages(&sequential, &replay);
+    for shared in ["prepare/a", "backbone", "compose/a", "train/a", "evaluate/a"] {
+        assert!(!made.contains(shared), "{shared}");
+    }
+    assert!(made.contains("train/b"));
+}
+
+#[test]
+fn selectors_wait_for_experts_only_where_granted() {
+    let lab = Lab::new();
+    let plan = lab.plan(&changed(&lab.recipe(), "rehearsal.grant", json!(["experts"])));
+    assert_eq!(inputs(&plan, "remember/b"), ["backbone", "prepare/b", "train/a", "train/b"]);
+    assert_eq!(
+        inputs(&plan, "compose/b"),
+        ["prepare/b", "backbone", "remember/a", "train/a", "prepare/pseudo-negatives"]
+    );
+}
+
+#[test]
+fn data_counts_by_content_and_not_by_place() {
+    let lab = Lab::new();
+    let recipe = lab.recipe();
+    let plan = lab.plan(&recipe);
+    for task in ["a", "b", "c"] {
+        lab.write_task("moved", task, "row");
+    }
+    let moved = lab.plan(&changed(&recipe, "stream.path", json!(lab.at("moved"))));
+    assert_eq!(new_stages(&plan, &moved), set_of(&["report"]), "the report says where the data lay");
+    lab.write_task("data", "b", "changed row");
+    let edited = new_stages(&plan, &lab.plan(&recipe));
+    assert!(edited.contains("prepare/b") && edited.contains("train/b") && !edited.contains("train/a"));
+}
+
+#[test]
+fn plugins_count_by_content() {
+    let lab = Lab::new();
+    let recipe = lab.recipe();
+    let plan = lab.plan(&recipe);
+    let bytes = std::fs::read(lab.at("plugins/oracle.wasm")).unwrap();
+    std::fs::write(lab.at("plugins/see.wasm"), bytes).unwrap();
+    assert!(new_stages(&plan, &lab.plan(&recipe)).contains("evaluate/a"));
+}
+
+#[test]
+fn a_checkpoint_counts_by_its_own_files() {
+    let lab = Lab::new();
+    let mut recipe = lab.recipe();
+    recipe["backbone"] = json!({ "checkpoint": lab.at("model") });
+    let plan = lab.plan(&recipe);
+    assert!(!names(&plan).contains(&"prepare/corpus"));
+    lab.write("model/README.md", b"another text");
+    assert_eq!(plan, lab.plan(&recipe));
+    lab.write("model/tokenizer.json", b"{\"more\":1}");
+    assert!(new_stages(&plan, &lab.plan(&recipe)).contains("train/a"));
+}
+
+#[test]
+fn seeds_of_stages_follow_the_recipes_seed_and_the_key() {
+    let lab = Lab::new();
+    let recipe = lab.recipe();
+    let plan = lab.plan(&recipe);
+    let other = lab.plan(&changed(&recipe, "seed", json!(2)));
+    assert_ne!(stage(&plan, "train/a").seed(), stage(&other, "train/a").seed());
+    assert_ne!(stage(&plan, "train/a").seed(), stage(&plan, "train/b").seed());
+    assert_eq!(stage(&plan, "backbone").key, stage(&other, "backbone").key, "a backbone has a seed of its own");
+    assert_eq!(stage(&plan, "prepare/a").key, stage(&other, "prepare/a").key, "so has this stream");
+}
+
+#[test]
+fn a_plan_is_read_back_as_it_was_written() {
+    let lab = Lab::new();
+    let plan = lab.plan(&lab.recipe());
+    let text = serde_json::to_string_pretty(&plan).unwrap();
+    assert!(text.starts_with("{\n  \"format-version\": 1,"));
+    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+}
+
+#[test]
+fn keys_stay_what_they_were() {
+    // A change here makes every store of this version worthless: raise a stage's version instead, and say so.
+    let lab = Lab::new();
+    let plan = lab.plan(&lab.recipe());
+    let golden = ["prepare/a", "backbone", "train/b"].map(|name| stage(&plan, name).key.short());
+    assert_eq!(golden, GOLDEN);
+}
+
+const GOLDEN: [&str; 3] = ["PENDING", "PENDING", "PENDING"];
+
+#[test]
+fn what_is_not_there_is_named() {
+    let lab = Lab::new();
+    let catalog = PluginCatalog::scan(&[lab.at("plugins")]);
+    let plan = |key: &str, value: Value| {
+        let recipe: Recipe = serde_json::from_value(changed(&lab.recipe(), key, value)).unwrap();
+        crate::planner::plan(&recipe, &catalog, &FileDigests::in_memory()).unwrap_err()
+    };
+    let problem = plan("routing.router.plugin", json!("random"));
+    assert!(matches!(&problem, PlanError::NoPlugin { known, .. } if known == &["oracle", "see"]), "{problem}");
+    assert!(matches!(plan("stream.order", json!(["a", "d"])), PlanError::Data { .. }));
+    assert!(matches!(plan("stream.order", json!([])), PlanError::NoTask));
+    assert!(matches!(plan("stream.template", json!({ "file": "/nowhere" })), PlanError::File { .. }));
+    assert!(matches!(plan("expert.training.steps", json!(3)), PlanError::Unchecked { .. }));
+}
+
+#[test]
+fn estimates_follow_the_figures_of_the_recipe() {
+    let lab = Lab::new();
+    let mut recipe = lab.recipe();
+    let plan = lab.plan(&recipe);
+    let tokens = |plan: &Plan, name: &str| stage(plan, name).estimate.training_tokens.unwrap() as f64;
+    assert_eq!(stage(&plan, "prepare/a").estimate.examples, Some(30));
+    assert_eq!(stage(&plan, "compose/a").estimate.examples, Some(35));
+    assert_eq!(stage(&plan, "compose/b").estimate.examples, Some(38));
+    // Rows of about 57 bytes.
+    assert!((tokens(&plan, "train/a") / (35.0 * 2.0 * 57.0 / 4.0) - 1.0).abs() < 0.1, "{}", tokens(&plan, "train/a"));
+    assert!((tokens(&plan, "backbone") / (10.0 * 4.0 * 57.0 / 4.0) - 1.0).abs() < 0.1);
+    set(&mut recipe, "expert.training.epochs", json!(4));
+    assert!((tokens(&lab.plan(&recipe), "train/a") / tokens(&plan, "train/a") - 2.0).abs() < 0.01);
+    assert_eq!(stage(&plan, "evaluate/a").estimate.training_tokens, None);
+}
+
+#[test]
+fn planning_is_quick() {
+    let lab = Lab::new();
+    let recipe: Recipe = serde_json::from_value(lab.recipe()).unwrap();
+    let catalog = PluginCatalog::scan(&[lab.at("plugins")]);
+    let digests = FileDigests::in_memory();
+    let best = (0..5)
+        .map(|_| {
+            let began = Instant::now();
+            crate::planner::plan(&recipe, &catalog, &digests).unwrap();
+            began.elapsed()
+        })
+        .min();
+    // The goal is 20 ms on a quiet machine.
+    assert!(best.unwrap().as_millis() < 100, "{best:?}");
+}
