@@ -1,0 +1,127 @@
+//! From a package to a component: cargo makes a core module, `wit-component` wraps it by what the SDK
+//! left in it. Leaves the package as it was.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use crate::toolchain::TARGET;
+use crate::{Toolchain, WorkshopError, encode};
+
+/// A policy that was built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The package's name, which is the policy's.
+    pub name: String,
+    /// The component.
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    target_directory: PathBuf,
+    workspace_root: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    crate_types: Vec<String>,
+}
+
+/// Builds the package in `folder` and makes a component of it. Cargo's words go to the terminal's error
+/// stream. With `locked` its lock file must fit as it is.
+///
+/// # Errors
+/// When cargo fails, the package makes no library, or the module is no policy.
+pub fn build(toolchain: &Toolchain, folder: &Path, locked: bool) -> Result<Built, WorkshopError> {
+    let metadata = metadata(folder)?;
+    let manifest = folder.join("Cargo.toml");
+    let manifest = manifest.canonicalize().map_err(|source| WorkshopError::Read {
+        path: manifest,
+        source,
+    })?;
+    let no_library = || WorkshopError::NoLibrary {
+        folder: folder.to_owned(),
+    };
+    let package = metadata
+        .packages
+        .iter()
+        .find(|package| package.manifest_path == manifest)
+        .ok_or_else(no_library)?;
+    let library = package
+        .targets
+        .iter()
+        .find(|target| target.crate_types.iter().any(|kind| kind == "cdylib"))
+        .ok_or_else(no_library)?;
+    let mut cargo = toolchain.cargo("build", &metadata.workspace_root);
+    cargo
+        .args(["--package", &package.name])
+        .arg("--target-dir")
+        .arg(&metadata.target_directory)
+        .current_dir(folder);
+    if locked {
+        cargo.arg("--locked");
+    }
+    run(&mut cargo, "cargo build", folder)?;
+    let module = metadata
+        .target_directory
+        .join(TARGET)
+        .join("release")
+        .join(format!("{}.wasm", library.name.replace('-', "_")));
+    let bytes = fs::read(&module).map_err(|source| WorkshopError::Read {
+        path: module.clone(),
+        source,
+    })?;
+    Ok(Built {
+        name: package.name.clone(),
+        bytes: encode(&module, &bytes)?,
+    })
+}
+
+fn metadata(folder: &Path) -> Result<Metadata, WorkshopError> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(folder)
+        .stderr(Stdio::inherit());
+    let said = cargo.output().map_err(|source| WorkshopError::Program {
+        program: "cargo".into(),
+        source,
+    })?;
+    if !said.status.success() {
+        return Err(WorkshopError::Cargo {
+            command: "cargo metadata",
+            folder: folder.to_owned(),
+        });
+    }
+    serde_json::from_slice(&said.stdout).map_err(|source| WorkshopError::Metadata {
+        folder: folder.to_owned(),
+        source,
+    })
+}
+
+fn run(cargo: &mut Command, command: &'static str, folder: &Path) -> Result<(), WorkshopError> {
+    let status = cargo.status().map_err(|source| WorkshopError::Program {
+        program: "cargo".into(),
+        source,
+    })?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(WorkshopError::Cargo {
+            command,
+            folder: folder.to_owned(),
+        })
+    }
+}

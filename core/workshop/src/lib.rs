@@ -1,0 +1,18 @@
+//! Where policies are made: a new one is started from the template, and a policy written in Rust is
+//! built into a component. Runs cargo; never runs or loads a policy.
+
+mod build;
+mod encode;
+mod error;
+mod make;
+mod start;
+mod toolchain;
+
+pub use start::{NewPolicy, PolicyKind, start, start_in_tree};
+
+pub use build::{Built, build};
+pub use make::make;
+pub use encode::encode;
+pub use toolchain::Toolchain;
+
+pub use error::WorkshopError;
