@@ -1,1 +1,40 @@
-//! Placeholder.
+//! Everything with a tensor: a Llama-family backbone, the adapters of experts, their training,
+//! scoring and generation, on burn. [`Learner`] is the face; ids, bytes and f32 go in and out. No
+//! tensor, no burn type and no text leaves or enters this crate.
+
+mod adapter;
+mod allocator;
+mod ask;
+mod backbone;
+mod device;
+mod error;
+mod generation;
+mod kernel;
+mod learner;
+mod model;
+mod pass;
+mod projection;
+mod shape;
+mod training;
+mod weights;
+mod workers;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod reference;
+
+pub use learner::Learner;
+
+pub use device::{BackendKind, DeviceSpec, Precision};
+pub use shape::BackboneShape;
+
+pub use adapter::{AdapterSpec, ExpertSlot, Target};
+pub use training::{Flow, Length, Schedule, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};
+
+pub use ask::Progress;
+pub use generation::{Answerer, Decoding, Generated, Row, ScoredRow, Strategy};
+
+pub use allocator::{Allocator, keep_freed_pages};
+
+pub use error::NnError;

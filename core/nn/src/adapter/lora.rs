@@ -1,0 +1,235 @@
+//! The weights of one expert: low-rank pairs (Hu et al. 2021) named as PEFT names them, and the
+//! rows of its added tokens; their start values and their files.
+
+use std::path::Path;
+
+use burn::tensor::{DType, Device, Tensor};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use cadre_store::{Seed, write_atomic};
+
+use super::spec::{AdapterSpec, TARGETS, Target};
+use crate::error::NnError;
+use crate::shape::BackboneShape;
+use crate::weights::{self, Weight, WeightMap};
+
+/// Newest layout of `adapter.json` that is read and written.
+const FORMAT_VERSION: u32 = 1;
+
+const EMBEDDING: &str = "added_tokens.embed_tokens.weight";
+const HEAD: &str = "added_tokens.lm_head.weight";
+
+/// Noise on the rows of an added token, as a share of the spread of the table it is drawn into.
+const ADDED_NOISE: f32 = 0.1;
+
+/// An expert on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Adapter {
+    pub(crate) spec: AdapterSpec,
+    pub(crate) weights: WeightMap,
+}
+
+/// `adapter.json`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct AdapterFile {
+    format_version: u32,
+    kind: AdapterKind,
+    adapter: AdapterSpec,
+    /// Sizes of the backbone it was trained on.
+    vocabulary: usize,
+    hidden: usize,
+    layers: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum AdapterKind {
+    Lora,
+}
+
+impl Adapter {
+    /// Names and shapes of the weights, in the order of the forward pass.
+    pub(crate) fn names(spec: &AdapterSpec, shape: &BackboneShape) -> Vec<(String, Vec<usize>)> {
+        let mut names = Vec::new();
+        if spec.added_tokens > 0 {
+            names.push((EMBEDDING.to_owned(), vec![spec.added_tokens, shape.hidden]));
+        }
+        for (layer, target) in sites(spec, shape) {
+            let (a, b) = pair(layer, target);
+            let (out, into) = (entry(target).widths)(shape);
+            names.push((a, vec![spec.rank, into]));
+            names.push((b, vec![out, spec.rank]));
+        }
+        if spec.added_tokens > 0 {
+            names.push((HEAD.to_owned(), vec![spec.added_tokens, shape.hidden]));
+        }
+        names
+    }
+
+    /// Start values. `A` is uniform within ±1/√in (Kaiming's with a = √5, as PEFT has it), `B` is
+    /// zero: the expert starts as the backbone. An added token starts at the mean row of the
+    /// embedding (of the head) plus normal noise of a tenth of the table's spread, so that several
+    /// of them start apart.
+    pub(crate) fn start(spec: &AdapterSpec, shape: &BackboneShape, embedding: &[f32], head: &[f32]) -> Self {
+        let mut weights = WeightMap::new();
+        for (name, sizes) in Self::names(spec, shape) {
+            let mut rng = ChaCha8Rng::seed_from_u64(Seed(spec.seed).derive(&name).0);
+            let count: usize = sizes.iter().product();
+            let values = if name == EMBEDDING {
+                added_rows(embedding, spec.added_tokens, shape.hidden, &mut rng)
+            } else if name == HEAD {
+                added_rows(head, spec.added_tokens, shape.hidden, &mut rng)
+            } else if name.ends_with("lora_A.weight") {
+                let bound = 1.0 / (sizes[1] as f32).sqrt();
+                (0..count).map(|_| rng.random_range(-bound..bound)).collect()
+            } else {
+                vec![0.0; count]
+            };
+            weights.insert(name, Weight { shape: sizes, values });
+        }
+        Self { spec: spec.clone(), weights }
+    }
+
+    /// Reads `adapter.json` and `adapter.safetensors` of a folder.
+    ///
+    /// # Errors
+    /// Missing or damaged files, a newer format, another backbone.
+    pub(crate) fn read(folder: &Path, shape: &BackboneShape) -> Result<Self, NnError> {
+        let path = folder.join("adapter.json");
+        let text = std::fs::read(&path).map_err(|source| NnError::File { path: path.clone(), source })?;
+        let json = |source| NnError::Json { path: path.clone(), source };
+        let value: serde_json::Value = serde_json::from_slice(&text).map_err(json)?;
+        let found = value.get("format-version").and_then(serde_json::Value::as_u64).unwrap_or(0) as u32;
+        if found > FORMAT_VERSION {
+            return Err(NnError::FormatVersion { path, found, supported: FORMAT_VERSION });
+        }
+        let file: AdapterFile = serde_json::from_value(value).map_err(json)?;
+        let sizes = [
+            ("vocabulary", file.vocabulary, shape.vocabulary),
+            ("hidden", file.hidden, shape.hidden),
+            ("layers", file.layers, shape.layers),
+        ];
+        for (field, found, expected) in sizes {
+            if found != expected {
+                return Err(NnError::ForeignAdapter { path: folder.into(), field, found, expected });
+            }
+        }
+        let spec = file.adapter;
+        spec.check()?;
+        let path = folder.join("adapter.safetensors");
+        let mut all = weights::read(&path)?;
+        let mut kept = WeightMap::new();
+        for (name, sizes) in Self::names(&spec, shape) {
+            weights::expect(&all, &name, &sizes, &path)?;
+            if let Some(entry) = all.remove_entry(&name) {
+                kept.insert(entry.0, entry.1);
+            }
+        }
+        Ok(Self { spec, weights: kept })
+    }
+
+    /// Writes both files, the weights first.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub(crate) fn write(&self, folder: &Path, shape: &BackboneShape) -> Result<(), NnError> {
+        let path = folder.join("adapter.safetensors");
+        write_atomic(&path, &weights::bytes(&self.weights, &path)?)?;
+        let file = AdapterFile {
+            format_version: FORMAT_VERSION,
+            kind: AdapterKind::Lora,
+            adapter: self.spec.clone(),
+            vocabulary: shape.vocabulary,
+            hidden: shape.hidden,
+            layers: shape.layers,
+        };
+        let path = folder.join("adapter.json");
+        let mut text = serde_json::to_vec_pretty(&file).map_err(|source| NnError::Json { path: path.clone(), source })?;
+        text.push(b'\n');
+        Ok(write_atomic(&path, &text)?)
+    }
+
+    /// Puts the weights on a device.
+    pub(crate) fn tensors(&self, shape: &BackboneShape, device: &Device, dtype: DType) -> AdapterTensors {
+        let tensors: Vec<Tensor<2>> = Self::names(&self.spec, shape)
+            .iter()
+            .map(|(name, _)| self.weights[name].tensor(device, dtype))
+            .collect();
+        AdapterTensors::of(&self.spec, shape, &tensors)
+    }
+}
+
+/// An expert on a device.
+#[derive(Clone, Debug)]
+pub(crate) struct AdapterTensors {
+    pub(crate) scale: f32,
+    /// (layer, slot, A [rank, in], B [out, rank]).
+    pub(crate) pairs: Vec<(usize, Target, Tensor<2>, Tensor<2>)>,
+    /// Embedding and head rows of added tokens, each [tokens, hidden].
+    pub(crate) added: Option<(Tensor<2>, Tensor<2>)>,
+    pub(crate) added_tokens: usize,
+}
+
+impl AdapterTensors {
+    /// An expert of tensors in the order of [`Adapter::names`].
+    pub(crate) fn of(spec: &AdapterSpec, shape: &BackboneShape, tensors: &[Tensor<2>]) -> Self {
+        let extra = usize::from(spec.added_tokens > 0);
+        let inner = &tensors[extra..tensors.len() - extra];
+        let pairs = sites(spec, shape)
+            .zip(inner.chunks_exact(2))
+            .map(|((layer, target), pair)| (layer, target, pair[0].clone(), pair[1].clone()))
+            .collect();
+        let added = (extra == 1).then(|| (tensors[0].clone(), tensors[tensors.len() - 1].clone()));
+        Self { scale: spec.scale(), pairs, added, added_tokens: spec.added_tokens }
+    }
+}
+
+/// Where updates sit, in the order of the forward pass.
+fn sites<'a>(spec: &'a AdapterSpec, shape: &BackboneShape) -> impl Iterator<Item = (usize, Target)> + use<'a> {
+    (0..shape.layers).flat_map(|layer| {
+        TARGETS.iter().filter(|entry| spec.targets.contains(&entry.target)).map(move |entry| (layer, entry.target))
+    })
+}
+
+fn entry(target: Target) -> &'static super::spec::TargetEntry {
+    match TARGETS.iter().find(|entry| entry.target == target) {
+        Some(entry) => entry,
+        None => unreachable!("every target is in the table"),
+    }
+}
+
+fn pair(layer: usize, target: Target) -> (String, String) {
+    let at = format!("base_model.model.model.layers.{layer}.{}", entry(target).module);
+    (format!("{at}.lora_A.weight"), format!("{at}.lora_B.weight"))
+}
+
+/// Mean row of a table plus noise, `count` times.
+fn added_rows(table: &[f32], count: usize, width: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let rows = (table.len() / width) as f64;
+    let mut mean = vec![0.0f64; width];
+    for row in table.chunks_exact(width) {
+        for (mean, value) in mean.iter_mut().zip(row) {
+            *mean += f64::from(*value) / rows;
+        }
+    }
+    let spread: f64 = table
+        .chunks_exact(width)
+        .flat_map(|row| row.iter().zip(&mean))
+        .map(|(value, mean)| (f64::from(*value) - mean).powi(2))
+        .sum();
+    let deviation = (spread / table.len() as f64).sqrt() as f32;
+    let mut rows = Vec::with_capacity(count * width);
+    for _ in 0..count {
+        rows.extend(mean.iter().map(|mean| *mean as f32 + ADDED_NOISE * deviation * normal(rng)));
+    }
+    rows
+}
+
+/// A draw from the standard normal distribution (Box and Muller 1958).
+pub(crate) fn normal(rng: &mut impl Rng) -> f32 {
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+    (radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()) as f32
+}

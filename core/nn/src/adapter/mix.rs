@@ -1,0 +1,244 @@
+//! Rows × experts: which experts answer which rows of a batch, and with what weight. Experts that
+//! occur are laid side by side (`x · [A₁;A₂]ᵀ`, times each row's shares, times `[B₁ B₂]ᵀ`), so that
+//! a batch costs two thin products a slot whatever its mixture. It owns no expert.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+
+use super::lora::AdapterTensors;
+use super::spec::Target;
+use crate::kernel::gather;
+use crate::pass::Pass;
+use crate::weights::upload;
+
+/// Experts of the rows of a pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Mix {
+    experts: Vec<Arc<AdapterTensors>>,
+    /// Of each row: experts (by index) and weights.
+    rows: Vec<Vec<(usize, f32)>>,
+    slots: BTreeMap<(usize, Target), Slot>,
+    added: Option<Added>,
+    vocabulary: usize,
+}
+
+/// Updates of all experts on one slot.
+#[derive(Clone, Debug)]
+struct Slot {
+    number: usize,
+    a: Tensor<2>,
+    b: Tensor<2>,
+    shares: SlotShares,
+}
+
+#[derive(Clone, Debug)]
+enum SlotShares {
+    Whole(f32),
+    Rows(Tensor<2>),
+}
+
+/// Rows of all experts' added tokens.
+#[derive(Clone, Debug)]
+struct Added {
+    embedding: Tensor<2>,
+    head: Tensor<2>,
+    /// Where each expert's rows begin.
+    starts: Vec<usize>,
+}
+
+/// The update of one projection.
+pub(crate) struct Update {
+    /// [ranks, in]
+    pub(crate) a: Tensor<2>,
+    /// [out, ranks]
+    pub(crate) b: Tensor<2>,
+    pub(crate) shares: Shares,
+    /// Number of the slot, for the dropout's seed.
+    pub(crate) site: usize,
+    /// Tokens the rows of the input are; all without it.
+    pub(crate) needed: Option<Arc<Vec<usize>>>,
+}
+
+/// How much of an update each token gets.
+pub(crate) enum Shares {
+    /// The same factor for all.
+    Whole(f32),
+    /// Row `row_of[token]` of the table [rows, ranks].
+    Rows { table: Tensor<2>, row_of: Arc<Vec<usize>> },
+}
+
+impl Mix {
+    /// No expert for any row.
+    pub(crate) fn none(vocabulary: usize) -> Self {
+        Self { experts: vec![], rows: vec![], slots: BTreeMap::new(), added: None, vocabulary }
+    }
+
+    /// One expert for all rows.
+    pub(crate) fn single(expert: AdapterTensors, rows: usize, vocabulary: usize, device: &Device) -> Self {
+        Self::new(vec![Arc::new(expert)], vec![vec![(0, 1.0)]; rows], vocabulary, device)
+    }
+
+    /// Experts (by index into `experts`) and weights of each row.
+    pub(crate) fn new(experts: Vec<Arc<AdapterTensors>>, rows: Vec<Vec<(usize, f32)>>, vocabulary: usize, device: &Device) -> Self {
+        let mut sites: BTreeMap<(usize, Target), Vec<usize>> = BTreeMap::new();
+        for (number, expert) in experts.iter().enumerate() {
+            for (layer, target, ..) in &expert.pairs {
+                sites.entry((*layer, *target)).or_default().push(number);
+            }
+        }
+        let alike = rows.windows(2).all(|pair| pair[0] == pair[1]);
+        let whole = match rows.first().map(Vec::as_slice) {
+            Some([(0, weight)]) if alike && experts.len() == 1 => Some(*weight),
+            _ => None,
+        };
+        let mut slots = BTreeMap::new();
+        for (site, who) in sites {
+            let of_site = |number: &usize| {
+                let expert = &experts[*number];
+                match expert.pairs.iter().find(|(layer, target, ..)| (*layer, *target) == site) {
+                    Some((_, _, a, b)) => (a.clone(), b.clone()),
+                    None => unreachable!("the slot was listed for this expert"),
+                }
+            };
+            let pairs: Vec<(Tensor<2>, Tensor<2>)> = who.iter().map(of_site).collect();
+            let shares = match whole {
+                Some(weight) => SlotShares::Whole(experts[0].scale * weight),
+                None => {
+                    let mut table = Vec::new();
+                    for row in &rows {
+                        for (number, (a, _)) in who.iter().zip(&pairs) {
+                            let weight: f32 = row.iter().filter(|(e, _)| e == number).map(|(_, weight)| weight).sum();
+                            table.extend(std::iter::repeat_n(weight * experts[*number].scale, a.dims()[0]));
+                        }
+                    }
+                    let width = table.len() / rows.len().max(1);
+                    SlotShares::Rows(upload(table, [rows.len(), width], device).cast(pairs[0].0.dtype()))
+                }
+            };
+            let (a, b): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
+            let number = slots.len();
+            slots.insert(site, Slot { number, a: join(a, 0), b: join(b, 1), shares });
+        }
+        let added = Added::of(&experts);
+        Self { experts, rows, slots, added, vocabulary }
+    }
+
+    /// The same experts for some of the rows.
+    pub(crate) fn keep(&self, rows: &[usize], device: &Device) -> Self {
+        let kept: Vec<Vec<(usize, f32)>> =
+            if self.rows.is_empty() { vec![] } else { rows.iter().map(|&row| self.rows[row].clone()).collect() };
+        let mut used: Vec<usize> = kept.iter().flatten().map(|(expert, _)| *expert).collect();
+        used.sort_unstable();
+        used.dedup();
+        if used.len() == self.experts.len() && self.slots.values().all(|slot| matches!(slot.shares, SlotShares::Whole(_))) {
+            return Self { rows: kept, ..self.clone() };
+        }
+        let renumbered = |row: Vec<(usize, f32)>| {
+            row.into_iter().filter_map(|(expert, weight)| Some((used.binary_search(&expert).ok()?, weight))).collect()
+        };
+        let kept = kept.into_iter().map(renumbered).collect();
+        let experts = used.iter().map(|&expert| Arc::clone(&self.experts[expert])).collect();
+        Self::new(experts, kept, self.vocabulary, device)
+    }
+
+    /// The update of a slot for the tokens of a pass, or for those of them that are needed.
+    pub(crate) fn update(&self, layer: usize, target: Target, pass: &Pass, needed: Option<&Arc<Vec<usize>>>) -> Option<Update> {
+        let slot = self.slots.get(&(layer, target))?;
+        let shares = match &slot.shares {
+            SlotShares::Whole(scale) => Shares::Whole(*scale),
+            SlotShares::Rows(table) => {
+                let row_of = match needed {
+                    Some(needed) => Arc::new(needed.iter().map(|&token| pass.rows()[token]).collect()),
+                    None => Arc::clone(pass.rows()),
+                };
+                Shares::Rows { table: table.clone(), row_of }
+            }
+        };
+        Some(Update { a: slot.a.clone(), b: slot.b.clone(), shares, site: slot.number, needed: needed.cloned() })
+    }
+
+    /// Adds the embedding of added tokens, whose rows of `x` are zero so far.
+    pub(crate) fn embed(&self, mut x: Tensor<2>, pass: &Pass) -> Tensor<2> {
+        let Some(added) = &self.added else { return x };
+        if pass.indices().iter().all(|&id| id < self.vocabulary) {
+            return x;
+        }
+        let most = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        for place in 0..most {
+            let mut weights = Vec::with_capacity(pass.indices().len());
+            let mut indices = Vec::with_capacity(pass.indices().len());
+            for (&id, &row) in pass.indices().iter().zip(pass.rows().iter()) {
+                let share = self.rows[row].get(place);
+                let found = share.and_then(|(expert, weight)| {
+                    let local = id.checked_sub(self.vocabulary)?;
+                    (local < self.experts[*expert].added_tokens).then_some((added.starts[*expert] + local, *weight))
+                });
+                let (index, weight) = found.unwrap_or((usize::MAX, 1.0));
+                indices.push(index);
+                weights.push(weight);
+            }
+            let mut rows = gather(added.embedding.clone(), &Arc::new(indices));
+            if weights.iter().any(|&weight| weight != 1.0) {
+                let device = x.device().inner();
+                let count = weights.len();
+                rows = rows * upload(weights, [count, 1], &device).cast(x.dtype());
+            }
+            x = x + rows;
+        }
+        x
+    }
+
+    /// Head rows of all experts' added tokens, [rows, hidden].
+    pub(crate) fn added_head(&self) -> Option<Tensor<2>> {
+        self.added.as_ref().map(|added| added.head.clone())
+    }
+
+    /// Number of added tokens the experts of a row know.
+    pub(crate) fn added_tokens(&self, row: usize) -> usize {
+        let shares = self.rows.get(row).map_or(&[][..], Vec::as_slice);
+        shares.iter().map(|(expert, _)| self.experts[*expert].added_tokens).max().unwrap_or(0)
+    }
+
+    /// Logits of a row's added tokens, from its products with all rows of [`Mix::added_head`].
+    pub(crate) fn added_logits(&self, row: usize, products: &[f32]) -> Vec<f32> {
+        let mut logits = vec![0.0; self.added_tokens(row)];
+        let Some(added) = &self.added else { return logits };
+        for (expert, weight) in &self.rows[row] {
+            let own = &products[added.starts[*expert]..][..self.experts[*expert].added_tokens];
+            for (logit, product) in logits.iter_mut().zip(own) {
+                *logit += weight * product;
+            }
+        }
+        logits
+    }
+}
+
+impl Added {
+    fn of(experts: &[Arc<AdapterTensors>]) -> Option<Self> {
+        let mut starts = Vec::with_capacity(experts.len());
+        let (mut embeddings, mut heads, mut count) = (vec![], vec![], 0);
+        for expert in experts {
+            starts.push(count);
+            if let Some((embedding, head)) = &expert.added {
+                count += expert.added_tokens;
+                embeddings.push(embedding.clone());
+                heads.push(head.clone());
+            }
+        }
+        (count > 0).then(|| Self { embedding: join(embeddings, 0), head: join(heads, 0), starts })
+    }
+}
+
+/// One tensor of several; the only one as it is, so that it stays a leaf.
+fn join(mut tensors: Vec<Tensor<2>>, dim: usize) -> Tensor<2> {
+    match (tensors.len(), tensors.pop()) {
+        (1, Some(only)) => only,
+        (_, Some(last)) => {
+            tensors.push(last);
+            Tensor::cat(tensors, dim)
+        }
+        (_, None) => unreachable!("nothing to join"),
+    }
+}

@@ -1,0 +1,19 @@
+//! Experts: what their adapters are, how they are stored, and how several of them answer rows of
+//! one batch.
+
+mod lora;
+mod mix;
+mod spec;
+
+pub(crate) use lora::{Adapter, AdapterTensors, normal};
+pub(crate) use mix::{Mix, Shares, Update};
+pub(crate) use spec::TARGETS;
+
+pub use spec::{AdapterSpec, Target};
+
+/// Handle of an expert mounted on a learner. It is good for that learner only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExpertSlot(pub(crate) usize);
+
+#[cfg(test)]
+mod tests;

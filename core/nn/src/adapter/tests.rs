@@ -1,0 +1,117 @@
+use super::*;
+use crate::error::NnError;
+use crate::fixture::{ALL, adapter, device, examples, shape, shaken, train, training};
+use crate::generation::{Answerer, Row};
+use crate::learner::Learner;
+use crate::training::Flow;
+
+fn probabilities(learner: &Learner, rows: &[Row], tokens: &[u32], batch: usize) -> Vec<Vec<f32>> {
+    learner.next_token_probabilities(rows, tokens, batch, &mut |_| Flow::Go).unwrap()
+}
+
+fn row(ids: &[u32], answerer: Answerer) -> Row {
+    Row { ids: ids.to_vec(), answerer }
+}
+
+fn close(a: &[Vec<f32>], b: &[Vec<f32>]) {
+    for (a, b) in a.iter().flatten().zip(b.iter().flatten()) {
+        assert!((a - b).abs() < 1e-6 + 1e-5 * b, "{a} {b}");
+    }
+}
+
+#[test]
+fn rows_of_one_batch_go_to_their_own_experts() {
+    let learner = Learner::untrained(&shape(true), 3, &device(2)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut slots = Vec::new();
+    for (number, (targets, added)) in [(&ALL[..], 2), (&ALL[..2], 1), (&ALL[5..], 0)].into_iter().enumerate() {
+        let at = folder.path().join(number.to_string());
+        shaken(&at, &learner, &adapter(targets, added, 0.0), number as u64);
+        slots.push(learner.mount(&at).unwrap());
+    }
+    let answerers = [
+        Answerer::Expert(slots[0]),
+        Answerer::Backbone,
+        Answerer::Expert(slots[2]),
+        Answerer::Mix(vec![(slots[0], 0.5), (slots[1], 0.25)]),
+        Answerer::Expert(slots[1]),
+        Answerer::Expert(slots[0]),
+    ];
+    let ids: [&[u32]; 6] = [&[1, 2, 30, 4], &[5], &[7, 8, 9], &[29, 3, 29], &[29, 1, 2, 3, 4], &[30, 29]];
+    let rows: Vec<Row> = ids.iter().zip(&answerers).map(|(ids, answerer)| row(ids, answerer.clone())).collect();
+    let tokens: Vec<u32> = (0..32).collect();
+    let together = probabilities(&learner, &rows, &tokens, 6);
+    let alone: Vec<Vec<f32>> = rows.iter().flat_map(|row| probabilities(&learner, std::slice::from_ref(row), &tokens, 1)).collect();
+    close(&together, &alone);
+    let total = |row: &Vec<f32>| row.iter().map(|p| f64::from(*p)).sum::<f64>();
+    assert!(together.iter().all(|row| (total(row) - 1.0).abs() < 1e-5));
+    assert_eq!((together[1][29], together[1][30]), (0.0, 0.0), "the backbone knows no added token");
+    assert!(together[4][29] > 0.0 && together[4][30] == 0.0);
+}
+
+#[test]
+fn a_mix_of_one_is_that_expert_and_of_none_the_backbone() {
+    let learner = Learner::untrained(&shape(true), 3, &device(1)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    shaken(folder.path(), &learner, &adapter(&ALL, 0, 0.0), 1);
+    let slot = learner.mount(folder.path()).unwrap();
+    let tokens: Vec<u32> = (0..29).collect();
+    let of = |answerer| probabilities(&learner, &[row(&[4, 5, 6, 7], answerer)], &tokens, 1);
+    close(&of(Answerer::Mix(vec![(slot, 1.0)])), &of(Answerer::Expert(slot)));
+    close(&of(Answerer::Mix(vec![(slot, 0.75), (slot, 0.25)])), &of(Answerer::Expert(slot)));
+    close(&of(Answerer::Mix(vec![(slot, 0.0)])), &of(Answerer::Backbone));
+    assert!((of(Answerer::Expert(slot))[0][3] - of(Answerer::Backbone)[0][3]).abs() > 1e-6);
+}
+
+#[test]
+fn an_expert_starts_as_the_backbone() {
+    let learner = Learner::untrained(&shape(false), 3, &device(1)).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let still = crate::TrainingSpec { learning_rate: 0.0, ..training(1) };
+    train(&learner, &adapter(&ALL, 0, 0.0), &examples(4, 29, 1), &still, out.path());
+    let slot = learner.mount(out.path()).unwrap();
+    let tokens: Vec<u32> = (0..29).collect();
+    let of = |answerer| probabilities(&learner, &[row(&[4, 5, 6, 7], answerer)], &tokens, 1);
+    close(&of(Answerer::Expert(slot)), &of(Answerer::Backbone));
+}
+
+#[test]
+fn training_can_start_from_an_expert() {
+    let learner = Learner::untrained(&shape(true), 3, &device(1)).unwrap();
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let spec = adapter(&[Target::Q], 1, 0.0);
+    shaken(first.path(), &learner, &spec, 1);
+    let still = crate::TrainingSpec { learning_rate: 0.0, ..training(1) };
+    let mut on_step = |_: &_| Flow::Go;
+    let mut control = crate::TrainingControl { checkpoint: None, on_step: &mut on_step };
+    let rows = examples(4, 30, 1);
+    learner.train_expert(&spec, Some(first.path()), &rows, &still, &mut control, second.path()).unwrap();
+    let read = |folder: &std::path::Path| std::fs::read(folder.join("adapter.safetensors")).unwrap();
+    assert_eq!(read(first.path()), read(second.path()));
+    let wider = AdapterSpec { rank: 4, ..spec };
+    let error = learner.train_expert(&wider, Some(first.path()), &rows, &still, &mut control, second.path());
+    assert!(matches!(error, Err(NnError::TensorShape { .. })));
+}
+
+#[test]
+fn broken_adapters_are_refused() {
+    let learner = Learner::untrained(&shape(true), 3, &device(1)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(learner.mount(folder.path()), Err(NnError::File { .. })));
+    shaken(folder.path(), &learner, &adapter(&[Target::Q], 0, 0.0), 1);
+    let json = folder.path().join("adapter.json");
+    let good = std::fs::read_to_string(&json).unwrap();
+    std::fs::write(&json, good.replace("\"format-version\": 1", "\"format-version\": 9")).unwrap();
+    assert!(matches!(learner.mount(folder.path()), Err(NnError::FormatVersion { found: 9, supported: 1, .. })));
+    std::fs::write(&json, good.replace("\"hidden\": 24", "\"hidden\": 32")).unwrap();
+    assert!(matches!(learner.mount(folder.path()), Err(NnError::ForeignAdapter { field: "hidden", .. })));
+    std::fs::write(&json, &good).unwrap();
+    let weights = folder.path().join("adapter.safetensors");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    let end = bytes.len();
+    bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&weights, &bytes).unwrap();
+    assert!(matches!(learner.mount(folder.path()), Err(NnError::NotFinite { .. })));
+    std::fs::write(&weights, &bytes[..end / 2]).unwrap();
+    assert!(matches!(learner.mount(folder.path()), Err(NnError::Weights { .. })));
+}

@@ -1,0 +1,111 @@
+//! From the name of a backend to a burn device: the one file that knows which backends were
+//! compiled in. It never touches a tensor.
+
+use burn::tensor::Device;
+
+use crate::error::NnError;
+
+/// A backend that can compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendKind {
+    /// burn-flex on the processor: always there.
+    Cpu,
+    /// burn-ndarray on the processor: feature `ndarray`.
+    NdArray,
+    /// CUDA device of this index: feature `cuda`.
+    Cuda(usize),
+}
+
+/// Number type of activations and frozen weights. Optimizer states are always f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats.
+    F32,
+    /// bfloat16: on CUDA only.
+    Bf16,
+}
+
+/// Where and how to compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceSpec {
+    /// The backend.
+    pub backend: BackendKind,
+    /// Number type.
+    pub precision: Precision,
+    /// Worker threads on the processor; 0 means one for each core. Results do not depend on it.
+    pub threads: usize,
+}
+
+impl DeviceSpec {
+    /// The burn device of this description.
+    ///
+    /// # Errors
+    /// A backend that is not in this build, or a precision the backend does not compute in.
+    pub(crate) fn open(&self) -> Result<Device, NnError> {
+        match self.backend {
+            BackendKind::Cpu => {
+                self.f32_only("cpu")?;
+                Ok(Device::flex())
+            }
+            BackendKind::NdArray => {
+                self.f32_only("ndarray")?;
+                ndarray()
+            }
+            BackendKind::Cuda(index) => cuda(index),
+        }
+    }
+
+    /// Worker threads to use, at least one.
+    fn thread_count(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            count => count,
+        }
+    }
+
+    /// Workers for independent pieces of work: one on a device that has its own parallelism.
+    pub(crate) fn worker_count(&self) -> usize {
+        match self.backend {
+            BackendKind::Cpu | BackendKind::NdArray => self.thread_count(),
+            BackendKind::Cuda(_) => 1,
+        }
+    }
+
+    fn f32_only(&self, backend: &'static str) -> Result<(), NnError> {
+        match self.precision {
+            Precision::F32 => Ok(()),
+            Precision::Bf16 => Err(NnError::Precision { backend, precision: "bf16" }),
+        }
+    }
+}
+
+#[cfg(feature = "ndarray")]
+#[expect(deprecated, reason = "burn marks it for removal after 0.22; it is offered while it is there")]
+fn ndarray() -> Result<Device, NnError> {
+    Ok(Device::ndarray())
+}
+
+#[cfg(not(feature = "ndarray"))]
+fn ndarray() -> Result<Device, NnError> {
+    Err(NnError::BackendMissing {
+        backend: "ndarray",
+        command: "cargo build --package cadre-engine --features ndarray",
+    })
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(index: usize) -> Result<Device, NnError> {
+    // A missing driver makes the runtime panic; a person gets a sentence instead.
+    std::panic::catch_unwind(|| Device::cuda(index)).map_err(|_| NnError::Device {
+        device: format!("cuda:{index}"),
+        problem: "the CUDA runtime did not start; is the driver there, and NVRTC on the library path?".into(),
+    })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(_index: usize) -> Result<Device, NnError> {
+    Err(NnError::BackendMissing {
+        backend: "cuda",
+        command: "cargo build --package cadre-engine --features cuda",
+    })
+}

@@ -1,0 +1,91 @@
+//! Small models and random rows for the tests.
+
+use std::path::Path;
+
+use cadre_data::TokenExample;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::adapter::{AdapterSpec, Target};
+use crate::device::{BackendKind, DeviceSpec, Precision};
+use crate::learner::Learner;
+use crate::shape::BackboneShape;
+use crate::training::{Flow, Length, Schedule, TrainingControl, TrainingOutcome, TrainingSpec};
+
+pub(crate) fn shape(tied: bool) -> BackboneShape {
+    BackboneShape {
+        vocabulary: 29,
+        hidden: 24,
+        layers: 2,
+        heads: 4,
+        kv_heads: 2,
+        feed_forward: 40,
+        context: 96,
+        tied,
+        rope_theta: 1000.0,
+        norm_epsilon: 1e-5,
+    }
+}
+
+pub(crate) fn device(threads: usize) -> DeviceSpec {
+    DeviceSpec { backend: BackendKind::Cpu, precision: Precision::F32, threads }
+}
+
+pub(crate) fn adapter(targets: &[Target], added_tokens: usize, dropout: f64) -> AdapterSpec {
+    AdapterSpec { rank: 3, alpha: 6.0, dropout, targets: targets.to_vec(), added_tokens, seed: 11 }
+}
+
+pub(crate) const ALL: [Target; 7] = [Target::Q, Target::K, Target::V, Target::O, Target::Gate, Target::Up, Target::Down];
+
+pub(crate) fn training(steps: u64) -> TrainingSpec {
+    TrainingSpec {
+        length: Length::Steps(steps),
+        batch: 4,
+        accumulate: 1,
+        micro_batch: 0,
+        learning_rate: 5e-3,
+        schedule: Schedule::Cosine,
+        warmup: 2,
+        gradient_clip: 1.0,
+        weight_decay: 0.01,
+        seed: 3,
+        checkpoint_every: 0,
+    }
+}
+
+/// Rows of random ids below `ids`, of different lengths, with a loss on a part and a weight each.
+pub(crate) fn examples(count: usize, ids: u32, seed: u64) -> Vec<TokenExample> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..count)
+        .map(|_| {
+            let mut draw = |most: usize| -> Vec<u32> {
+                let length = rng.random_range(1..most);
+                (0..length).map(|_| rng.random_range(0..ids)).collect()
+            };
+            let (given, learnt) = (draw(14), draw(9));
+            TokenExample::new(given, &learnt).with_weight(rng.random_range(0.2..1.5))
+        })
+        .collect()
+}
+
+pub(crate) fn train(learner: &Learner, spec: &AdapterSpec, examples: &[TokenExample], training: &TrainingSpec, out: &Path) -> TrainingOutcome {
+    let mut on_step = |_: &_| Flow::Go;
+    let mut control = TrainingControl { checkpoint: None, on_step: &mut on_step };
+    learner.train_expert(spec, None, examples, training, &mut control, out).unwrap()
+}
+
+/// Shifts every weight of an adapter away from its start, so that tests see all of them at work.
+pub(crate) fn shaken(folder: &Path, learner: &Learner, spec: &AdapterSpec, seed: u64) {
+    use crate::adapter::Adapter;
+    let model = &learner.model;
+    let values = |tensor| crate::weights::download(tensor).unwrap();
+    let (embedding, head) = (values(model.backbone.embedding()), values(model.backbone.head()));
+    let mut adapter = Adapter::start(spec, learner.shape(), &embedding, &head);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    for weight in adapter.weights.values_mut() {
+        for value in &mut weight.values {
+            *value += rng.random_range(-0.3..0.3);
+        }
+    }
+    adapter.write(folder, learner.shape()).unwrap();
+}

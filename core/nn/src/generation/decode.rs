@@ -1,0 +1,94 @@
+//! The loop over new tokens of a batch: the prompts once, then one token a row and step, rows that
+//! are done leaving at once.
+
+use std::sync::Arc;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::cache::KvCache;
+use super::choose::{choose, log_softmax_at};
+use super::spec::{Decoding, Generated};
+use crate::adapter::Mix;
+use crate::error::NnError;
+use crate::model::Model;
+use crate::pass::Pass;
+
+/// A row that is still being answered.
+struct Open {
+    /// Its place in the batch as it was given.
+    place: usize,
+    ids: Vec<u32>,
+    prompt: usize,
+    log_probability: f64,
+    chosen: usize,
+    rng: ChaCha8Rng,
+}
+
+/// Answers the rows of one batch, each with its seed.
+///
+/// # Errors
+/// When the backend fails or the model gives no numbers.
+pub(crate) fn generate(model: &Model, prompts: &[&[u32]], mix: Mix, decoding: &Decoding, seeds: &[u64]) -> Result<Vec<Generated>, NnError> {
+    let mut answers: Vec<Option<Generated>> = prompts.iter().map(|_| None).collect();
+    let context = model.backbone.shape.context;
+    let mut mix = mix;
+    let mut cache = KvCache::new(model.backbone.shape.layers);
+    let mut open: Vec<Open> = prompts
+        .iter()
+        .zip(seeds)
+        .enumerate()
+        .map(|(place, (prompt, seed))| Open {
+            place,
+            ids: prompt.to_vec(),
+            prompt: prompt.len(),
+            log_probability: 0.0,
+            chosen: 0,
+            rng: ChaCha8Rng::seed_from_u64(*seed),
+        })
+        .collect();
+    if decoding.max_new_tokens == 0 {
+        return Ok(open.iter().map(|row| row.answer(false)).collect());
+    }
+    let mut pass = Pass::new(open.iter().map(|row| (row.ids.as_slice(), 0)));
+    loop {
+        let wanted: Arc<Vec<usize>> = pass.last_tokens();
+        let all_logits = model.logits(&pass, &mix, &wanted, Some(&mut cache))?;
+        let mut kept = Vec::with_capacity(open.len());
+        for (number, (row, logits)) in open.iter_mut().zip(&all_logits).enumerate() {
+            let token = choose(logits, &row.ids, decoding.strategy, &mut row.rng) as u32;
+            row.log_probability += f64::from(log_softmax_at(logits, &[token])[0]);
+            row.chosen += 1;
+            let ended = decoding.stop.contains(&token);
+            if !ended {
+                row.ids.push(token);
+            }
+            if ended || row.ids.len() - row.prompt == decoding.max_new_tokens || row.ids.len() >= context {
+                answers[row.place] = Some(row.answer(ended));
+            } else {
+                kept.push(number);
+            }
+        }
+        if kept.is_empty() {
+            break;
+        }
+        if kept.len() < open.len() {
+            cache.keep(&kept);
+            mix = mix.keep(&kept, &model.device);
+            let mut number = 0;
+            open.retain(|_| {
+                number += 1;
+                kept.binary_search(&(number - 1)).is_ok()
+            });
+        }
+        pass = Pass::new(open.iter().map(|row| (&row.ids[row.ids.len() - 1..], row.ids.len() - 1)));
+    }
+    Ok(answers.into_iter().flatten().collect())
+}
+
+impl Open {
+    fn answer(&self, stopped: bool) -> Generated {
+        let mean = if self.chosen == 0 { 0.0 } else { self.log_probability / self.chosen as f64 };
+        Generated { ids: self.ids[self.prompt..].to_vec(), mean_log_probability: mean as f32, stopped }
+    }
+}

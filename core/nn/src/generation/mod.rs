@@ -1,0 +1,15 @@
+//! Answers: scoring and generating token by token, without a gradient anywhere.
+
+mod cache;
+mod choose;
+mod decode;
+mod spec;
+
+pub(crate) use cache::KvCache;
+pub(crate) use choose::log_softmax_at;
+pub(crate) use decode::generate;
+
+pub use spec::{Answerer, Decoding, Generated, Row, ScoredRow, Strategy};
+
+#[cfg(test)]
+mod tests;

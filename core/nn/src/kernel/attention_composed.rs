@@ -1,0 +1,84 @@
+//! Attention of burn's own operations, on sequences padded to one length: for the backends that
+//! have no fused one. What stands in the padding, NaN included, changes nothing.
+
+use burn::tensor::activation::softmax;
+use burn::tensor::{Bool, Int, Tensor, TensorData};
+
+use super::attention::{HeadShape, Segment};
+
+/// Sequences that lie end to end, [tokens, width], side by side: [segments, longest, width], each
+/// followed by zeros.
+pub(crate) fn pad(x: Tensor<2>, segments: &[Segment], longest: usize) -> Tensor<3> {
+    let [tokens, width] = x.dims();
+    let device = x.device().inner();
+    let empty = Tensor::<2>::zeros([1, width], &device).cast(x.dtype());
+    let places: Vec<i64> = segments
+        .iter()
+        .flat_map(|segment| {
+            (0..longest).map(move |at| if at < segment.length { (segment.start + at) as i64 } else { tokens as i64 })
+        })
+        .collect();
+    let count = places.len();
+    let places = Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &device);
+    Tensor::cat(vec![x, empty], 0).select(0, places).reshape([segments.len(), longest, width])
+}
+
+/// The reverse of [`pad`].
+pub(crate) fn pack(x: Tensor<3>, segments: &[Segment]) -> Tensor<2> {
+    let [rows, longest, width] = x.dims();
+    let device = x.device().inner();
+    let places: Vec<i64> = segments
+        .iter()
+        .enumerate()
+        .flat_map(|(row, segment)| (0..segment.length).map(move |at| (row * longest + at) as i64))
+        .collect();
+    let count = places.len();
+    x.reshape([rows * longest, width]).select(0, Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &device))
+}
+
+/// Attention of `q` [rows, queries, heads · width] on `k` and `v` [rows, keys, kv heads · width].
+/// Query i of row r stands at position `cached[r] + i` and sees the keys up to there that lie
+/// before `known[r]`.
+pub(crate) fn attention_padded(
+    q: Tensor<3>,
+    k: Tensor<3>,
+    v: Tensor<3>,
+    shape: HeadShape,
+    cached: &[usize],
+    known: &[usize],
+) -> Tensor<3> {
+    let HeadShape { heads, kv_heads, width } = shape;
+    let [rows, queries, _] = q.dims();
+    let keys = k.dims()[1];
+    let device = q.device().inner();
+    let dtype = q.dtype();
+
+    let absent: Vec<bool> = known.iter().flat_map(|&known| (0..keys).map(move |key| key >= known)).collect();
+    let absent = Tensor::<3, Bool>::from_data(TensorData::new(absent, [rows, keys, 1]), &device);
+    let absent = absent.expand([rows, keys, kv_heads * width]);
+    let [k, v] = [k, v].map(|x| {
+        // Zero times NaN is NaN: what is not seen must not be there.
+        let x = x.mask_fill(absent.clone(), 0.0).reshape([rows, keys, kv_heads, width]).swap_dims(1, 2);
+        let group = heads / kv_heads;
+        x.reshape([rows, kv_heads, 1, keys * width])
+            .repeat_dim(2, group)
+            .reshape([rows, heads, keys, width])
+    });
+    let q = q.reshape([rows, queries, heads, width]).swap_dims(1, 2);
+
+    let unseen: Vec<bool> = cached
+        .iter()
+        .zip(known)
+        .flat_map(|(&cached, &known)| {
+            (0..queries).flat_map(move |query| {
+                // A query in the padding sees the first key, so that its softmax is a number.
+                (0..keys).map(move |key| key > 0 && (key > cached + query || key >= known))
+            })
+        })
+        .collect();
+    let unseen = Tensor::<4, Bool>::from_data(TensorData::new(unseen, [rows, 1, queries, keys]), &device);
+    let scores = q.matmul(k.swap_dims(2, 3)).cast(burn::tensor::DType::F32) * shape.scale();
+    let scores = scores.mask_fill(unseen.expand([rows, heads, queries, keys]), f32::NEG_INFINITY);
+    let shares = softmax(scores, 3).cast(dtype);
+    shares.matmul(v).swap_dims(1, 2).reshape([rows, queries, heads * width])
+}

@@ -1,0 +1,179 @@
+//! Attention of one sequence on slices, forward, backward, and of new tokens on cached ones. It
+//! looks at nothing beyond a query's own position.
+
+use super::attention::HeadShape;
+use super::gemm::{View, new_product, product};
+use super::simd::{exp, max, sum_map, sum2, vectorised};
+
+/// Queries handled together: large enough for the matrix product, small enough that little above
+/// the diagonal is computed in vain.
+const BLOCK: usize = 64;
+
+/// Attention of a sequence on itself. `out` and `q` are [tokens, heads · width], `k` and `v`
+/// [tokens, kv heads · width]; `log_sums` gets [tokens, heads].
+pub(crate) fn forward_segment(out: &mut [f32], log_sums: &mut [f32], q: &[f32], k: &[f32], v: &[f32], shape: HeadShape) {
+    let (wide, narrow) = (shape.query_width(), shape.key_width());
+    let tokens = q.len() / wide;
+    let mut sums = vec![0.0; BLOCK];
+    for head in 0..shape.heads {
+        let (at, kv_at) = offsets(head, shape);
+        for first in (0..tokens).step_by(BLOCK) {
+            let block = BLOCK.min(tokens - first);
+            let keys = first + block;
+            let mut scores = scores(&q[first * wide + at..], &k[kv_at..], block, keys, shape);
+            softmax_rows(&mut scores, &mut sums[..block], keys, first);
+            for (row, sum) in sums[..block].iter().enumerate() {
+                log_sums[(first + row) * shape.heads + head] = *sum;
+            }
+            let values = View::strided(&v[kv_at..], keys, shape.width, narrow);
+            product(&mut out[first * wide + at..], wide, View::dense(&scores, block, keys), values, 1.0, false);
+        }
+    }
+}
+
+/// Gradients of [`forward_segment`]. Takes `[dq, dk, dv]`, all zero before, and
+/// `[q, k, v, out, gradient of out]`.
+pub(crate) fn backward_segment(gradients: [&mut [f32]; 3], inputs: [&[f32]; 5], log_sums: &[f32], shape: HeadShape) {
+    let [dq, dk, dv] = gradients;
+    let [q, k, v, out, d_out] = inputs;
+    let (wide, narrow, width) = (shape.query_width(), shape.key_width(), shape.width);
+    let tokens = q.len() / wide;
+    let mut sums = vec![0.0; BLOCK];
+    let mut deltas = vec![0.0; BLOCK];
+    for head in 0..shape.heads {
+        let (at, kv_at) = offsets(head, shape);
+        for first in (0..tokens).step_by(BLOCK) {
+            let block = BLOCK.min(tokens - first);
+            let keys = first + block;
+            let here = first * wide + at;
+            for row in 0..block {
+                sums[row] = log_sums[(first + row) * shape.heads + head];
+                let range = here + row * wide..here + row * wide + width;
+                deltas[row] = dot(&out[range.clone()], &d_out[range]);
+            }
+            let mut p = scores(&q[here..], &k[kv_at..], block, keys, shape);
+            probabilities(&mut p, &sums[..block], keys, first);
+            let d_block = View::strided(&d_out[here..], block, width, wide);
+            product(&mut dv[kv_at..], narrow, View::dense(&p, block, keys).transposed(), d_block, 1.0, true);
+            let mut ds = new_product(d_block, View::strided(&v[kv_at..], keys, width, narrow).transposed(), 1.0);
+            score_gradient(&mut ds, &p, &deltas[..block], keys, first);
+            let ds = View::dense(&ds, block, keys);
+            let factor = shape.scale();
+            product(&mut dq[here..], wide, ds, View::strided(&k[kv_at..], keys, width, narrow), factor, false);
+            let queries = View::strided(&q[here..], block, width, wide);
+            product(&mut dk[kv_at..], narrow, ds.transposed(), queries, factor, true);
+        }
+    }
+}
+
+/// Attention of `q` [tokens, heads · width], the last tokens of a sequence, on all of it: `k` and
+/// `v` are [all tokens, kv heads · width].
+pub(crate) fn attend_cached(out: &mut [f32], q: &[f32], k: &[f32], v: &[f32], shape: HeadShape) {
+    let (wide, narrow, width) = (shape.query_width(), shape.key_width(), shape.width);
+    let (tokens, all) = (q.len() / wide, k.len() / narrow);
+    if tokens == all && tokens > 1 {
+        let mut sums = vec![0.0; tokens * shape.heads];
+        forward_segment(out, &mut sums, q, k, v, shape);
+        return;
+    }
+    let mut scores = vec![0.0; all];
+    for (token, (out, q)) in out.chunks_exact_mut(wide).zip(q.chunks_exact(wide)).enumerate() {
+        let seen = all - tokens + token + 1;
+        for head in 0..shape.heads {
+            let (at, kv_at) = offsets(head, shape);
+            attend_one(
+                &mut out[at..at + width],
+                &mut scores[..seen],
+                &q[at..at + width],
+                &k[kv_at..],
+                &v[kv_at..],
+                narrow,
+                shape.scale(),
+            );
+        }
+    }
+}
+
+/// Where a query head and its key head begin in their rows.
+fn offsets(head: usize, shape: HeadShape) -> (usize, usize) {
+    let group = shape.heads / shape.kv_heads;
+    (head * shape.width, head / group * shape.width)
+}
+
+/// Scaled scores of `block` queries on the first `keys` keys.
+fn scores(q: &[f32], k: &[f32], block: usize, keys: usize, shape: HeadShape) -> Vec<f32> {
+    let queries = View::strided(q, block, shape.width, shape.query_width());
+    let keys = View::strided(k, keys, shape.width, shape.key_width());
+    new_product(queries, keys.transposed(), shape.scale())
+}
+
+vectorised! {
+    /// Row r of `scores` becomes the softmax of its first `first + r + 1` elements, and zeros.
+    fn softmax_rows(scores: &mut [f32], log_sums: &mut [f32], keys: usize, first: usize) {
+        for (row, (scores, log_sum)) in scores.chunks_exact_mut(keys).zip(log_sums).enumerate() {
+            let (seen, hidden) = scores.split_at_mut(first + row + 1);
+            let largest = max(seen);
+            let sum = sum_map(seen, |score| exp(score - largest));
+            let share = 1.0 / sum;
+            for value in seen {
+                *value *= share;
+            }
+            hidden.fill(0.0);
+            *log_sum = largest + sum.ln();
+        }
+    }
+}
+
+vectorised! {
+    /// Scores become probabilities by the log-sums of their rows.
+    fn probabilities(scores: &mut [f32], log_sums: &[f32], keys: usize, first: usize) {
+        for (row, (scores, log_sum)) in scores.chunks_exact_mut(keys).zip(log_sums).enumerate() {
+            let (seen, hidden) = scores.split_at_mut(first + row + 1);
+            for value in seen {
+                *value = exp(*value - log_sum);
+            }
+            hidden.fill(0.0);
+        }
+    }
+}
+
+vectorised! {
+    /// Gradients of probabilities become gradients of scores: `p · (dp - Σ p dp)`.
+    fn score_gradient(d: &mut [f32], p: &[f32], deltas: &[f32], keys: usize, first: usize) {
+        let rows = d.chunks_exact_mut(keys).zip(p.chunks_exact(keys)).zip(deltas).enumerate();
+        for (row, ((d, p), delta)) in rows {
+            let (seen, hidden) = d.split_at_mut(first + row + 1);
+            for (d, p) in seen.iter_mut().zip(p) {
+                *d = p * (*d - delta);
+            }
+            hidden.fill(0.0);
+        }
+    }
+}
+
+vectorised! {
+    fn dot(a: &[f32], b: &[f32]) -> f32 {
+        sum2(a, b, |a, b| a * b)
+    }
+}
+
+vectorised! {
+    /// One head of one query on the keys and values of all tokens it sees, `step` apart.
+    fn attend_one(out: &mut [f32], scores: &mut [f32], q: &[f32], k: &[f32], v: &[f32], step: usize, scale: f32) {
+        let width = q.len();
+        for (token, score) in scores.iter_mut().enumerate() {
+            *score = sum2(q, &k[token * step..][..width], |a, b| a * b) * scale;
+        }
+        let largest = max(scores);
+        let sum = sum_map(scores, |score| exp(score - largest));
+        out.fill(0.0);
+        for (token, weight) in scores.iter().enumerate() {
+            for (out, value) in out.iter_mut().zip(&v[token * step..][..width]) {
+                *out += weight * value;
+            }
+        }
+        for out in out {
+            *out /= sum;
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! One operation with a hand-written backward on burn-flex: the way of burn's backend extensions,
+//! with the concrete backend taken from the tensor itself. Other backends never come here; every
+//! operation has a version composed of burn's own operations for them.
+
+use std::fmt::Debug;
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, DispatchDevice, Flex};
+use burn::tensor::{DType, Tensor, TensorData};
+
+/// A dense row-major matrix of burn-flex.
+#[derive(Clone, Debug)]
+pub(crate) struct Panel {
+    tensor: FloatTensor<Flex>,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+}
+
+impl Panel {
+    /// Takes a matrix over from its elements.
+    pub(crate) fn new(data: Vec<f32>, rows: usize, columns: usize) -> Self {
+        assert_eq!(data.len(), rows * columns, "elements of a panel");
+        let tensor = FloatTensor::<Flex>::from_data(TensorData::new(data, [rows, columns]));
+        Self { tensor, rows, columns }
+    }
+
+    fn of(tensor: FloatTensor<Flex>) -> Self {
+        let tensor = tensor.to_contiguous();
+        let shape = tensor.layout().shape();
+        let (rows, columns) = (shape[0], shape[1]);
+        Self { tensor, rows, columns }
+    }
+
+    /// The elements.
+    pub(crate) fn data(&self) -> &[f32] {
+        // The tensor was made dense when the panel was made.
+        &self.tensor.storage::<f32>()[..self.rows * self.columns]
+    }
+}
+
+/// An operation on `N` matrices with one matrix as its value.
+pub(crate) trait FusedOp<const N: usize>: Clone + Debug + Send + 'static {
+    /// What the backward needs of the forward.
+    type Saved: Clone + Debug + Send + 'static;
+
+    /// The value, and what the backward needs. `tracked` says which inputs need a gradient.
+    fn forward(&self, inputs: [Panel; N], tracked: [bool; N]) -> (Panel, Self::Saved);
+
+    /// Gradients of the inputs that `tracked` names, given the gradient of the value.
+    fn backward(&self, saved: Self::Saved, gradient: Panel, tracked: [bool; N]) -> [Option<Panel>; N];
+}
+
+/// Whether tensors like this take the fused way.
+pub(crate) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
+    #[cfg(test)]
+    if COMPOSED.get() {
+        return false;
+    }
+    tensor.dtype() == DType::F32 && matches!(tensor.device().inner().as_dispatch(), DispatchDevice::Flex(_))
+}
+
+#[cfg(test)]
+thread_local! {
+    static COMPOSED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs `work` on this thread with every operation composed of burn's own.
+#[cfg(test)]
+pub(crate) fn composed<T>(work: impl FnOnce() -> T) -> T {
+    COMPOSED.set(true);
+    let value = work();
+    COMPOSED.set(false);
+    value
+}
+
+/// A plain matrix as a panel.
+pub(crate) fn panel(tensor: Tensor<2>) -> Panel {
+    match tensor.inner().try_into_primitive::<Flex>() {
+        Ok(primitive) => Panel::of(primitive),
+        Err(_) => unreachable!("a fused operation got a tensor of another backend"),
+    }
+}
+
+/// A panel as a plain matrix.
+pub(crate) fn tensor(panel: Panel) -> Tensor<2> {
+    Tensor::from_primitive::<Flex>(panel.tensor)
+}
+
+/// Applies an operation to tensors of burn-flex, tracked or not.
+pub(crate) fn apply<const N: usize, O: FusedOp<N>>(op: O, inputs: [Tensor<2>; N]) -> Tensor<2> {
+    if !inputs.iter().any(Tensor::is_autodiff) {
+        let (value, _) = op.forward(inputs.map(panel), [false; N]);
+        return tensor(value);
+    }
+    let tracked = inputs.each_ref().map(Tensor::is_tracked);
+    let inputs = inputs.map(|input| match input.autodiff().try_into_primitive::<Autodiff<Flex>>() {
+        Ok(primitive) => primitive,
+        Err(_) => unreachable!("a fused operation got a tensor of another backend"),
+    });
+    let panels = inputs.each_ref().map(|input| Panel::of(input.primitive().clone()));
+    let nodes = inputs.each_ref().map(|input| input.node());
+    let value = match FusedBackward(op.clone()).prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => {
+            let (value, saved) = op.forward(panels, tracked);
+            prep.finish(saved, value.tensor)
+        }
+        OpsKind::UnTracked(prep) => {
+            let (value, _) = op.forward(panels, tracked);
+            prep.finish(value.tensor)
+        }
+    };
+    Tensor::from_primitive::<Autodiff<Flex>>(value)
+}
+
+#[derive(Debug)]
+struct FusedBackward<O>(O);
+
+impl<const N: usize, O: FusedOp<N>> Backward<Flex, N> for FusedBackward<O> {
+    type State = O::Saved;
+
+    fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = Panel::of(grads.consume::<Flex>(&ops.node));
+        let tracked = ops.parents.each_ref().map(Option::is_some);
+        let gradients = self.0.backward(ops.state, gradient, tracked);
+        for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
+            if let (Some(parent), Some(gradient)) = (parent, gradient) {
+                grads.register::<Flex>(parent.id, gradient.tensor);
+            }
+        }
+    }
+}

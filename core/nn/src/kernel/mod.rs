@@ -1,0 +1,35 @@
+//! The operations a decoder is made of, each in two forms: fused on burn-flex with a hand-written
+//! backward, and composed of burn's own operations for every other backend. The second is also
+//! what the first is tested against. Activations are [tokens, width]: sequences lie end to end
+//! without padding, so no operation but attention knows where one ends.
+
+mod attention;
+mod attention_composed;
+mod attention_rows;
+mod cross_entropy;
+pub(crate) mod fused;
+mod gather;
+pub(crate) mod gemm;
+mod linear;
+mod rms_norm;
+mod rotary;
+pub(crate) mod simd;
+mod swiglu;
+
+pub(crate) use attention::{HeadShape, Segment, attention};
+pub(crate) use attention_composed::{attention_padded, pack, pad};
+pub(crate) use attention_rows::attend_cached;
+pub(crate) use cross_entropy::cross_entropy;
+pub(crate) use gather::gather;
+pub(crate) use linear::linear;
+pub(crate) use rms_norm::rms_norm;
+pub(crate) use rotary::{RotaryTable, rotate};
+pub(crate) use swiglu::swiglu;
+
+/// Rows of this width that make a parallel job worth its while.
+fn rows_per_job(width: usize) -> usize {
+    (32_768 / width.max(1)).max(1)
+}
+
+#[cfg(test)]
+mod tests;

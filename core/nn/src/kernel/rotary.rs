@@ -1,0 +1,123 @@
+//! Rotary position embedding (Su et al. 2021) in Hugging Face's convention: the halves of a head
+//! are the two parts of its pairs ("rotate half").
+
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, TensorData};
+use rayon::prelude::*;
+
+use super::fused::{self, FusedOp, Panel};
+use super::rows_per_job;
+use super::simd::vectorised;
+
+/// Cosines and sines of every position and pair: [positions, head width / 2] each.
+#[derive(Clone, Debug)]
+pub(crate) struct RotaryTable {
+    cosines: Arc<Vec<f32>>,
+    sines: Arc<Vec<f32>>,
+    half: usize,
+}
+
+impl RotaryTable {
+    /// Angles of pair i at position p: `p · theta^(-2i / head width)`, in f32 as Hugging Face has it.
+    pub(crate) fn new(positions: usize, head_width: usize, theta: f64) -> Self {
+        let half = head_width / 2;
+        let mut cosines = Vec::with_capacity(positions * half);
+        let mut sines = Vec::with_capacity(positions * half);
+        for position in 0..positions {
+            for pair in 0..half {
+                let frequency = theta.powf(-2.0 * pair as f64 / head_width as f64) as f32;
+                let angle = f64::from(position as f32 * frequency);
+                cosines.push(angle.cos() as f32);
+                sines.push(angle.sin() as f32);
+            }
+        }
+        Self { cosines: Arc::new(cosines), sines: Arc::new(sines), half }
+    }
+
+    fn columns(&self, from: &[f32], positions: &[usize]) -> Vec<f32> {
+        positions.iter().flat_map(|&position| from[position * self.half..][..self.half].iter().copied()).collect()
+    }
+}
+
+/// Turns each head of each row of `x` [n, heads · width] by its row's position.
+pub(crate) fn rotate(x: Tensor<2>, table: &RotaryTable, positions: &Arc<Vec<usize>>) -> Tensor<2> {
+    if fused::takes(&x) {
+        let op = Rotate { table: table.clone(), positions: Arc::clone(positions), sign: 1.0 };
+        return fused::apply(op, [x]);
+    }
+    let [rows, width] = x.dims();
+    let half = table.half;
+    let heads = width / (2 * half);
+    let (device, dtype) = (x.device().inner(), x.dtype());
+    let angles = |from: &[f32]| {
+        let data = TensorData::new(table.columns(from, positions), [rows, 1, half]);
+        Tensor::<3>::from_data(data, &device).cast(dtype)
+    };
+    let (cosines, sines) = (angles(&table.cosines), angles(&table.sines));
+    let x = x.reshape([rows, heads, 2 * half]);
+    let first = x.clone().narrow(2, 0, half);
+    let second = x.narrow(2, half, half);
+    let turned = Tensor::cat(
+        vec![
+            first.clone() * cosines.clone() - second.clone() * sines.clone(),
+            second * cosines + first * sines,
+        ],
+        2,
+    );
+    turned.reshape([rows, width])
+}
+
+#[derive(Clone, Debug)]
+struct Rotate {
+    table: RotaryTable,
+    positions: Arc<Vec<usize>>,
+    sign: f32,
+}
+
+impl Rotate {
+    fn turn(&self, x: &Panel, sign: f32) -> Panel {
+        let width = x.columns;
+        let job = rows_per_job(width);
+        let mut y = vec![0.0; x.rows * width];
+        y.par_chunks_mut(job * width)
+            .zip(x.data().par_chunks(job * width))
+            .zip(self.positions.par_chunks(job))
+            .for_each(|((y, x), positions)| turn(y, x, positions, &self.table, width, sign));
+        Panel::new(y, x.rows, width)
+    }
+}
+
+impl FusedOp<1> for Rotate {
+    type Saved = ();
+
+    fn forward(&self, [x]: [Panel; 1], _: [bool; 1]) -> (Panel, ()) {
+        (self.turn(&x, self.sign), ())
+    }
+
+    fn backward(&self, (): (), gradient: Panel, _: [bool; 1]) -> [Option<Panel>; 1] {
+        // A rotation is undone by turning back.
+        [Some(self.turn(&gradient, -self.sign))]
+    }
+}
+
+vectorised! {
+    fn turn(y: &mut [f32], x: &[f32], positions: &[usize], table: &RotaryTable, width: usize, sign: f32) {
+        let half = table.half;
+        for ((y, x), &position) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(positions) {
+            let cosines = &table.cosines[position * half..][..half];
+            let sines = &table.sines[position * half..][..half];
+            for (y, x) in y.chunks_exact_mut(2 * half).zip(x.chunks_exact(2 * half)) {
+                let (y_first, y_second) = y.split_at_mut(half);
+                let (x_first, x_second) = x.split_at(half);
+                let outs = y_first.iter_mut().zip(y_second);
+                let ins = x_first.iter().zip(x_second);
+                for (((a, b), (p, q)), (c, s)) in outs.zip(ins).zip(cosines.iter().zip(sines)) {
+                    let s = s * sign;
+                    *a = p * c - q * s;
+                    *b = q * c + p * s;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Loops over slices compiled for the widest vectors the processor has, chosen at run time: the
+//! build itself targets any x86-64. Plain multiply and add, never fused, and sums over sixteen
+//! fixed lanes, so that every processor gives the same bits.
+
+/// Vector width of this processor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Plain,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+/// The level of this processor. Detection is cached by the standard library.
+#[inline]
+pub(crate) fn level() -> Level {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512dq") {
+            return Level::Avx512;
+        }
+        if std::is_x86_feature_detected!("avx2") {
+            return Level::Avx2;
+        }
+    }
+    Level::Plain
+}
+
+/// Defines a function whose body is compiled once for each level.
+macro_rules! vectorised {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
+        $(#[$meta])*
+        $vis fn $name($($arg: $type),*) $(-> $out)? {
+            #[inline(always)]
+            fn body($($arg: $type),*) $(-> $out)? $body
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2")]
+            fn avx512($($arg: $type),*) $(-> $out)? {
+                body($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn avx2($($arg: $type),*) $(-> $out)? {
+                body($($arg),*)
+            }
+            match $crate::kernel::simd::level() {
+                // SAFETY: the level was read off this very processor.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernel::simd::Level::Avx512 => unsafe { avx512($($arg),*) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernel::simd::Level::Avx2 => unsafe { avx2($($arg),*) },
+                $crate::kernel::simd::Level::Plain => body($($arg),*),
+            }
+        }
+    };
+}
+pub(crate) use vectorised;
+
+/// Lanes of a sum.
+pub(crate) const LANES: usize = 16;
+
+/// Adds up the lanes in a fixed tree.
+#[inline(always)]
+fn fold(mut lanes: [f32; LANES]) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] += lanes[lane + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// Sum of `of(a, b)` over two slices of equal length.
+#[inline(always)]
+pub(crate) fn sum2(a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let (a_whole, a_rest) = a.as_chunks::<LANES>();
+    let (b_whole, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a_whole.iter().zip(b_whole) {
+        for lane in 0..LANES {
+            lanes[lane] += of(a[lane], b[lane]);
+        }
+    }
+    for (lane, (a, b)) in a_rest.iter().zip(b_rest).enumerate() {
+        lanes[lane] += of(*a, *b);
+    }
+    fold(lanes)
+}
+
+/// Sum of `of(x)` over a slice, writing `of`'s second value back.
+#[inline(always)]
+pub(crate) fn sum_map(values: &mut [f32], of: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let (whole, rest) = values.as_chunks_mut::<LANES>();
+    for chunk in whole {
+        for lane in 0..LANES {
+            chunk[lane] = of(chunk[lane]);
+            lanes[lane] += chunk[lane];
+        }
+    }
+    for (lane, value) in rest.iter_mut().enumerate() {
+        *value = of(*value);
+        lanes[lane] += *value;
+    }
+    fold(lanes)
+}
+
+/// Largest value of a slice; negative infinity for an empty one.
+#[inline(always)]
+pub(crate) fn max(values: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (whole, rest) = values.as_chunks::<LANES>();
+    for chunk in whole {
+        for lane in 0..LANES {
+            lanes[lane] = if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] };
+        }
+    }
+    for (lane, value) in rest.iter().enumerate() {
+        lanes[lane] = if *value > lanes[lane] { *value } else { lanes[lane] };
+    }
+    lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// `e^x` within 2 units in the last place between -87.3 and 88; outside, the value at the border.
+///
+/// Range reduction by multiples of ln 2 in two parts and the degree-5 polynomial of Cephes' `expf`
+/// (Moshier). It has no branch and no call, so that loops around it become vector code. NaN stays
+/// NaN.
+#[inline(always)]
+pub(crate) fn exp(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
+    let clamped = if x < -87.3 { -87.3 } else { x };
+    let clamped = if clamped > 88.0 { 88.0 } else { clamped };
+    let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
+    let whole = shifted - ROUND;
+    let r = clamped - whole * 0.693_359_375;
+    let r = r - whole * -2.121_944_4e-4;
+    let mut p = 1.987_569_1e-4;
+    p = p * r + 1.398_199_9e-3;
+    p = p * r + 8.333_452e-3;
+    p = p * r + 4.166_579_6e-2;
+    p = p * r + 1.666_666_5e-1;
+    p = p * r + 5.000_000_1e-1;
+    let value = p * (r * r) + r + 1.0;
+    let power = (shifted.to_bits() as i32).wrapping_sub(0x4B40_0000).wrapping_add(127);
+    value * f32::from_bits((power << 23) as u32)
+}
+
+/// The logistic function.
+#[inline(always)]
+pub(crate) fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    vectorised! {
+        fn exp_all(values: &mut [f32]) {
+            for value in values {
+                *value = exp(*value);
+            }
+        }
+    }
+
+    #[test]
+    fn exp_is_close_to_the_exact_one() {
+        let mut x = -87.0f32;
+        while x < 88.0 {
+            let exact = f64::from(x).exp();
+            let mut found = [x; 19];
+            exp_all(&mut found);
+            for value in found {
+                assert!(((f64::from(value) - exact) / exact).abs() < 2.5e-7, "{x}: {value} {exact}");
+                assert_eq!(value.to_bits(), exp(x).to_bits(), "levels differ at {x}");
+            }
+            x += 0.0137;
+        }
+        assert!(exp(f32::NAN).is_nan());
+        assert!(exp(f32::NEG_INFINITY) < 1.3e-38 && exp(-1e30) < 1.3e-38);
+        assert!(exp(0.0) == 1.0);
+    }
+
+    #[test]
+    fn sums_and_maxima_take_every_element() {
+        for length in [0usize, 1, 15, 16, 17, 100] {
+            let values: Vec<f32> = (0..length).map(|i| (i as f32) - 7.0).collect();
+            let exact: f32 = values.iter().sum();
+            assert_eq!(sum2(&values, &values, |a, _| a), exact);
+            let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            assert_eq!(max(&values), largest);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The face of the crate: a backbone with its experts. Text stays outside; ids, bytes and f32 go
+//! in and out, never a tensor.
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use burn::tensor::DType;
+use cadre_data::TokenExample;
+use cadre_store::{Seed, write_atomic};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::adapter::{Adapter, AdapterSpec, AdapterTensors, ExpertSlot, normal};
+use crate::backbone::Backbone;
+use crate::device::{DeviceSpec, Precision};
+use crate::error::NnError;
+use crate::kernel::RotaryTable;
+use crate::model::Model;
+use crate::shape::BackboneShape;
+use crate::training::{ExpertTrainee, Parameters, Training, TrainingControl, TrainingOutcome, TrainingSpec, WholeTrainee};
+use crate::weights::{self, Weight, WeightMap};
+use crate::workers::Workers;
+
+/// A backbone that experts are trained on, mounted on and asked.
+pub struct Learner {
+    pub(crate) model: Model,
+    pub(crate) workers: Workers,
+    pub(crate) experts: RwLock<Vec<Arc<AdapterTensors>>>,
+}
+
+impl std::fmt::Debug for Learner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Learner").field("shape", &self.model.backbone.shape).finish_non_exhaustive()
+    }
+}
+
+impl Learner {
+    /// Opens a folder with `config.json` and `model.safetensors`, as Hugging Face lays it out.
+    ///
+    /// # Errors
+    /// Missing or damaged files, a configuration that is not a plain Llama, weights that do not
+    /// fit it, a backend that is not in this build.
+    pub fn open(folder: &Path, device: &DeviceSpec) -> Result<Self, NnError> {
+        let shape = BackboneShape::read(&folder.join("config.json"))?;
+        let path = folder.join("model.safetensors");
+        Self::of(&shape, &weights::read(&path)?, &path, device)
+    }
+
+    /// A backbone with the start weights of [`Learner::pretrain`], trained on nothing.
+    ///
+    /// # Errors
+    /// Sizes that do not fit, a backend that is not in this build.
+    pub fn untrained(shape: &BackboneShape, seed: u64, device: &DeviceSpec) -> Result<Self, NnError> {
+        shape.check()?;
+        Self::of(shape, &start_weights(shape, Seed(seed).derive("backbone")), Path::new("start weights"), device)
+    }
+
+    fn of(shape: &BackboneShape, weights: &WeightMap, path: &Path, device: &DeviceSpec) -> Result<Self, NnError> {
+        let burn_device = device.open()?;
+        let dtype = dtype(device);
+        let backbone = Backbone::load(shape, weights, path, &burn_device, dtype)?;
+        Ok(Self {
+            model: Model { backbone, device: burn_device, dtype },
+            workers: Workers::new(device.worker_count())?,
+            experts: RwLock::new(Vec::new()),
+        })
+    }
+
+    /// Sizes of the backbone.
+    pub fn shape(&self) -> &BackboneShape {
+        &self.model.backbone.shape
+    }
+
+    /// Trains a backbone from nothing and writes `config.json` and `model.safetensors` to `out`.
+    ///
+    /// Weights start normal: matrices with deviation 1/√(3·in) (the spread of PyTorch's linear
+    /// layers), those that write to the residual stream with that over √(2·layers) (Radford et al.
+    /// 2019), embeddings with 0.02; norms start at one.
+    ///
+    /// # Errors
+    /// Sizes or settings out of range, bad examples, a loss that is not a number, a file that
+    /// cannot be written.
+    pub fn pretrain(
+        shape: &BackboneShape,
+        examples: &[TokenExample],
+        training: &TrainingSpec,
+        control: &mut TrainingControl<'_>,
+        out: &Path,
+        device: &DeviceSpec,
+    ) -> Result<TrainingOutcome, NnError> {
+        shape.check()?;
+        let burn_device = device.open()?;
+        let workers = Workers::new(device.worker_count())?;
+        let names = Backbone::names(shape);
+        let mut parameters = Parameters::new(&names, start_weights(shape, Seed(training.seed).derive("backbone")));
+        let rotary = RotaryTable::new(shape.context, shape.head_width(), shape.rope_theta);
+        let trainee = WholeTrainee { shape: shape.clone(), rotary, dtype: dtype(device) };
+        let run = Training {
+            trainee: &trainee,
+            spec: training,
+            dropout: 0.0,
+            about: serde_json::json!({ "pretrain": shape }),
+            context: shape.context,
+            known_ids: shape.vocabulary,
+            workers: &workers,
+            device: &burn_device,
+        };
+        let outcome = run.run(&mut parameters, examples, control)?;
+        if !outcome.stopped {
+            let path = out.join("model.safetensors");
+            write_atomic(&path, &weights::bytes(&parameters.into_weights(), &path)?)?;
+            write_atomic(&out.join("config.json"), &shape.config_json())?;
+        }
+        Ok(outcome)
+    }
+
+    /// Trains one expert on this backbone, which stays as it is, and writes `adapter.json` and
+    /// `adapter.safetensors` to `out`. `start` is the folder of an expert of the same form whose
+    /// weights it starts from; without it, it starts as the backbone.
+    ///
+    /// The loss of a step is `Σ weight · nll / loss tokens`: an example's weight counts for what it
+    /// says, also among equals.
+    ///
+    /// # Errors
+    /// Settings out of range, a start of another form, bad examples, a loss that is not a number,
+    /// a file that cannot be written.
+    pub fn train_expert(
+        &self,
+        spec: &AdapterSpec,
+        start: Option<&Path>,
+        examples: &[TokenExample],
+        training: &TrainingSpec,
+        control: &mut TrainingControl<'_>,
+        out: &Path,
+    ) -> Result<TrainingOutcome, NnError> {
+        spec.check()?;
+        let shape = self.shape();
+        let names = Adapter::names(spec, shape);
+        let first = match start {
+            Some(folder) => {
+                let earlier = Adapter::read(folder, shape)?;
+                for (name, sizes) in &names {
+                    weights::expect(&earlier.weights, name, sizes, folder)?;
+                }
+                Adapter { spec: spec.clone(), weights: earlier.weights }
+            }
+            None => {
+                let embedding = weights::download(self.model.backbone.embedding())?;
+                let head = weights::download(self.model.backbone.head())?;
+                Adapter::start(spec, shape, &embedding, &head)
+            }
+        };
+        let mut parameters = Parameters::new(&names, first.weights);
+        let trainee = ExpertTrainee { backbone: &self.model.backbone, spec, dtype: self.model.dtype };
+        let run = Training {
+            trainee: &trainee,
+            spec: training,
+            dropout: spec.dropout,
+            about: serde_json::json!({ "expert": spec, "backbone": shape }),
+            context: shape.context,
+            known_ids: shape.vocabulary + spec.added_tokens,
+            workers: &self.workers,
+            device: &self.model.device,
+        };
+        let outcome = run.run(&mut parameters, examples, control)?;
+        if !outcome.stopped {
+            Adapter { spec: spec.clone(), weights: parameters.into_weights() }.write(out, shape)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Puts an expert beside the others; the handle is good for this learner only.
+    ///
+    /// # Errors
+    /// Missing or damaged files, another backbone.
+    pub fn mount(&self, folder: &Path) -> Result<ExpertSlot, NnError> {
+        let adapter = Adapter::read(folder, self.shape())?;
+        let tensors = adapter.tensors(self.shape(), &self.model.device, self.model.dtype);
+        let mut experts = self.experts.write().unwrap_or_else(PoisonError::into_inner);
+        experts.push(Arc::new(tensors));
+        Ok(ExpertSlot(experts.len() - 1))
+    }
+}
+
+fn dtype(device: &DeviceSpec) -> DType {
+    match device.precision {
+        Precision::F32 => DType::F32,
+        Precision::Bf16 => DType::BF16,
+    }
+}
+
+fn start_weights(shape: &BackboneShape, seed: Seed) -> WeightMap {
+    let residual = (2.0 * shape.layers as f32).sqrt();
+    let mut weights = WeightMap::new();
+    for (name, sizes) in Backbone::names(shape) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed.derive(&name).0);
+        let count: usize = sizes.iter().product();
+        let values = match sizes[..] {
+            [_, into] => {
+                let spread = if name.contains("embed_tokens") || name.contains("lm_head") {
+                    0.02
+                } else if name.contains("o_proj") || name.contains("down_proj") {
+                    1.0 / (3.0 * into as f32).sqrt() / residual
+                } else {
+                    1.0 / (3.0 * into as f32).sqrt()
+                };
+                (0..count).map(|_| spread * normal(&mut rng)).collect()
+            }
+            _ => vec![1.0; count],
+        };
+        weights.insert(name, Weight { shape: sizes, values });
+    }
+    weights
+}

@@ -1,0 +1,172 @@
+//! The decoder in plain f64 loops, written from the papers' formulas without a look at the fast
+//! one: what the tests hold it against. It is compiled for tests only.
+
+use std::collections::BTreeMap;
+
+use cadre_data::TokenExample;
+
+use crate::adapter::Adapter;
+use crate::shape::BackboneShape;
+use crate::weights::WeightMap;
+
+/// Weights in f64.
+#[derive(Clone)]
+pub(crate) struct Reference {
+    pub(crate) shape: BackboneShape,
+    pub(crate) weights: BTreeMap<String, Vec<f64>>,
+    /// scale, added tokens
+    pub(crate) adapter: Option<(f64, usize)>,
+}
+
+type Rows = Vec<Vec<f64>>;
+
+impl Reference {
+    pub(crate) fn new(shape: &BackboneShape, weights: &WeightMap, adapter: Option<&Adapter>) -> Self {
+        let wide = |map: &WeightMap| -> BTreeMap<String, Vec<f64>> {
+            map.iter().map(|(name, weight)| (name.clone(), weight.values.iter().map(|v| f64::from(*v)).collect())).collect()
+        };
+        let mut all = wide(weights);
+        if let Some(adapter) = adapter {
+            all.extend(wide(&adapter.weights));
+        }
+        let adapter = adapter.map(|adapter| (f64::from(adapter.spec.scale()), adapter.spec.added_tokens));
+        Self { shape: shape.clone(), weights: all, adapter }
+    }
+
+    fn linear(&self, x: &Rows, module: &str) -> Rows {
+        let weight = &self.weights[&format!("model.{module}.weight")];
+        let base = times(x, weight);
+        let at = format!("base_model.model.model.{module}");
+        let (Some((scale, _)), Some(a)) = (self.adapter, self.weights.get(&format!("{at}.lora_A.weight"))) else {
+            return base;
+        };
+        let update = times(&times(x, a), &self.weights[&format!("{at}.lora_B.weight")]);
+        base.iter().zip(&update).map(|(b, u)| b.iter().zip(u).map(|(b, u)| b + scale * u).collect()).collect()
+    }
+
+    fn norm(&self, x: &Rows, name: &str) -> Rows {
+        let weight = &self.weights[name];
+        x.iter()
+            .map(|row| {
+                let mean = row.iter().map(|v| v * v).sum::<f64>() / row.len() as f64;
+                let root = (mean + self.shape.norm_epsilon).sqrt();
+                row.iter().zip(weight).map(|(v, w)| v / root * w).collect()
+            })
+            .collect()
+    }
+
+    fn rotate(&self, row: &[f64], position: usize) -> Vec<f64> {
+        let width = self.shape.head_width();
+        let half = width / 2;
+        let mut out = row.to_vec();
+        for head in 0..row.len() / width {
+            for pair in 0..half {
+                let angle = position as f64 * self.shape.rope_theta.powf(-2.0 * pair as f64 / width as f64);
+                let (a, b) = (row[head * width + pair], row[head * width + half + pair]);
+                out[head * width + pair] = a * angle.cos() - b * angle.sin();
+                out[head * width + half + pair] = b * angle.cos() + a * angle.sin();
+            }
+        }
+        out
+    }
+
+    /// Last hidden states of a row, after the last norm.
+    pub(crate) fn hidden(&self, ids: &[u32]) -> Rows {
+        let hidden = self.shape.hidden;
+        let mut x: Rows = ids
+            .iter()
+            .map(|&id| {
+                let id = id as usize;
+                match id.checked_sub(self.shape.vocabulary) {
+                    Some(added) => self.weights["added_tokens.embed_tokens.weight"][added * hidden..][..hidden].to_vec(),
+                    None => self.weights["model.embed_tokens.weight"][id * hidden..][..hidden].to_vec(),
+                }
+            })
+            .collect();
+        for layer in 0..self.shape.layers {
+            let at = format!("layers.{layer}");
+            let n = self.norm(&x, &format!("model.{at}.input_layernorm.weight"));
+            let turned = |rows: Rows| -> Rows { rows.iter().enumerate().map(|(p, row)| self.rotate(row, p)).collect() };
+            let q = turned(self.linear(&n, &format!("{at}.self_attn.q_proj")));
+            let k = turned(self.linear(&n, &format!("{at}.self_attn.k_proj")));
+            let v = self.linear(&n, &format!("{at}.self_attn.v_proj"));
+            let mixed = self.linear(&self.attend(&q, &k, &v), &format!("{at}.self_attn.o_proj"));
+            x = plus(&x, &mixed);
+            let n = self.norm(&x, &format!("model.{at}.post_attention_layernorm.weight"));
+            let gate = self.linear(&n, &format!("{at}.mlp.gate_proj"));
+            let up = self.linear(&n, &format!("{at}.mlp.up_proj"));
+            let inner: Rows = gate
+                .iter()
+                .zip(&up)
+                .map(|(g, u)| g.iter().zip(u).map(|(g, u)| g / (1.0 + (-g).exp()) * u).collect())
+                .collect();
+            x = plus(&x, &self.linear(&inner, &format!("{at}.mlp.down_proj")));
+        }
+        self.norm(&x, "model.norm.weight")
+    }
+
+    fn attend(&self, q: &Rows, k: &Rows, v: &Rows) -> Rows {
+        let width = self.shape.head_width();
+        let group = self.shape.heads / self.shape.kv_heads;
+        (0..q.len())
+            .map(|token| {
+                let mut out = Vec::new();
+                for head in 0..self.shape.heads {
+                    let at = head / group * width;
+                    let query = &q[token][head * width..][..width];
+                    let scores: Vec<f64> = (0..=token)
+                        .map(|key| query.iter().zip(&k[key][at..]).map(|(a, b)| a * b).sum::<f64>() / (width as f64).sqrt())
+                        .collect();
+                    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                    let sum: f64 = scores.iter().map(|s| (s - largest).exp()).sum();
+                    for column in 0..width {
+                        out.push((0..=token).map(|key| (scores[key] - largest).exp() / sum * v[key][at + column]).sum());
+                    }
+                }
+                out
+            })
+            .collect()
+    }
+
+    /// Log-probabilities over vocabulary and added tokens, after each token.
+    pub(crate) fn log_probabilities(&self, ids: &[u32]) -> Rows {
+        let hidden = self.hidden(ids);
+        let head = if self.shape.tied { "model.embed_tokens.weight" } else { "lm_head.weight" };
+        let mut logits = times(&hidden, &self.weights[head]);
+        if let Some(added) = self.weights.get("added_tokens.lm_head.weight") {
+            for (row, more) in logits.iter_mut().zip(times(&hidden, added)) {
+                row.extend(more);
+            }
+        }
+        for row in &mut logits {
+            let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum = row.iter().map(|v| (v - largest).exp()).sum::<f64>().ln() + largest;
+            row.iter_mut().for_each(|v| *v -= sum);
+        }
+        logits
+    }
+
+    /// `Σ weight · nll / loss tokens` of examples.
+    pub(crate) fn loss(&self, examples: &[TokenExample]) -> f64 {
+        let (mut total, mut count) = (0.0, 0);
+        for example in examples {
+            let rows = self.log_probabilities(&example.ids);
+            for at in (1..example.ids.len()).filter(|&at| example.mask[at]) {
+                total -= f64::from(example.weight) * rows[at - 1][example.ids[at] as usize];
+                count += 1;
+            }
+        }
+        total / f64::from(count)
+    }
+}
+
+fn times(x: &Rows, weight: &[f64]) -> Rows {
+    let into = x[0].len();
+    x.iter()
+        .map(|row| weight.chunks_exact(into).map(|w| w.iter().zip(row).map(|(a, b)| a * b).sum()).collect())
+        .collect()
+}
+
+fn plus(a: &Rows, b: &Rows) -> Rows {
+    a.iter().zip(b).map(|(a, b)| a.iter().zip(b).map(|(a, b)| a + b).collect()).collect()
+}

@@ -1,0 +1,136 @@
+//! Where a training was: weights, optimizer state, position and losses in one file, written
+//! atomically, so that it is whole or not there.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use cadre_data::TokenExample;
+use cadre_store::{Digest, write_atomic};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use super::parameters::Parameters;
+use super::spec::TrainingSpec;
+use crate::error::NnError;
+
+/// Newest layout that is read and written.
+const FORMAT_VERSION: u32 = 1;
+const FILE: &str = "training.safetensors";
+const STATE: &str = "training";
+
+/// Position of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Progress {
+    pub(crate) format_version: u32,
+    /// What is trained, on what, and how.
+    pub(crate) identity: Digest,
+    /// Steps done.
+    pub(crate) step: u64,
+    pub(crate) tokens: u64,
+    /// Loss of each step done.
+    pub(crate) losses: Vec<f32>,
+}
+
+impl Progress {
+    pub(crate) fn start(identity: Digest) -> Self {
+        Self { format_version: FORMAT_VERSION, identity, step: 0, tokens: 0, losses: Vec::new() }
+    }
+}
+
+/// What a training is: a checkpoint of another one is not resumed.
+pub(crate) fn identity(spec: &TrainingSpec, about: &serde_json::Value, parameters: &Parameters, examples: &[TokenExample]) -> Digest {
+    let mut bytes = Vec::new();
+    for parameter in &parameters.0 {
+        bytes.extend(parameter.name.as_bytes());
+        bytes.extend(parameter.weight.values.iter().flat_map(|value| value.to_le_bytes()));
+    }
+    let start = Digest::of_bytes(&bytes);
+    bytes.clear();
+    for example in examples {
+        bytes.extend((example.ids.len() as u64).to_le_bytes());
+        bytes.extend(example.ids.iter().flat_map(|id| id.to_le_bytes()));
+        bytes.extend(example.mask.iter().map(|&counts| u8::from(counts)));
+        bytes.extend(example.weight.to_le_bytes());
+    }
+    let examples = Digest::of_bytes(&bytes);
+    let value = serde_json::json!({
+        "training": spec,
+        "about": about,
+        "start": start,
+        "examples": examples,
+    });
+    Digest::of_value("cadre-nn training", &value)
+}
+
+/// Writes the state of a training.
+///
+/// # Errors
+/// A file that cannot be written.
+pub(crate) fn write(folder: &Path, progress: &Progress, parameters: &Parameters) -> Result<(), NnError> {
+    let path = folder.join(FILE);
+    let wrong = |source| NnError::Weights { path: path.clone(), source };
+    let mut raw = Vec::new();
+    for (number, parameter) in parameters.0.iter().enumerate() {
+        let parts = [("weight", &parameter.weight.values), ("first", &parameter.first), ("second", &parameter.second)];
+        for (part, values) in parts {
+            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            raw.push((format!("{number}.{part}"), values.len(), bytes));
+        }
+    }
+    let mut views = Vec::with_capacity(raw.len());
+    for (name, length, bytes) in &raw {
+        views.push((name.as_str(), TensorView::new(Dtype::F32, vec![*length], bytes).map_err(wrong)?));
+    }
+    let state = serde_json::to_string(progress).map_err(|source| NnError::Json { path: path.clone(), source })?;
+    let bytes = safetensors::serialize(views, Some(HashMap::from([(STATE.to_owned(), state)]))).map_err(wrong)?;
+    Ok(write_atomic(&path, &bytes)?)
+}
+
+/// Reads the state of this very training into `parameters`. None when there is no checkpoint, or
+/// one that is damaged or of another training: then the training begins anew, and a warning says
+/// why.
+pub(crate) fn read(folder: &Path, identity: &Digest, parameters: &mut Parameters) -> Option<Progress> {
+    let path = folder.join(FILE);
+    let bytes = std::fs::read(&path).ok()?;
+    let found = parse(&path, &bytes, identity, parameters);
+    if let Err(problem) = &found {
+        tracing::warn!(file = %path.display(), problem, "checkpoint is not used");
+    }
+    found.ok()
+}
+
+fn parse(path: &PathBuf, bytes: &[u8], identity: &Digest, parameters: &mut Parameters) -> Result<Progress, String> {
+    let text = |error: safetensors::SafeTensorError| format!("{}: {error}", path.display());
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(text)?;
+    let state = metadata.metadata().as_ref().and_then(|map| map.get(STATE)).ok_or("it has no training state")?;
+    let progress: Progress = serde_json::from_str(state).map_err(|error| error.to_string())?;
+    if progress.format_version > FORMAT_VERSION {
+        return Err(format!("its format-version is {}", progress.format_version));
+    }
+    if progress.identity != *identity {
+        return Err("it is of another training".into());
+    }
+    let file = SafeTensors::deserialize(bytes).map_err(text)?;
+    let mut loaded = parameters.clone();
+    for (number, parameter) in loaded.0.iter_mut().enumerate() {
+        let parts = [
+            ("weight", &mut parameter.weight.values),
+            ("first", &mut parameter.first),
+            ("second", &mut parameter.second),
+        ];
+        for (part, values) in parts {
+            let name = format!("{number}.{part}");
+            let view = file.tensor(&name).map_err(text)?;
+            let (chunks, rest) = view.data().as_chunks::<4>();
+            if view.dtype() != Dtype::F32 || chunks.len() != values.len() || !rest.is_empty() {
+                return Err(format!("`{name}` has another size"));
+            }
+            for (value, bytes) in values.iter_mut().zip(chunks) {
+                *value = f32::from_le_bytes(*bytes);
+            }
+        }
+    }
+    *parameters = loaded;
+    Ok(progress)
+}

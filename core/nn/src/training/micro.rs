@@ -1,0 +1,87 @@
+//! From a batch of examples to micro-batches: tokens end to end, the positions with a loss, their
+//! targets and weights. How a batch is divided depends on its rows alone, never on threads.
+
+use std::sync::Arc;
+
+use cadre_data::TokenExample;
+
+use super::dropout::Dropout;
+use crate::pass::Pass;
+
+/// Tokens a pair of micro-batches has about, when their size is chosen here: enough for the matrix
+/// product to be fast, and an even number of them for two workers.
+const PAIR_TOKENS: usize = 1024;
+
+/// Rows that are computed together.
+#[derive(Debug)]
+pub(crate) struct Micro {
+    pub(crate) pass: Pass,
+    pub(crate) rows: usize,
+    /// Tokens whose hidden state predicts a token with a loss.
+    pub(crate) positions: Arc<Vec<usize>>,
+    pub(crate) targets: Arc<Vec<u32>>,
+    pub(crate) weights: Arc<Vec<f32>>,
+    pub(crate) dropout: Option<Dropout>,
+}
+
+/// Tokens of an example that a forward pass needs: up to the last one that predicts.
+fn input_length(example: &TokenExample) -> usize {
+    example.mask.iter().rposition(|&counts| counts).unwrap_or(0)
+}
+
+/// Tokens with a loss; the first of a row has nothing to be predicted from.
+pub(crate) fn loss_tokens(example: &TokenExample) -> usize {
+    example.mask.iter().skip(1).filter(|&&counts| counts).count()
+}
+
+/// Divides a batch. Token weights are the example's weight over `normaliser`.
+pub(crate) fn divide(batch: &[&TokenExample], rows: usize, normaliser: usize, dropout: Option<Dropout>) -> Vec<Micro> {
+    let total: usize = batch.iter().map(|example| input_length(example)).sum();
+    let mut parts: Vec<&[&TokenExample]> = Vec::new();
+    if rows > 0 {
+        parts.extend(batch.chunks(rows));
+    } else {
+        let count = (2 * total.div_ceil(PAIR_TOKENS)).min(batch.len()).max(1);
+        let (mut begin, mut seen) = (0, 0);
+        for (row, example) in batch.iter().enumerate() {
+            seen += input_length(example);
+            // Part k ends where k / count of the tokens are passed.
+            if seen * count >= total * (parts.len() + 1) || row + 1 == batch.len() {
+                parts.push(&batch[begin..=row]);
+                begin = row + 1;
+            }
+        }
+    }
+    let mut first_token = 0;
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            let dropout = dropout.map(|dropout| Dropout { first_token, ..dropout });
+            first_token += part.iter().map(|example| input_length(example)).sum::<usize>();
+            micro(part, normaliser, dropout)
+        })
+        .collect()
+}
+
+fn micro(part: &[&TokenExample], normaliser: usize, dropout: Option<Dropout>) -> Micro {
+    let pass = Pass::new(part.iter().map(|example| (&example.ids[..input_length(example)], 0)));
+    let (mut positions, mut targets, mut weights) = (vec![], vec![], vec![]);
+    for (example, segment) in part.iter().zip(pass.segments().iter()) {
+        for at in 1..example.ids.len() {
+            if example.mask[at] {
+                positions.push(segment.start + at - 1);
+                targets.push(example.ids[at]);
+                weights.push(example.weight / normaliser as f32);
+            }
+        }
+    }
+    Micro {
+        pass,
+        rows: part.len(),
+        positions: Arc::new(positions),
+        targets: Arc::new(targets),
+        weights: Arc::new(weights),
+        dropout,
+    }
+}

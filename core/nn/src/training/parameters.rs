@@ -1,0 +1,50 @@
+//! The weights that are trained: master copies in f32 on the host, with their optimizer state.
+
+use burn::tensor::{Device, Tensor};
+
+use crate::weights::{Weight, WeightMap, upload};
+
+/// One trained weight.
+#[derive(Clone, Debug)]
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) weight: Weight,
+    /// Running mean of the gradient, and of its square (AdamW).
+    pub(crate) first: Vec<f32>,
+    pub(crate) second: Vec<f32>,
+    /// Whether weight decay applies.
+    pub(crate) decays: bool,
+}
+
+/// All trained weights, in the order of the forward pass.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parameters(pub(crate) Vec<Parameter>);
+
+impl Parameters {
+    /// Weights of these names, in this order. Vectors (norms) do not decay.
+    pub(crate) fn new(names: &[(String, Vec<usize>)], mut weights: WeightMap) -> Self {
+        let take = |(name, _): &(String, Vec<usize>)| {
+            let weight = weights.remove(name)?;
+            let zeros = vec![0.0; weight.values.len()];
+            let decays = weight.shape.len() > 1;
+            Some(Parameter { name: name.clone(), weight, first: zeros.clone(), second: zeros, decays })
+        };
+        Self(names.iter().filter_map(take).collect())
+    }
+
+    /// Number of weights.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.iter().map(|parameter| parameter.weight.values.len() as u64).sum()
+    }
+
+    /// The weights on a device.
+    pub(crate) fn upload(&self, device: &Device) -> Vec<Tensor<2>> {
+        let put = |parameter: &Parameter| upload(parameter.weight.values.clone(), parameter.weight.sizes(), device);
+        self.0.iter().map(put).collect()
+    }
+
+    /// The weights by name.
+    pub(crate) fn into_weights(self) -> WeightMap {
+        self.0.into_iter().map(|parameter| (parameter.name, parameter.weight)).collect()
+    }
+}

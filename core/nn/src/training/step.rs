@@ -1,0 +1,89 @@
+//! The gradient of one optimizer step: micro-batches on the workers, their gradients added in
+//! their own order, whichever is done first.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use burn::tensor::Tensor;
+
+use super::micro::Micro;
+use super::trainee::Trainee;
+use crate::error::NnError;
+use crate::kernel::simd::vectorised;
+use crate::weights::download;
+use crate::workers::Workers;
+
+/// Loss and gradients of a step.
+#[derive(Debug)]
+pub(crate) struct StepGradient {
+    pub(crate) loss: f64,
+    /// In the order of the parameters.
+    pub(crate) gradients: Vec<Vec<f32>>,
+}
+
+/// Adds what arrives out of order in order.
+struct InOrder {
+    next: usize,
+    sum: StepGradient,
+    waiting: BTreeMap<usize, StepGradient>,
+}
+
+/// Computes all micro-batches with the parameters as they are.
+///
+/// # Errors
+/// When the backend fails.
+pub(crate) fn gradient(trainee: &dyn Trainee, parameters: &[Tensor<2>], micros: &[Micro], workers: &Workers) -> Result<StepGradient, NnError> {
+    let sums = Mutex::new(InOrder {
+        next: 0,
+        sum: StepGradient { loss: 0.0, gradients: Vec::new() },
+        waiting: BTreeMap::new(),
+    });
+    workers.each(micros.len(), &|number| {
+        let found = one(trainee, parameters, &micros[number])?;
+        let mut sums = sums.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        sums.waiting.insert(number, found);
+        sums.advance();
+        Ok(())
+    })?;
+    Ok(sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).sum)
+}
+
+fn one(trainee: &dyn Trainee, parameters: &[Tensor<2>], micro: &Micro) -> Result<StepGradient, NnError> {
+    // Leaves of its own keep this graph apart from those of other workers.
+    let leaves: Vec<Tensor<2>> = parameters.iter().map(|tensor| tensor.clone().autodiff().require_grad()).collect();
+    let loss = trainee.loss(&leaves, micro);
+    let mut found = loss.backward();
+    let mut gradients = Vec::with_capacity(leaves.len());
+    for leaf in &leaves {
+        gradients.push(match leaf.grad_remove(&mut found) {
+            Some(gradient) => download(gradient)?,
+            None => vec![0.0; leaf.shape().num_elements()],
+        });
+    }
+    let loss = download(loss.inner())?;
+    Ok(StepGradient { loss: f64::from(loss[0]), gradients })
+}
+
+impl InOrder {
+    fn advance(&mut self) {
+        while let Some(found) = self.waiting.remove(&self.next) {
+            self.next += 1;
+            self.sum.loss += found.loss;
+            if self.sum.gradients.is_empty() {
+                self.sum.gradients = found.gradients;
+            } else {
+                for (sum, more) in self.sum.gradients.iter_mut().zip(&found.gradients) {
+                    add(sum, more);
+                }
+            }
+        }
+    }
+}
+
+vectorised! {
+    fn add(sum: &mut [f32], more: &[f32]) {
+        for (sum, more) in sum.iter_mut().zip(more) {
+            *sum += more;
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Named weights on the host, and safetensors files of them. It knows no model.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::error::NnError;
+
+/// A matrix, or a vector (one row), of f32.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Weight {
+    /// One or two sizes, as the file has them.
+    pub(crate) shape: Vec<usize>,
+    /// Row-major.
+    pub(crate) values: Vec<f32>,
+}
+
+impl Weight {
+    /// (rows, columns); a vector is one row.
+    pub(crate) fn sizes(&self) -> [usize; 2] {
+        match self.shape[..] {
+            [rows, columns] => [rows, columns],
+            _ => [1, self.values.len()],
+        }
+    }
+
+    /// Puts the weight on a device.
+    pub(crate) fn tensor(&self, device: &Device, dtype: DType) -> Tensor<2> {
+        upload(self.values.clone(), self.sizes(), device).cast(dtype)
+    }
+}
+
+/// Puts a matrix on a device.
+pub(crate) fn upload(values: Vec<f32>, sizes: [usize; 2], device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(values, sizes), device)
+}
+
+/// Takes a matrix off its device.
+///
+/// # Errors
+/// When the backend failed in the computation that made it.
+pub(crate) fn download(tensor: Tensor<2>) -> Result<Vec<f32>, NnError> {
+    let data = tensor.cast(DType::F32).try_into_data().map_err(|error| NnError::Compute { problem: error.to_string() })?;
+    data.try_into_vec::<f32>().map_err(|error| NnError::Compute { problem: format!("{error:?}") })
+}
+
+/// Weights by name.
+pub(crate) type WeightMap = BTreeMap<String, Weight>;
+
+/// Reads a safetensors file of f32, f16 or bf16.
+///
+/// # Errors
+/// A missing or damaged file, another number type, or a value that is not finite.
+pub(crate) fn read(path: &Path) -> Result<WeightMap, NnError> {
+    let bytes = std::fs::read(path).map_err(|source| NnError::File { path: path.into(), source })?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|source| NnError::Weights { path: path.into(), source })?;
+    let mut weights = WeightMap::new();
+    for (name, view) in file.tensors() {
+        let data = view.data();
+        let values: Vec<f32> = match view.dtype() {
+            Dtype::F32 => data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+            Dtype::F16 => {
+                data.as_chunks::<2>().0.iter().map(|bytes| half::f16::from_le_bytes(*bytes).to_f32()).collect()
+            }
+            Dtype::BF16 => {
+                data.as_chunks::<2>().0.iter().map(|bytes| half::bf16::from_le_bytes(*bytes).to_f32()).collect()
+            }
+            other => return Err(NnError::TensorType { name, dtype: format!("{other:?}") }),
+        };
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(NnError::NotFinite { name });
+        }
+        weights.insert(name, Weight { shape: view.shape().to_vec(), values });
+    }
+    Ok(weights)
+}
+
+/// The bytes of a safetensors file of f32, in the order of names.
+///
+/// # Errors
+/// When the writer refuses; it does not for weights whose sizes match their values.
+pub(crate) fn bytes(weights: &WeightMap, path: &Path) -> Result<Vec<u8>, NnError> {
+    let wrong = |source| NnError::Weights { path: path.into(), source };
+    let raw: Vec<(&String, &Weight, Vec<u8>)> = weights
+        .iter()
+        .map(|(name, weight)| (name, weight, weight.values.iter().flat_map(|value| value.to_le_bytes()).collect()))
+        .collect();
+    let mut views = Vec::with_capacity(raw.len());
+    for (name, weight, data) in &raw {
+        views.push((name.as_str(), TensorView::new(Dtype::F32, weight.shape.clone(), data).map_err(wrong)?));
+    }
+    safetensors::serialize(views, None).map_err(wrong)
+}
+
+/// Takes a weight of a known shape.
+///
+/// # Errors
+/// When it is missing or has another shape.
+pub(crate) fn expect<'a>(weights: &'a WeightMap, name: &str, shape: &[usize], path: &Path) -> Result<&'a Weight, NnError> {
+    let missing = || NnError::MissingTensor { path: path.into(), name: name.into() };
+    let weight = weights.get(name).ok_or_else(missing)?;
+    if weight.shape != shape {
+        return Err(NnError::TensorShape { name: name.into(), found: weight.shape.clone(), expected: shape.to_vec() });
+    }
+    Ok(weight)
+}
