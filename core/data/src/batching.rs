@@ -2,8 +2,8 @@
 //! never tokens.
 
 use cadre_store::Seed;
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::DataError;

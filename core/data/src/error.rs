@@ -151,7 +151,9 @@ pub enum DataError {
         pieces: Vec<String>,
     },
     /// An indicator said to be new that the tokenizer has already.
-    #[error("indicator `{token}` is a token of this tokenizer already (id {id}); use kind = \"existing-token\"")]
+    #[error(
+        "indicator `{token}` is a token of this tokenizer already (id {id}); use kind = \"existing-token\""
+    )]
     TokenExists {
         /// The indicator.
         token: String,
@@ -159,7 +161,9 @@ pub enum DataError {
         id: u32,
     },
     /// Indicators of which one is empty, or the beginning of the other.
-    #[error("indicators `{accept}` and `{reject}` cannot be told apart: neither may be empty or begin with the other")]
+    #[error(
+        "indicators `{accept}` and `{reject}` cannot be told apart: neither may be empty or begin with the other"
+    )]
     IndicatorsAlike {
         /// The accepting one.
         accept: String,

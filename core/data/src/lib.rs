@@ -2,13 +2,35 @@
 //! their loss mask, batches, and what is kept of earlier tasks. Holds no tensor and knows no recipe.
 
 mod batching;
+mod encoder;
 mod error;
 mod example;
+mod format;
+mod marking;
+mod rehearsal_memory;
+mod row_files;
+mod shown_tokens;
+mod stream;
+mod template;
 mod token_example;
+mod tokenizer;
 
 pub use example::{Example, Split, Task, sample};
+pub use format::{FORMATS, FieldMap, FormatEntry, SourceSpec, WholeSource, format};
+pub use stream::{OrderChoice, load_source, load_task, source_files, task_order};
+
+pub use rehearsal_memory::{Origin, RehearsalMemory, Remembered};
+pub use row_files::{
+    TrainingRow, read_examples, read_training_rows, write_examples, write_training_rows,
+};
+
+pub use encoder::{Encoder, EncodingLimits, Target};
+pub use marking::{IndicatorForm, Marking};
+pub use template::{ChatTemplate, FileTemplate, Rendered, Template};
+pub use tokenizer::{LEAST_VOCABULARY, SPECIAL_TOKENS, Tokenizer};
 
 pub use batching::{Batches, StepRows};
+pub use shown_tokens::{ShownToken, shown_tokens};
 pub use token_example::TokenExample;
 
 pub use error::DataError;

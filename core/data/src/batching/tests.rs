@@ -42,15 +42,22 @@ fn a_walk_begun_later_is_the_same_walk() {
     let batches = Batches::new(lengths(101), 4, 2, Seed(9)).expect("a plan");
     let whole: Vec<_> = batches.starting_at(0).take(60).collect();
     for first in [1, 12, 13, 14, 40] {
-        let rest: Vec<_> = batches.starting_at(first).take(60 - first as usize).collect();
+        let rest: Vec<_> = batches
+            .starting_at(first)
+            .take(60 - first as usize)
+            .collect();
         assert_eq!(rest, whole[first as usize..], "from step {first}");
     }
 }
 
 #[test]
 fn how_a_step_is_divided_does_not_change_its_rows() {
-    let whole = Batches::new(lengths(333), 32, 1, Seed(4)).expect("a plan").epoch(2);
-    let parts = Batches::new(lengths(333), 8, 4, Seed(4)).expect("a plan").epoch(2);
+    let whole = Batches::new(lengths(333), 32, 1, Seed(4))
+        .expect("a plan")
+        .epoch(2);
+    let parts = Batches::new(lengths(333), 8, 4, Seed(4))
+        .expect("a plan")
+        .epoch(2);
     assert_eq!(whole.len(), parts.len());
     for (whole, parts) in whole.iter().zip(&parts) {
         assert_eq!(whole.batches[0], parts.batches.concat());

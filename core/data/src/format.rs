@@ -1,0 +1,230 @@
+//! The dataset formats: one table line and one file each. Only reads; tells no format from another but here.
+
+mod bare_numbers;
+mod instructions;
+mod json_rows;
+mod jsonl;
+mod natural_instructions;
+mod superni;
+mod synthetic;
+mod task_folders;
+mod text;
+mod trace;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::DataError;
+use crate::example::{Example, Split};
+pub(crate) use json_rows::{parse_lines as parse_json_lines, read as read_file, shorten};
+
+/// Where examples come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SourceSpec {
+    /// Name of a format of [`FORMATS`].
+    pub format: String,
+    /// File or folder, with variables and `~` already put in; none for a built-in format.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// Names of the fields, for formats that leave them open (`jsonl`).
+    #[serde(default)]
+    pub fields: FieldMap,
+}
+
+/// Names of a row's fields. A field that is named must stand in every row; one that is not named is looked for
+/// under its own name, and only `output` must then be there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FieldMap {
+    /// What is to be done; default `instruction`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instruction: Option<String>,
+    /// What it is to be done to; default `input`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// The answer, or a list of right answers of which the first is learnt; default `output`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+}
+
+/// One dataset format.
+#[derive(Debug, Clone, Copy)]
+pub struct FormatEntry {
+    /// Name in recipes.
+    pub name: &'static str,
+    /// What it is and how its files lie.
+    pub doc: &'static str,
+    /// Paper or repository the layout comes from; empty where there is none.
+    pub reference: &'static str,
+    /// Whether it is a corpus, not a stream: its rows are not divided into train and test, and both splits give all.
+    pub corpus: bool,
+    /// Whether `path` must be given.
+    pub needs_path: bool,
+    /// Tasks there are.
+    pub tasks: fn(&SourceSpec) -> Result<Vec<String>, DataError>,
+    /// Named orders of tasks; the first is the default where the source has all of its tasks.
+    pub orders: &'static [(&'static str, &'static [&'static str])],
+    /// Files a split of a task is read from; their digests go into stage keys.
+    pub files: fn(&SourceSpec, &str, Split) -> Result<Vec<PathBuf>, DataError>,
+    /// A split of a task, in the order of the file.
+    pub load: fn(&SourceSpec, &str, Split) -> Result<Vec<Example>, DataError>,
+    /// All of a corpus in one pass.
+    pub whole: Option<WholeSource>,
+}
+
+/// How a corpus is read at once, whatever tasks it holds.
+#[derive(Debug, Clone, Copy)]
+pub struct WholeSource {
+    /// All its files; no row is read for it.
+    pub files: fn(&SourceSpec) -> Result<Vec<PathBuf>, DataError>,
+    /// All its rows.
+    pub rows: fn(&SourceSpec) -> Result<Vec<Example>, DataError>,
+}
+
+/// The formats, in the order of the reference.
+pub const FORMATS: &[FormatEntry] = &[
+    FormatEntry {
+        name: "synthetic",
+        doc: synthetic::DOC,
+        reference: "",
+        corpus: false,
+        needs_path: false,
+        tasks: synthetic::tasks,
+        orders: synthetic::ORDERS,
+        files: |_, _, _| Ok(Vec::new()),
+        load: synthetic::load,
+        whole: None,
+    },
+    FormatEntry {
+        name: "jsonl",
+        doc: jsonl::DOC,
+        reference: "",
+        corpus: false,
+        needs_path: true,
+        tasks: jsonl::tasks,
+        orders: &[],
+        files: jsonl::files,
+        load: jsonl::load,
+        whole: None,
+    },
+    FormatEntry {
+        name: "superni",
+        doc: superni::DOC,
+        reference: "arXiv 2204.07705; task choice of arXiv 2403.01244",
+        corpus: false,
+        needs_path: true,
+        tasks: superni::tasks,
+        orders: superni::ORDERS,
+        files: superni::files,
+        load: superni::load,
+        whole: None,
+    },
+    FormatEntry {
+        name: "natural-instructions",
+        doc: natural_instructions::DOC,
+        reference: "https://github.com/allenai/natural-instructions",
+        corpus: false,
+        needs_path: true,
+        tasks: natural_instructions::tasks,
+        orders: &[],
+        files: natural_instructions::files,
+        load: natural_instructions::load,
+        whole: None,
+    },
+    FormatEntry {
+        name: "trace",
+        doc: trace::DOC,
+        reference: "arXiv 2310.06762",
+        corpus: false,
+        needs_path: true,
+        tasks: trace::tasks,
+        orders: trace::ORDERS,
+        files: trace::files,
+        load: trace::load,
+        whole: None,
+    },
+    FormatEntry {
+        name: "instructions",
+        doc: instructions::DOC,
+        reference: "",
+        corpus: true,
+        needs_path: true,
+        tasks: instructions::tasks,
+        orders: &[],
+        files: instructions::files,
+        load: instructions::load,
+        whole: Some(WholeSource {
+            files: instructions::all_files,
+            rows: instructions::rows,
+        }),
+    },
+    FormatEntry {
+        name: "text",
+        doc: text::DOC,
+        reference: "",
+        corpus: true,
+        needs_path: true,
+        tasks: text::tasks,
+        orders: &[],
+        files: text::files,
+        load: text::load,
+        whole: Some(WholeSource {
+            files: text::all_files,
+            rows: text::rows,
+        }),
+    },
+];
+
+/// The format of this name.
+///
+/// # Errors
+/// [`DataError::UnknownFormat`], with the names there are.
+pub fn format(name: &str) -> Result<&'static FormatEntry, DataError> {
+    FORMATS
+        .iter()
+        .find(|entry| entry.name == name)
+        .ok_or_else(|| DataError::UnknownFormat {
+            name: name.to_owned(),
+            known: FORMATS.iter().map(|entry| entry.name).collect(),
+        })
+}
+
+/// A file of one JSON value, for what is beside datasets.
+pub(crate) fn parse_json_file<T: serde::de::DeserializeOwned>(
+    file: &Path,
+    expected: &str,
+) -> Result<T, DataError> {
+    json_rows::parse_whole(file, &json_rows::read(file, expected)?, expected)
+}
+
+/// The path of a source that needs one.
+fn path_of<'a>(
+    spec: &'a SourceSpec,
+    format: &'static str,
+    expected: &'static str,
+) -> Result<&'a Path, DataError> {
+    spec.path
+        .as_deref()
+        .ok_or(DataError::PathNeeded { format, expected })
+}
+
+/// The error for a task that is not there, the most similar names first.
+pub(crate) fn unknown_task(task: &str, place: String, mut known: Vec<String>) -> DataError {
+    const LISTED: usize = 12;
+    known.sort_by_key(|name| strsim::damerau_levenshtein(name, task));
+    let more = known.len().saturating_sub(LISTED);
+    known.truncate(LISTED);
+    if more > 0 {
+        known.push(format!("{more} more"));
+    }
+    DataError::UnknownTask {
+        task: task.to_owned(),
+        place,
+        known,
+    }
+}
+
+#[cfg(test)]
+mod tests;

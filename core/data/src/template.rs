@@ -1,0 +1,200 @@
+//! How an example becomes a prompt. Knows no token ids; the blank line between instruction and input falls away
+//! where one of them is empty.
+
+mod chat;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use minijinja::{Environment, UndefinedBehavior, context};
+
+use crate::error::DataError;
+use crate::example::Example;
+use crate::tokenizer::Tokenizer;
+pub use chat::ChatTemplate;
+
+/// The name under which a file's template stands in its environment.
+const FILE: &str = "template";
+
+/// A way to write prompts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Template {
+    /// Instruction, blank line, input; nothing else (SSR's `vanilla`).
+    Plain,
+    /// The Alpaca prompt (<https://github.com/tatsu-lab/stanford_alpaca>), with and without input.
+    Alpaca,
+    /// The tokenizer's own chat template: instruction and input, as in `Plain`, are one user message.
+    Chat(ChatTemplate),
+    /// A Jinja file.
+    File(FileTemplate),
+}
+
+/// A prompt written in Jinja, with `instruction`, `input` and `task`; an unknown variable is an error.
+#[derive(Debug, Clone)]
+pub struct FileTemplate {
+    name: String,
+    environment: Arc<Environment<'static>>,
+}
+
+/// What a template makes of an example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// Everything before the response.
+    pub prompt: String,
+    /// The response, without an end token.
+    pub response: String,
+}
+
+impl Template {
+    /// The chat template of a tokenizer.
+    ///
+    /// # Errors
+    /// A tokenizer without one; one that does not parse, or whose answers do not begin with its generation prompt.
+    pub fn chat(tokenizer: &Tokenizer) -> Result<Self, DataError> {
+        ChatTemplate::new(tokenizer).map(Self::Chat)
+    }
+
+    /// A Jinja file, tried out on a small example.
+    ///
+    /// # Errors
+    /// A file that is not there; Jinja that does not parse or names an unknown variable.
+    pub fn file(path: &Path) -> Result<Self, DataError> {
+        let source = std::fs::read_to_string(path).map_err(|source| {
+            if source.kind() == std::io::ErrorKind::NotFound {
+                DataError::NotThere {
+                    file: path.to_owned(),
+                    expected: "a Jinja template of the prompt".into(),
+                }
+            } else {
+                DataError::Read {
+                    file: path.to_owned(),
+                    source,
+                }
+            }
+        })?;
+        let name = path.display().to_string();
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        minijinja_contrib::add_to_environment(&mut environment);
+        environment
+            .add_template_owned(FILE, source)
+            .map_err(|error| template_error(&name, &error))?;
+        let template = Self::File(FileTemplate {
+            name,
+            environment: Arc::new(environment),
+        });
+        template.prompt(&small_example())?;
+        Ok(template)
+    }
+
+    /// The prompt of an example: everything before the response.
+    ///
+    /// # Errors
+    /// A template that does not render.
+    pub fn prompt(&self, example: &Example) -> Result<String, DataError> {
+        match self {
+            Self::Plain => Ok(plain(example)),
+            Self::Alpaca => Ok(alpaca(example)),
+            Self::Chat(chat) => chat.prompt(example),
+            Self::File(file) => file.prompt(example),
+        }
+    }
+
+    /// Prompt and response of an example.
+    ///
+    /// # Errors
+    /// A template that does not render; a chat template that changes its prompt when there is a response.
+    pub fn render(&self, example: &Example) -> Result<Rendered, DataError> {
+        match self {
+            Self::Chat(chat) => chat.render(example),
+            _ => Ok(Rendered {
+                prompt: self.prompt(example)?,
+                response: example.output.clone(),
+            }),
+        }
+    }
+
+    /// Whether special tokens written out by the template are meant as such, and an opening token is its own affair.
+    pub(crate) fn writes_special_tokens(&self) -> bool {
+        matches!(self, Self::Chat(_))
+    }
+
+    /// Name for messages.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Plain => "plain".into(),
+            Self::Alpaca => "alpaca".into(),
+            Self::Chat(_) => "chat".into(),
+            Self::File(file) => file.name.clone(),
+        }
+    }
+}
+
+impl FileTemplate {
+    fn prompt(&self, example: &Example) -> Result<String, DataError> {
+        let Example {
+            instruction,
+            input,
+            task,
+            ..
+        } = example;
+        self.environment
+            .get_template(FILE)
+            .and_then(|template| template.render(context! { instruction, input, task }))
+            .map_err(|error| template_error(&self.name, &error))
+    }
+}
+
+fn plain(example: &Example) -> String {
+    let Example {
+        instruction, input, ..
+    } = example;
+    match (instruction.is_empty(), input.is_empty()) {
+        (true, _) => input.clone(),
+        (false, true) => instruction.clone(),
+        (false, false) => format!("{instruction}\n\n{input}"),
+    }
+}
+
+/// The words of stanford_alpaca's `train.py`. What stands alone is the instruction.
+fn alpaca(example: &Example) -> String {
+    let Example {
+        instruction, input, ..
+    } = example;
+    if instruction.is_empty() || input.is_empty() {
+        let instruction = plain(example);
+        return format!(
+            "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\n{instruction}\n\n### Response:"
+        );
+    }
+    format!(
+        "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:"
+    )
+}
+
+/// A template's mistake with its line and the reason.
+fn template_error(name: &str, error: &minijinja::Error) -> DataError {
+    let name = match error.line() {
+        Some(line) => format!("{name}:{line}"),
+        None => name.to_owned(),
+    };
+    let problem = match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    };
+    DataError::Template { name, problem }
+}
+
+fn small_example() -> Example {
+    Example {
+        id: "probe".into(),
+        task: "probe".into(),
+        instruction: "Say it again.".into(),
+        input: "sea".into(),
+        output: "shore".into(),
+        references: vec!["shore".into()],
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,363 @@
+//! Text to token ids and back: a byte-level BPE trained here, or a Hugging Face `tokenizer.json`. Text is taken
+//! literally: a special token written out in a dataset stays text, but where a template puts it.
+
+mod special;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::{AddedToken, TokenizerImpl};
+
+use crate::error::DataError;
+use crate::format::shorten;
+use special::{SpecialTokens, save_config};
+
+/// Special tokens of a tokenizer trained here, in the order of their ids.
+pub const SPECIAL_TOKENS: [&str; 3] = ["<pad>", "<bos>", "<eos>"];
+
+/// Least size of a trained tokenizer: the 256 bytes and the special tokens.
+pub const LEAST_VOCABULARY: u32 = 256 + SPECIAL_TOKENS.len() as u32;
+
+/// A pair must occur this often in the training text to become a token.
+const LEAST_PAIR_COUNT: u64 = 2;
+
+/// A tokenizer with its special tokens, and the indicator tokens put on top of it. Cheap to clone.
+#[derive(Clone)]
+pub struct Tokenizer {
+    inner: Arc<Inner>,
+    added: Arc<[String]>,
+    first_added: u32,
+}
+
+struct Inner {
+    /// Special tokens in text are text.
+    literal: tokenizers::Tokenizer,
+    /// Special tokens in text are special tokens; only chat templates need it.
+    marked: OnceLock<tokenizers::Tokenizer>,
+    special: SpecialTokens,
+    vocabulary: u32,
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.debug_struct("Tokenizer")
+            .field("vocabulary", &self.inner.vocabulary)
+            .field("special", &self.inner.special)
+            .field("added", &self.added)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tokenizer {
+    /// Trains a byte-level BPE (pre-tokenised as GPT-2) of at most `size` tokens, [`SPECIAL_TOKENS`] and the 256
+    /// bytes among them; fewer when the texts have no more pairs that occur twice. The same texts give the same
+    /// tokenizer, in whatever order they come.
+    ///
+    /// # Errors
+    /// A size below [`LEAST_VOCABULARY`].
+    pub fn train_bpe(
+        texts: &mut (dyn Iterator<Item = &str> + Send),
+        size: u32,
+    ) -> Result<Self, DataError> {
+        let trouble = |problem: String| DataError::TokenizerTraining { size, problem };
+        if size < LEAST_VOCABULARY {
+            return Err(trouble(format!(
+                "at least {LEAST_VOCABULARY} are needed: 256 bytes and {}",
+                SPECIAL_TOKENS.join(", ")
+            )));
+        }
+        let special = SPECIAL_TOKENS
+            .iter()
+            .map(|token| AddedToken::from(*token, true))
+            .collect();
+        let mut trainer = BpeTrainer::builder()
+            .vocab_size(size as usize)
+            .min_frequency(LEAST_PAIR_COUNT)
+            .special_tokens(special)
+            .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+            .show_progress(false)
+            .build();
+        let bytes = ByteLevel::new(false, false, true);
+        let mut trained: TokenizerImpl<
+            BPE,
+            tokenizers::NormalizerWrapper,
+            ByteLevel,
+            ByteLevel,
+            ByteLevel,
+        > = TokenizerImpl::new(BPE::default());
+        trained.with_pre_tokenizer(Some(bytes));
+        trained.with_decoder(Some(bytes));
+        trained
+            .train(&mut trainer, texts)
+            .map_err(|error| trouble(error.to_string()))?;
+        let json = trained
+            .to_string(false)
+            .map_err(|error| trouble(error.to_string()))?;
+        let literal =
+            tokenizers::Tokenizer::from_bytes(json).map_err(|error| trouble(error.to_string()))?;
+        let special = SpecialTokens::trained(&literal);
+        Self::assemble(literal, special).ok_or_else(|| trouble("it has no token".into()))
+    }
+
+    /// Loads a `tokenizer.json`, or the one in a folder. Special tokens are read from `tokenizer_config.json`,
+    /// `special_tokens_map.json`, `generation_config.json` and `config.json` beside it, in this order.
+    ///
+    /// # Errors
+    /// A missing or broken file; no end token named anywhere; a special token that the tokenizer does not have.
+    pub fn from_file(path: &Path) -> Result<Self, DataError> {
+        let file = if path.is_dir() {
+            path.join("tokenizer.json")
+        } else {
+            path.to_owned()
+        };
+        let bytes = std::fs::read(&file).map_err(|source| {
+            if source.kind() == std::io::ErrorKind::NotFound {
+                DataError::NotThere {
+                    file: file.clone(),
+                    expected: "a Hugging Face tokenizer.json".into(),
+                }
+            } else {
+                DataError::Read {
+                    file: file.clone(),
+                    source,
+                }
+            }
+        })?;
+        let trouble = |problem: String| DataError::Tokenizer {
+            file: file.clone(),
+            problem,
+        };
+        let literal =
+            tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| trouble(error.to_string()))?;
+        let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
+        let special = SpecialTokens::read(&folder, &literal)?;
+        Self::assemble(literal, special).ok_or_else(|| trouble("it has no token".into()))
+    }
+
+    /// Writes `tokenizer.json` and `tokenizer_config.json` into a folder, from where [`Self::from_file`] reads the
+    /// same tokenizer. Added tokens are not written: they belong to an expert.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), DataError> {
+        let file = folder.join("tokenizer.json");
+        let json = self
+            .inner
+            .literal
+            .to_string(false)
+            .map_err(|error| DataError::Tokenizer {
+                file: file.clone(),
+                problem: error.to_string(),
+            })?;
+        std::fs::write(&file, json).map_err(|source| DataError::Read { file, source })?;
+        save_config(folder, &self.inner.special, &self.inner.literal)
+    }
+
+    fn assemble(mut literal: tokenizers::Tokenizer, special: SpecialTokens) -> Option<Self> {
+        // Files may carry settings of the model that was served with them; examples are cut by the encoder alone.
+        literal.with_truncation(None).ok()?;
+        literal.with_padding(None);
+        literal.set_encode_special_tokens(true);
+        let last = literal.get_vocab(true).into_values().max()?;
+        let vocabulary = last.checked_add(1)?;
+        Some(Self {
+            inner: Arc::new(Inner {
+                literal,
+                marked: OnceLock::new(),
+                special,
+                vocabulary,
+            }),
+            added: Arc::new([]),
+            first_added: vocabulary,
+        })
+    }
+
+    /// Token ids of a text, taken literally: nothing is put around it, and special tokens written out in it are
+    /// ordinary text.
+    ///
+    /// # Errors
+    /// Text that the tokenizer has no token for; never with a byte-level one.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        encode_with(&self.inner.literal, text)
+    }
+
+    /// As [`Self::encode`], but special tokens written out are those tokens: for text a chat template made.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_marked(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        encode_with(self.marked(), text)
+    }
+
+    /// As [`Self::encode`] (or [`Self::encode_marked`]) for many texts, on all cores.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_all(&self, texts: Vec<String>, marked: bool) -> Result<Vec<Vec<u32>>, DataError> {
+        let tokenizer = if marked {
+            self.marked()
+        } else {
+            &self.inner.literal
+        };
+        let first = texts.first().map(|text| shorten(text)).unwrap_or_default();
+        let encodings =
+            tokenizer
+                .encode_batch_fast(texts, false)
+                .map_err(|error| DataError::Tokenise {
+                    snippet: first,
+                    problem: error.to_string(),
+                })?;
+        Ok(encodings
+            .into_iter()
+            .map(|encoding| encoding.get_ids().to_vec())
+            .collect())
+    }
+
+    fn marked(&self) -> &tokenizers::Tokenizer {
+        self.inner.marked.get_or_init(|| {
+            let mut marked = self.inner.literal.clone();
+            marked.set_encode_special_tokens(false);
+            marked
+        })
+    }
+
+    /// The text of token ids; special and added tokens are left out, ids that are no token are too.
+    ///
+    /// # Errors
+    /// When the tokenizer's decoder refuses.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, DataError> {
+        let own: Vec<u32> = ids
+            .iter()
+            .copied()
+            .filter(|&id| id < self.inner.vocabulary)
+            .collect();
+        self.inner
+            .literal
+            .decode(&own, true)
+            .map_err(|error| DataError::Tokenise {
+                snippet: format!("{} ids", own.len()),
+                problem: error.to_string(),
+            })
+    }
+
+    /// The token as the vocabulary writes it (byte-level tokenizers write a space as `Ġ`).
+    pub fn token(&self, id: u32) -> Option<String> {
+        match id.checked_sub(self.first_added) {
+            Some(place) => self.added.get(place as usize).cloned(),
+            None => self.inner.literal.id_to_token(id),
+        }
+    }
+
+    /// The id of a token written as the vocabulary writes it; added tokens are found too.
+    pub fn id_of(&self, token: &str) -> Option<u32> {
+        match self.added.iter().position(|added| added == token) {
+            Some(place) => Some(self.first_added + place as u32),
+            None => self.inner.literal.token_to_id(token),
+        }
+    }
+
+    /// The one token that a text is: a special token by name, or a text the tokenizer keeps whole.
+    ///
+    /// # Errors
+    /// [`DataError::SplitToken`] with the pieces.
+    pub fn single(&self, text: &str) -> Result<u32, DataError> {
+        if let Some(id) = self.inner.literal.token_to_id(text) {
+            return Ok(id);
+        }
+        match self.encode(text)?.as_slice() {
+            [id] => Ok(*id),
+            ids => Err(DataError::SplitToken {
+                token: text.to_owned(),
+                pieces: ids.iter().filter_map(|&id| self.token(id)).collect(),
+            }),
+        }
+    }
+
+    /// The same tokenizer with new tokens at ids `rows`, `rows + 1`, …, where `rows` is the number of rows of the
+    /// backbone's embedding (at least [`Self::vocabulary`]; many checkpoints have spare rows). No text is ever
+    /// encoded to them: they are put in by the encoder.
+    ///
+    /// # Errors
+    /// Fewer rows than tokens; a token that is there already.
+    pub fn with_added(&self, tokens: &[&str], rows: u32) -> Result<(Self, Vec<u32>), DataError> {
+        if rows < self.inner.vocabulary {
+            return Err(DataError::VocabularyTooSmall {
+                rows,
+                vocabulary: self.inner.vocabulary,
+            });
+        }
+        for token in tokens {
+            if let Some(id) = self.inner.literal.token_to_id(token) {
+                return Err(DataError::TokenExists {
+                    token: (*token).to_owned(),
+                    id,
+                });
+            }
+        }
+        let ids = (rows..).take(tokens.len()).collect();
+        let with = Self {
+            inner: Arc::clone(&self.inner),
+            added: tokens.iter().map(|&token| token.to_owned()).collect(),
+            first_added: rows,
+        };
+        Ok((with, ids))
+    }
+
+    /// Tokens in all: one more than the largest id, added ones not counted.
+    pub fn vocabulary(&self) -> u32 {
+        self.inner.vocabulary
+    }
+
+    /// Token that opens a sequence; none where the tokenizer's files name none or say `"add_bos_token": false`.
+    pub fn bos(&self) -> Option<u32> {
+        self.inner
+            .special
+            .bos
+            .filter(|_| self.inner.special.puts_bos)
+    }
+
+    /// Token that ends a response.
+    pub fn eos(&self) -> u32 {
+        self.inner.special.eos
+    }
+
+    /// Token that fills a batch; the end token where none is named. Never learnt, never attended to.
+    pub fn pad(&self) -> u32 {
+        self.inner.special.pad.unwrap_or(self.inner.special.eos)
+    }
+
+    /// Tokens at which generation ends: [`Self::eos`] and others that `generation_config.json` lists.
+    pub fn stops(&self) -> &[u32] {
+        &self.inner.special.stops
+    }
+
+    /// The chat template in the tokenizer's files.
+    pub fn chat_template(&self) -> Option<&str> {
+        self.inner.special.chat_template.as_deref()
+    }
+
+    /// Text of the opening token as files name it, whether or not it is put before plain prompts.
+    pub(crate) fn bos_text(&self) -> Option<String> {
+        self.inner.special.bos.and_then(|id| self.token(id))
+    }
+
+    /// Text of the end token.
+    pub(crate) fn eos_text(&self) -> String {
+        self.token(self.eos()).unwrap_or_default()
+    }
+}
+
+fn encode_with(tokenizer: &tokenizers::Tokenizer, text: &str) -> Result<Vec<u32>, DataError> {
+    let encoding = tokenizer
+        .encode_fast(text, false)
+        .map_err(|error| DataError::Tokenise {
+            snippet: shorten(text),
+            problem: error.to_string(),
+        })?;
+    Ok(encoding.get_ids().to_vec())
+}
+
+#[cfg(test)]
+mod tests;
