@@ -126,11 +126,16 @@ fn nothing_leaks_backwards_in_time_or_across_rows() {
     };
     let clean = run(&k, &v);
     let (mut bad_k, mut bad_v) = (k.clone(), v.clone());
-    bad_k[4 * 4..6 * 4].fill(f32::NAN);
-    bad_v[4 * 4..6 * 4].fill(f32::NAN);
+    bad_k[4 * 4..6 * 4].fill(50.0);
+    bad_v[4 * 4..6 * 4].fill(-1e6);
+    let later = run(&bad_k, &bad_v);
+    assert_eq!(clean[..4 * 8], later[..4 * 8]);
+    assert!(clean[4 * 8..6 * 8].iter().zip(&later[4 * 8..]).all(|(a, b)| a != b));
+    assert_eq!(clean[6 * 8..], later[6 * 8..]);
+    bad_k[..6 * 4].fill(f32::NAN);
+    bad_v[..6 * 4].fill(f32::NAN);
     let poisoned = run(&bad_k, &bad_v);
-    assert_eq!(clean[..4 * 8], poisoned[..4 * 8]);
-    assert!(poisoned[4 * 8..6 * 8].iter().all(|value| value.is_nan()));
+    assert!(poisoned[..6 * 8].iter().all(|value| value.is_nan()));
     assert_eq!(clean[6 * 8..], poisoned[6 * 8..]);
 }
 
