@@ -1,6 +1,6 @@
 //! `check`, `test` and `generate`: what CI asks, cheapest first, and nothing that CI does not ask.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 
@@ -16,35 +16,19 @@ pub(crate) fn check(args: &[String]) -> Result<ExitCode> {
         }
     }
     step("formatting");
-    shell::must(
-        shell::cargo().args(["fmt", "--all", "--check"]),
-        "cargo fmt",
-    )?;
+    shell::must(shell::cargo().args(["fmt", "--all", "--check"]), "cargo fmt")?;
     step("house rules");
     tidy::must()?;
     step("generated files");
     generate(&["--check".to_owned()])?;
     step("lints");
     let mut clippy = shell::cargo();
-    clippy.args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "--deny",
-        "warnings",
-    ]);
+    clippy.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
     shell::must(&mut clippy, "cargo clippy")?;
     if all_backends {
         step("types of every backend");
         let mut types = shell::cargo();
-        types.args([
-            "check",
-            "--package",
-            "cadre-engine",
-            "--features",
-            "ndarray,cuda",
-        ]);
+        types.args(["check", "--workspace", "--features", "cadre-engine/ndarray,cadre-engine/cuda"]);
         shell::must(&mut types, "cargo check of all backends")?;
     }
     step("tests");
@@ -53,6 +37,9 @@ pub(crate) fn check(args: &[String]) -> Result<ExitCode> {
 
 /// The workspace's tests, then the policies' own.
 pub(crate) fn test(args: &[String]) -> Result<ExitCode> {
+    // The end-to-end tests run the programs as a user does; cargo builds programs for a package's own
+    // tests only.
+    shell::must(shell::cargo().args(["build", "--workspace", "--bins"]), "cargo build")?;
     let mut tests = shell::cargo();
     tests.args(["test", "--workspace"]).args(args);
     shell::must(&mut tests, "cargo test")?;
@@ -70,18 +57,10 @@ pub(crate) fn generate(args: &[String]) -> Result<ExitCode> {
         [only] if only == "--check" => "--check",
         _ => bail!("`generate` takes --check only"),
     };
-    let mut make = shell::cargo();
-    make.args([
-        "run",
-        "--quiet",
-        "--package",
-        "cadre-recipe",
-        "--bin",
-        "recipe-docs",
-        "--",
-        mode,
-    ]);
-    shell::must(&mut make, "comparing generated files")?;
+    let writer = shell::built("recipe-docs", &[], true)?;
+    let mut make = Command::new(writer);
+    make.arg(mode).current_dir(shell::root());
+    shell::must(&mut make, "writing or comparing generated files")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,7 @@
 //! `run`, `plan`, `expand` and `cadre`: build the program that serves them and become it. A mistake in a
 //! recipe is told by the light program, before the long build starts. Never reads a recipe itself.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
@@ -9,64 +10,35 @@ use crate::shell;
 
 /// `run RECIPE …`: asks the light program which backend the recipe wants, builds that, hands over.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
-    build_planner()?;
-    let mut ask = planner();
-    ask.arg("backend");
-    ask.args(recipe_args(args));
+    let planner = shell::built("cadre-plan", &[], true)?;
+    let mut ask = Command::new(planner);
+    ask.arg("backend").args(recipe_args(args));
     let backend = match shell::capture(&mut ask)? {
         Ok(backend) => backend,
         Err(code) => return Ok(code),
     };
-    build_program(feature_of(&backend))?;
-    let mut program = Command::new(shell::programs().join("cadre"));
-    shell::pass_on(program.arg("run").args(args))
+    let program = build_program(feature_of(&backend))?;
+    shell::pass_on(Command::new(program).arg("run").args(args))
 }
 
 /// `plan` and `expand`, served without tensor code.
 pub(crate) fn plan(command: &str, args: &[String]) -> Result<ExitCode> {
-    build_planner()?;
-    shell::pass_on(planner().arg(command).args(args))
+    let planner = shell::built("cadre-plan", &[], true)?;
+    shell::pass_on(Command::new(planner).arg(command).args(args))
 }
 
 /// Any command of the program, on the default backend.
 pub(crate) fn program(args: &[String]) -> Result<ExitCode> {
-    build_program(None)?;
-    let mut program = Command::new(shell::programs().join("cadre"));
-    shell::pass_on(program.args(args))
+    let program = build_program(None)?;
+    shell::pass_on(Command::new(program).args(args))
 }
 
-fn planner() -> Command {
-    Command::new(shell::programs().join("cadre-plan"))
-}
-
-fn build_planner() -> Result<()> {
-    let mut build = shell::cargo();
-    build.args([
-        "build",
-        "--quiet",
-        "--package",
-        "cadre-scheduler",
-        "--bin",
-        "cadre-plan",
-    ]);
-    shell::must(&mut build, "building cadre-plan")
-}
-
-fn build_program(feature: Option<&str>) -> Result<()> {
-    let mut build = shell::cargo();
-    build.args(["build", "--package", "cadre-engine", "--bin", "cadre"]);
-    if let Some(feature) = feature {
-        build.args(["--features", feature]);
-    }
+fn build_program(feature: Option<&str>) -> Result<PathBuf> {
+    let features: Vec<String> =
+        feature.map(|feature| format!("cadre-engine/{feature}")).into_iter().collect();
     // A quiet build of several minutes looks like a hang; a fresh one should say nothing.
-    if program_is_built() {
-        build.arg("--quiet");
-    }
-    shell::must(&mut build, "building cadre")
-}
-
-fn program_is_built() -> bool {
-    shell::programs().join("cadre").exists()
+    let quiet = shell::programs().join("cadre").exists();
+    shell::built("cadre", &features, quiet)
 }
 
 /// The cargo feature of a backend name (`cuda:1` and `cuda` are one); the default backend needs none.
@@ -102,20 +74,9 @@ mod tests {
 
     #[test]
     fn only_what_decides_the_backend_is_kept() {
-        let args = [
-            "a.toml",
-            "--jobs",
-            "2",
-            "--set",
-            "seed=1",
-            "--quiet",
-            "--set=device.backend=cuda",
-        ];
+        let args = ["a.toml", "--jobs", "2", "--set", "seed=1", "--quiet", "--set=device.backend=cuda"];
         let args: Vec<String> = args.map(String::from).to_vec();
-        assert_eq!(
-            recipe_args(&args),
-            ["a.toml", "--set", "seed=1", "--set=device.backend=cuda"]
-        );
+        assert_eq!(recipe_args(&args), ["a.toml", "--set", "seed=1", "--set=device.backend=cuda"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `plugins` and `new`: policies are a workspace of their own, built for WebAssembly by a program of its
 //! own, so that nothing here waits for a WebAssembly toolchain.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
@@ -20,21 +20,14 @@ pub(crate) fn new(args: &[String]) -> Result<ExitCode> {
 /// The policies' native tests.
 pub(crate) fn test() -> Result<()> {
     let mut tests = shell::cargo();
-    tests.args([
-        "test",
-        "--manifest-path",
-        "plugins/Cargo.toml",
-        "--workspace",
-    ]);
+    tests.args(["test", "--manifest-path", "plugins/Cargo.toml", "--workspace"]);
     // Beside the workspace's own artifacts: one folder to keep between runs.
-    tests
-        .arg("--target-dir")
-        .arg(shell::target().join("policies"));
+    tests.arg("--target-dir").arg(shell::target().join("policies"));
     shell::must(&mut tests, "cargo test of the policies")
 }
 
 fn componentize(command: &str, args: &[String]) -> Result<ExitCode> {
-    let mut run = shell::cargo();
-    run.args(["run", "--quiet", "--package", "componentize", "--", command]);
-    shell::pass_on(run.args(args))
+    let program = shell::built("componentize", &[], true)?;
+    let mut run = Command::new(program);
+    shell::pass_on(run.arg(command).args(args).current_dir(shell::root()))
 }

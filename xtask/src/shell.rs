@@ -23,15 +23,30 @@ pub(crate) fn cargo() -> Command {
 
 /// Cargo's target directory.
 pub(crate) fn target() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| PathBuf::from("target"));
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).unwrap_or_else(|| PathBuf::from("target"));
     root().join(target)
 }
 
 /// Where cargo puts programs of the profile that everything here uses.
 pub(crate) fn programs() -> PathBuf {
     target().join("debug")
+}
+
+/// Builds one program and returns where it lies. The selection is the whole workspace, the target one
+/// program: so every program and every test is built from the same compiled dependencies, because cargo
+/// unifies features over what is selected.
+pub(crate) fn built(program: &str, features: &[String], quiet: bool) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--workspace", "--bin", program]);
+    if !features.is_empty() {
+        build.arg("--features").arg(features.join(","));
+    }
+    if quiet {
+        build.arg("--quiet");
+    }
+    must(&mut build, &format!("building {program}"))?;
+    Ok(programs().join(program))
 }
 
 /// Runs a command that must succeed.
@@ -61,18 +76,13 @@ pub(crate) fn capture(command: &mut Command) -> Result<Result<String, ExitCode>>
 }
 
 fn status(command: &mut Command) -> Result<ExitStatus> {
-    command
-        .status()
-        .with_context(|| format!("failed to start {:?}", command.get_program()))
+    command.status().with_context(|| format!("failed to start {:?}", command.get_program()))
 }
 
 #[cfg(unix)]
 fn exit_code(status: ExitStatus) -> ExitCode {
     use std::os::unix::process::ExitStatusExt;
-    let code = status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal))
-        .unwrap_or(1);
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 

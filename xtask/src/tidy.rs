@@ -23,11 +23,7 @@ pub(crate) struct Finding {
 
 impl Finding {
     fn new(file: &Path, line: usize, rule: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line,
-            rule: rule.into(),
-        }
+        Self { file: file.to_owned(), line, rule: rule.into() }
     }
 }
 
@@ -45,11 +41,7 @@ pub(crate) fn report() -> Result<ExitCode> {
     for finding in &findings {
         println!("{finding}");
     }
-    Ok(if findings.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Fails if there is anything.
@@ -80,11 +72,7 @@ fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder)? {
             let path = entry?.path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if path.is_dir() {
                 if name != "target" && !name.starts_with('.') {
                     folders.push(path);

@@ -13,11 +13,7 @@ pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
         for (line, target) in links(&text) {
             let path = target.split('#').next().unwrap_or("");
             if !path.is_empty() && !folder.join(path).exists() {
-                findings.push(Finding::new(
-                    &file,
-                    line,
-                    format!("link to `{target}`, which is not there"),
-                ));
+                findings.push(Finding::new(&file, line, format!("link to `{target}`, which is not there")));
             }
         }
     }
@@ -38,11 +34,7 @@ fn placed(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
         }
         for entry in std::fs::read_dir(&parent)? {
             let folder = entry?.path();
-            let name = folder
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if folder.join("Cargo.toml").exists() && !text.contains(&format!("`{name}`")) {
                 findings.push(Finding::new(
                     &page,

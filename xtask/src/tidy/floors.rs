@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("wall", 1),
     ("store", 1),
     ("eval", 1),
+    ("workshop", 1),
     ("recipe", 2),
     ("data", 2),
     ("scheduler", 3),
@@ -20,26 +21,24 @@ const FLOORS: &[(&str, u32)] = &[
 ];
 
 /// Heavy dependencies and the one crate that may name each.
-const OWNED: &[(&str, &str)] = &[
-    ("burn", "nn"),
-    ("wasmtime", "policy"),
-    ("tokenizers", "data"),
-];
+const OWNED: &[(&str, &str)] = &[("burn", "nn"), ("wasmtime", "policy"), ("tokenizers", "data")];
 
 pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
     for entry in std::fs::read_dir(root.join("core"))? {
         let folder = entry?.path();
-        let name = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let manifest = folder.join("Cargo.toml");
         if !manifest.exists() {
             continue;
         }
         let Some(floor) = floor_of(&name) else {
-            findings.push(Finding::new(&manifest, 1, format!("crate `{name}` has no floor: add it to xtask/src/tidy/floors.rs and ARCHITECTURE.md")));
+            findings.push(Finding::new(
+                &manifest,
+                1,
+                format!(
+                    "crate `{name}` has no floor: add it to xtask/src/tidy/floors.rs and ARCHITECTURE.md"
+                ),
+            ));
             continue;
         };
         let text = std::fs::read_to_string(&manifest)?;
@@ -55,9 +54,7 @@ pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
             }
             for (heavy, owner) in OWNED {
                 let is_heavy = dependency == *heavy
-                    || dependency
-                        .strip_prefix(heavy)
-                        .is_some_and(|rest| rest.starts_with('-'));
+                    || dependency.strip_prefix(heavy).is_some_and(|rest| rest.starts_with('-'));
                 if is_heavy && name != *owner {
                     findings.push(Finding::new(
                         &manifest,
@@ -77,21 +74,14 @@ fn light(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
     let text = std::fs::read_to_string(&manifest)?;
     for (line, dependency) in dependencies(&text) {
         if dependency.starts_with("cadre-") || OWNED.iter().any(|(heavy, _)| dependency == *heavy) {
-            findings.push(Finding::new(
-                &manifest,
-                line,
-                format!("xtask stays light: no `{dependency}`"),
-            ));
+            findings.push(Finding::new(&manifest, line, format!("xtask stays light: no `{dependency}`")));
         }
     }
     Ok(())
 }
 
 fn floor_of(name: &str) -> Option<u32> {
-    FLOORS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, floor)| *floor)
+    FLOORS.iter().find(|(known, _)| *known == name).map(|(_, floor)| *floor)
 }
 
 /// Names under `[dependencies]` and `[build-dependencies]` with their lines; tests may look anywhere.
@@ -107,9 +97,7 @@ fn dependencies(manifest: &str) -> Vec<(usize, &str)> {
         if !inside || line.starts_with('#') {
             continue;
         }
-        let end = line
-            .find(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_'))
-            .unwrap_or(line.len());
+        let end = line.find(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_')).unwrap_or(line.len());
         if end > 0 {
             found.push((index + 1, &line[..end]));
         }

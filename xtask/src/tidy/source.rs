@@ -42,11 +42,7 @@ pub(super) fn code_lines(text: &str) -> Vec<CodeLine<'_>> {
         if trimmed.is_empty() || trimmed.starts_with("//") {
             continue;
         }
-        lines.push(CodeLine {
-            number: index + 1,
-            text: blank_strings(trimmed),
-            raw,
-        });
+        lines.push(CodeLine { number: index + 1, text: blank_strings(trimmed), raw });
     }
     lines
 }
@@ -95,10 +91,7 @@ mod tests {
 
     #[test]
     fn strings_and_trailing_comments_are_blank() {
-        assert_eq!(
-            blank_strings(r#"let a = "todo!()"; // unwrap()"#),
-            "let a = \"\"; "
-        );
+        assert_eq!(blank_strings(r#"let a = "todo!()"; // unwrap()"#), "let a = \"\"; ");
         assert_eq!(blank_strings(r#"let a = "a\"b"; x"#), "let a = \"\"; x");
     }
 }

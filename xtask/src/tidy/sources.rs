@@ -11,18 +11,13 @@ use super::{Finding, files};
 const LONGEST: usize = 500;
 
 /// Names that say nothing of what a file holds.
-const EMPTY_NAMES: &[&str] = &[
-    "base", "utils", "util", "common", "helpers", "helper", "manager", "misc", "imp",
-];
+const EMPTY_NAMES: &[&str] =
+    &["base", "utils", "util", "common", "helpers", "helper", "manager", "misc", "imp"];
 
 /// A word of code, where alone it may stand, and why.
 const HOMES: &[(&str, &[&str], &str)] = &[
     ("burn::", &["core/nn/"], "only core/nn names a tensor"),
-    (
-        "wasmtime::",
-        &["core/policy/"],
-        "only core/policy hosts components",
-    ),
+    ("wasmtime::", &["core/policy/"], "only core/policy hosts components"),
     (
         "cfg(feature",
         &["core/nn/src/device.rs", "core/nn/src/kernel/backends.rs"],
@@ -34,16 +29,8 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("unimplemented!(", &[], "nothing unfinished on main"),
     ("serde(flatten)", &[], "its error messages are bad"),
     ("serde(untagged)", &[], "its error messages are bad"),
-    (
-        "SystemTime::now",
-        CLOCKS,
-        "only listeners and measurements read the clock",
-    ),
-    (
-        "Instant::now",
-        CLOCKS,
-        "only listeners and measurements read the clock",
-    ),
+    ("SystemTime::now", CLOCKS, "only listeners and measurements read the clock"),
+    ("Instant::now", CLOCKS, "only listeners and measurements read the clock"),
     ("thread_rng", &[], "everything random takes a derived seed"),
     ("rand::rng()", &[], "everything random takes a derived seed"),
 ];
@@ -54,8 +41,7 @@ const CLOCKS: &[&str] = &[
     "core/store/src/",
     "core/policy/src/",
     "core/engine/src/command",
-    "core/engine/src/listen",
-    "core/engine/src/progress",
+    "core/engine/src/terminal",
     "core/nn/src/bin/",
     "/examples/",
     "/benches/",
@@ -78,23 +64,11 @@ pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
 }
 
 fn check_file(root: &Path, file: &Path, text: &str, findings: &mut Vec<Finding>) {
-    let place = file
-        .strip_prefix(root)
-        .unwrap_or(file)
-        .to_string_lossy()
-        .into_owned();
+    let place = file.strip_prefix(root).unwrap_or(file).to_string_lossy().into_owned();
     if !text.trim_start().starts_with("//!") {
-        findings.push(Finding::new(
-            file,
-            1,
-            "a file opens with //!: what it is, and what it never does",
-        ));
+        findings.push(Finding::new(file, 1, "a file opens with //!: what it is, and what it never does"));
     }
-    let stem = file
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     if EMPTY_NAMES.contains(&stem.as_str()) {
         findings.push(Finding::new(
             file,
@@ -102,24 +76,15 @@ fn check_file(root: &Path, file: &Path, text: &str, findings: &mut Vec<Finding>)
             format!("`{stem}` says nothing: name the file by its main type or verb"),
         ));
     }
-    if place.ends_with("/tests.rs")
-        || place.contains("/tests/")
-        || place.starts_with("xtask/src/tidy")
-    {
+    if place.ends_with("/tests.rs") || place.contains("/tests/") || place.starts_with("xtask/src/tidy") {
         return;
     }
     let lines = code_lines(text);
     if lines.len() > LONGEST {
-        findings.push(Finding::new(
-            file,
-            1,
-            format!("{} lines of code; {LONGEST} is the most", lines.len()),
-        ));
+        findings.push(Finding::new(file, 1, format!("{} lines of code; {LONGEST} is the most", lines.len())));
     }
     for (word, homes, why) in HOMES {
-        if homes
-            .iter()
-            .any(|home| place.starts_with(home) || (home.starts_with('/') && place.contains(home)))
+        if homes.iter().any(|home| place.starts_with(home) || (home.starts_with('/') && place.contains(home)))
         {
             continue;
         }
@@ -139,26 +104,11 @@ fn check_file(root: &Path, file: &Path, text: &str, findings: &mut Vec<Finding>)
 fn face(file: &Path, lines: &[CodeLine<'_>], findings: &mut Vec<Finding>) {
     for line in lines {
         if line.text.contains("::*") {
-            findings.push(Finding::new(
-                file,
-                line.number,
-                "a crate's face has no globs",
-            ));
+            findings.push(Finding::new(file, line.number, "a crate's face has no globs"));
         }
-        let word = line
-            .text
-            .split_whitespace()
-            .find(|word| !word.starts_with("pub"))
-            .unwrap_or("");
-        if matches!(
-            word,
-            "fn" | "impl" | "struct" | "enum" | "trait" | "macro_rules!"
-        ) {
-            findings.push(Finding::new(
-                file,
-                line.number,
-                "lib.rs is a list, not a place for code",
-            ));
+        let word = line.text.split_whitespace().find(|word| !word.starts_with("pub")).unwrap_or("");
+        if matches!(word, "fn" | "impl" | "struct" | "enum" | "trait" | "macro_rules!") {
+            findings.push(Finding::new(file, line.number, "lib.rs is a list, not a place for code"));
         }
     }
 }
@@ -193,22 +143,10 @@ mod tests {
     fn each_rule_bites() {
         assert_eq!(rules("core/eval/src/a.rs", "fn a() {}\n").len(), 1);
         assert_eq!(rules("core/eval/src/utils.rs", "//! A.\n").len(), 1);
-        assert_eq!(
-            rules("core/eval/src/a.rs", "//! A.\nuse burn::Tensor;\n").len(),
-            1
-        );
-        assert_eq!(
-            rules("core/eval/src/lib.rs", "//! A.\npub use a::*;\n").len(),
-            1
-        );
-        assert_eq!(
-            rules("core/eval/src/lib.rs", "//! A.\npub fn a() {\n}\n").len(),
-            1
-        );
-        assert_eq!(
-            rules("core/eval/src/error.rs", "//! A.\n    Bad(String),\n").len(),
-            1
-        );
+        assert_eq!(rules("core/eval/src/a.rs", "//! A.\nuse burn::Tensor;\n").len(), 1);
+        assert_eq!(rules("core/eval/src/lib.rs", "//! A.\npub use a::*;\n").len(), 1);
+        assert_eq!(rules("core/eval/src/lib.rs", "//! A.\npub fn a() {\n}\n").len(), 1);
+        assert_eq!(rules("core/eval/src/error.rs", "//! A.\n    Bad(String),\n").len(), 1);
         let long = format!("//! A.\n{}", "let a = 1;\n".repeat(501));
         assert_eq!(rules("core/eval/src/a.rs", &long).len(), 1);
     }
@@ -216,19 +154,7 @@ mod tests {
     #[test]
     fn what_is_allowed_passes() {
         assert!(rules("core/nn/src/a.rs", "//! A.\nuse burn::Tensor;\n").is_empty());
-        assert!(
-            rules(
-                "core/eval/src/a.rs",
-                "//! A.\n// todo!()\nlet a = \"todo!()\";\n"
-            )
-            .is_empty()
-        );
-        assert!(
-            rules(
-                "core/eval/src/lib.rs",
-                "//! A.\nmod a;\npub use a::{B, C};\n"
-            )
-            .is_empty()
-        );
+        assert!(rules("core/eval/src/a.rs", "//! A.\n// todo!()\nlet a = \"todo!()\";\n").is_empty());
+        assert!(rules("core/eval/src/lib.rs", "//! A.\nmod a;\npub use a::{B, C};\n").is_empty());
     }
 }

@@ -1,0 +1,82 @@
+//! A run killed at any moment and started again ends in the same report; Ctrl-C stops cleanly.
+
+use std::time::Duration;
+
+use cadre_tests::{Workbench, repository};
+
+use super::report_file::{report, without_times};
+
+fn recipe() -> String {
+    repository().join("recipes/smoke/see-tiny.toml").display().to_string()
+}
+
+fn undisturbed(recipe: &str) -> serde_json::Value {
+    let bench = Workbench::new();
+    bench.cadre(&["run", recipe]).expect_code(0);
+    without_times(report(bench.path()))
+}
+
+#[test]
+fn a_killed_run_ends_in_the_same_report() {
+    let recipe = recipe();
+    let expected = undisturbed(&recipe);
+    let bench = Workbench::new();
+    let mut kills = 0;
+    // Moments that drift over the whole run: early ones fall into preparation, later ones into training,
+    // evaluation and the report.
+    for moment in 0..60u64 {
+        let mut child = bench.start(&["run", &recipe]);
+        let limit = Duration::from_millis(150 + 97 * (moment % 13) + 40 * moment);
+        let finished = wait(&mut child, limit);
+        if finished {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+    }
+    bench.cadre(&["run", &recipe]).expect_code(0);
+    assert!(kills >= 3, "only {kills} kills fell into the run");
+    assert_eq!(without_times(report(bench.path())), expected);
+}
+
+#[test]
+fn ctrl_c_stops_cleanly_and_the_next_run_goes_on() {
+    let recipe = recipe();
+    let expected = undisturbed(&recipe);
+    let bench = Workbench::new();
+    let mut child = bench.start(&["run", &recipe]);
+    assert!(!wait(&mut child, Duration::from_millis(1500)), "the run was over before it could be stopped");
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    bench.cadre(&["run", &recipe, "--resume-only"]).expect_code(0);
+    assert_eq!(without_times(report(bench.path())), expected);
+}
+
+#[test]
+fn resume_only_begins_nothing() {
+    let bench = Workbench::new();
+    bench
+        .cadre(&["run", &recipe(), "--resume-only"])
+        .expect_code(2)
+        .expect_told(&["resume"]);
+    assert!(!bench.path().join("runs").exists());
+}
+
+/// Whether the program ended within the time.
+fn wait(child: &mut std::process::Child, limit: Duration) -> bool {
+    let step = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    while waited < limit {
+        if child.try_wait().unwrap().is_some() {
+            return true;
+        }
+        std::thread::sleep(step);
+        waited += step;
+    }
+    false
+}

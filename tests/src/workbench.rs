@@ -1,0 +1,126 @@
+//! A folder of its own for one test, with the programs in reach. Never touches the repository's folders.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::Outcome;
+
+/// The repository's root.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_owned()
+}
+
+/// The folder of real data, if this machine has it; says plainly when a test skips for want of it.
+#[must_use]
+pub fn data_folder(test: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("CADRE_DATA")
+        .map_or_else(|| repository().join("../shared/data"), PathBuf::from);
+    if folder.join("superni").is_dir() {
+        return Some(folder);
+    }
+    eprintln!("skipped: {test} needs the real data; set CADRE_DATA to its folder");
+    None
+}
+
+/// A temporary folder in which programs are run: `store/` and `runs/` are made in it.
+#[derive(Debug)]
+pub struct Workbench {
+    folder: TempDir,
+}
+
+impl Workbench {
+    /// An empty one.
+    ///
+    /// # Panics
+    /// If the system has no room for a temporary folder.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test without a folder cannot say anything")]
+    pub fn new() -> Self {
+        let folder = TempDir::with_prefix("cadre-test-").expect("a temporary folder");
+        Self { folder }
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file below it, with the folders on the way.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    #[expect(clippy::expect_used, reason = "a test that cannot lay out its files cannot say anything")]
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).expect("folders");
+        }
+        std::fs::write(&path, text).expect("a file");
+        path
+    }
+
+    /// `cadre` with these arguments, run to its end.
+    pub fn cadre(&self, args: &[&str]) -> Outcome {
+        self.finish(&mut self.command("cadre", args))
+    }
+
+    /// `cadre-plan` with these arguments, run to its end.
+    pub fn planner(&self, args: &[&str]) -> Outcome {
+        self.finish(&mut self.command("cadre-plan", args))
+    }
+
+    /// `cadre` started and left running, its output thrown away.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[expect(clippy::expect_used, reason = "a test without its program cannot say anything")]
+    pub fn start(&self, args: &[&str]) -> Child {
+        let mut command = self.command("cadre", args);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("cadre starts")
+    }
+
+    /// A program of ours with these arguments in this folder.
+    ///
+    /// # Panics
+    /// If the program has not been built.
+    #[must_use]
+    pub fn command(&self, program: &str, args: &[&str]) -> Command {
+        let path = program_path(program);
+        assert!(
+            path.exists(),
+            "{} is not there: `cargo xtask test` builds it first",
+            path.display()
+        );
+        let mut command = Command::new(path);
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env("CADRE_PLUGINS", repository().join("plugins"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    #[expect(clippy::expect_used, reason = "a test without its program cannot say anything")]
+    fn finish(&self, command: &mut Command) -> Outcome {
+        Outcome::of(&command.output().expect("the program starts"))
+    }
+}
+
+impl Default for Workbench {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Programs lie beside the folder of the test's own executable.
+fn program_path(program: &str) -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    let folder = own.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+    folder.join(program)
+}
