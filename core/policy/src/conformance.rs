@@ -1,0 +1,225 @@
+//! Whether a plugin keeps the contract: `cadre plugin check`. Plays the core with findings made up from
+//! a seed, twice, and compares. Never touches a model.
+
+use std::path::Path;
+use std::time::Instant;
+
+use cadre_wall::{Description, ExpertCard};
+use serde::{Deserialize, Serialize};
+
+use crate::{PluginKind, PolicyError, Sandbox};
+
+mod play;
+mod router_play;
+mod selector_play;
+
+use play::Played;
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConformanceOutcome {
+    /// As it should be.
+    Pass,
+    /// Allowed, but worth a look.
+    Warning,
+    /// Against the contract.
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ConformanceCheck {
+    /// What: `contract`, `name`, `answers`, `determinism`, `batch`, `limits`, `speed`.
+    pub name: String,
+    /// How it ended.
+    pub outcome: ConformanceOutcome,
+    /// What was found, for a person.
+    pub detail: String,
+}
+
+/// What was found of a plugin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Conformance {
+    /// The file.
+    pub file: String,
+    /// BLAKE3 of the file; absent where it cannot be loaded.
+    pub digest: Option<String>,
+    /// Which kind of policy.
+    pub kind: Option<PluginKind>,
+    /// What it says of itself.
+    pub description: Option<Description>,
+    /// What was looked at, in order; ends with the first that makes the rest pointless.
+    pub checks: Vec<ConformanceCheck>,
+    /// Microseconds a query (router) or candidate (selector), best of several calls.
+    pub microseconds_each: Option<f64>,
+    /// Most fuel that a call used.
+    pub fuel: Option<u64>,
+    /// Most memory that an instance used, bytes.
+    pub memory_bytes: Option<u64>,
+}
+
+impl Conformance {
+    /// Whether nothing failed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.checks
+            .iter()
+            .all(|check| check.outcome != ConformanceOutcome::Fail)
+    }
+
+    fn add(&mut self, name: &str, outcome: ConformanceOutcome, detail: impl Into<String>) {
+        self.checks.push(ConformanceCheck {
+            name: name.to_owned(),
+            outcome,
+            detail: detail.into(),
+        });
+    }
+}
+
+impl Sandbox {
+    /// Looks at a plugin from all sides: contract, name, answers, determinism, limits, speed.
+    /// `settings_json` are the settings to open it with, `{}` for its defaults. What is wrong stands in
+    /// the result; nothing is an error here.
+    #[must_use]
+    pub fn conformance(&self, file: &Path, settings_json: &str) -> Conformance {
+        let mut report = Conformance {
+            file: file.display().to_string(),
+            digest: None,
+            kind: None,
+            description: None,
+            checks: Vec::new(),
+            microseconds_each: None,
+            fuel: None,
+            memory_bytes: None,
+        };
+        let start = Instant::now();
+        let plugin = match self.load(file) {
+            Ok(plugin) => plugin,
+            Err(error) => {
+                report.add("contract", ConformanceOutcome::Fail, error.to_string());
+                return report;
+            }
+        };
+        let loaded = start.elapsed().as_secs_f64() * 1e3;
+        report.digest = Some(plugin.digest().to_string());
+        report.kind = Some(plugin.kind());
+        report.description = Some(plugin.description().clone());
+        report.add(
+            "contract",
+            ConformanceOutcome::Pass,
+            format!(
+                "a {} for version {} of the contract, loaded in {loaded:.1} ms ({})",
+                plugin.kind(),
+                cadre_wall::CONTRACT_VERSION,
+                match plugin.loaded_from() {
+                    crate::LoadedFrom::Compilation => "compiled",
+                    crate::LoadedFrom::Cache => "from the cache",
+                }
+            ),
+        );
+        report.name(file);
+        let played = match plugin.kind() {
+            PluginKind::Router => router_play::play(&plugin, settings_json, self.limits().rounds),
+            PluginKind::Selector => {
+                selector_play::play(&plugin, settings_json, self.limits().rounds)
+            }
+        };
+        match played {
+            Ok(played) => report.played(played),
+            Err(error) => report.add("answers", ConformanceOutcome::Fail, explained(&error)),
+        }
+        report
+    }
+}
+
+impl Conformance {
+    /// Recipes name a plugin by its file.
+    fn name(&mut self, file: &Path) {
+        let Some(description) = &self.description else {
+            return;
+        };
+        let name = description.name.clone();
+        if file.file_stem().is_some_and(|stem| stem == name.as_str()) {
+            self.add("name", ConformanceOutcome::Pass, format!("`{name}`"));
+        } else {
+            self.add(
+                "name",
+                ConformanceOutcome::Warning,
+                format!("it calls itself `{name}`, so its file should be `{name}.wasm`"),
+            );
+        }
+    }
+
+    fn played(&mut self, played: Played) {
+        self.add("answers", ConformanceOutcome::Pass, played.summary);
+        for (name, differences) in [
+            ("determinism", played.repeated),
+            ("batch", played.rearranged),
+        ] {
+            match differences {
+                None => {}
+                Some(Ok(detail)) => self.add(name, ConformanceOutcome::Pass, detail),
+                Some(Err(detail)) => self.add(name, ConformanceOutcome::Fail, detail),
+            }
+        }
+        self.fuel = Some(played.fuel);
+        self.memory_bytes = Some(played.memory);
+        self.microseconds_each = Some(played.microseconds_each);
+        let share = played.fuel as f64 / played.fuel_allowed.max(1) as f64;
+        let outcome = if share > 0.5 {
+            ConformanceOutcome::Warning
+        } else {
+            ConformanceOutcome::Pass
+        };
+        self.add(
+            "limits",
+            outcome,
+            format!(
+                "at most {} fuel a call ({:.2} % of what it may use), {:.1} MiB of memory",
+                played.fuel,
+                100.0 * share,
+                played.memory as f64 / f64::from(1 << 20),
+            ),
+        );
+        let outcome = if played.microseconds_each > 1_000.0 {
+            ConformanceOutcome::Warning
+        } else {
+            ConformanceOutcome::Pass
+        };
+        self.add(
+            "speed",
+            outcome,
+            format!("{:.2} µs a {}", played.microseconds_each, played.each),
+        );
+    }
+}
+
+/// An error with what to do about the most usual one.
+fn explained(error: &PolicyError) -> String {
+    match error {
+        PolicyError::Refused {
+            call: crate::Call::Open,
+            ..
+        } => format!("{error} (settings for the check can be given)"),
+        _ => error.to_string(),
+    }
+}
+
+/// Cards as a library of so many experts would have them.
+fn cards(count: u32, dimensions: usize) -> Vec<ExpertCard> {
+    (0..count)
+        .map(|index| ExpertCard {
+            index,
+            task: format!("task-{index}"),
+            training_examples: 200 + index,
+            parameters: 100_000,
+            descriptors: vec![cadre_wall::NamedVector {
+                name: "prompt-centroid".into(),
+                values: play::unit_vector(u64::from(index), dimensions),
+            }],
+        })
+        .collect()
+}

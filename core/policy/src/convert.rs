@@ -1,0 +1,313 @@
+//! Between the core's words and the generated ones. What goes in is borrowed, not copied; nothing is
+//! checked here.
+
+use cadre_wall as wall;
+
+use crate::bindings::router_world::cadre::policy::types as wit;
+use crate::bindings::router_world::exports::cadre::policy::router as wit_router;
+use crate::bindings::selector_world::exports::cadre::policy::selector as wit_selector;
+
+/// Bytes of an expert card as given to a policy: what its fuel is reckoned from.
+pub(crate) fn card_bytes(cards: &[wall::ExpertCard]) -> usize {
+    cards
+        .iter()
+        .map(|card| {
+            let vectors: usize = card
+                .descriptors
+                .iter()
+                .map(|vector| vector.name.len() + 4 * vector.values.len() + 16)
+                .sum();
+            card.task.len() + vectors + 32
+        })
+        .sum()
+}
+
+/// Calls `act` with the cards as the policy takes them.
+pub(crate) fn with_cards<R>(
+    cards: &[wall::ExpertCard],
+    act: impl FnOnce(&[wit::ExpertCard<'_>]) -> R,
+) -> R {
+    let vectors: Vec<Vec<wit::NamedVector<'_>>> = cards
+        .iter()
+        .map(|card| {
+            card.descriptors
+                .iter()
+                .map(|vector| wit::NamedVector {
+                    name: &vector.name,
+                    values: &vector.values,
+                })
+                .collect()
+        })
+        .collect();
+    let cards: Vec<wit::ExpertCard<'_>> = cards
+        .iter()
+        .zip(&vectors)
+        .map(|(card, descriptors)| wit::ExpertCard {
+            index: card.index,
+            task: &card.task,
+            training_examples: card.training_examples,
+            parameters: card.parameters,
+            descriptors,
+        })
+        .collect();
+    act(&cards)
+}
+
+/// Bytes of evidence as given to a policy.
+pub(crate) fn evidence_bytes(batch: &[wall::Evidence]) -> usize {
+    batch
+        .iter()
+        .map(|evidence| {
+            let found: usize = evidence
+                .observations
+                .iter()
+                .map(|seen| match &seen.finding {
+                    wall::RouterFinding::Embedding(values) => 32 + 4 * values.len(),
+                    wall::RouterFinding::Answer(answer) => 32 + answer.text.len(),
+                    _ => 32,
+                })
+                .sum();
+            32 + evidence.query.prompt.len() + found
+        })
+        .sum()
+}
+
+/// Calls `act` with the evidence as the policy takes it.
+pub(crate) fn with_evidence<R>(
+    batch: &[wall::Evidence],
+    act: impl FnOnce(&[wit_router::Evidence<'_>]) -> R,
+) -> R {
+    // One list for all observations: a batch has thousands of them, mostly of a few bytes.
+    let total = batch.iter().map(|evidence| evidence.observations.len()).sum();
+    let mut seen = Vec::with_capacity(total);
+    for evidence in batch {
+        seen.extend(evidence.observations.iter().map(router_observation));
+    }
+    let mut rest = seen.as_slice();
+    let evidence: Vec<wit_router::Evidence<'_>> = batch
+        .iter()
+        .map(|evidence| {
+            let (own, others) = rest.split_at(evidence.observations.len());
+            rest = others;
+            wit_router::Evidence {
+                query: wit_router::Query {
+                    id: evidence.query.id,
+                    prompt: &evidence.query.prompt,
+                    prompt_tokens: evidence.query.prompt_tokens,
+                },
+                observations: own,
+            }
+        })
+        .collect();
+    act(&evidence)
+}
+
+fn router_observation(seen: &wall::RouterObservation) -> wit_router::Observation<'_> {
+    let finding = match &seen.finding {
+        wall::RouterFinding::Claim(claim) => wit_router::Finding::Claim(wit_router::Claim {
+            accept: claim.accept,
+            reject: claim.reject,
+        }),
+        wall::RouterFinding::Embedding(values) => wit_router::Finding::Embedding(values),
+        wall::RouterFinding::Surprise(value) => wit_router::Finding::Surprise(*value),
+        wall::RouterFinding::Answer(answer) => wit_router::Finding::Answer(wit_router::Answer {
+            text: &answer.text,
+            mean_log_probability: answer.mean_log_probability,
+        }),
+        wall::RouterFinding::Task(index) => wit_router::Finding::Task(*index),
+    };
+    let probe = match &seen.probe {
+        wall::RouterProbe::Claim(index) => wit_router::Probe::Claim(*index),
+        wall::RouterProbe::Embedding => wit_router::Probe::Embedding,
+        wall::RouterProbe::Surprise(index) => wit_router::Probe::Surprise(*index),
+        wall::RouterProbe::Answer(index) => wit_router::Probe::Answer(*index),
+        wall::RouterProbe::Task => wit_router::Probe::Task,
+    };
+    wit_router::Observation { probe, finding }
+}
+
+/// A router's step in the core's words.
+pub(crate) fn router_step(step: wit_router::Step) -> wall::RouterStep {
+    match step {
+        wit_router::Step::Ask(probes) => {
+            wall::RouterStep::Ask(probes.into_iter().map(router_probe).collect())
+        }
+        wit_router::Step::Choose(index) => wall::RouterStep::Choose(index),
+        wit_router::Step::Backbone => wall::RouterStep::Backbone,
+        wit_router::Step::Mix(shares) => wall::RouterStep::Mix(
+            shares
+                .into_iter()
+                .map(|share| wall::Share {
+                    expert: share.expert,
+                    weight: share.weight,
+                })
+                .collect(),
+        ),
+    }
+}
+
+fn router_probe(probe: wit_router::Probe) -> wall::RouterProbe {
+    match probe {
+        wit_router::Probe::Claim(index) => wall::RouterProbe::Claim(index),
+        wit_router::Probe::Embedding => wall::RouterProbe::Embedding,
+        wit_router::Probe::Surprise(index) => wall::RouterProbe::Surprise(index),
+        wit_router::Probe::Answer(index) => wall::RouterProbe::Answer(index),
+        wit_router::Probe::Task => wall::RouterProbe::Task,
+    }
+}
+
+/// Bytes of candidates and observations as given to a policy.
+pub(crate) fn selection_bytes(
+    candidates: &[wall::Candidate],
+    observations: &[wall::SelectorObservation],
+) -> usize {
+    let candidates: usize = candidates
+        .iter()
+        .map(|one| 48 + one.instruction.len() + one.input.len() + one.response.len())
+        .sum();
+    let observations: usize = observations
+        .iter()
+        .map(|seen| {
+            let asked = match &seen.probe {
+                wall::SelectorProbe::Generate(wish) => wish.prompt.len(),
+                _ => 0,
+            };
+            let found = match &seen.finding {
+                wall::SelectorFinding::Embedding(values) => 4 * values.len(),
+                wall::SelectorFinding::Generated(text) => text.len(),
+                wall::SelectorFinding::Loss(_) => 4,
+            };
+            96 + asked + found
+        })
+        .sum();
+    candidates + observations
+}
+
+/// An order as the policy takes it.
+pub(crate) fn order(order: &wall::Order) -> wit_selector::Order {
+    wit_selector::Order {
+        purpose: match order.purpose {
+            wall::Purpose::Remember => wit_selector::Purpose::Remember,
+            wall::Purpose::Compose => wit_selector::Purpose::Compose,
+        },
+        role: match order.role {
+            wall::Role::Positive => wit_selector::Role::Positive,
+            wall::Role::Negative => wit_selector::Role::Negative,
+        },
+        task: order.task,
+        budget: order.budget,
+        seed: order.seed,
+    }
+}
+
+/// Calls `act` with candidates and observations as the policy takes them.
+pub(crate) fn with_selection<R>(
+    candidates: &[wall::Candidate],
+    observations: &[wall::SelectorObservation],
+    act: impl FnOnce(&[wit_selector::Candidate<'_>], &[wit_selector::Observation<'_>]) -> R,
+) -> R {
+    let candidates: Vec<wit_selector::Candidate<'_>> = candidates
+        .iter()
+        .map(|one| wit_selector::Candidate {
+            id: one.id,
+            task: one.task,
+            instruction: &one.instruction,
+            input: &one.input,
+            response: &one.response,
+            tokens: one.tokens,
+        })
+        .collect();
+    let stops: Vec<Vec<&str>> = observations
+        .iter()
+        .map(|seen| match &seen.probe {
+            wall::SelectorProbe::Generate(wish) => wish.stop.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    let observations: Vec<wit_selector::Observation<'_>> = observations
+        .iter()
+        .zip(&stops)
+        .map(|(seen, stop)| selector_observation(seen, stop))
+        .collect();
+    act(&candidates, &observations)
+}
+
+fn selector_observation<'a>(
+    seen: &'a wall::SelectorObservation,
+    stop: &'a [&'a str],
+) -> wit_selector::Observation<'a> {
+    let probe = match &seen.probe {
+        wall::SelectorProbe::Embedding(id) => wit_selector::ProbeParam::Embedding(*id),
+        wall::SelectorProbe::Loss(id) => wit_selector::ProbeParam::Loss(*id),
+        wall::SelectorProbe::Generate(wish) => {
+            wit_selector::ProbeParam::Generate(wit_selector::GenerationParam {
+                prompt: &wish.prompt,
+                expert: wish.expert,
+                max_new_tokens: wish.max_new_tokens,
+                temperature: wish.temperature,
+                top_p: wish.top_p,
+                repetition_penalty: wish.repetition_penalty,
+                seed: wish.seed,
+                stop,
+            })
+        }
+    };
+    let finding = match &seen.finding {
+        wall::SelectorFinding::Embedding(values) => wit_selector::Finding::Embedding(values),
+        wall::SelectorFinding::Loss(value) => wit_selector::Finding::Loss(*value),
+        wall::SelectorFinding::Generated(text) => wit_selector::Finding::Generated(text),
+    };
+    wit_selector::Observation { probe, finding }
+}
+
+/// A selector's step in the core's words.
+pub(crate) fn selector_step(step: wit_selector::Step) -> wall::SelectorStep {
+    match step {
+        wit_selector::Step::Ask(probes) => {
+            wall::SelectorStep::Ask(probes.into_iter().map(selector_probe).collect())
+        }
+        wit_selector::Step::Done(picks) => {
+            wall::SelectorStep::Done(picks.into_iter().map(pick).collect())
+        }
+    }
+}
+
+fn selector_probe(probe: wit_selector::ProbeResult) -> wall::SelectorProbe {
+    match probe {
+        wit_selector::ProbeResult::Embedding(id) => wall::SelectorProbe::Embedding(id),
+        wit_selector::ProbeResult::Loss(id) => wall::SelectorProbe::Loss(id),
+        wit_selector::ProbeResult::Generate(wish) => {
+            wall::SelectorProbe::Generate(wall::Generation {
+                prompt: wish.prompt,
+                expert: wish.expert,
+                max_new_tokens: wish.max_new_tokens,
+                temperature: wish.temperature,
+                top_p: wish.top_p,
+                repetition_penalty: wish.repetition_penalty,
+                seed: wish.seed,
+                stop: wish.stop,
+            })
+        }
+    }
+}
+
+fn pick(pick: wit_selector::Pick) -> wall::Pick {
+    wall::Pick {
+        source: match pick.source {
+            wit_selector::Source::Existing(id) => wall::Source::Existing(id),
+            wit_selector::Source::Synthetic(example) => {
+                wall::Source::Synthetic(wall::SyntheticExample {
+                    task: example.task,
+                    instruction: example.instruction,
+                    input: example.input,
+                    response: example.response,
+                })
+            }
+        },
+        role: match pick.role {
+            wit_selector::Role::Positive => wall::Role::Positive,
+            wit_selector::Role::Negative => wall::Role::Negative,
+        },
+        weight: pick.weight,
+    }
+}

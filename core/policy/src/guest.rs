@@ -1,0 +1,196 @@
+//! An instance of a policy under its limits: what it is given, how a call ends, and what it said. A
+//! call runs in an instance of its own that is dropped afterwards, so that nothing a policy keeps to
+//! itself can reach the next call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::HasSelf;
+use wasmtime::{Engine, ResourceLimiter, Store, Trap};
+
+use crate::bindings::router_world::cadre::policy::{diagnostics, types};
+use crate::sandbox::TICK;
+use crate::{Call, Fault, Limits, PluginId, PolicyError};
+
+/// Lines of a policy's log that are kept, and characters of each.
+const KEPT_LINES: usize = 8;
+const KEPT_CHARACTERS: usize = 2_000;
+/// Instances, tables and memories of a component: interpreters of other languages need a few dozen.
+const KEPT_PARTS: usize = 256;
+
+/// What a store knows of its policy.
+pub(crate) struct Guest {
+    limits: Limits,
+    memory: u64,
+    tables: u64,
+    refused: Option<Fault>,
+    words: Vec<String>,
+}
+
+impl Guest {
+    /// A fresh store under these limits.
+    pub(crate) fn store(engine: &Engine, limits: &Limits) -> Store<Self> {
+        let guest = Self {
+            limits: limits.clone(),
+            memory: 0,
+            tables: 0,
+            refused: None,
+            words: Vec::new(),
+        };
+        let mut store = Store::new(engine, guest);
+        store.limiter(|guest| guest);
+        store.set_hostcall_fuel(limits.answer_bytes);
+        store
+    }
+
+    /// Memory in use, bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        self.memory
+    }
+}
+
+/// The linker of every policy: diagnostics, and nothing else.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<wasmtime::component::Linker<Guest>> {
+    let mut linker = wasmtime::component::Linker::new(engine);
+    diagnostics::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    Ok(linker)
+}
+
+/// Runs a call that is given so many bytes, and says how it ended.
+pub(crate) fn run<R>(
+    store: &mut Store<Guest>,
+    plugin: &Arc<PluginId>,
+    call: Call,
+    bytes: usize,
+    act: impl FnOnce(&mut Store<Guest>) -> wasmtime::Result<R>,
+) -> Result<R, PolicyError> {
+    let fuel = store.data().limits.fuel_for(bytes);
+    let time = store.data().limits.time_for(fuel);
+    let ended = store.set_fuel(fuel).and_then(|()| {
+        store.set_epoch_deadline(ticks(time));
+        act(store)
+    });
+    ended.map_err(|error| {
+        let fault = fault_of(&error, store.data(), fuel, time);
+        match fault {
+            Ok(fault) => PolicyError::Stopped {
+                plugin: Arc::clone(plugin),
+                call,
+                fault,
+                last_words: store.data().words.join("\n"),
+            },
+            Err(problem) => PolicyError::Shape {
+                plugin: Arc::clone(plugin),
+                problem,
+            },
+        }
+    })
+}
+
+fn ticks(time: Duration) -> u64 {
+    u64::try_from(time.as_millis() / TICK.as_millis())
+        .unwrap_or(u64::MAX / 2)
+        .clamp(1, u64::MAX / 2)
+}
+
+/// Why a call did not return; or, where it never began, in what the component differs from the
+/// contract.
+fn fault_of(
+    error: &wasmtime::Error,
+    guest: &Guest,
+    fuel: u64,
+    time: Duration,
+) -> Result<Fault, String> {
+    // A refused growth comes to light as whatever the policy's allocator does then.
+    if let Some(refused) = &guest.refused {
+        return Ok(refused.clone());
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return Ok(match trap {
+            Trap::OutOfFuel => Fault::Fuel { limit: fuel },
+            Trap::Interrupt => Fault::Time { limit: time },
+            Trap::StackOverflow => Fault::Stack {
+                limit: guest.limits.stack_bytes,
+            },
+            other => Fault::Trap {
+                trap: other.to_string().trim_start_matches("wasm trap: ").to_owned(),
+            },
+        });
+    }
+    let cause = error.root_cause().to_string();
+    // The type behind this message is wasmtime's own; a test watches the words.
+    if cause.contains("fuel allocated for hostcalls has been exhausted") {
+        return Ok(Fault::AnswerSize {
+            limit: guest.limits.answer_bytes,
+        });
+    }
+    Err(cause)
+}
+
+impl ResourceLimiter for Guest {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let wanted = self.memory.saturating_add((desired.saturating_sub(current)) as u64);
+        let limit = self.limits.memory_bytes;
+        if wanted > limit {
+            self.refused = Some(Fault::Memory { wanted, limit });
+            return Ok(false);
+        }
+        self.memory = wanted;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let wanted = self.tables.saturating_add((desired.saturating_sub(current)) as u64);
+        let limit = self.limits.table_elements;
+        if wanted > limit {
+            self.refused = Some(Fault::Table { wanted, limit });
+            return Ok(false);
+        }
+        self.tables = wanted;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        KEPT_PARTS
+    }
+
+    fn tables(&self) -> usize {
+        KEPT_PARTS
+    }
+
+    fn memories(&self) -> usize {
+        KEPT_PARTS
+    }
+}
+
+impl types::Host for Guest {}
+
+impl diagnostics::Host for Guest {
+    fn log(&mut self, level: diagnostics::Level, message: String) {
+        // Whatever a policy says ends up on a terminal: no control characters.
+        let line: String = message
+            .chars()
+            .take(KEPT_CHARACTERS)
+            .map(|character| match character {
+                '\n' | '\t' => ' ',
+                other if other.is_control() => '\u{fffd}',
+                other => other,
+            })
+            .collect();
+        tracing::debug!(?level, "policy: {line}");
+        if self.words.len() == KEPT_LINES {
+            self.words.remove(0);
+        }
+        self.words.push(line);
+    }
+}

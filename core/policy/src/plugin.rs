@@ -1,0 +1,216 @@
+//! A loaded plugin: who it is, and the policies that can be opened from it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cadre_store::Digest;
+use cadre_wall::{Description, ExpertCard};
+use serde::{Deserialize, Serialize};
+use wasmtime::Engine;
+use wasmtime::component::{Component, InstancePre};
+
+use crate::bindings::router_world::RouterPluginPre;
+use crate::bindings::selector_world::SelectorPluginPre;
+use crate::guest::{self, Guest};
+use crate::{Call, Limits, LoadedFrom, PluginId, PolicyError, Router, Selector, verdict};
+
+/// Which kind of policy a plugin holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PluginKind {
+    /// Decides who answers a query.
+    Router,
+    /// Decides which examples are remembered and rehearsed.
+    Selector,
+}
+
+impl fmt::Display for PluginKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Router => "router",
+            Self::Selector => "selector",
+        })
+    }
+}
+
+/// A plugin that was read, checked and compiled.
+#[derive(Clone)]
+pub struct Plugin {
+    engine: Engine,
+    world: World,
+    id: Arc<PluginId>,
+    description: Description,
+    limits: Limits,
+    loaded_from: LoadedFrom,
+}
+
+#[derive(Clone)]
+enum World {
+    Router(RouterPluginPre<Guest>),
+    Selector(SelectorPluginPre<Guest>),
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin")
+            .field("id", &self.id)
+            .field("kind", &self.kind())
+            .field("description", &self.description)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    pub(crate) fn of(
+        engine: &Engine,
+        component: &Component,
+        kind: PluginKind,
+        id: Arc<PluginId>,
+        limits: Limits,
+        loaded_from: LoadedFrom,
+    ) -> Result<Self, PolicyError> {
+        let world = world(engine, component, kind).map_err(|error| PolicyError::Shape {
+            plugin: Arc::clone(&id),
+            problem: error.root_cause().to_string(),
+        })?;
+        let description = world.describe(engine, &limits, &id)?;
+        let id = Arc::new(PluginId {
+            name: description.name.clone(),
+            ..Arc::unwrap_or_clone(id)
+        });
+        Ok(Self {
+            engine: engine.clone(),
+            world,
+            id,
+            description,
+            limits,
+            loaded_from,
+        })
+    }
+
+    /// What the plugin says of itself.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Which kind of policy it holds.
+    #[must_use]
+    pub fn kind(&self) -> PluginKind {
+        match self.world {
+            World::Router(_) => PluginKind::Router,
+            World::Selector(_) => PluginKind::Selector,
+        }
+    }
+
+    /// BLAKE3 of its file: what stage keys name.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.id.digest
+    }
+
+    /// Name, file and digest together.
+    #[must_use]
+    pub fn id(&self) -> &PluginId {
+        &self.id
+    }
+
+    /// Whether it was compiled for this load.
+    #[must_use]
+    pub fn loaded_from(&self) -> LoadedFrom {
+        self.loaded_from
+    }
+
+    /// Opens its router. `settings_json` is the recipe's table without the key `plugin`; `experts`
+    /// stand in the order of their index, from 0.
+    ///
+    /// # Errors
+    /// When the plugin is a selector, refuses the settings, or is stopped.
+    pub fn router(
+        &self,
+        settings_json: &str,
+        experts: &[ExpertCard],
+    ) -> Result<Router, PolicyError> {
+        match &self.world {
+            World::Router(world) => Router::open(
+                self.engine.clone(),
+                world.clone(),
+                Arc::clone(&self.id),
+                self.limits.clone(),
+                settings_json,
+                experts,
+            ),
+            World::Selector(_) => Err(self.wrong_kind(PluginKind::Router)),
+        }
+    }
+
+    /// Opens its selector. `settings_json` is the recipe's table without `plugin`, `share` and `count`.
+    ///
+    /// # Errors
+    /// When the plugin is a router, refuses the settings, or is stopped.
+    pub fn selector(&self, settings_json: &str) -> Result<Selector, PolicyError> {
+        match &self.world {
+            World::Selector(world) => Selector::open(
+                self.engine.clone(),
+                world.clone(),
+                Arc::clone(&self.id),
+                self.limits.clone(),
+                settings_json,
+            ),
+            World::Router(_) => Err(self.wrong_kind(PluginKind::Selector)),
+        }
+    }
+
+    fn wrong_kind(&self, wanted: PluginKind) -> PolicyError {
+        PolicyError::Kind {
+            plugin: Arc::clone(&self.id),
+            found: self.kind(),
+            wanted,
+        }
+    }
+}
+
+fn world(
+    engine: &Engine,
+    component: &Component,
+    kind: PluginKind,
+) -> wasmtime::Result<World> {
+    let before: InstancePre<Guest> = guest::linker(engine)?.instantiate_pre(component)?;
+    Ok(match kind {
+        PluginKind::Router => World::Router(RouterPluginPre::new(before)?),
+        PluginKind::Selector => World::Selector(SelectorPluginPre::new(before)?),
+    })
+}
+
+impl World {
+    fn describe(
+        &self,
+        engine: &Engine,
+        limits: &Limits,
+        id: &Arc<PluginId>,
+    ) -> Result<Description, PolicyError> {
+        let mut store = Guest::store(engine, limits);
+        let said = guest::run(&mut store, id, Call::Describe, 0, |store| match self {
+            Self::Router(world) => {
+                let instance = world.instantiate(&mut *store)?;
+                instance.cadre_policy_router().call_describe(store)
+            }
+            Self::Selector(world) => {
+                let instance = world.instantiate(&mut *store)?;
+                instance.cadre_policy_selector().call_describe(store)
+            }
+        })?;
+        let description = Description {
+            name: said.name,
+            version: said.version,
+            summary: said.summary,
+            reference: said.reference,
+        };
+        verdict::description(&description).map_err(|problem| PolicyError::Answer {
+            plugin: Arc::clone(id),
+            call: Call::Describe,
+            problem,
+        })?;
+        Ok(description)
+    }
+}

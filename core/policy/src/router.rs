@@ -1,0 +1,177 @@
+//! An opened router. Every call runs in a fresh instance, opened with the same settings: what a policy
+//! remembers cannot leak from call to call, and a trap costs nothing but the call.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cadre_wall::{Evidence, ExpertCard, RouterProbe, RouterStep};
+use wasmtime::{Engine, Store};
+
+use crate::bindings::router_world::{RouterPlugin, RouterPluginPre};
+use crate::guest::{self, Guest};
+use crate::{AnswerProblem, Call, Limits, PluginId, PolicyError, convert, verdict};
+
+/// A router with its settings and experts.
+pub struct Router {
+    engine: Engine,
+    world: RouterPluginPre<Guest>,
+    id: Arc<PluginId>,
+    limits: Limits,
+    settings: String,
+    experts: Vec<ExpertCard>,
+    last: Usage,
+}
+
+/// What the last call used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// Fuel of the call, without opening.
+    pub(crate) fuel: u64,
+    /// Fuel that it might have used.
+    pub(crate) fuel_allowed: u64,
+    /// Memory of the instance, bytes.
+    pub(crate) memory: u64,
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router")
+            .field("id", &self.id)
+            .field("settings", &self.settings)
+            .field("experts", &self.experts.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Router {
+    pub(crate) fn open(
+        engine: Engine,
+        world: RouterPluginPre<Guest>,
+        id: Arc<PluginId>,
+        limits: Limits,
+        settings: &str,
+        experts: &[ExpertCard],
+    ) -> Result<Self, PolicyError> {
+        let router = Self {
+            engine,
+            world,
+            id,
+            limits,
+            settings: settings.to_owned(),
+            experts: experts.to_vec(),
+            last: Usage::default(),
+        };
+        router.fresh()?;
+        Ok(router)
+    }
+
+    /// One step for each evidence, in the same order. The steps are checked: experts that exist,
+    /// probes that are not known yet, weights that can be used. Whether a probe is granted is for the
+    /// caller to say ([`Router::ungranted`]).
+    ///
+    /// # Errors
+    /// When the router is stopped, refuses, or answers nonsense; the router can be called again.
+    pub fn route(&mut self, batch: &[Evidence]) -> Result<Vec<RouterStep>, PolicyError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.call(batch, batch_call(batch)) {
+            Err(error) if batch.len() > 1 => Err(self.narrowed(batch).unwrap_or(error)),
+            done => done,
+        }
+    }
+
+    /// The error for a router that goes on asking about this query beyond [`Limits::rounds`].
+    #[must_use]
+    pub fn too_many_rounds(&self, query: u64) -> PolicyError {
+        PolicyError::TooManyRounds {
+            plugin: Arc::clone(&self.id),
+            call: Call::RouteQuery(query),
+            rounds: self.limits.rounds,
+        }
+    }
+
+    /// The error for a router that asks for a probe which the recipe does not grant.
+    #[must_use]
+    pub fn ungranted(&self, query: u64, probe: &RouterProbe) -> PolicyError {
+        PolicyError::UngrantedProbe {
+            plugin: Arc::clone(&self.id),
+            call: Call::RouteQuery(query),
+            probe: verdict::router_probe_name(probe),
+            key: "routing.grant",
+        }
+    }
+
+    pub(crate) fn last_usage(&self) -> Usage {
+        self.last
+    }
+
+    fn call(&mut self, batch: &[Evidence], call: Call) -> Result<Vec<RouterStep>, PolicyError> {
+        let (mut store, instance) = self.fresh()?;
+        let bytes = convert::evidence_bytes(batch);
+        let said = guest::run(&mut store, &self.id, call, bytes, |store| {
+            convert::with_evidence(batch, |batch| {
+                instance.cadre_policy_router().call_route(store, batch)
+            })
+        })?;
+        let fuel_allowed = self.limits.fuel_for(bytes);
+        self.last = Usage {
+            fuel: fuel_allowed - store.get_fuel().unwrap_or(0),
+            fuel_allowed,
+            memory: store.data().memory(),
+        };
+        let steps = said.map_err(|message| PolicyError::Refused {
+            plugin: Arc::clone(&self.id),
+            call,
+            message,
+        })?;
+        let broken = |call, problem: AnswerProblem| PolicyError::Answer {
+            plugin: Arc::clone(&self.id),
+            call,
+            problem,
+        };
+        verdict::step_count(steps.len(), batch.len()).map_err(|problem| broken(call, problem))?;
+        let steps: Vec<RouterStep> = steps.into_iter().map(convert::router_step).collect();
+        for (step, evidence) in steps.iter().zip(batch) {
+            verdict::router_step(step, evidence, self.experts.len())
+                .map_err(|problem| broken(Call::RouteQuery(evidence.query.id), problem))?;
+        }
+        Ok(steps)
+    }
+
+    /// A router is pure, so the query that is the trouble is the first that is trouble alone.
+    fn narrowed(&mut self, batch: &[Evidence]) -> Option<PolicyError> {
+        batch.iter().find_map(|evidence| {
+            let alone = std::slice::from_ref(evidence);
+            self.call(alone, batch_call(alone)).err()
+        })
+    }
+
+    /// A fresh instance, opened.
+    fn fresh(&self) -> Result<(Store<Guest>, RouterPlugin), PolicyError> {
+        let mut store = Guest::store(&self.engine, &self.limits);
+        let bytes = self.settings.len() + convert::card_bytes(&self.experts);
+        let (instance, opened) = guest::run(&mut store, &self.id, Call::Open, bytes, |store| {
+            let instance = self.world.instantiate(&mut *store)?;
+            let opened = convert::with_cards(&self.experts, |cards| {
+                instance
+                    .cadre_policy_router()
+                    .call_open(store, &self.settings, cards)
+            })?;
+            Ok((instance, opened))
+        })?;
+        opened.map_err(|message| PolicyError::Refused {
+            plugin: Arc::clone(&self.id),
+            call: Call::Open,
+            message,
+        })?;
+        Ok((store, instance))
+    }
+}
+
+fn batch_call(batch: &[Evidence]) -> Call {
+    match batch {
+        [only] => Call::RouteQuery(only.query.id),
+        _ => Call::RouteBatch(batch.len()),
+    }
+}

@@ -1,0 +1,142 @@
+//! An opened selector. Every call runs in a fresh instance, opened with the same settings.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cadre_wall::{Candidate, Order, SelectorObservation, SelectorProbe, SelectorStep};
+use wasmtime::{Engine, Store};
+
+use crate::bindings::selector_world::{SelectorPlugin, SelectorPluginPre};
+use crate::guest::{self, Guest};
+use crate::router::Usage;
+use crate::{Call, Limits, PluginId, PolicyError, convert, verdict};
+
+/// A selector with its settings.
+pub struct Selector {
+    engine: Engine,
+    world: SelectorPluginPre<Guest>,
+    id: Arc<PluginId>,
+    limits: Limits,
+    settings: String,
+    last: Usage,
+}
+
+impl fmt::Debug for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Selector")
+            .field("id", &self.id)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Selector {
+    pub(crate) fn open(
+        engine: Engine,
+        world: SelectorPluginPre<Guest>,
+        id: Arc<PluginId>,
+        limits: Limits,
+        settings: &str,
+    ) -> Result<Self, PolicyError> {
+        let selector = Self {
+            engine,
+            world,
+            id,
+            limits,
+            settings: settings.to_owned(),
+            last: Usage::default(),
+        };
+        selector.fresh()?;
+        Ok(selector)
+    }
+
+    /// The next step. It is checked: candidates that exist and are picked once, probes that are not
+    /// known yet, numbers that can be used.
+    ///
+    /// # Errors
+    /// When the selector is stopped, refuses, or answers nonsense; it can be called again.
+    pub fn select(
+        &mut self,
+        order: &Order,
+        candidates: &[Candidate],
+        observations: &[SelectorObservation],
+    ) -> Result<SelectorStep, PolicyError> {
+        let call = Call::Select(order.task);
+        let (mut store, instance) = self.fresh()?;
+        let bytes = convert::selection_bytes(candidates, observations);
+        let said = guest::run(&mut store, &self.id, call, bytes, |store| {
+            convert::with_selection(candidates, observations, |candidates, observations| {
+                instance.cadre_policy_selector().call_select(
+                    store,
+                    convert::order(order),
+                    candidates,
+                    observations,
+                )
+            })
+        })?;
+        let fuel_allowed = self.limits.fuel_for(bytes);
+        self.last = Usage {
+            fuel: fuel_allowed - store.get_fuel().unwrap_or(0),
+            fuel_allowed,
+            memory: store.data().memory(),
+        };
+        let step = said.map_err(|message| PolicyError::Refused {
+            plugin: Arc::clone(&self.id),
+            call,
+            message,
+        })?;
+        let step = convert::selector_step(step);
+        verdict::selector_step(&step, order, candidates, observations).map_err(|problem| {
+            PolicyError::Answer {
+                plugin: Arc::clone(&self.id),
+                call,
+                problem,
+            }
+        })?;
+        Ok(step)
+    }
+
+    /// The error for a selector that goes on asking beyond [`Limits::rounds`].
+    #[must_use]
+    pub fn too_many_rounds(&self, task: u32) -> PolicyError {
+        PolicyError::TooManyRounds {
+            plugin: Arc::clone(&self.id),
+            call: Call::Select(task),
+            rounds: self.limits.rounds,
+        }
+    }
+
+    /// The error for a selector that asks for a probe which the recipe does not grant.
+    #[must_use]
+    pub fn ungranted(&self, task: u32, probe: &SelectorProbe) -> PolicyError {
+        PolicyError::UngrantedProbe {
+            plugin: Arc::clone(&self.id),
+            call: Call::Select(task),
+            probe: verdict::cut(verdict::selector_probe_name(probe)),
+            key: "rehearsal.grant",
+        }
+    }
+
+    pub(crate) fn last_usage(&self) -> Usage {
+        self.last
+    }
+
+    /// A fresh instance, opened.
+    fn fresh(&self) -> Result<(Store<Guest>, SelectorPlugin), PolicyError> {
+        let mut store = Guest::store(&self.engine, &self.limits);
+        let (instance, opened) =
+            guest::run(&mut store, &self.id, Call::Open, self.settings.len(), |store| {
+                let instance = self.world.instantiate(&mut *store)?;
+                let opened = instance
+                    .cadre_policy_selector()
+                    .call_open(store, &self.settings)?;
+                Ok((instance, opened))
+            })?;
+        opened.map_err(|message| PolicyError::Refused {
+            plugin: Arc::clone(&self.id),
+            call: Call::Open,
+            message,
+        })?;
+        Ok((store, instance))
+    }
+}

@@ -1,0 +1,75 @@
+//! Compiled policies that were kept: taken when whole, made again when not.
+
+mod guest;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use cadre_policy::{LoadedFrom, Sandbox};
+use guest::{Guest, Place, batch, cards, tight};
+
+fn entries(place: &Place) -> Vec<PathBuf> {
+    let folder = place.folder.path().join("compiled");
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+fn loaded(place: &Place) -> LoadedFrom {
+    let plugin = place.load(&Guest::router()).unwrap();
+    let mut router = plugin.router("{}", &cards(2)).unwrap();
+    assert_eq!(router.route(&batch(2)).unwrap().len(), 2);
+    plugin.loaded_from()
+}
+
+#[test]
+fn the_second_load_compiles_nothing() {
+    let place = Place::new();
+    assert_eq!(loaded(&place), LoadedFrom::Compilation);
+    assert_eq!(loaded(&place), LoadedFrom::Cache);
+    assert_eq!(entries(&place).len(), 1);
+    // Another engine of the same settings takes it too.
+    let other = Sandbox::new(&place.folder.path().join("compiled"), tight()).unwrap();
+    let plugin = other.load(&place.folder.path().join("hostile.wasm")).unwrap();
+    assert_eq!(plugin.loaded_from(), LoadedFrom::Cache);
+}
+
+#[test]
+fn other_bytes_are_another_entry() {
+    let place = Place::new();
+    assert_eq!(loaded(&place), LoadedFrom::Compilation);
+    let plugin = place.load(&Guest::router().name("other")).unwrap();
+    assert_eq!(plugin.loaded_from(), LoadedFrom::Compilation);
+    assert_eq!(entries(&place).len(), 2);
+}
+
+#[test]
+fn a_damaged_entry_is_made_again() {
+    let place = Place::new();
+    loaded(&place);
+    let entry = entries(&place).remove(0);
+    let whole = fs::read(&entry).unwrap();
+    let mut flipped = whole.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    for damaged in [flipped, whole[..whole.len() - 9].to_vec(), Vec::new(), b"\x7fELF".to_vec()] {
+        fs::write(&entry, &damaged).unwrap();
+        assert_eq!(loaded(&place), LoadedFrom::Compilation);
+        assert_eq!(fs::read(&entry).unwrap(), whole);
+        assert_eq!(loaded(&place), LoadedFrom::Cache);
+    }
+}
+
+#[test]
+fn a_folder_that_others_can_write_to_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("compiled");
+    fs::create_dir(&cache).unwrap();
+    fs::set_permissions(&cache, fs::Permissions::from_mode(0o777)).unwrap();
+    let sandbox = Sandbox::new(&cache, tight()).unwrap();
+    let file = Guest::router().write(folder.path());
+    for _ in 0..2 {
+        let plugin = sandbox.load(&file).unwrap();
+        assert_eq!(plugin.loaded_from(), LoadedFrom::Compilation);
+    }
+    assert_eq!(fs::read_dir(&cache).unwrap().count(), 0);
+}
