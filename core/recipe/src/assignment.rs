@@ -13,6 +13,9 @@ use crate::layer::{Layer, LayerKind, LayerText, Located, Node, parse_value};
 use crate::mistake::Mistake;
 use crate::recipe_error::RecipeError;
 
+/// The most parts of a key on the command line or in a variable's name.
+const MOST_PARTS: usize = 16;
+
 /// Reads the argument of a `--set`: a dotted TOML key, `=`, and a TOML value; bare words are strings.
 pub(crate) fn set(argument: &str, folder: &Path) -> Result<Layer, Box<RecipeError>> {
     let source = text(LayerKind::Set, argument.to_owned(), folder);
@@ -27,6 +30,10 @@ pub(crate) fn set(argument: &str, folder: &Path) -> Result<Layer, Box<RecipeErro
 /// Reads a variable: `__` goes down, `_` is `-`, case does not count.
 pub(crate) fn variable(name: &str, value: &str, folder: &Path) -> Result<Layer, Box<RecipeError>> {
     let source = text(LayerKind::Environment, format!("{name}={value}"), folder);
+    if name.matches("__").count() > MOST_PARTS {
+        let mistake = Mistake::TooDeep { deepest: MOST_PARTS };
+        return Err(RecipeError::at_text(&source, 0..name.len(), mistake).boxed());
+    }
     let mut keys = Vec::new();
     let mut start = "CADRE__".len();
     for part in name[start..].split("__") {
@@ -59,7 +66,7 @@ fn equals_sign(argument: &str) -> Option<usize> {
 
 /// The parts of a dotted key with their places.
 fn dotted(key: &str) -> Option<Vec<(String, Range<usize>)>> {
-    if key.contains(['\n', '#']) || key.matches('.').count() > 16 {
+    if key.contains(['\n', '#']) || key.matches('.').count() > MOST_PARTS {
         return None;
     }
     let document = format!("{key}=0");
@@ -76,7 +83,11 @@ fn dotted(key: &str) -> Option<Vec<(String, Range<usize>)>> {
     }
 }
 
-fn layer(source: &Arc<LayerText>, keys: Vec<(String, Range<usize>)>, offset: usize) -> Result<Layer, Box<RecipeError>> {
+fn layer(
+    source: &Arc<LayerText>,
+    keys: Vec<(String, Range<usize>)>,
+    offset: usize,
+) -> Result<Layer, Box<RecipeError>> {
     let last = keys.last().map_or(0..0, |(_, span)| span.clone());
     let mut located = assigned(&source.text, last, offset)
         .map_err(|(span, mistake)| RecipeError::at_text(source, span, mistake).boxed())?;

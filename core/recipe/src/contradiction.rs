@@ -3,12 +3,11 @@
 
 use serde_json::Value;
 
+use crate::backbone_fit;
 use crate::expectation::listed;
 use crate::key_path::KeyPath;
 use crate::mistake::Mistake;
-use crate::section::evaluation::Decoding;
 use crate::section::indicator::Indicator;
-use crate::section::training::Training;
 use crate::validate::{Finding, either, table_name};
 
 /// All contradictions of a recipe.
@@ -19,8 +18,7 @@ pub(crate) fn find(value: &Value) -> Vec<Finding> {
     judge.claims();
     judge.rehearsal();
     judge.keys_of_others();
-    judge.shapes();
-    judge.context();
+    judge.findings.extend(backbone_fit::find(value));
     judge.findings
 }
 
@@ -42,10 +40,6 @@ impl Judge<'_> {
         self.get(key)?.as_str()
     }
 
-    fn number(&self, key: &str) -> Option<u64> {
-        self.get(key)?.as_u64()
-    }
-
     fn contradicts(&mut self, at: &str, what: String, against: &str, why: &'static str) {
         let mistake = Mistake::Contradiction { what, against: against.to_owned(), why };
         self.findings.push(Finding::key(KeyPath::of(at), mistake));
@@ -65,7 +59,9 @@ impl Judge<'_> {
             ("rehearsal.selector", &["share", "count"]),
         ];
         for (table, keys) in GROUPS {
-            let Some(found) = self.get(table).and_then(Value::as_object) else { continue };
+            let Some(found) = self.get(table).and_then(Value::as_object) else {
+                continue;
+            };
             let given: Vec<&str> = keys.iter().copied().filter(|key| found.contains_key(*key)).collect();
             if given.len() == 1 {
                 continue;
@@ -93,20 +89,43 @@ impl Judge<'_> {
         let stated = format!("`expert.per = \"{per}\"`");
         match per.as_str() {
             "task" if !self.has("routing") => {
-                self.needs("expert", stated, "`[routing]`", "among several experts, something must say who answers");
+                self.needs(
+                    "expert",
+                    stated,
+                    "`[routing]`",
+                    "among several experts, something must say who answers",
+                );
             }
             "stream" | "union" => {
                 if self.has("routing") {
-                    self.contradicts("routing", "`[routing]`".into(), &stated, "there is one adapter, and it answers everything");
+                    self.contradicts(
+                        "routing",
+                        "`[routing]`".into(),
+                        &stated,
+                        "there is one adapter, and it answers everything",
+                    );
                 }
                 if self.has("indicator") {
-                    self.contradicts("indicator", "`[indicator]`".into(), &stated, "one adapter has no queries to claim from others");
+                    self.contradicts(
+                        "indicator",
+                        "`[indicator]`".into(),
+                        &stated,
+                        "one adapter has no queries to claim from others",
+                    );
                 }
                 if per == "union" && self.has("rehearsal") {
-                    self.contradicts("rehearsal", "`[rehearsal]`".into(), &stated, "all tasks are learned at once, so nothing is rehearsed");
+                    self.contradicts(
+                        "rehearsal",
+                        "`[rehearsal]`".into(),
+                        &stated,
+                        "all tasks are learned at once, so nothing is rehearsed",
+                    );
                 }
                 let (refused, why) = if per == "stream" {
-                    ("backbone", "one adapter is trained on through the stream, so each task starts at the previous")
+                    (
+                        "backbone",
+                        "one adapter is trained on through the stream, so each task starts at the previous",
+                    )
                 } else {
                     ("previous", "all tasks are learned at once, so there is no previous expert")
                 };
@@ -129,7 +148,12 @@ impl Judge<'_> {
             if accept == self.text("indicator.reject").unwrap_or(&default.reject) {
                 let what = format!("`accept = {accept:?}`");
                 let at = if self.has("indicator.accept") { "indicator.accept" } else { "indicator.reject" };
-                self.contradicts(at, what, "the same text in `reject`", "an expert must be able to say one or the other");
+                self.contradicts(
+                    at,
+                    what,
+                    "the same text in `reject`",
+                    "an expert must be able to say one or the other",
+                );
             }
         }
     }
@@ -140,7 +164,12 @@ impl Judge<'_> {
         match role.as_deref() {
             Some("negative") if one_adapter && self.text("expert.per") == Some("stream") => {
                 let why = "one adapter answers everything, so it has nothing to reject";
-                self.contradicts("rehearsal.role", "`role = \"negative\"`".into(), "`expert.per = \"stream\"`", why);
+                self.contradicts(
+                    "rehearsal.role",
+                    "`role = \"negative\"`".into(),
+                    "`expert.per = \"stream\"`",
+                    why,
+                );
             }
             Some("negative") if self.has("expert") && !one_adapter && !self.has("indicator") => {
                 let why = "a negative is learned as the reject indicator";
@@ -170,13 +199,15 @@ impl Judge<'_> {
         for key in ["share", "count"] {
             let path = KeyPath::of("routing.router").key(key);
             if path.find(self.recipe).is_some() {
-                let mistake = Mistake::UnknownKey { key: key.to_owned(), table: "`[routing.router]`".to_owned() };
+                let mistake =
+                    Mistake::UnknownKey { key: key.to_owned(), table: "`[routing.router]`".to_owned() };
                 let note = format!("`{key}` is a selector's budget: `rehearsal.selector.{key}`");
                 self.findings.push(Finding::key(path, mistake).suggest(Some(note)));
             }
         }
         let corpus = self.get("backbone.pretrain.corpus").and_then(Value::as_array).map_or(0, Vec::len);
-        let mut sources: Vec<KeyPath> = (0..corpus).map(|at| KeyPath::of("backbone.pretrain.corpus").place(at)).collect();
+        let mut sources: Vec<KeyPath> =
+            (0..corpus).map(|at| KeyPath::of("backbone.pretrain.corpus").place(at)).collect();
         sources.push(KeyPath::of("evaluation.out-of-distribution"));
         for path in &sources {
             if path.key("count").find(self.recipe).is_some() {
@@ -201,53 +232,12 @@ impl Judge<'_> {
         }
         if self.text("stream.template") == Some("chat") && self.has("backbone.pretrain.tokenizer.train-bpe") {
             let why = "a tokenizer that is trained here brings no chat template";
-            self.contradicts("stream.template", "`template = \"chat\"`".into(), "`backbone.pretrain.tokenizer.train-bpe`", why);
-        }
-    }
-
-    /// Heads divide the width, key-value heads the heads; rotary embedding turns pairs.
-    fn shapes(&mut self) {
-        let size = |key: &str| self.number(&format!("backbone.pretrain.architecture.{key}")).filter(|size| *size > 0);
-        let (hidden, heads, kv) = (size("hidden"), size("heads"), size("kv-heads"));
-        let mut wrong = Vec::new();
-        if let (Some(value), Some(heads)) = (hidden, heads)
-            && value % (2 * heads) != 0
-        {
-            wrong.push(("hidden", value, "2 · heads", 2 * heads));
-        }
-        if let (Some(value), Some(divisor)) = (heads, kv)
-            && value % divisor != 0
-        {
-            wrong.push(("heads", value, "kv-heads", divisor));
-        }
-        for (key, value, of, divisor) in wrong {
-            let path = KeyPath::of("backbone.pretrain.architecture").key(key);
-            self.findings.push(Finding::value(path, Mistake::NoMultiple { key, value, of, divisor }));
-        }
-    }
-
-    /// What is trained and answered fits the context of a backbone that is pretrained here.
-    fn context(&mut self) {
-        let Some(context) = self.number("backbone.pretrain.architecture.context") else { return };
-        let default = Training::default();
-        let begin_and_end = 2;
-        let expert = begin_and_end + u64::from(self.has("indicator"));
-        let prompt_of = |table: &str| self.number(&format!("{table}.max-prompt")).unwrap_or(default.max_prompt.into());
-        let response_of = |table: &str| self.number(&format!("{table}.max-response")).unwrap_or(default.max_response.into());
-        let answer = self.number("evaluation.decoding.max-new-tokens").unwrap_or(Decoding::default().max_new_tokens.into());
-        let pretraining = "backbone.pretrain.training";
-        let mut sums = vec![(pretraining, "max-response", prompt_of(pretraining), response_of(pretraining), begin_and_end)];
-        if self.has("expert") {
-            let prompt = prompt_of("expert.training");
-            sums.push(("expert.training", "max-response", prompt, response_of("expert.training"), expert));
-            sums.push(("evaluation.decoding", "max-new-tokens", prompt, answer, expert));
-        }
-        for (table, key, prompt, response, marks) in sums {
-            if prompt.saturating_add(response).saturating_add(marks) > context {
-                let mistake = Mistake::ContextExceeded { prompt, response, marks, context };
-                let note = format!("make `{table}.{key}` or `max-prompt` of the training smaller");
-                self.findings.push(Finding::value(KeyPath::of(table).key(key), mistake).suggest(Some(note)));
-            }
+            self.contradicts(
+                "stream.template",
+                "`template = \"chat\"`".into(),
+                "`backbone.pretrain.tokenizer.train-bpe`",
+                why,
+            );
         }
     }
 }

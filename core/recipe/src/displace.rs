@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::key_path::KeyPath;
-use crate::layer::{Layer, Node};
+use crate::layer::{Layer, LayerKind, Node};
 
 /// Keys of one table of which only one can be; the highest layer's stays.
 const ALTERNATIVES: &[(&str, &[&str])] = &[
@@ -24,10 +24,18 @@ const OWNED: &[(&str, &str, &[&str])] = &[
     ("stream", "format", &["limits", "template", "seed"]),
 ];
 
-/// Takes out of the layers what higher ones displace; lowest first.
+/// Takes out of the layers what higher ones displace; lowest first. All variables are one layer in this, and all
+/// `--set`s: of two that say one thing in two ways, neither is above the other.
 pub(crate) fn displace(layers: &mut [Layer]) {
     for top in 1..layers.len() {
+        let kind = layers[top].source.kind.clone();
+        let same = layers[..top]
+            .iter()
+            .rev()
+            .take_while(|layer| layer.source.kind == kind && !matches!(kind, LayerKind::File { .. }));
+        let end = top - same.count();
         let (lower, higher) = layers.split_at_mut(top);
+        let lower = &mut lower[..end];
         for (table, keys) in ALTERNATIVES {
             alternatives(lower, &mut higher[0], &KeyPath::of(table), keys);
         }
@@ -38,7 +46,9 @@ pub(crate) fn displace(layers: &mut [Layer]) {
 }
 
 fn alternatives(lower: &mut [Layer], higher: &mut Layer, table: &KeyPath, keys: &[&str]) {
-    let Some(set) = higher.table_mut(table) else { return };
+    let Some(set) = higher.table_mut(table) else {
+        return;
+    };
     let given: Vec<&str> = keys.iter().copied().filter(|key| set.contains_key(*key)).collect();
     if given.is_empty() {
         return;

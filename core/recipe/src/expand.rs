@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::key_path::{KeyPath, quoted};
 use crate::section::recipe::Recipe;
+use crate::section::source::FieldMap;
 
 /// Columns before comments, at most: a longer value pushes its own comment only.
 const WIDEST: usize = 56;
@@ -20,15 +21,23 @@ pub(crate) fn toml(recipe: &Recipe, origin: &dyn Fn(&KeyPath) -> String) -> Stri
     text
 }
 
-fn table(text: &mut String, table_of: &Map<String, Value>, path: &KeyPath, origin: &dyn Fn(&KeyPath) -> String) {
-    let lines: Vec<(String, String)> = table_of
+fn table(
+    text: &mut String,
+    table_of: &Map<String, Value>,
+    path: &KeyPath,
+    origin: &dyn Fn(&KeyPath) -> String,
+) {
+    let table_of = told(table_of);
+    let (inner, own): (Vec<_>, Vec<_>) =
+        table_of.iter().partition(|(_, value)| value.as_object().is_some_and(|table| !table.is_empty()));
+    let lines: Vec<(String, String)> = own
         .iter()
-        .filter(|(_, value)| !value.is_object())
-        .map(|(key, value)| (format!("{} = {}", quoted(key), inline(value)), origin(&path.key(key))))
+        .map(|(key, value)| {
+            let line = format!("{} = {}", quoted(key), inline(value));
+            (line, origin(&path.key(key)))
+        })
         .collect();
-    let inner: Vec<(&String, &Map<String, Value>)> =
-        table_of.iter().filter_map(|(key, value)| Some((key, value.as_object()?))).collect();
-    if !path.is_root() && (!lines.is_empty() || inner.is_empty()) {
+    if !path.is_root() && !lines.is_empty() {
         let _ = writeln!(text, "\n[{path}]");
     }
     let widths = lines.iter().map(|(line, _)| line.chars().count()).filter(|width| *width <= WIDEST);
@@ -37,8 +46,21 @@ fn table(text: &mut String, table_of: &Map<String, Value>, path: &KeyPath, origi
         let _ = writeln!(text, "{line:width$}  # {}", origin.replace(char::is_control, " "));
     }
     for (key, value) in inner {
-        table(text, value, &path.key(key), origin);
+        if let Value::Object(value) = value {
+            table(text, value, &path.key(key), origin);
+        }
     }
+}
+
+/// The keys to tell: names of fields mean something to `jsonl` only, and are refused beside another format.
+fn told(table: &Map<String, Value>) -> Map<String, Value> {
+    let mut table = table.clone();
+    let default = serde_json::to_value(FieldMap::default()).ok();
+    let other_format = table.get("format").is_some_and(|format| format != "jsonl");
+    if other_format && table.get("fields") == default.as_ref() {
+        table.shift_remove("fields");
+    }
+    table
 }
 
 /// A value on one line.
@@ -47,6 +69,7 @@ pub(crate) fn inline(value: &Value) -> String {
         Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
         Value::Object(table) if table.is_empty() => "{}".to_owned(),
         Value::Object(table) => {
+            let table = told(table);
             let items = table.iter().map(|(key, value)| format!("{} = {}", quoted(key), inline(value)));
             format!("{{ {} }}", items.collect::<Vec<_>>().join(", "))
         }

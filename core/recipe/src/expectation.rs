@@ -25,9 +25,9 @@ fn plain(node: &'static Value) -> String {
         "number" => ranged("a number", node),
         "boolean" => "`true` or `false`".to_owned(),
         "array" => {
-            let few = if note(node, "minItems").is_some() { "a list of at least one" } else { "a list of" };
-            let items = resolved(node).get("items").map(items).unwrap_or_else(|| "values".to_owned());
-            format!("{few} {items}")
+            let items = resolved(node).get("items").map_or_else(|| "values".to_owned(), items);
+            let least = if note(node, "minItems").is_some() { ", at least one" } else { "" };
+            format!("a list of {items}{least}")
         }
         "object" => {
             let required = resolved(node).get("required").and_then(Value::as_array);
@@ -48,7 +48,7 @@ fn plain(node: &'static Value) -> String {
 fn items(node: &'static Value) -> String {
     let words = words(node);
     if !words.is_empty() {
-        return listed(words.iter().map(|(word, _)| *word), "and");
+        return listed(words.iter().map(|(word, _)| *word), "or");
     }
     match note(node, "type").and_then(Value::as_str).unwrap_or_default() {
         "string" => "texts".to_owned(),
@@ -61,7 +61,9 @@ fn items(node: &'static Value) -> String {
 /// `{ train-bpe = … }` for a table that is one of several forms.
 fn form(table: &'static Value) -> Option<String> {
     let required = table.get("required")?.as_array()?;
-    let [key] = required.as_slice() else { return None };
+    let [key] = required.as_slice() else {
+        return None;
+    };
     Some(format!("`{{ {} = … }}`", key.as_str()?))
 }
 

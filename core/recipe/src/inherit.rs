@@ -39,7 +39,13 @@ pub(crate) fn read(path: &Path) -> Family {
 
 impl Family {
     /// Reads one file after those it inherits. `by` is where it was asked for.
-    fn file(&mut self, path: &Path, shown: String, way: &[(PathBuf, String)], by: Option<(&Arc<LayerText>, Range<usize>)>) {
+    fn file(
+        &mut self,
+        path: &Path,
+        shown: String,
+        way: &[(PathBuf, String)],
+        by: Option<(&Arc<LayerText>, Range<usize>)>,
+    ) {
         let at = |mistake| match &by {
             Some((source, span)) => RecipeError::at_text(source, span.clone(), mistake),
             None => RecipeError::whole(&shown, mistake),
@@ -59,7 +65,11 @@ impl Family {
         if let Some(first) = self.ways.get(&file) {
             let mut second = names();
             second.pop();
-            self.errors.push(at(Mistake::InheritDiamond { file: shown.clone(), first: first.clone(), second }));
+            self.errors.push(at(Mistake::InheritDiamond {
+                file: shown.clone(),
+                first: first.clone(),
+                second,
+            }));
             return;
         }
         self.ways.insert(file.clone(), way.iter().map(|(_, name)| name.clone()).collect());
@@ -69,7 +79,16 @@ impl Family {
         let kind = LayerKind::File { shown: shown.clone(), inherited: !way.is_empty() };
         let source = Arc::new(LayerText { kind, text, folder });
         let (mut root, mistakes) = parse(&source.text);
-        self.errors.extend(mistakes.into_iter().map(|(span, mistake)| RecipeError::at_text(&source, span, mistake)));
+        for (span, mistake) in mistakes {
+            let word = source
+                .text
+                .get(span.clone())
+                .filter(|text| is_bare_word(text) && matches!(mistake, Mistake::Syntax { .. }));
+            let hint = word.map(|word| format!("a text needs quotes: `\"{word}\"`"));
+            let mut error = RecipeError::at_text(&source, span, mistake);
+            error.suggestion = hint;
+            self.errors.push(error);
+        }
         let mut way = way.to_vec();
         way.push((file, shown));
         if let Some(list) = root.remove("inherit") {
@@ -83,7 +102,8 @@ impl Family {
 
     fn ancestors(&mut self, source: &Arc<LayerText>, list: &Located, way: &[(PathBuf, String)]) {
         let wrong = |span: &Range<usize>| {
-            RecipeError::at_text(source, span.clone(), Mistake::InheritForm).expected("a list of paths in quotes")
+            RecipeError::at_text(source, span.clone(), Mistake::InheritForm)
+                .expected("a list of paths in quotes")
         };
         let Node::List(items) = &list.node else {
             self.errors.push(wrong(&list.span));
@@ -110,6 +130,12 @@ impl Family {
     }
 }
 
+/// A word that was probably meant as text.
+fn is_bare_word(text: &str) -> bool {
+    let letters = |letter: char| letter.is_alphanumeric() || "-_:./$~".contains(letter);
+    text.starts_with(char::is_alphabetic) && text.chars().all(letters)
+}
+
 /// An inherited file: beside the one that names it, or in the folder `recipes` above.
 fn locate(name: &str, folder: &Path) -> Result<PathBuf, Option<String>> {
     let folders = [Some(folder), recipes_folder(folder)];
@@ -129,7 +155,9 @@ fn locate(name: &str, folder: &Path) -> Result<PathBuf, Option<String>> {
 
 /// A file as the recipe was named: relative where the recipe's name was.
 fn shown(path: &Path, way: &[(PathBuf, String)]) -> String {
-    let Some((main, name)) = way.first() else { return path.display().to_string() };
+    let Some((main, name)) = way.first() else {
+        return path.display().to_string();
+    };
     let (Some(folder), Some(named)) = (main.parent(), Path::new(name).parent()) else {
         return path.display().to_string();
     };

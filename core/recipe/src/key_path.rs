@@ -22,7 +22,8 @@ impl KeyPath {
         for part in text.split('.').filter(|part| !part.is_empty()) {
             let mut pieces = part.split('[');
             steps.extend(pieces.next().filter(|key| !key.is_empty()).map(|key| Step::Key(key.to_owned())));
-            steps.extend(pieces.filter_map(|place| place.trim_end_matches(']').parse().ok()).map(Step::Place));
+            steps
+                .extend(pieces.filter_map(|place| place.trim_end_matches(']').parse().ok()).map(Step::Place));
         }
         Self(steps)
     }

@@ -103,7 +103,9 @@ pub(crate) struct Layer {
 
 impl Layer {
     pub(crate) fn find(&self, path: &KeyPath) -> Option<&Located> {
-        let (Step::Key(first), rest) = path.0.split_first()? else { return None };
+        let (Step::Key(first), rest) = path.0.split_first()? else {
+            return None;
+        };
         rest.iter().try_fold(self.root.get(first)?, |value, step| match (step, &value.node) {
             (Step::Key(key), Node::Table(table)) => table.get(key),
             (Step::Place(place), Node::List(list)) => list.get(*place),
@@ -142,11 +144,14 @@ impl Provider for Layer {
     }
 }
 
+/// A mistake at its place in a text.
+pub(crate) type Misplaced = (Range<usize>, Mistake);
+
 /// The longest key, in parts. Deeper ones are refused before they are parsed, because every part is a table in a table.
 const DEEPEST: usize = 128;
 
 /// Reads a TOML document; what is wrong with it comes beside what could be read.
-pub(crate) fn parse(text: &str) -> (BTreeMap<String, Located>, Vec<(Range<usize>, Mistake)>) {
+pub(crate) fn parse(text: &str) -> (BTreeMap<String, Located>, Vec<Misplaced>) {
     if let Some(span) = too_deep(text) {
         return (BTreeMap::new(), vec![(span, Mistake::TooDeep { deepest: DEEPEST })]);
     }
@@ -158,12 +163,16 @@ pub(crate) fn parse(text: &str) -> (BTreeMap<String, Located>, Vec<(Range<usize>
             (span, Mistake::Syntax { problem: error.message().to_owned() })
         })
         .collect();
-    let root = table(document.get_ref(), &mut mistakes);
+    let mut of_values = Vec::new();
+    let root = table(document.get_ref(), &mut of_values);
+    // What the parser put in place of broken text is not a mistake of its own.
+    of_values.retain(|(span, _)| mistakes.iter().all(|(broken, _)| broken.start != span.start));
+    mistakes.extend(of_values);
     (root, mistakes)
 }
 
 /// Reads one TOML value that begins at `offset` in its layer's text.
-pub(crate) fn parse_value(text: &str, key: Range<usize>, offset: usize) -> Result<Located, (Range<usize>, Mistake)> {
+pub(crate) fn parse_value(text: &str, key: Range<usize>, offset: usize) -> Result<Located, Misplaced> {
     if let Some(span) = too_deep(text) {
         return Err((shifted(span, offset), Mistake::TooDeep { deepest: DEEPEST }));
     }
@@ -215,7 +224,7 @@ fn too_deep(text: &str) -> Option<Range<usize>> {
     None
 }
 
-fn table(table: &DeTable<'_>, mistakes: &mut Vec<(Range<usize>, Mistake)>) -> BTreeMap<String, Located> {
+fn table(table: &DeTable<'_>, mistakes: &mut Vec<Misplaced>) -> BTreeMap<String, Located> {
     table
         .iter()
         .map(|(key, inner)| {
@@ -229,7 +238,7 @@ fn value(
     read: &DeValue<'_>,
     key: Range<usize>,
     span: Range<usize>,
-    mistakes: &mut Vec<(Range<usize>, Mistake)>,
+    mistakes: &mut Vec<Misplaced>,
 ) -> Located {
     let mut leaf = |read: Option<Value>, mistake: Mistake| {
         let value = read.unwrap_or_else(|| {
@@ -251,7 +260,12 @@ fn value(
         ),
         DeValue::Datetime(date) => leaf(None, Mistake::Date { found: date.to_string() }),
         DeValue::Array(array) => Node::List(
-            array.iter().map(|inner: &Spanned<DeValue<'_>>| value(inner.get_ref(), inner.span(), inner.span(), mistakes)).collect(),
+            array
+                .iter()
+                .map(|inner: &Spanned<DeValue<'_>>| {
+                    value(inner.get_ref(), inner.span(), inner.span(), mistakes)
+                })
+                .collect(),
         ),
         DeValue::Table(inner) => Node::Table(table(inner, mistakes)),
     };

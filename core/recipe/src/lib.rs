@@ -3,6 +3,7 @@
 //! structs, one a section. The JSON schema, the key reference and the checks all come from those structs.
 
 mod assignment;
+mod backbone_fit;
 mod contradiction;
 mod displace;
 mod env_source;

@@ -52,7 +52,8 @@ impl Recipe {
         let main = path.display().to_string();
         let family = inherit::read(path);
         let (files, mut layers, mut errors) = (family.files, family.layers, family.errors);
-        let variables = env.assignments().map(|(name, value)| assignment::variable(name, value, env.folder()));
+        let variables =
+            env.assignments().map(|(name, value)| assignment::variable(name, value, env.folder()));
         let sets = sets.iter().map(|set| assignment::set(set, env.folder()));
         for layer in variables.chain(sets) {
             match layer {
@@ -122,7 +123,8 @@ impl Loaded {
         word: &str,
         choices: &[&str],
     ) -> RecipeError {
-        let mut error = self.mistake(key, problem).expected(crate::expectation::listed(choices.iter().copied(), "or"));
+        let mut error =
+            self.mistake(key, problem).expected(crate::expectation::listed(choices.iter().copied(), "or"));
         error.suggestion = nearest(word, choices.iter().copied()).map(did_you_mean);
         error
     }
@@ -145,8 +147,8 @@ fn whole(main: &str, problem: impl Error + Send + Sync + 'static) -> RecipeError
     RecipeErrors::one(RecipeError::whole(main, Mistake::Elsewhere { problem: Box::new(problem) }))
 }
 
-fn merge(layers: &[Layer]) -> Result<Value, figment::Error> {
-    layers.iter().fold(Figment::new(), |merged, layer| merged.merge(layer)).extract()
+fn merge(layers: &[Layer]) -> Result<Value, Box<figment::Error>> {
+    layers.iter().fold(Figment::new(), |merged, layer| merged.merge(layer)).extract().map_err(Box::new)
 }
 
 /// A recipe without a name has its file's.
@@ -169,7 +171,13 @@ fn located(layers: &[Layer], main: &str, finding: Finding) -> RecipeError {
 }
 
 /// Expands one path in place.
-fn expand_path(value: &mut Value, key: KeyPath, layers: &[Layer], main: &Path, env: &EnvSource) -> Option<Finding> {
+fn expand_path(
+    value: &mut Value,
+    key: KeyPath,
+    layers: &[Layer],
+    main: &Path,
+    env: &EnvSource,
+) -> Option<Finding> {
     let found = key.find_mut(value)?;
     let layer = layers.iter().rev().find(|layer| layer.find(&key).is_some())?;
     let recipes = match &layer.source.kind {

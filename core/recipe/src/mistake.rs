@@ -183,7 +183,9 @@ pub enum Mistake {
         divisor: u64,
     },
     /// Prompt and response do not fit the context.
-    #[error("{prompt} tokens of prompt, {response} of response and {marks} marks exceed the backbone's context of {context}")]
+    #[error(
+        "{prompt} tokens of prompt, {response} of response and {marks} marks exceed the backbone's context of {context}"
+    )]
     ContextExceeded {
         /// The most tokens of a prompt.
         prompt: u64,
@@ -255,7 +257,7 @@ pub enum Mistake {
         precision: String,
     },
     /// A key of `[sweep]` that no recipe has.
-    #[error("the sweep's key `{key}` is no key of a recipe")]
+    #[error("`{key}` is no key that a sweep can set")]
     SweepKey {
         /// The key.
         key: String,

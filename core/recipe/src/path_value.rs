@@ -24,7 +24,9 @@ pub(crate) fn expand(text: &str, env: &EnvSource, folder: &Path, recipes: &Path)
         let after = &rest[at + 1..];
         let (name, next) = match after.strip_prefix('{').and_then(|braced| braced.split_once('}')) {
             Some((name, next)) => (name, next),
-            None => after.split_at(after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len())),
+            None => after.split_at(
+                after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len()),
+            ),
         };
         if name.is_empty() {
             path.push('$');

@@ -110,7 +110,9 @@ impl PluginCatalog {
         let mut catalog = Self::default();
         for folder in folders {
             let mut files: Vec<PathBuf> = fs::read_dir(folder)
-                .map(|entries| entries.filter_map(Result::ok).filter_map(|entry| candidate(&entry.path())).collect())
+                .map(|entries| {
+                    entries.filter_map(Result::ok).filter_map(|entry| candidate(&entry.path())).collect()
+                })
                 .unwrap_or_default();
             files.sort();
             for file in files {
@@ -179,9 +181,9 @@ fn read(file: &Path) -> Result<PluginEntry, String> {
     }
     let bytes = fs::read(file).map_err(|error| error.to_string())?;
     let said = inspect(&bytes)?;
-    let (kind, contract) = said.export.ok_or_else(|| {
-        "it exports neither `cadre:policy/router` nor `cadre:policy/selector`".to_owned()
-    })?;
+    let (kind, contract) = said
+        .export
+        .ok_or_else(|| "it exports neither `cadre:policy/router` nor `cadre:policy/selector`".to_owned())?;
     Ok(PluginEntry {
         name: name_of(file),
         kind,
@@ -239,4 +241,4 @@ fn contract(export: &str) -> Option<(PluginKind, String)> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -83,7 +83,13 @@ impl RecipeError {
     }
 
     /// A mistake at a key: in the highest layer that sets it, or else at the table it should stand in.
-    pub(crate) fn at_key(layers: &[Layer], main: &str, path: &KeyPath, point: Point, mistake: Mistake) -> Self {
+    pub(crate) fn at_key(
+        layers: &[Layer],
+        main: &str,
+        path: &KeyPath,
+        point: Point,
+        mistake: Mistake,
+    ) -> Self {
         let mut place = path.clone();
         loop {
             let found = layers.iter().rev().find_map(|layer| layer.find(&place).map(|value| (layer, value)));

@@ -30,7 +30,9 @@ that folder is there. Relative paths start at the file that names them.
 pub fn reference_markdown() -> String {
     let mut text = HEAD.to_owned();
     let root = schema();
-    let Some(keys) = properties(root) else { return text };
+    let Some(keys) = properties(root) else {
+        return text;
+    };
     text.push_str("\n## The head\n");
     let heads: Vec<_> = keys.iter().filter(|(_, node)| !is_section(node)).collect();
     rows(&mut text, &heads, root, &KeyPath::default());
@@ -48,7 +50,9 @@ fn is_section(node: &'static Value) -> bool {
 
 fn section(text: &mut String, node: &'static Value, path: &KeyPath, required: bool, level: usize) {
     let table = resolved(node);
-    let Some(keys) = properties(table) else { return };
+    let Some(keys) = properties(table) else {
+        return;
+    };
     let meaning = note(node, "description").and_then(Value::as_str).unwrap_or_default();
     let optional = if required { "" } else { " It may be left out." };
     let _ = write!(text, "\n{} `[{path}]`\n\n{meaning}{optional}\n", "#".repeat(level.min(4)));
@@ -72,7 +76,9 @@ fn section(text: &mut String, node: &'static Value, path: &KeyPath, required: bo
 /// The keys of the tables of a list.
 fn list_of_tables(text: &mut String, node: &'static Value, path: &KeyPath, level: usize) {
     let table = resolved(node);
-    let Some(keys) = properties(table) else { return };
+    let Some(keys) = properties(table) else {
+        return;
+    };
     let _ = write!(text, "\n{} `{path}[…]`\n", "#".repeat(level.min(4)));
     rows(text, &keys.iter().collect::<Vec<_>>(), table, path);
 }
@@ -104,7 +110,9 @@ fn forms(text: &mut String, node: &'static Value, path: &KeyPath, level: usize) 
 
 fn list_of_form(text: &mut String, node: &'static Value, path: &KeyPath, level: usize) {
     let table = resolved(node);
-    let Some(keys) = properties(table) else { return };
+    let Some(keys) = properties(table) else {
+        return;
+    };
     let _ = write!(text, "\n{} `{path}`\n", "#".repeat(level.min(4)));
     rows(text, &keys.iter().collect::<Vec<_>>(), table, path);
 }
@@ -112,6 +120,7 @@ fn list_of_form(text: &mut String, node: &'static Value, path: &KeyPath, level: 
 type Key = (&'static String, &'static Value);
 
 fn rows(text: &mut String, keys: &[Key], table: &'static Value, path: &KeyPath) {
+    let keys: Vec<&Key> = keys.iter().filter(|(key, _)| !refused(path, key)).collect();
     if keys.is_empty() {
         return;
     }
@@ -127,6 +136,15 @@ fn rows(text: &mut String, keys: &[Key], table: &'static Value, path: &KeyPath) 
         let cells = [format!("`{key}`"), expected(node), default, meaning.to_owned()];
         let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
         let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+}
+
+/// Keys of a shared table that this use of it refuses.
+fn refused(path: &KeyPath, key: &str) -> bool {
+    match path.to_string().as_str() {
+        "routing.router" => key == "share" || key == "count",
+        "backbone.pretrain.corpus" | "evaluation.out-of-distribution" => key == "count",
+        _ => false,
     }
 }
 

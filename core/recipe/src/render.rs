@@ -16,7 +16,8 @@ pub(crate) fn errors(errors: &[RecipeError], coloured: bool) -> String {
         text.push_str(&error(mistake, coloured));
         text.push('\n');
     }
-    let mistakes = if errors.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", errors.len()) };
+    let mistakes =
+        if errors.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", errors.len()) };
     let _ = writeln!(text, "{mistakes}; nothing was run, nothing was written");
     text
 }
@@ -40,7 +41,8 @@ pub(crate) fn error(error: &RecipeError, coloured: bool) -> String {
         let (line, before) = window(&snippet.line, error.column.saturating_sub(1));
         let room = line.chars().count().saturating_sub(before).max(1);
         let arrows = "^".repeat(snippet.width.min(room));
-        let label = error.expected.as_ref().map(|expected| format!(" expected {expected}")).unwrap_or_default();
+        let label =
+            error.expected.as_ref().map(|expected| format!(" expected {expected}")).unwrap_or_default();
         let _ = writeln!(text, "{pad} {blue}|{blue:#}");
         let _ = writeln!(text, "{blue}{} |{blue:#} {line}", error.line);
         let _ = writeln!(text, "{pad} {blue}|{blue:#} {}{red}{arrows}{label}{red:#}", " ".repeat(before));
@@ -51,7 +53,12 @@ pub(crate) fn error(error: &RecipeError, coloured: bool) -> String {
         let _ = writeln!(text, "{pad} {blue}={blue:#} {suggestion}");
     }
     if !error.overruled.is_empty() {
-        let _ = writeln!(text, "{pad} {blue}={blue:#} set by {}, over {}", error.layer, error.overruled.join(", "));
+        let _ = writeln!(
+            text,
+            "{pad} {blue}={blue:#} set by {}, over {}",
+            error.layer,
+            error.overruled.join(", ")
+        );
     }
     text
 }

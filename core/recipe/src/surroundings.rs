@@ -66,14 +66,19 @@ impl Capabilities {
             let mistake = Mistake::NoBackend { name: backend.to_string() };
             let there = listed(self.backends.iter().map(|support| support.name.as_str()), "or");
             let command = format!("build it with `{} {}`", self.build_with, backend.name());
-            return Some(Finding::value(KeyPath::of("device.backend"), mistake).expect(there).suggest(Some(command)));
+            return Some(
+                Finding::value(KeyPath::of("device.backend"), mistake).expect(there).suggest(Some(command)),
+            );
         };
         if text("device.precision") == Some("bf16") && !support.bf16 {
             let mistake = Mistake::NoPrecision { backend: backend.to_string(), precision: "bf16".to_owned() };
-            let able = self.backends.iter().filter(|support| support.bf16).map(|support| support.name.as_str());
+            let able =
+                self.backends.iter().filter(|support| support.bf16).map(|support| support.name.as_str());
             let able = listed(able, "and");
             let note = if able.is_empty() { None } else { Some(format!("{able} can")) };
-            return Some(Finding::value(KeyPath::of("device.precision"), mistake).expect("`f32`").suggest(note));
+            return Some(
+                Finding::value(KeyPath::of("device.precision"), mistake).expect("`f32`").suggest(note),
+            );
         }
         None
     }
@@ -94,7 +99,9 @@ fn plugin(catalog: &PluginCatalog, name: &str, kind: PluginKind, path: KeyPath) 
             return None;
         };
         let other = matches!(mistake, Mistake::OtherContract { .. });
-        let rebuild = other.then(|| format!("build `{}` against contract {}", entry.file.display(), cadre_wall::CONTRACT_VERSION));
+        let rebuild = other.then(|| {
+            format!("build `{}` against contract {}", entry.file.display(), cadre_wall::CONTRACT_VERSION)
+        });
         let finding = Finding::value(path, mistake).suggest(rebuild);
         return Some(if other { finding } else { finding.expect(there(catalog, kind)) });
     }

@@ -17,14 +17,17 @@ pub(crate) fn find(recipe: &Value) -> Vec<Finding> {
         let target = KeyPath(key.split('.').map(|part| Step::Key(part.to_owned())).collect());
         let own = matches!(target.0.first(), Some(Step::Key(first)) if ["sweep", "name", "inherit"].contains(&first.as_str()));
         match lookup(&target).filter(|_| !own) {
-            None => walk.findings.push(unknown(key, at)),
+            None => walk.findings.push(unknown(key, at, recipe)),
             Some(node) => {
-                let Some(values) = values.as_array() else { continue };
+                let Some(values) = values.as_array() else {
+                    continue;
+                };
                 for (place, value) in values.iter().enumerate() {
                     walk.check(node, value, &at.place(place));
                 }
                 if values.is_empty() {
-                    let mistake = Mistake::OutOfRange { key: at.to_string(), found: "an empty list".to_owned() };
+                    let mistake =
+                        Mistake::OutOfRange { key: at.to_string(), found: "an empty list".to_owned() };
                     walk.findings.push(Finding::value(at, mistake).expect("a list of at least one value"));
                 }
             }
@@ -33,10 +36,16 @@ pub(crate) fn find(recipe: &Value) -> Vec<Finding> {
     walk.findings
 }
 
-fn unknown(key: &str, at: KeyPath) -> Finding {
-    let keys: Vec<String> = all_keys().iter().map(KeyPath::to_string).collect();
+fn unknown(key: &str, at: KeyPath, recipe: &Value) -> Finding {
+    let mut keys: Vec<String> = all_keys().iter().map(KeyPath::to_string).collect();
+    for table in ["routing.router", "rehearsal.selector"].map(KeyPath::of) {
+        let settings = table.find(recipe).and_then(Value::as_object);
+        keys.extend(settings.into_iter().flatten().map(|(setting, _)| table.key(setting).to_string()));
+    }
+    keys.retain(|known| known != key && !known.starts_with("sweep"));
     let last = key.rsplit('.').next().unwrap_or(key);
     let same_end = || keys.iter().map(String::as_str).find(|known| known.rsplit('.').next() == Some(last));
     let near = nearest(key, keys.iter().map(String::as_str)).or_else(same_end).map(did_you_mean);
-    Finding::key(at, Mistake::SweepKey { key: key.to_owned() }).suggest(near)
+    let finding = Finding::key(at, Mistake::SweepKey { key: key.to_owned() });
+    if lookup(&KeyPath::of(key)).is_some() { finding } else { finding.suggest(near) }
 }

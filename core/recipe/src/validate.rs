@@ -59,13 +59,19 @@ pub(crate) fn recipe(value: &Value) -> Walk {
 
 /// A table as a recipe writes it.
 pub(crate) fn table_name(path: &KeyPath) -> String {
-    if path.0.iter().all(|step| matches!(step, Step::Key(_))) { format!("`[{path}]`") } else { format!("`{path}`") }
+    if path.0.iter().all(|step| matches!(step, Step::Key(_))) {
+        format!("`[{path}]`")
+    } else {
+        format!("`{path}`")
+    }
 }
 
 /// Whether a text can name a recipe and the folder of its runs.
 pub(crate) fn is_name(text: &str) -> bool {
     let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-    first && text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    first
+        && text.len() <= 100
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 impl Walk {
@@ -76,7 +82,9 @@ impl Walk {
             Value::Array(list) if self.accepts(target, "array") => self.list(target, list, path),
             Value::String(text) if self.accepts(target, "string") => self.text(node, text, path),
             Value::Bool(_) if self.accepts(target, "boolean") => {}
-            Value::Number(number) if self.accepts(target, "number") => self.number(node, number.as_f64(), value, path),
+            Value::Number(number) if self.accepts(target, "number") => {
+                self.number(node, number.as_f64(), value, path)
+            }
             Value::Number(number) if !number.is_f64() && self.accepts(target, "integer") => {
                 self.number(node, number.as_f64(), value, path);
             }
@@ -97,7 +105,9 @@ impl Walk {
 
     fn table(&mut self, node: &'static Value, table: &Map<String, Value>, path: &KeyPath) {
         let forms = tables(node);
-        let tagged: Vec<&'static str> = if branches(resolved(node)).is_empty() || forms.iter().any(|form| properties(form).is_none()) {
+        let tagged: Vec<&'static str> = if branches(resolved(node)).is_empty()
+            || forms.iter().any(|form| properties(form).is_none())
+        {
             Vec::new()
         } else {
             forms.iter().filter_map(|form| properties(form)).flat_map(Map::keys).map(String::as_str).collect()
@@ -123,7 +133,13 @@ impl Walk {
     }
 
     /// A table whose only key says which form it is.
-    fn one_of(&mut self, forms: &[&'static Value], tags: &[&'static str], table: &Map<String, Value>, path: &KeyPath) {
+    fn one_of(
+        &mut self,
+        forms: &[&'static Value],
+        tags: &[&'static str],
+        table: &Map<String, Value>,
+        path: &KeyPath,
+    ) {
         let table_name = table_name(path);
         for (key, value) in table {
             match forms.iter().filter_map(|form| properties(form)).find_map(|known| known.get(key)) {
@@ -144,7 +160,13 @@ impl Walk {
         }
     }
 
-    fn unknown(&mut self, key: &str, value: &Value, known: Option<&'static Map<String, Value>>, path: &KeyPath) {
+    fn unknown(
+        &mut self,
+        key: &str,
+        value: &Value,
+        known: Option<&'static Map<String, Value>>,
+        path: &KeyPath,
+    ) {
         let siblings = || known.into_iter().flat_map(Map::keys).map(String::as_str);
         let name = key.to_owned();
         let mistake = if path.is_root() {
@@ -155,7 +177,8 @@ impl Walk {
         let written = key.to_lowercase().replace('_', "-");
         let elsewhere = || {
             let mut keys = all_keys().into_iter();
-            keys.find(|known| known.0.last() == Some(&Step::Key(written.clone()))).map(|known| known.to_string())
+            keys.find(|known| known.0.last() == Some(&Step::Key(written.clone())))
+                .map(|known| known.to_string())
         };
         let near = nearest(key, siblings()).map(str::to_owned).or_else(elsewhere);
         let mut finding = Finding::key(path.key(key), mistake);
@@ -167,7 +190,8 @@ impl Walk {
     }
 
     fn missing(&mut self, key: &str, inner: Option<&'static Value>, path: &KeyPath) {
-        let is_table = inner.is_some_and(|inner| !tables(inner).is_empty() && branches(resolved(inner)).is_empty());
+        let is_table =
+            inner.is_some_and(|inner| !tables(inner).is_empty() && branches(resolved(inner)).is_empty());
         let what = match (path.is_root(), is_table) {
             (true, true) => format!("section `[{key}]`"),
             (true, false) => format!("`{key}`"),
@@ -182,7 +206,9 @@ impl Walk {
 
     fn list(&mut self, node: &'static Value, list: &[Value], path: &KeyPath) {
         let arrays = std::iter::once(node).chain(branches(node)).map(resolved);
-        let Some(node) = arrays.into_iter().find(|node| node.get("type") == Some(&json!("array"))) else { return };
+        let Some(node) = arrays.into_iter().find(|node| node.get("type") == Some(&json!("array"))) else {
+            return;
+        };
         if node.get("minItems").and_then(Value::as_u64).is_some_and(|least| (list.len() as u64) < least) {
             let mistake = Mistake::OutOfRange { key: path.to_string(), found: "an empty list".to_owned() };
             self.findings.push(Finding::value(path.clone(), mistake).expect(expected(node)));

@@ -50,7 +50,7 @@ pub struct Architecture {
     /// The family.
     #[serde(default)]
     pub family: Family,
-    /// Width of the residual stream; a multiple of `heads`.
+    /// Width of the residual stream; a multiple of twice the `heads`.
     #[schemars(range(min = 2, max = 65_536))]
     pub hidden: u32,
     /// Decoder layers.

@@ -71,7 +71,13 @@ pub struct Adapter {
 impl Default for Adapter {
     /// SSR's adapter (arXiv 2403.01244): rank 8, alpha 32, dropout 0.1 on the query and value projections.
     fn default() -> Self {
-        Self { kind: AdapterKind::Lora, rank: 8, alpha: 32.0, dropout: 0.1, targets: vec![Target::Q, Target::V] }
+        Self {
+            kind: AdapterKind::Lora,
+            rank: 8,
+            alpha: 32.0,
+            dropout: 0.1,
+            targets: vec![Target::Q, Target::V],
+        }
     }
 }
 
