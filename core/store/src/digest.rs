@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(digest.to_string(), GOLDEN);
     }
 
-    const GOLDEN: &str = "PENDING";
+    const GOLDEN: &str = "efc409ea4b03b5995812b1c449ae440ec2701b99cc541eed43609245b9c0bf69";
 
     #[test]
     fn what_is_no_digest_is_refused() {
