@@ -14,6 +14,8 @@ use crate::stages::{
 
 /// Bytes of text a token stands for, in round figures, over the tokenizers in use.
 const BYTES_A_TOKEN: f64 = 4.0;
+/// Bytes of a row of the built-in stream, give or take a third.
+const BUILT_IN_ROW: f64 = 100.0;
 /// How much of a file is looked at.
 const LOOK: usize = 1 << 16;
 
@@ -181,9 +183,26 @@ fn rows_in(path: &Path) -> Option<(f64, f64)> {
     Some((found.max(1) as f64 * length / head.len() as f64, length))
 }
 
-/// A built-in format writes its rows faster than a file is read, but for large sets.
+/// A built-in format has no file to look at, and writing its rows would take longer than the rest of the plan.
 fn built_in(work: &ExamplesWork) -> Size {
-    // TODO-SIZE
-    let _ = work;
-    Size::default()
+    let tokens_a_row = (work.source.path.is_none()).then_some(BUILT_IN_ROW / BYTES_A_TOKEN);
+    Size { rows: None, tokens_a_row }
+}
+
+#[cfg(test)]
+mod tests {
+    use cadre_data::{SourceSpec, Split, load_source};
+
+    use super::BUILT_IN_ROW;
+
+    #[test]
+    fn rows_of_the_built_in_stream_are_about_as_long_as_guessed() {
+        let spec = SourceSpec { format: "synthetic".to_owned(), ..SourceSpec::default() };
+        for task in cadre_data::task_order(&spec, &cadre_data::OrderChoice::Default).unwrap() {
+            let rows = load_source(&spec, &[task.clone()], Split::Test).unwrap();
+            let bytes: usize = rows.iter().map(|row| row.instruction.len() + row.input.len() + row.output.len()).sum();
+            let a_row = bytes as f64 / rows.len() as f64;
+            assert!((0.5..2.0).contains(&(a_row / BUILT_IN_ROW)), "{task}: {a_row}");
+        }
+    }
 }

@@ -25,7 +25,7 @@ use crate::works::Works;
 /// When a file, a dataset or a plugin that the recipe names is not there, or the recipe was not checked.
 pub fn plan(recipe: &Recipe, catalog: &PluginCatalog, digests: &FileDigests) -> Result<Plan, PlanError> {
     let tasks = task_order(recipe)?;
-    let mut planner = Planner {
+    let planner = Planner {
         recipe,
         works: Works::new(recipe, Files::new(catalog, digests))?,
         estimator: Estimator::default(),

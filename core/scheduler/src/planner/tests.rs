@@ -187,7 +187,7 @@ fn selectors_wait_for_experts_only_where_granted() {
 #[test]
 fn data_counts_by_content_and_not_by_place() {
     let lab = Lab::new();
-    let recipe = lab.recipe();
+    let recipe = lab.sequential();
     let plan = lab.plan(&recipe);
     for task in ["a", "b", "c"] {
         lab.write_task("moved", task, "row");
@@ -252,7 +252,7 @@ fn keys_stay_what_they_were() {
     assert_eq!(golden, GOLDEN);
 }
 
-const GOLDEN: [&str; 3] = ["PENDING", "PENDING", "PENDING"];
+const GOLDEN: [&str; 3] = ["9b64cd6a3146", "15050d67031d", "abee981c8de9"];
 
 #[test]
 fn what_is_not_there_is_named() {
@@ -300,6 +300,7 @@ fn planning_is_quick() {
             began.elapsed()
         })
         .min();
+    eprintln!("planned in {best:?}");
     // The goal is 20 ms on a quiet machine.
     assert!(best.unwrap().as_millis() < 100, "{best:?}");
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cadre_store::{ArtifactStore, Lookup};
+use cadre_store::{ArtifactStore, KeyLock, Lookup};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -278,22 +278,33 @@ fn walkers_of_one_store_share_the_work() {
     assert_eq!(did, all, "each stage once");
 }
 
+/// Lets go of a lock when a stage is finished.
+struct LetsGo<'a> {
+    ears: &'a Ears,
+    at: &'static str,
+    lock: Mutex<Option<KeyLock>>,
+}
+
+impl EventSink for LetsGo<'_> {
+    fn send(&self, event: &Event) {
+        self.ears.send(event);
+        if event.stage == self.at && matches!(event.kind, EventKind::Finished { .. }) {
+            self.lock.lock().unwrap().take();
+        }
+    }
+}
+
 #[test]
-fn a_held_key_is_waited_for() {
+fn a_held_key_is_waited_for_while_other_stages_are_done() {
     let ground = Ground::new();
-    let store = ground.store();
-    let lock = store.try_lock(&stage(&ground.plan, "prepare/b").key).unwrap();
-    let letting_go = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(300));
-        drop(lock);
-    });
+    let lock = ground.store().try_lock(&stage(&ground.plan, "prepare/b").key).unwrap();
+    assert!(lock.is_some());
+    let ears = Ears::default();
+    let listener = LetsGo { ears: &ears, at: "train/a", lock: Mutex::new(lock) };
     let body = Body::default();
-    let (outcome, ears) = ground.walk(&body, &WalkOptions::default());
-    outcome.unwrap();
-    letting_go.join().unwrap();
-    let waits = ears.heard("prepare/b").iter().filter(|kind| matches!(kind, EventKind::Waiting { .. })).count();
-    assert_eq!(waits, 1, "said once");
-    assert!(matches!(ears.heard("prepare/b")[0], EventKind::Waiting { pid } if pid == std::process::id()));
-    let at = |name: &str| body.did().iter().position(|did| did == name).unwrap();
-    assert!(at("train/a") < at("prepare/b"), "other stages are done meanwhile");
+    let outcome = walk(&ground.plan, &ground.store(), &body, &listener, &WalkOptions::default()).unwrap();
+    assert_eq!(outcome.done.len(), ground.plan.stages.len());
+    let heard = ears.heard("prepare/b");
+    assert!(matches!(heard[0], EventKind::Waiting { pid } if pid == std::process::id()));
+    assert!(matches!(heard[1], EventKind::Started), "the wait is told of once");
 }
