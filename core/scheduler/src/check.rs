@@ -62,7 +62,9 @@ impl Checker<'_> {
                 self.source(source, &format!("backbone.pretrain.corpus[{place}]"));
             }
         }
-        if let Some(source) = recipe.rehearsal.as_ref().and_then(|rehearsal| rehearsal.pseudo_negatives.as_ref()) {
+        if let Some(source) =
+            recipe.rehearsal.as_ref().and_then(|rehearsal| rehearsal.pseudo_negatives.as_ref())
+        {
             self.source(source, "rehearsal.pseudo-negatives");
         }
         if let Some(source) = &recipe.evaluation.out_of_distribution {
@@ -113,12 +115,15 @@ impl Checker<'_> {
                 self.mistakes.push(place.expected("a checkpoint folder in Hugging Face layout"));
             }
             Ok(Err(problem)) => {
-                self.mistakes.push(self.loaded.mistake(KEY, format!("{} is not JSON: {problem}", config.display())));
+                self.mistakes
+                    .push(self.loaded.mistake(KEY, format!("{} is not JSON: {problem}", config.display())));
             }
             Ok(Ok(value)) => rows = value["vocab_size"].as_u64().and_then(|rows| u32::try_from(rows).ok()),
         }
         let has_weights = std::fs::read_dir(folder).is_ok_and(|mut entries| {
-            entries.any(|entry| entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "safetensors")))
+            entries.any(|entry| {
+                entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "safetensors"))
+            })
         });
         if !has_weights {
             let problem = format!("there are no *.safetensors in {}", folder.display());
@@ -133,7 +138,8 @@ impl Checker<'_> {
         let recipe = &self.loaded.recipe;
         let file = if path.is_dir() { path.join("tokenizer.json") } else { path.to_path_buf() };
         if let Err(problem) = std::fs::File::open(&file) {
-            self.mistakes.push(self.loaded.mistake(key, format!("cannot read {}: {problem}", file.display())));
+            self.mistakes
+                .push(self.loaded.mistake(key, format!("cannot read {}: {problem}", file.display())));
             return;
         }
         let marks = recipe.indicator.as_ref().filter(|indicator| indicator.kind != IndicatorKind::NewToken);
@@ -161,7 +167,10 @@ impl Checker<'_> {
             if let Err(problem) = Marking::new(&tokenizer, form, &indicator.accept, &indicator.reject, rows) {
                 let wrong = match &problem {
                     DataError::SplitToken { token, .. } | DataError::TokenExists { token, .. }
-                        if *token == indicator.reject => "indicator.reject",
+                        if *token == indicator.reject =>
+                    {
+                        "indicator.reject"
+                    }
                     _ => "indicator.accept",
                 };
                 self.mistakes.push(self.loaded.mistake(wrong, problem));

@@ -88,7 +88,9 @@ pub enum WalkError {
         message: String,
     },
     /// An artifact is damaged each time it is made.
-    #[error("do stage {stage}: its input {input} was damaged again after it was made anew {tries} times; check the disk")]
+    #[error(
+        "do stage {stage}: its input {input} was damaged again after it was made anew {tries} times; check the disk"
+    )]
     KeepsBreaking {
         /// The stage that needs it.
         stage: String,

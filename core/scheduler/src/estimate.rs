@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::files::data_split;
 use crate::stages::{
-    BackboneWork, Budget, ComposeWork, Estimate, ExamplesWork, Length, PrepareWork, PretrainWork, RememberWork,
-    StageSpec, StageWork, TrainWork, TrainingWork,
+    BackboneWork, Budget, ComposeWork, Estimate, ExamplesWork, Length, PrepareWork, PretrainWork,
+    RememberWork, StageSpec, StageWork, TrainWork, TrainingWork,
 };
 
 /// Bytes of text a token stands for, in round figures, over the tokenizers in use.
@@ -199,8 +199,9 @@ mod tests {
     fn rows_of_the_built_in_stream_are_about_as_long_as_guessed() {
         let spec = SourceSpec { format: "synthetic".to_owned(), ..SourceSpec::default() };
         for task in cadre_data::task_order(&spec, &cadre_data::OrderChoice::Default).unwrap() {
-            let rows = load_source(&spec, &[task.clone()], Split::Test).unwrap();
-            let bytes: usize = rows.iter().map(|row| row.instruction.len() + row.input.len() + row.output.len()).sum();
+            let rows = load_source(&spec, std::slice::from_ref(&task), Split::Test).unwrap();
+            let bytes: usize =
+                rows.iter().map(|row| row.instruction.len() + row.input.len() + row.output.len()).sum();
             let a_row = bytes as f64 / rows.len() as f64;
             assert!((0.5..2.0).contains(&(a_row / BUILT_IN_ROW)), "{task}: {a_row}");
         }

@@ -134,10 +134,8 @@ impl<'a> Files<'a> {
     }
 
     pub(crate) fn file(&mut self, path: &Path, key: &str) -> Result<FileUse, PlanError> {
-        let digest = self
-            .digests
-            .of(path)
-            .map_err(|source| PlanError::File { key: key.to_owned(), source })?;
+        let digest =
+            self.digests.of(path).map_err(|source| PlanError::File { key: key.to_owned(), source })?;
         self.data.insert(path.to_path_buf(), digest);
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(FileUse { path: path.to_path_buf(), name, digest })
@@ -146,12 +144,20 @@ impl<'a> Files<'a> {
 
 /// The stream as `data` reads it.
 pub(crate) fn stream_spec(stream: &Stream) -> SourceSpec {
-    SourceSpec { format: stream.format.clone(), path: stream.path.clone(), fields: data_fields(&stream.fields) }
+    SourceSpec {
+        format: stream.format.clone(),
+        path: stream.path.clone(),
+        fields: data_fields(&stream.fields),
+    }
 }
 
 /// A source as `data` reads it.
 pub(crate) fn source_spec(source: &Source) -> SourceSpec {
-    SourceSpec { format: source.format.clone(), path: source.path.clone(), fields: data_fields(&source.fields) }
+    SourceSpec {
+        format: source.format.clone(),
+        path: source.path.clone(),
+        fields: data_fields(&source.fields),
+    }
 }
 
 pub(crate) fn data_split(split: cadre_recipe::Split) -> cadre_data::Split {

@@ -23,8 +23,13 @@ impl Lab {
             lab.write_task("data", task, "row");
             lab.write_task("other", task, "other row");
         }
-        for (name, interface) in [("see", "router"), ("oracle", "router"), ("random", "selector"), ("kmeans", "selector")] {
-            lab.write(&format!("plugins/{name}.wasm"), &component(&format!("cadre:policy/{interface}@0.1.0"), name));
+        for (name, interface) in
+            [("see", "router"), ("oracle", "router"), ("random", "selector"), ("kmeans", "selector")]
+        {
+            lab.write(
+                &format!("plugins/{name}.wasm"),
+                &component(&format!("cadre:policy/{interface}@0.1.0"), name),
+            );
         }
         lab.write("one.jinja", b"{{ instruction }}\n{{ input }}");
         lab.write("two.jinja", b"{{ instruction }}\n\n{{ input }}");
@@ -51,7 +56,9 @@ impl Lab {
 
     pub(crate) fn write_task(&self, folder: &str, task: &str, text: &str) {
         for split in ["train", "test"] {
-            let row = |n: usize| format!("{{\"instruction\":\"{split}\",\"input\":\"{text} {n}\",\"output\":\"{task}\"}}\n");
+            let row = |n: usize| {
+                format!("{{\"instruction\":\"{split}\",\"input\":\"{text} {n}\",\"output\":\"{task}\"}}\n")
+            };
             let rows: String = (0..40).map(row).collect();
             self.write(&format!("{folder}/{task}/{split}.jsonl"), rows.as_bytes());
         }
@@ -60,8 +67,10 @@ impl Lab {
     /// A recipe with every section: an expert a task, rehearsed negatives, a router, a pretrained backbone.
     pub(crate) fn recipe(&self) -> Value {
         let data = self.at("data");
-        let source = json!({ "format": "jsonl", "path": data, "tasks": ["c"], "split": "train", "limit": 20 });
-        let training = json!({ "epochs": 2, "batch": 4, "learning-rate": 1e-3, "max-prompt": 32, "max-response": 16 });
+        let source =
+            json!({ "format": "jsonl", "path": data, "tasks": ["c"], "split": "train", "limit": 20 });
+        let training =
+            json!({ "epochs": 2, "batch": 4, "learning-rate": 1e-3, "max-prompt": 32, "max-response": 16 });
         json!({
             "name": "all",
             "seed": 1,
@@ -96,7 +105,8 @@ impl Lab {
     }
 
     pub(crate) fn plan(&self, recipe: &Value) -> Plan {
-        let recipe: Recipe = serde_json::from_value(recipe.clone()).unwrap_or_else(|problem| panic!("{problem}: {recipe:#}"));
+        let recipe: Recipe =
+            serde_json::from_value(recipe.clone()).unwrap_or_else(|problem| panic!("{problem}: {recipe:#}"));
         let catalog = PluginCatalog::scan(&[self.at("plugins")]);
         crate::planner::plan(&recipe, &catalog, &FileDigests::in_memory()).unwrap()
     }
@@ -111,7 +121,8 @@ fn component(export: &str, version: &str) -> Vec<u8> {
     let mut exports = ComponentExportSection::new();
     exports.export(export, ComponentExportKind::Instance, 0, None);
     component.section(&exports);
-    component.section(&wasm_encoder::CustomSection { name: "version".into(), data: version.as_bytes().into() });
+    component
+        .section(&wasm_encoder::CustomSection { name: "version".into(), data: version.as_bytes().into() });
     component.finish()
 }
 
@@ -137,4 +148,3 @@ pub(crate) fn set(recipe: &mut Value, key: &str, new: Value) {
     }
     *place = new;
 }
-

@@ -14,8 +14,8 @@ use crate::estimate::Estimator;
 use crate::files::{Files, stream_spec};
 use crate::plan::{PLAN_FORMAT, Plan};
 use crate::stages::{
-    BackboneWork, ComposeWork, DescribeWork, EvaluateWork, OutOfDistributionWork, PrepareExamples, PrepareTask,
-    PrepareWork, PseudoNegativesWork, RehearseWork, ReportWork, StageSpec, StageWork, TrainWork,
+    BackboneWork, ComposeWork, DescribeWork, EvaluateWork, OutOfDistributionWork, PrepareExamples,
+    PrepareTask, PrepareWork, PseudoNegativesWork, RehearseWork, ReportWork, StageSpec, StageWork, TrainWork,
 };
 use crate::works::Works;
 
@@ -104,7 +104,11 @@ impl Planner<'_> {
                 task: task.clone(),
                 seed,
             };
-            places.prepared.push(self.add(format!("prepare/{task}"), StageWork::Prepare(PrepareWork::Task(work)), vec![])?);
+            places.prepared.push(self.add(
+                format!("prepare/{task}"),
+                StageWork::Prepare(PrepareWork::Task(work)),
+                vec![],
+            )?);
         }
         if let Some(source) = &recipe.evaluation.out_of_distribution {
             let examples = self.works.files.examples(source, "evaluation.out-of-distribution")?;
@@ -112,7 +116,9 @@ impl Planner<'_> {
             places.out_of_distribution =
                 Some(self.add("prepare/out-of-distribution".to_owned(), StageWork::Prepare(work), vec![])?);
         }
-        if let Some(source) = recipe.rehearsal.as_ref().and_then(|rehearsal| rehearsal.pseudo_negatives.as_ref()) {
+        if let Some(source) =
+            recipe.rehearsal.as_ref().and_then(|rehearsal| rehearsal.pseudo_negatives.as_ref())
+        {
             // `count` is what each task takes: `compose` reads it.
             let examples = self.works.files.examples(source, "rehearsal.pseudo-negatives")?;
             let work = PrepareWork::Examples(PrepareExamples { sources: vec![examples], seed });
@@ -140,9 +146,10 @@ impl Planner<'_> {
                 let work = self.works.pretrain(pretrain)?;
                 self.add(name, StageWork::Backbone(BackboneWork::Pretrain(work)), vec![corpus])
             }
-            Backbone { .. } => {
-                Err(PlanError::Unchecked { key: "backbone", problem: "exactly one of checkpoint and pretrain must be there" })
-            }
+            Backbone { .. } => Err(PlanError::Unchecked {
+                key: "backbone",
+                problem: "exactly one of checkpoint and pretrain must be there",
+            }),
         }
     }
 
@@ -171,7 +178,11 @@ impl Planner<'_> {
         let work = self.compose_work(self.tasks.clone(), None, places);
         let composed = self.add("compose/union".to_owned(), StageWork::Compose(work), inputs)?;
         let work = self.train(expert, false)?;
-        places.trained.push(self.add("train/union".to_owned(), StageWork::Train(work), vec![places.backbone, composed])?);
+        places.trained.push(self.add(
+            "train/union".to_owned(),
+            StageWork::Train(work),
+            vec![places.backbone, composed],
+        )?);
         self.row(self.tasks.len() - 1, places, &self.answerers(expert, places))
     }
 
@@ -194,7 +205,12 @@ impl Planner<'_> {
         self.add(format!("compose/{task}"), StageWork::Compose(work), inputs)
     }
 
-    fn compose_work(&self, tasks: Vec<String>, rehearse: Option<RehearseWork>, places: &Places) -> ComposeWork {
+    fn compose_work(
+        &self,
+        tasks: Vec<String>,
+        rehearse: Option<RehearseWork>,
+        places: &Places,
+    ) -> ComposeWork {
         let recipe = self.recipe;
         let source = recipe.rehearsal.as_ref().and_then(|rehearsal| rehearsal.pseudo_negatives.as_ref());
         let pseudo_negatives = source
@@ -228,7 +244,8 @@ impl Planner<'_> {
     }
 
     fn describe(&mut self, place: usize, places: &mut Places) -> Result<(), PlanError> {
-        let Some(routing) = self.recipe.routing.as_ref().filter(|routing| !routing.descriptors.is_empty()) else {
+        let Some(routing) = self.recipe.routing.as_ref().filter(|routing| !routing.descriptors.is_empty())
+        else {
             return Ok(());
         };
         let work = DescribeWork {
@@ -329,7 +346,10 @@ impl Planner<'_> {
             summary: recipe.summary.clone(),
             seed: recipe.seed,
             tasks: self.tasks.clone(),
-            threshold: recipe.routing.as_ref().and_then(|routing| routing.router.settings.get("threshold")?.as_f64()),
+            threshold: recipe
+                .routing
+                .as_ref()
+                .and_then(|routing| routing.router.settings.get("threshold")?.as_f64()),
             provenance: self.works.provenance(),
         };
         let inputs = (0..self.stages.len()).collect();

@@ -25,7 +25,10 @@ pub fn render(plan: &Plan, status: &PlanStatus, coloured: bool) -> String {
     let mut text = String::new();
     let title = format!("{}  run {}", plan.name, plan.run_key.short());
     let _ = writeln!(text, "{}  {}", paint(BOLD, &title), paint(DIM, &plan.tasks.join(" → ")));
-    let head = format!("{:width$}  {:12}  {:11}  {:>8}  {:>15}", "stage", "key", "state", "examples", "training tokens");
+    let head = format!(
+        "{:width$}  {:12}  {:11}  {:>8}  {:>15}",
+        "stage", "key", "state", "examples", "training tokens"
+    );
     let _ = writeln!(text, "{}", paint(DIM, &head));
     for (stage, state) in plan.stages.iter().zip(&status.stages) {
         let (word, code) = match state {
@@ -82,7 +85,12 @@ fn summary(plan: &Plan, status: &PlanStatus) -> String {
     let (tokens, complete) = tokens_to_do(plan, status);
     let mut text = format!("{} stages: {cached} cached, {to_do} to do", plan.stages.len());
     if tokens > 0 {
-        let _ = write!(text, ", {} {} training tokens", if complete { "about" } else { "at least" }, figure(Some(tokens)));
+        let _ = write!(
+            text,
+            ", {} {} training tokens",
+            if complete { "about" } else { "at least" },
+            figure(Some(tokens))
+        );
     }
     text
 }
@@ -93,7 +101,8 @@ fn tokens_to_do(plan: &Plan, status: &PlanStatus) -> (u64, bool) {
     let mut sum = 0;
     let mut complete = true;
     for (stage, state) in plan.stages.iter().zip(&status.stages) {
-        let trains = matches!(stage.work, StageWork::Train(_) | StageWork::Backbone(BackboneWork::Pretrain(_)));
+        let trains =
+            matches!(stage.work, StageWork::Train(_) | StageWork::Backbone(BackboneWork::Pretrain(_)));
         if *state == StageState::Cached || !trains {
             continue;
         }

@@ -18,7 +18,12 @@ pub fn stage_reference_markdown() -> String {
     );
     for kind in StageKind::ALL {
         let (does, inputs) = about(kind);
-        let _ = write!(text, "\n## {} (version {})\n\n{does}\n\nInputs: {inputs}.\n\nReads: ", kind.name(), kind.version());
+        let _ = write!(
+            text,
+            "\n## {} (version {})\n\n{does}\n\nInputs: {inputs}.\n\nReads: ",
+            kind.name(),
+            kind.version()
+        );
         let keys: Vec<String> = KEY_USES
             .iter()
             .filter(|used| matches!(used.reader, KeyReader::Stages(kinds) if kinds.contains(&kind)))
@@ -30,11 +35,18 @@ pub fn stage_reference_markdown() -> String {
         (KeyReader::Plan, "The plan itself", "They decide which stages there are and what they depend on."),
         (KeyReader::Pace, "No stage's key", "They change speed and memory, and no result."),
         (KeyReader::Sweep, "Sweeps", "They make several recipes of one; no single run has them."),
-        (KeyReader::Refused, "Nobody", "A table that is shared with others has them; here they are mistakes."),
+        (
+            KeyReader::Refused,
+            "Nobody",
+            "A table that is shared with others has them; here they are mistakes.",
+        ),
     ];
     for (reader, title, why) in others {
-        let keys: Vec<String> =
-            KEY_USES.iter().filter(|used| used.reader == reader).map(|used| format!("`{}`", used.key)).collect();
+        let keys: Vec<String> = KEY_USES
+            .iter()
+            .filter(|used| used.reader == reader)
+            .map(|used| format!("`{}`", used.key))
+            .collect();
         let _ = write!(text, "\n## {title}\n\n{why}\n\n{}.\n", keys.join(", "));
     }
     text
@@ -66,7 +78,9 @@ fn about(kind: StageKind) -> (&'static str, &'static str) {
             "Trains an adapter. It does not know which task it learns: only its training set.",
             "`backbone`, `compose/<task>`; `train/<task before>` where it goes on from it",
         ),
-        StageKind::Describe => ("Notes descriptors of an expert for routers.", "`backbone`, `prepare/<task>`"),
+        StageKind::Describe => {
+            ("Notes descriptors of an expert for routers.", "`backbone`, `prepare/<task>`")
+        }
         StageKind::Evaluate => (
             "One row of R: routes, answers and scores the queries of the tasks seen so far (or of all).",
             "`backbone`, `prepare/…` of the queried tasks, `train/…` and `describe/…` of the tasks learned",

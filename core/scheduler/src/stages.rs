@@ -12,14 +12,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use evaluation::{
-    Answering, DecodingPace, DecodingWork, EvaluateWork, OutOfDistributionWork, Provenance, ReportWork, RoutingWork,
-    TaskMetrics, UsedData, UsedPlugin,
+    Answering, DecodingPace, DecodingWork, EvaluateWork, OutOfDistributionWork, Provenance, ReportWork,
+    RoutingWork, TaskMetrics, UsedData, UsedPlugin,
 };
 pub use learning::{
     BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, Length, PretrainTokenizer, PretrainWork,
     PseudoNegativesWork, RehearseWork, RememberWork, TrainWork, TrainingPace, TrainingWork,
 };
-pub use parts::{CheckpointPlace, FileUse, ModelPace, ModelWork, PluginWork, PromptWork, SourceWork, TemplateWork};
+pub use parts::{
+    CheckpointPlace, FileUse, ModelPace, ModelWork, PluginWork, PromptWork, SourceWork, TemplateWork,
+};
 pub use preparation::{ExamplesWork, PrepareExamples, PrepareTask, PrepareWork};
 
 /// A kind of stage.

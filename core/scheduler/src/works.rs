@@ -1,16 +1,16 @@
 //! Cuts a recipe into the values that single stages read. Knows nothing of the order of stages.
 
 use cadre_recipe::{
-    Backend, Grant, PluginKind, PluginUse, Pretrain, Recipe, Rehearsal, RehearsalGrant, Strategy, TokenizerSource,
-    Training,
+    Backend, Grant, PluginKind, PluginUse, Pretrain, Recipe, Rehearsal, RehearsalGrant, Strategy,
+    TokenizerSource, Training,
 };
 
 use crate::error::PlanError;
 use crate::files::Files;
 use crate::stages::{
-    Answering, Budget, CheckpointPlace, DecodingPace, DecodingWork, Length, ModelPace, ModelWork, PretrainTokenizer,
-    PretrainWork, PromptWork, Provenance, RehearseWork, RememberWork, RoutingWork, TaskMetrics, TrainingPace,
-    TrainingWork,
+    Answering, Budget, CheckpointPlace, DecodingPace, DecodingWork, Length, ModelPace, ModelWork,
+    PretrainTokenizer, PretrainWork, PromptWork, Provenance, RehearseWork, RememberWork, RoutingWork,
+    TaskMetrics, TrainingPace, TrainingWork,
 };
 
 /// The values of one recipe, stage by stage.
@@ -25,7 +25,8 @@ pub(crate) struct Works<'a> {
 
 impl<'a> Works<'a> {
     pub(crate) fn new(recipe: &'a Recipe, mut files: Files<'a>) -> Result<Self, PlanError> {
-        let checkpoint = recipe.backbone.checkpoint.as_ref().map(|path| CheckpointPlace { path: path.clone() });
+        let checkpoint =
+            recipe.backbone.checkpoint.as_ref().map(|path| CheckpointPlace { path: path.clone() });
         let model = ModelWork {
             checkpoint,
             // Without the index: one card computes what another of its kind does.
@@ -66,7 +67,10 @@ impl<'a> Works<'a> {
             warmup: training.warmup,
             gradient_clip: training.gradient_clip,
             weight_decay: training.weight_decay,
-            pace: TrainingPace { micro_batch: training.micro_batch, checkpoint_every: training.checkpoint_every },
+            pace: TrainingPace {
+                micro_batch: training.micro_batch,
+                checkpoint_every: training.checkpoint_every,
+            },
         })
     }
 
@@ -110,7 +114,11 @@ impl<'a> Works<'a> {
         })
     }
 
-    pub(crate) fn rehearse(&mut self, rehearsal: &Rehearsal, earlier: &[String]) -> Result<RehearseWork, PlanError> {
+    pub(crate) fn rehearse(
+        &mut self,
+        rehearsal: &Rehearsal,
+        earlier: &[String],
+    ) -> Result<RehearseWork, PlanError> {
         Ok(RehearseWork {
             place: as_u32(earlier.len()),
             earlier: earlier.to_vec(),

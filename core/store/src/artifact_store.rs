@@ -18,6 +18,7 @@ pub const STORE_FORMAT: u64 = 1;
 
 /// What lies under a key.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, handed straight on")]
 pub enum Lookup {
     /// Nothing.
     Missing,
@@ -287,7 +288,11 @@ fn lengths_differ(folder: &Path, manifest: &Manifest) -> Option<Flaw> {
 }
 
 /// Moves `folder` into `quarantine` under a name that is free; none when somebody else was faster.
-pub(crate) fn set_aside(folder: &Path, quarantine: &Path, key: &Digest) -> Result<Option<PathBuf>, StoreError> {
+pub(crate) fn set_aside(
+    folder: &Path,
+    quarantine: &Path,
+    key: &Digest,
+) -> Result<Option<PathBuf>, StoreError> {
     for attempt in 0u32.. {
         let target = quarantine.join(format!("{key}-{attempt}"));
         if target.exists() {
@@ -299,7 +304,8 @@ pub(crate) fn set_aside(folder: &Path, quarantine: &Path, key: &Digest) -> Resul
                 return Ok(Some(target));
             }
             Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(problem) if matches!(problem.kind(), ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty) => {}
+            Err(problem)
+                if matches!(problem.kind(), ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty) => {}
             Err(source) => return Err(StoreError::write(&target)(source)),
         }
     }

@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn order_of_keys_does_not_matter_and_everything_else_does() {
         let one: Value = serde_json::from_str(r#"{"b":[1,2.5,null],"a":{"y":"\u00e4","x":true}}"#).unwrap();
-        let two: Value = serde_json::from_str(r#"{ "a": {"x":true, "y":"ä"}, "b": [1, 2.5, null] }"#).unwrap();
+        let two: Value =
+            serde_json::from_str(r#"{ "a": {"x":true, "y":"ä"}, "b": [1, 2.5, null] }"#).unwrap();
         assert_eq!(Digest::of_value("d", &one), Digest::of_value("d", &two));
         assert_ne!(Digest::of_value("d", &one), Digest::of_value("e", &one));
         assert_ne!(Digest::of_value("d", &json!([1, 2])), Digest::of_value("d", &json!([2, 1])));

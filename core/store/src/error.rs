@@ -82,7 +82,9 @@ pub enum StoreError {
         text: String,
     },
     /// A name that would lead out of its artifact.
-    #[error("use {name:?} as the name of a file in an artifact: it must be relative, without `..`, and not manifest.json")]
+    #[error(
+        "use {name:?} as the name of a file in an artifact: it must be relative, without `..`, and not manifest.json"
+    )]
     BadName {
         /// The name.
         name: String,

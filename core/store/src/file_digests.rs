@@ -57,10 +57,7 @@ impl FileDigests {
     /// When the file is there and the system refuses to read it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let known = load(path)?;
-        Ok(Self {
-            path: Some(path.to_path_buf()),
-            state: Mutex::new(State { known, changed: false }),
-        })
+        Ok(Self { path: Some(path.to_path_buf()), state: Mutex::new(State { known, changed: false }) })
     }
 
     /// Digests remembered only as long as this lives.
@@ -109,7 +106,11 @@ impl FileDigests {
         files.extend(state.known.iter().map(|(path, entry)| (path.clone(), entry.clone())));
         files.retain(|path, _| path.exists());
         let text = serde_json::to_vec(&Remembered { format_version: FORMAT, files }).map_err(|source| {
-            StoreError::NoJsonForm { name: path.display().to_string(), kind: "file digests".to_owned(), source }
+            StoreError::NoJsonForm {
+                name: path.display().to_string(),
+                kind: "file digests".to_owned(),
+                source,
+            }
         })?;
         write_atomic(path, &text)?;
         state.changed = false;
@@ -169,7 +170,12 @@ mod tests {
 
     fn age(path: &Path, seconds: u64) {
         let when = SystemTime::now() - Duration::from_secs(seconds);
-        File::options().write(true).open(path).unwrap().set_times(FileTimes::new().set_modified(when)).unwrap();
+        File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_times(FileTimes::new().set_modified(when))
+            .unwrap();
     }
 
     #[test]
@@ -185,8 +191,12 @@ mod tests {
         let known = load(&memory).unwrap();
         let entry = known.values().next().unwrap();
         let stamp = Duration::new(entry.modified_seconds as u64, entry.modified_nanoseconds as u32);
-        File::options().write(true).open(&file).unwrap()
-            .set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + stamp)).unwrap();
+        File::options()
+            .write(true)
+            .open(&file)
+            .unwrap()
+            .set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + stamp))
+            .unwrap();
         assert_eq!(FileDigests::open(&memory).unwrap().of(&file).unwrap(), Digest::of_bytes(b"one"));
 
         age(&file, 50);

@@ -17,8 +17,8 @@ mod segments;
 pub use digest::Digest;
 pub use seed::Seed;
 
-pub use artifact_store::{ArtifactStore, Lookup, STORE_FORMAT};
 pub use artifact::{Artifact, FileEntry, Manifest, ManifestFacts};
+pub use artifact_store::{ArtifactStore, Lookup, STORE_FORMAT};
 pub use draft::Draft;
 pub use key_lock::KeyLock;
 pub use segments::{DamagedSegment, Segments, SegmentsRead};

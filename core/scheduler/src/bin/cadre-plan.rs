@@ -81,7 +81,10 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Expand { recipe, json } => {
             let (loaded, _) = load(recipe)?;
             if *json {
-                say(&format!("{:#}\n", serde_json::to_value(&loaded.recipe).context("write the recipe as JSON")?))
+                say(&format!(
+                    "{:#}\n",
+                    serde_json::to_value(&loaded.recipe).context("write the recipe as JSON")?
+                ))
             } else {
                 say(&loaded.expand())
             }

@@ -55,7 +55,11 @@ fn a_task_that_is_not_there_is_placed_and_the_nearest_named() {
     assert_eq!(mistake.key, "stream.order");
     let mistake = one(&lab, r#"["a"], split"#, r#"["a", "d"], split"#);
     assert_eq!(mistake.key, "evaluation.out-of-distribution.tasks");
-    let mistake = one(&lab, "out-of-distribution", "metrics = { default = [\"rouge-l\"], d = [\"rouge-l\"] }\nout-of-distribution");
+    let mistake = one(
+        &lab,
+        "out-of-distribution",
+        "metrics = { default = [\"rouge-l\"], d = [\"rouge-l\"] }\nout-of-distribution",
+    );
     assert_eq!(mistake.key, "evaluation.metrics.d");
 }
 
@@ -83,7 +87,11 @@ fn an_unknown_format_names_those_there_are() {
 #[test]
 fn several_mistakes_come_together() {
     let lab = Lab::new();
-    let both = mistakes(&lab, "format = \"jsonl\"\npath = \"data\"\norder", "format = \"jsnl\"\ntemplate = { file = \"gone.jinja\" }\npath = \"data\"\norder");
+    let both = mistakes(
+        &lab,
+        "format = \"jsonl\"\npath = \"data\"\norder",
+        "format = \"jsnl\"\ntemplate = { file = \"gone.jinja\" }\npath = \"data\"\norder",
+    );
     let keys: Vec<&str> = both.iter().map(|mistake| mistake.key.as_str()).collect();
     assert_eq!(keys, ["stream.format", "stream.template.file"]);
 }
@@ -104,7 +112,10 @@ fn a_checkpoint_without_its_files_is_told_of() {
     fs::remove_file(lab.at("model/config.json")).unwrap();
     fs::remove_file(lab.at("model/tokenizer.json")).unwrap();
     let two = with_checkpoint(&lab, "model");
-    assert!(two[0].message().contains("config.json") && two[1].message().contains("tokenizer.json"), "{two:?}");
+    assert!(
+        two[0].message().contains("config.json") && two[1].message().contains("tokenizer.json"),
+        "{two:?}"
+    );
     lab.write("model-2/config.json", b"{");
     fs::remove_file(lab.at("model-2/model.safetensors")).unwrap();
     let two = with_checkpoint(&lab, "model-2");

@@ -79,27 +79,43 @@ fn change(lab: &Lab, key: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
             return Some((json!(lab.at("model-2")), first));
         }
         "backbone.pretrain.tokenizer.file" => {
-            return Some((json!(lab.at("two.json")), vec![("backbone.pretrain.tokenizer", json!({ "file": lab.at("one.json") }))]));
+            return Some((
+                json!(lab.at("two.json")),
+                vec![("backbone.pretrain.tokenizer", json!({ "file": lab.at("one.json") }))],
+            ));
         }
         "stream.template.file" => {
-            return Some((json!(lab.at("two.jinja")), vec![("stream.template", json!({ "file": lab.at("one.jinja") }))]));
+            return Some((
+                json!(lab.at("two.jinja")),
+                vec![("stream.template", json!({ "file": lab.at("one.jinja") }))],
+            ));
         }
         "rehearsal.selector.count" => {
             return Some((json!(7), vec![("rehearsal.selector", json!({ "plugin": "random", "count": 6 }))]));
         }
         "expert.training.steps" | "backbone.pretrain.training.epochs" => {
-            let table = if key.starts_with("expert") { "expert.training" } else { "backbone.pretrain.training" };
+            let table =
+                if key.starts_with("expert") { "expert.training" } else { "backbone.pretrain.training" };
             let unit = if key.ends_with("steps") { "steps" } else { "epochs" };
             return Some((json!(9), vec![(table, json!({ unit: 3, "batch": 4 }))]));
         }
         _ => {}
     }
     if key.starts_with("evaluation.decoding.strategy.sample.") {
-        return Some((json!(1.5), vec![("evaluation.decoding.strategy", json!({ "sample": { "temperature": 2.0, "top-p": 0.5, "repetition-penalty": 1.25 } }))]));
+        return Some((
+            json!(1.5),
+            vec![(
+                "evaluation.decoding.strategy",
+                json!({ "sample": { "temperature": 2.0, "top-p": 0.5, "repetition-penalty": 1.25 } }),
+            )],
+        ));
     }
     // Only where something is drawn does a seed count: decoding by sampling, for one.
     if key == "seed" {
-        let first = vec![("stream.seed", Value::Null), ("evaluation.decoding.strategy", json!({ "sample": { "temperature": 2.0 } }))];
+        let first = vec![
+            ("stream.seed", Value::Null),
+            ("evaluation.decoding.strategy", json!({ "sample": { "temperature": 2.0 } })),
+        ];
         return Some((json!(2), first));
     }
     let last = key.rsplit('.').next().unwrap();
@@ -138,7 +154,13 @@ fn change(lab: &Lab, key: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
         ("evaluation.metrics.*", _) => json!({ "default": ["rouge-l"], "a": ["exact-match"] }),
         ("evaluation.decoding.strategy", _) => json!({ "sample": { "temperature": 0.5 } }),
         // One value only, as yet: nothing to change it to. (See `of_one_value`.)
-        ("backbone.pretrain.architecture.family" | "expert.adapter.kind" | "routing.fallback" | "routing.descriptors", _) => {
+        (
+            "backbone.pretrain.architecture.family"
+            | "expert.adapter.kind"
+            | "routing.fallback"
+            | "routing.descriptors",
+            _,
+        ) => {
             return None;
         }
         _ => json!(17),
@@ -190,7 +212,8 @@ fn every_key_changes_the_works_that_the_table_names_and_no_others() {
             let before = lab.plan(&recipe);
             set(&mut recipe, &key, value);
             let after = lab.plan(&recipe);
-            let inputs = |plan: &Plan| plan.stages.iter().map(|stage| stage.inputs.clone()).collect::<Vec<_>>();
+            let inputs =
+                |plan: &Plan| plan.stages.iter().map(|stage| stage.inputs.clone()).collect::<Vec<_>>();
             assert!(names(&before) != names(&after) || inputs(&before) != inputs(&after), "{key}");
             continue;
         }
@@ -208,7 +231,10 @@ fn every_key_changes_the_works_that_the_table_names_and_no_others() {
                 assert_ne!(before.run_key, after.run_key, "{key}");
             }
             KeyReader::Pace => {
-                assert_eq!(before.run_key, after.run_key, "{key} changes no result, so that it may change no key");
+                assert_eq!(
+                    before.run_key, after.run_key,
+                    "{key} changes no result, so that it may change no key"
+                );
                 assert!(found.is_empty(), "{key}: {found:?}");
             }
             KeyReader::Plan | KeyReader::Sweep | KeyReader::Refused => {}
@@ -240,6 +266,7 @@ fn one_card_of_several_is_no_other_result() {
     assert_eq!(one.run_key, other.run_key);
     let keys = |plan: &Plan| plan.stages.iter().map(|stage| stage.key).collect::<Vec<_>>();
     assert_eq!(keys(&one), keys(&other));
-    let left = without_pace(json!({ "device": { "backend": "cuda:1", "threads": 3 }, "sweep": {}, "name": "x" }));
+    let left =
+        without_pace(json!({ "device": { "backend": "cuda:1", "threads": 3 }, "sweep": {}, "name": "x" }));
     assert_eq!(left, json!({ "device": { "backend": "cuda" }, "name": "x" }));
 }

@@ -39,12 +39,29 @@ fn an_expert_a_task() {
     assert_eq!(
         names(&plan),
         [
-            "prepare/a", "prepare/b", "prepare/c", "prepare/out-of-distribution", "prepare/pseudo-negatives",
-            "prepare/corpus", "backbone",
-            "compose/a", "train/a", "describe/a", "remember/a", "evaluate/a",
-            "compose/b", "train/b", "describe/b", "remember/b", "evaluate/b",
-            "compose/c", "train/c", "describe/c", "evaluate/c",
-            "out-of-distribution", "report",
+            "prepare/a",
+            "prepare/b",
+            "prepare/c",
+            "prepare/out-of-distribution",
+            "prepare/pseudo-negatives",
+            "prepare/corpus",
+            "backbone",
+            "compose/a",
+            "train/a",
+            "describe/a",
+            "remember/a",
+            "evaluate/a",
+            "compose/b",
+            "train/b",
+            "describe/b",
+            "remember/b",
+            "evaluate/b",
+            "compose/c",
+            "train/c",
+            "describe/c",
+            "evaluate/c",
+            "out-of-distribution",
+            "report",
         ]
     );
     assert_eq!(inputs(&plan, "compose/a"), ["prepare/a", "prepare/pseudo-negatives"]);
@@ -91,7 +108,10 @@ fn the_union_is_trained_once_and_scored_at_the_end() {
     let lab = Lab::new();
     let plan = lab.plan(&changed(&lab.sequential(), "expert.per", json!("union")));
     let made: Vec<&str> = names(&plan).into_iter().filter(|name| !name.starts_with("prepare")).collect();
-    assert_eq!(made, ["backbone", "compose/union", "train/union", "evaluate/c", "out-of-distribution", "report"]);
+    assert_eq!(
+        made,
+        ["backbone", "compose/union", "train/union", "evaluate/c", "out-of-distribution", "report"]
+    );
     assert_eq!(inputs(&plan, "compose/union"), ["prepare/a", "prepare/b", "prepare/c"]);
 }
 
@@ -136,8 +156,18 @@ fn a_threshold_trains_nothing_and_a_ratio_only_what_it_touches() {
     let other = lab.plan(&changed(&recipe, "rehearsal.selector.share", json!(0.2)));
     assert_eq!(
         new_stages(&plan, &other),
-        set_of(&["remember/a", "remember/b", "compose/b", "compose/c", "train/b", "train/c", "evaluate/b",
-                 "evaluate/c", "out-of-distribution", "report"])
+        set_of(&[
+            "remember/a",
+            "remember/b",
+            "compose/b",
+            "compose/c",
+            "train/b",
+            "train/c",
+            "evaluate/b",
+            "evaluate/c",
+            "out-of-distribution",
+            "report"
+        ])
     );
     let other = lab.plan(&changed(&recipe, "evaluation.decoding.batch", json!(2)));
     assert_eq!(new_stages(&plan, &other), set_of(&[]));
@@ -230,7 +260,11 @@ fn seeds_of_stages_follow_the_recipes_seed_and_the_key() {
     let other = lab.plan(&changed(&recipe, "seed", json!(2)));
     assert_ne!(stage(&plan, "train/a").seed(), stage(&other, "train/a").seed());
     assert_ne!(stage(&plan, "train/a").seed(), stage(&plan, "train/b").seed());
-    assert_eq!(stage(&plan, "backbone").key, stage(&other, "backbone").key, "a backbone has a seed of its own");
+    assert_eq!(
+        stage(&plan, "backbone").key,
+        stage(&other, "backbone").key,
+        "a backbone has a seed of its own"
+    );
     assert_eq!(stage(&plan, "prepare/a").key, stage(&other, "prepare/a").key, "so has this stream");
 }
 
@@ -263,7 +297,10 @@ fn what_is_not_there_is_named() {
         crate::planner::plan(&recipe, &catalog, &FileDigests::in_memory()).unwrap_err()
     };
     let problem = plan("routing.router.plugin", json!("random"));
-    assert!(matches!(&problem, PlanError::NoPlugin { known, .. } if known == &["oracle", "see"]), "{problem}");
+    assert!(
+        matches!(&problem, PlanError::NoPlugin { known, .. } if known == &["oracle", "see"]),
+        "{problem}"
+    );
     assert!(matches!(plan("stream.order", json!(["a", "d"])), PlanError::Data { .. }));
     assert!(matches!(plan("stream.order", json!([])), PlanError::NoTask));
     assert!(matches!(plan("stream.template", json!({ "file": "/nowhere" })), PlanError::File { .. }));
@@ -280,7 +317,11 @@ fn estimates_follow_the_figures_of_the_recipe() {
     assert_eq!(stage(&plan, "compose/a").estimate.examples, Some(35));
     assert_eq!(stage(&plan, "compose/b").estimate.examples, Some(38));
     // Rows of about 57 bytes.
-    assert!((tokens(&plan, "train/a") / (35.0 * 2.0 * 57.0 / 4.0) - 1.0).abs() < 0.1, "{}", tokens(&plan, "train/a"));
+    assert!(
+        (tokens(&plan, "train/a") / (35.0 * 2.0 * 57.0 / 4.0) - 1.0).abs() < 0.1,
+        "{}",
+        tokens(&plan, "train/a")
+    );
     assert!((tokens(&plan, "backbone") / (10.0 * 4.0 * 57.0 / 4.0) - 1.0).abs() < 0.1);
     set(&mut recipe, "expert.training.epochs", json!(4));
     assert!((tokens(&lab.plan(&recipe), "train/a") / tokens(&plan, "train/a") - 2.0).abs() < 0.01);

@@ -8,8 +8,9 @@ use crate::plan::{PlanStatus, StageState};
 
 #[test]
 fn figures_have_three_digits() {
-    let shown: Vec<String> =
-        [0, 999, 1_000, 12_345, 99_960, 999_499, 999_500, 12_345_678, 2_000_000_000].map(|n| figure(Some(n))).into();
+    let shown: Vec<String> = [0, 999, 1_000, 12_345, 99_960, 999_499, 999_500, 12_345_678, 2_000_000_000]
+        .map(|n| figure(Some(n)))
+        .into();
     assert_eq!(shown, ["0", "999", "1.00 k", "12.3 k", "100 k", "999 k", "1.00 M", "12.3 M", "2.00 G"]);
     assert_eq!(figure(None), "–");
 }

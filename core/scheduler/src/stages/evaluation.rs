@@ -40,6 +40,7 @@ pub struct TaskMetrics {
 }
 
 /// Who answers queries.
+#[expect(clippy::large_enum_variant, reason = "a plan holds a few dozen of them, none in a loop")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answering {

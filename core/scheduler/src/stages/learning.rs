@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::parts::{FileUse, ModelWork, PluginWork, PromptWork, TemplateWork};
 
 /// Loads or pretrains the backbone.
+#[expect(clippy::large_enum_variant, reason = "a plan holds a few dozen of them, none in a loop")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackboneWork {

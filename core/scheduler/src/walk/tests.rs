@@ -76,7 +76,13 @@ impl EventSink for Ears {
 
 impl Ears {
     fn heard(&self, stage: &str) -> Vec<EventKind> {
-        self.0.lock().unwrap().iter().filter(|event| event.stage == stage).map(|event| event.kind.clone()).collect()
+        self.0
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|event| event.stage == stage)
+            .map(|event| event.kind.clone())
+            .collect()
     }
 }
 
@@ -104,7 +110,9 @@ impl Ground {
     }
 
     fn flip(&self, name: &str) {
-        let Lookup::Whole(artifact) = self.store().get(&stage(&self.plan, name).key).unwrap() else { panic!("{name}") };
+        let Lookup::Whole(artifact) = self.store().get(&stage(&self.plan, name).key).unwrap() else {
+            panic!("{name}")
+        };
         let mut bytes = fs::read(artifact.path("name")).unwrap();
         bytes[0] ^= 1;
         fs::write(artifact.path("name"), bytes).unwrap();
@@ -133,7 +141,10 @@ fn everything_is_done_once_and_found_the_second_time() {
     assert_eq!(outcome.unwrap().cached, names(&ground.plan));
     assert_eq!(body.did(), [""; 0]);
     assert_eq!(ears.heard("report"), [EventKind::Cached]);
-    assert_eq!(ground.plan.status(&ground.store()).unwrap().count(StageState::Cached), ground.plan.stages.len());
+    assert_eq!(
+        ground.plan.status(&ground.store()).unwrap().count(StageState::Cached),
+        ground.plan.stages.len()
+    );
 }
 
 #[test]
@@ -241,7 +252,9 @@ fn damaged_inputs_are_made_again_and_only_they() {
     outcome.unwrap();
     assert_eq!(body.did(), ["train/a", "evaluate/c"]);
     assert!(matches!(&ears.heard("train/a")[1], EventKind::Damaged { file, .. } if file == "name"));
-    assert!(matches!(&ears.heard("evaluate/c")[0], EventKind::Damaged { problem, .. } if problem == "it is missing"));
+    assert!(
+        matches!(&ears.heard("evaluate/c")[0], EventKind::Damaged { problem, .. } if problem == "it is missing")
+    );
     assert_eq!(fs::read_dir(ground.folder.path().join("quarantine")).unwrap().count(), 2);
 }
 

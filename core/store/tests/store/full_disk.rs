@@ -38,7 +38,8 @@ fn a_full_disk_loses_nothing() {
             // Without the right to mount: a child whose files may not grow beyond 64 KiB.
             let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" full_disk::child --exact";
             let program = std::env::current_exe().unwrap();
-            let output = Command::new("bash").args(["-c", script]).arg(program).env(WHERE, folder.path()).output();
+            let output =
+                Command::new("bash").args(["-c", script]).arg(program).env(WHERE, folder.path()).output();
             let output = output.unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         }

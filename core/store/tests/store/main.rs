@@ -1,5 +1,7 @@
 //! What the store promises, from outside: whole artifacts or none, whatever is killed, damaged, full or raced for.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod damage;
 mod full_disk;
 mod old_format;

@@ -26,7 +26,9 @@ fn version_1_is_read() {
     let folder = tempfile::tempdir().unwrap();
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/version-1"), folder.path());
     let store = ArtifactStore::open(folder.path()).unwrap();
-    let Lookup::Whole(artifact) = store.get(&Digest::of_bytes(b"sample")).unwrap() else { panic!("not whole") };
+    let Lookup::Whole(artifact) = store.get(&Digest::of_bytes(b"sample")).unwrap() else {
+        panic!("not whole")
+    };
     assert_eq!(artifact.manifest().stage, "sample");
     assert_eq!(artifact.manifest().facts, json!({ "rows": 3, "loss": 0.1 }));
     assert_eq!(artifact.read("words/hello.txt").unwrap(), b"hello\n");
