@@ -11,8 +11,9 @@ use super::gemm::{View, new_product, product};
 use super::linear::view;
 use super::simd::{exp, max, sum_map, vectorised};
 
-/// Rows whose logits exist together.
-const BLOCK: usize = 128;
+/// Logits that exist together: few enough to stay in a cache, enough rows to pay for laying the
+/// head out for the product.
+const LOGITS: usize = 1 << 21;
 
 /// `Σ weight · -log softmax(h · [head; added]ᵀ)[target]`, in nats, as [1, 1].
 ///
@@ -66,8 +67,9 @@ impl CrossEntropy {
         let mut d_head = to_head.then(|| zeros(vocabulary));
         let mut d_added = (to_added && extra > 0).then(|| zeros(extra));
         let mut loss = 0.0;
-        for first in (0..hidden.rows).step_by(BLOCK) {
-            let block = BLOCK.min(hidden.rows - first);
+        let most = (LOGITS / vocabulary).clamp(32, 1024);
+        for first in (0..hidden.rows).step_by(most) {
+            let block = most.min(hidden.rows - first);
             let h = View::dense(&hidden.data()[first * width..], block, width);
             let mut logits = new_product(h, view(head).transposed(), 1.0);
             let mut more = added.map_or_else(Vec::new, |added| new_product(h, view(added).transposed(), 1.0));
@@ -111,7 +113,10 @@ vectorised! {
         let largest = max(more).max(largest);
         let sum = sum_map(logits, |logit| exp(logit - largest)) + sum_map(more, |logit| exp(logit - largest));
         let share = weight / sum;
-        for value in logits.iter_mut().chain(more) {
+        for value in logits {
+            *value *= share;
+        }
+        for value in more {
             *value *= share;
         }
         largest + sum.ln()

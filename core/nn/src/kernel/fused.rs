@@ -3,6 +3,7 @@
 //! operation has a version composed of burn's own operations for them.
 
 use std::fmt::Debug;
+use std::mem::MaybeUninit;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -33,6 +34,19 @@ impl Panel {
         let shape = tensor.layout().shape();
         let (rows, columns) = (shape[0], shape[1]);
         Self { tensor, rows, columns }
+    }
+
+    /// A matrix whose elements are not zeroed before they are written: large ones come and go all
+    /// the time, and zeroing them costs as much as a pass over them.
+    ///
+    /// # Safety
+    /// `fill` writes every element.
+    pub(crate) unsafe fn filled(rows: usize, columns: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Self {
+        let mut data = Vec::with_capacity(rows * columns);
+        fill(&mut data.spare_capacity_mut()[..rows * columns]);
+        // SAFETY: there is room for so many elements, and the caller vouches that all are written.
+        unsafe { data.set_len(rows * columns) };
+        Self::new(data, rows, columns)
     }
 
     /// The elements.

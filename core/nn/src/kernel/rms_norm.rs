@@ -1,11 +1,13 @@
 //! Root-mean-square normalisation (Zhang & Sennrich 2019): `y = x / sqrt(mean(x²) + ε) · w`.
 
+use std::mem::MaybeUninit;
+
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::fused::{self, FusedOp, Panel};
 use super::rows_per_job;
-use super::simd::{sum2, vectorised};
+use super::simd::{sum2, sum3, vectorised};
 
 /// Normalises each row of `x` [n, h] and scales it by `weight` [1, h].
 pub(crate) fn rms_norm(x: Tensor<2>, weight: Tensor<2>, epsilon: f64) -> Tensor<2> {
@@ -30,27 +32,34 @@ impl FusedOp<2> for RmsNorm {
 
     fn forward(&self, [x, weight]: [Panel; 2], _: [bool; 2]) -> (Panel, Self::Saved) {
         let (rows, width) = (x.rows, x.columns);
-        let mut y = vec![0.0; rows * width];
         let mut inverse = vec![0.0; rows];
         let job = rows_per_job(width);
-        y.par_chunks_mut(job * width)
-            .zip(inverse.par_chunks_mut(job))
-            .zip(x.data().par_chunks(job * width))
-            .for_each(|((y, inverse), x)| forward(y, inverse, x, weight.data(), self.epsilon));
-        (Panel::new(y, rows, width), (x, weight, inverse))
+        assert_eq!((weight.rows, weight.columns), (1, width), "weight of a norm");
+        let fill = |y: &mut [MaybeUninit<f32>]| {
+            y.par_chunks_mut(job * width)
+                .zip(inverse.par_chunks_mut(job))
+                .zip(x.data().par_chunks(job * width))
+                .for_each(|((y, inverse), x)| forward(y, inverse, x, weight.data(), self.epsilon));
+        };
+        // SAFETY: `x` has as many elements, `inverse` as many rows; each job writes all of its rows.
+        let y = unsafe { Panel::filled(rows, width, fill) };
+        (y, (x, weight, inverse))
     }
 
     fn backward(&self, (x, weight, inverse): Self::Saved, gradient: Panel, [to_x, to_weight]: [bool; 2]) -> [Option<Panel>; 2] {
         let (rows, width) = (x.rows, x.columns);
         let job = rows_per_job(width);
+        assert_eq!((rows, width), (gradient.rows, gradient.columns), "value and gradient");
         let dx = to_x.then(|| {
-            let mut dx = vec![0.0; rows * width];
-            dx.par_chunks_mut(job * width)
-                .zip(inverse.par_chunks(job))
-                .zip(x.data().par_chunks(job * width))
-                .zip(gradient.data().par_chunks(job * width))
-                .for_each(|(((dx, inverse), x), dy)| backward(dx, inverse, x, weight.data(), dy));
-            Panel::new(dx, rows, width)
+            let fill = |dx: &mut [MaybeUninit<f32>]| {
+                dx.par_chunks_mut(job * width)
+                    .zip(inverse.par_chunks(job))
+                    .zip(x.data().par_chunks(job * width))
+                    .zip(gradient.data().par_chunks(job * width))
+                    .for_each(|(((dx, inverse), x), dy)| backward(dx, inverse, x, weight.data(), dy));
+            };
+            // SAFETY: `x` and the gradient have as many elements; each job writes all of its rows.
+            unsafe { Panel::filled(rows, width, fill) }
         });
         let dw = to_weight.then(|| {
             let mut dw = vec![0.0; width];
@@ -62,30 +71,27 @@ impl FusedOp<2> for RmsNorm {
 }
 
 vectorised! {
-    fn forward(y: &mut [f32], inverse: &mut [f32], x: &[f32], weight: &[f32], epsilon: f32) {
+    fn forward(y: &mut [MaybeUninit<f32>], inverse: &mut [f32], x: &[f32], weight: &[f32], epsilon: f32) {
         let width = weight.len();
         for ((y, x), inverse) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(inverse) {
             let mean = sum2(x, x, |a, b| a * b) / width as f32;
             *inverse = 1.0 / (mean + epsilon).sqrt();
             for ((y, x), w) in y.iter_mut().zip(x).zip(weight) {
-                *y = x * *inverse * w;
+                y.write(x * *inverse * w);
             }
         }
     }
 }
 
 vectorised! {
-    fn backward(dx: &mut [f32], inverse: &[f32], x: &[f32], weight: &[f32], dy: &[f32]) {
+    fn backward(dx: &mut [MaybeUninit<f32>], inverse: &[f32], x: &[f32], weight: &[f32], dy: &[f32]) {
         let width = weight.len();
         let rows = dx.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(dy.chunks_exact(width));
         for (((dx, x), dy), inverse) in rows.zip(inverse) {
-            for ((dx, dy), w) in dx.iter_mut().zip(dy).zip(weight) {
-                *dx = dy * w;
-            }
-            let dot = sum2(dx, x, |a, b| a * b);
+            let dot = sum3(dy, weight, x, |dy, w, x| dy * w * x);
             let back = dot * inverse * inverse * inverse / width as f32;
-            for (dx, x) in dx.iter_mut().zip(x) {
-                *dx = *dx * inverse - x * back;
+            for (((dx, dy), w), x) in dx.iter_mut().zip(dy).zip(weight).zip(x) {
+                dx.write(dy * w * inverse - x * back);
             }
         }
     }

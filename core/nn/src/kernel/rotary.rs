@@ -1,6 +1,7 @@
 //! Rotary position embedding (Su et al. 2021) in Hugging Face's convention: the halves of a head
 //! are the two parts of its pairs ("rotate half").
 
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
@@ -79,12 +80,16 @@ impl Rotate {
     fn turn(&self, x: &Panel, sign: f32) -> Panel {
         let width = x.columns;
         let job = rows_per_job(width);
-        let mut y = vec![0.0; x.rows * width];
-        y.par_chunks_mut(job * width)
-            .zip(x.data().par_chunks(job * width))
-            .zip(self.positions.par_chunks(job))
-            .for_each(|((y, x), positions)| turn(y, x, positions, &self.table, width, sign));
-        Panel::new(y, x.rows, width)
+        assert_eq!((x.rows, width % (2 * self.table.half)), (self.positions.len(), 0), "whole heads of every row");
+        let fill = |y: &mut [MaybeUninit<f32>]| {
+            y.par_chunks_mut(job * width)
+                .zip(x.data().par_chunks(job * width))
+                .zip(self.positions.par_chunks(job))
+                .for_each(|((y, x), positions)| turn(y, x, positions, &self.table, width, sign));
+        };
+        // SAFETY: there is a position for every row and a row is whole heads (asserted above), so
+        // each job writes both halves of every head of its rows.
+        unsafe { Panel::filled(x.rows, width, fill) }
     }
 }
 
@@ -102,7 +107,7 @@ impl FusedOp<1> for Rotate {
 }
 
 vectorised! {
-    fn turn(y: &mut [f32], x: &[f32], positions: &[usize], table: &RotaryTable, width: usize, sign: f32) {
+    fn turn(y: &mut [MaybeUninit<f32>], x: &[f32], positions: &[usize], table: &RotaryTable, width: usize, sign: f32) {
         let half = table.half;
         for ((y, x), &position) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(positions) {
             let cosines = &table.cosines[position * half..][..half];
@@ -114,8 +119,8 @@ vectorised! {
                 let ins = x_first.iter().zip(x_second);
                 for (((a, b), (p, q)), (c, s)) in outs.zip(ins).zip(cosines.iter().zip(sines)) {
                     let s = s * sign;
-                    *a = p * c - q * s;
-                    *b = q * c + p * s;
+                    a.write(p * c - q * s);
+                    b.write(q * c + p * s);
                 }
             }
         }

@@ -91,6 +91,24 @@ pub(crate) fn sum2(a: &[f32], b: &[f32], of: impl Fn(f32, f32) -> f32) -> f32 {
     fold(lanes)
 }
 
+/// Sum of `of(a, b, c)` over three slices of equal length.
+#[inline(always)]
+pub(crate) fn sum3(a: &[f32], b: &[f32], c: &[f32], of: impl Fn(f32, f32, f32) -> f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let (a_whole, a_rest) = a.as_chunks::<LANES>();
+    let (b_whole, b_rest) = b.as_chunks::<LANES>();
+    let (c_whole, c_rest) = c.as_chunks::<LANES>();
+    for ((a, b), c) in a_whole.iter().zip(b_whole).zip(c_whole) {
+        for lane in 0..LANES {
+            lanes[lane] += of(a[lane], b[lane], c[lane]);
+        }
+    }
+    for (lane, ((a, b), c)) in a_rest.iter().zip(b_rest).zip(c_rest).enumerate() {
+        lanes[lane] += of(*a, *b, *c);
+    }
+    fold(lanes)
+}
+
 /// Sum of `of(x)` over a slice, writing `of`'s second value back.
 #[inline(always)]
 pub(crate) fn sum_map(values: &mut [f32], of: impl Fn(f32) -> f32) -> f32 {

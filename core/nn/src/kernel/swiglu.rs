@@ -1,5 +1,7 @@
 //! The gated activation of the feed-forward block (Shazeer 2020): `silu(gate) · up`.
 
+use std::mem::MaybeUninit;
+
 use burn::tensor::Tensor;
 use burn::tensor::activation::silu;
 use rayon::prelude::*;
@@ -25,45 +27,57 @@ impl FusedOp<2> for Swiglu {
     type Saved = (Panel, Panel);
 
     fn forward(&self, [gate, up]: [Panel; 2], _: [bool; 2]) -> (Panel, Self::Saved) {
-        let mut y = vec![0.0; gate.rows * gate.columns];
-        y.par_chunks_mut(JOB)
-            .zip(gate.data().par_chunks(JOB))
-            .zip(up.data().par_chunks(JOB))
-            .for_each(|((y, gate), up)| forward(y, gate, up));
-        (Panel::new(y, gate.rows, gate.columns), (gate, up))
+        assert_eq!((gate.rows, gate.columns), (up.rows, up.columns), "gate and up");
+        let fill = |y: &mut [MaybeUninit<f32>]| {
+            y.par_chunks_mut(JOB)
+                .zip(gate.data().par_chunks(JOB))
+                .zip(up.data().par_chunks(JOB))
+                .for_each(|((y, gate), up)| forward(y, gate, up));
+        };
+        // SAFETY: the value and both inputs have equally many elements; each job writes all of its.
+        let y = unsafe { Panel::filled(gate.rows, gate.columns, fill) };
+        (y, (gate, up))
     }
 
     fn backward(&self, (gate, up): Self::Saved, gradient: Panel, tracked: [bool; 2]) -> [Option<Panel>; 2] {
         let (rows, columns) = (gate.rows, gate.columns);
-        let mut d_gate = vec![0.0; rows * columns];
-        let mut d_up = vec![0.0; rows * columns];
-        d_gate
-            .par_chunks_mut(JOB)
-            .zip(d_up.par_chunks_mut(JOB))
-            .zip(gate.data().par_chunks(JOB))
-            .zip(up.data().par_chunks(JOB))
-            .zip(gradient.data().par_chunks(JOB))
-            .for_each(|((((d_gate, d_up), gate), up), dy)| backward(d_gate, d_up, gate, up, dy));
+        assert_eq!((rows, columns), (gradient.rows, gradient.columns), "value and gradient");
+        let mut d_gate = None;
+        let fill_both = |d_up: &mut [MaybeUninit<f32>]| {
+            let fill = |d_gate: &mut [MaybeUninit<f32>]| {
+                d_gate
+                    .par_chunks_mut(JOB)
+                    .zip(d_up.par_chunks_mut(JOB))
+                    .zip(gate.data().par_chunks(JOB))
+                    .zip(up.data().par_chunks(JOB))
+                    .zip(gradient.data().par_chunks(JOB))
+                    .for_each(|((((d_gate, d_up), gate), up), dy)| backward(d_gate, d_up, gate, up, dy));
+            };
+            // SAFETY: all five have equally many elements; each job writes all of its.
+            d_gate = Some(unsafe { Panel::filled(rows, columns, fill) });
+        };
+        // SAFETY: as above.
+        let d_up = unsafe { Panel::filled(rows, columns, fill_both) };
         let [to_gate, to_up] = tracked;
-        [to_gate.then(|| Panel::new(d_gate, rows, columns)), to_up.then(|| Panel::new(d_up, rows, columns))]
+        [d_gate.filter(|_| to_gate), to_up.then_some(d_up)]
     }
 }
 
 vectorised! {
-    fn forward(y: &mut [f32], gate: &[f32], up: &[f32]) {
+    fn forward(y: &mut [MaybeUninit<f32>], gate: &[f32], up: &[f32]) {
         for ((y, gate), up) in y.iter_mut().zip(gate).zip(up) {
-            *y = gate * sigmoid(*gate) * up;
+            y.write(gate * sigmoid(*gate) * up);
         }
     }
 }
 
 vectorised! {
-    fn backward(d_gate: &mut [f32], d_up: &mut [f32], gate: &[f32], up: &[f32], dy: &[f32]) {
+    fn backward(d_gate: &mut [MaybeUninit<f32>], d_up: &mut [MaybeUninit<f32>], gate: &[f32], up: &[f32], dy: &[f32]) {
         let rows = d_gate.iter_mut().zip(d_up).zip(gate).zip(up).zip(dy);
         for ((((d_gate, d_up), gate), up), dy) in rows {
             let s = sigmoid(*gate);
-            *d_gate = dy * up * (s * (1.0 + gate * (1.0 - s)));
-            *d_up = dy * gate * s;
+            d_gate.write(dy * up * (s * (1.0 + gate * (1.0 - s))));
+            d_up.write(dy * gate * s);
         }
     }
 }

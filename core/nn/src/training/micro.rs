@@ -8,9 +8,10 @@ use cadre_data::TokenExample;
 use super::dropout::Dropout;
 use crate::pass::Pass;
 
-/// Tokens a pair of micro-batches has about, when their size is chosen here: enough for the matrix
-/// product to be fast, and an even number of them for two workers.
-const PAIR_TOKENS: usize = 1024;
+/// Tokens a pair of micro-batches has at most, when their size is chosen here: the matrix product
+/// lays every weight out anew for each of them, which many rows pay for. An even number of them
+/// suits two workers.
+const PAIR_TOKENS: usize = 2048;
 
 /// Rows that are computed together.
 #[derive(Debug)]

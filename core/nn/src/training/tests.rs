@@ -106,7 +106,7 @@ fn the_loss_falls_and_the_backbone_stays_bit_equal() {
     let out = tempfile::tempdir().unwrap();
     let spec = TrainingSpec { batch: 8, learning_rate: 2e-2, ..training(80) };
     let outcome = train(&learner, &adapter(&ALL, 1, 0.0), &examples(8, 30, 1), &spec, out.path());
-    assert!(outcome.final_loss < outcome.losses[0].1 * 0.7, "{:?}", outcome.losses);
+    assert!(outcome.final_loss < outcome.losses[0].1 * 0.8, "{:?}", outcome.losses);
     assert_eq!(outcome.losses.len(), 80);
     assert_eq!(before, backbone_weights(&learner.model.backbone));
 }
