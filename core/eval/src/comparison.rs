@@ -12,7 +12,9 @@ const COLUMNS: &[Column] = &[
     ("forgetting", |report| report.forgetting.map(|value| score(Some(value)))),
     ("routing", |report| report.routing.as_ref()?.accuracy.map(|value| percent(Some(value)))),
     ("probes a query", |report| report.routing.as_ref()?.probes_per_query.map(|value| format!("{value:.2}"))),
-    ("OOD to backbone", |report| report.out_of_distribution.as_ref()?.to_backbone.map(|value| percent(Some(value)))),
+    ("OOD to backbone", |report| {
+        report.out_of_distribution.as_ref()?.to_backbone.map(|value| percent(Some(value)))
+    }),
 ];
 
 /// One row a report: name, seed, AR, BWT, FWT, forgetting, routing accuracy, probes a query, share of the queries out of

@@ -56,7 +56,9 @@ pub enum EvalError {
     #[error("read the report")]
     Malformed(#[source] serde_json::Error),
     /// The report was written by a newer Cadre.
-    #[error("read the report: it has format-version {found}, this cadre reads up to {known}; use a newer cadre")]
+    #[error(
+        "read the report: it has format-version {found}, this cadre reads up to {known}; use a newer cadre"
+    )]
     NewerFormat {
         /// `format-version` of the file.
         found: u64,

@@ -11,14 +11,14 @@ mod report_extras;
 mod routing;
 mod score_matrix;
 
+pub use comparison::render_markdown_table;
 pub use error::EvalError;
 pub use metrics::{METRICS, MetricEntry, metric};
-pub use score_matrix::ScoreMatrix;
-pub use routing::{RouteDecision, RoutingReport};
+pub use render::{render_html, render_markdown};
 pub use report::{
-    Cost, DataProvenance, ExpertReport, MetricScores, OutOfDistributionReport, PluginProvenance, ProbeCost, Provenance,
-    REPORT_FORMAT_VERSION, Report, StageCost,
+    Cost, DataProvenance, ExpertReport, MetricScores, OutOfDistributionReport, PluginProvenance, ProbeCost,
+    Provenance, REPORT_FORMAT_VERSION, Report, StageCost,
 };
 pub use report_extras::{ClaimSample, LossCurve, PredictionRow, ReportExtras};
-pub use comparison::render_markdown_table;
-pub use render::{render_html, render_markdown};
+pub use routing::{RouteDecision, RoutingReport};
+pub use score_matrix::ScoreMatrix;

@@ -12,4 +12,3 @@ pub use page::render_html;
 pub(crate) use figures::{percent, score, signed};
 pub(crate) use json::json;
 pub(crate) use markdown::cell;
-

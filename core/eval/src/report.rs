@@ -167,7 +167,10 @@ impl Report {
         // The version is looked at first: a newer file may have another shape.
         let version: VersionOnly = serde_json::from_str(json).map_err(EvalError::Malformed)?;
         if version.format_version > u64::from(REPORT_FORMAT_VERSION) {
-            return Err(EvalError::NewerFormat { found: version.format_version, known: REPORT_FORMAT_VERSION });
+            return Err(EvalError::NewerFormat {
+                found: version.format_version,
+                known: REPORT_FORMAT_VERSION,
+            });
         }
         let report: Self = serde_json::from_str(json).map_err(EvalError::Malformed)?;
         report.check()?;

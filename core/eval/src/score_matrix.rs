@@ -119,7 +119,9 @@ impl From<ScoreMatrix> for Vec<Vec<Option<f64>>> {
 
 fn check(stage: usize, task: usize, score: Option<f64>) -> Result<(), EvalError> {
     match score {
-        Some(score) if !(0.0..=100.0).contains(&score) => Err(EvalError::ScoreOutOfRange { stage, task, score }),
+        Some(score) if !(0.0..=100.0).contains(&score) => {
+            Err(EvalError::ScoreOutOfRange { stage, task, score })
+        }
         _ => Ok(()),
     }
 }

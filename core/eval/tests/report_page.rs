@@ -13,8 +13,17 @@ fn page(sample: sample::Sample) -> String {
 #[test]
 fn a_routed_run_shows_every_part() {
     let page = page(sample::SEE);
-    for part in ["Score matrix R", "Each task over the stages", "Who answered", "Claims", "threshold 0.5", "Training loss", "Predictions to read", "The recipe, expanded", "From nothing"] {
-        assert_eq!(page.contains(part), part != "From nothing", "{part}");
+    for part in [
+        "Score matrix R",
+        "Each task over the stages",
+        "Who answered",
+        "Claims",
+        "threshold 0.5",
+        "Training loss",
+        "Predictions to read",
+        "The recipe, expanded",
+    ] {
+        assert!(page.contains(part), "{part}");
     }
     // R, its lines, confusion, routing over stages, five claim histograms, losses.
     assert_eq!(page.matches("<svg ").count(), 10);
@@ -39,7 +48,7 @@ fn texts_of_a_run_cannot_become_markup() {
     assert!(!page.contains("<script>alert") && !page.contains("<img"));
     assert!(page.contains("&lt;script&gt;alert(1)&lt;&#x2f;script&gt;"));
     let (mut report, mut extras) = sample::ONE.make().unwrap();
-    let evil = "\"><svg onload=x>{{ 7 * 7 }}</svg>\u{1b}[31m";
+    let evil = "\"><svg onload=x>{{ 1234567 * 3 }}</svg>\u{1b}[31m";
     report.name = evil.to_owned();
     report.tasks = vec![evil.to_owned()];
     report.experts[0].task = evil.to_owned();
@@ -50,7 +59,7 @@ fn texts_of_a_run_cannot_become_markup() {
     extras.recipe = Some(evil.to_owned());
     extras.loss_curves[0].task = evil.to_owned();
     let page = render_html(&report, &extras).unwrap();
-    assert!(!page.contains("<svg onload") && !page.contains("49") && !page.contains('\u{1b}'));
+    assert!(!page.contains("<svg onload") && !page.contains("3703701") && !page.contains('\u{1b}'));
     assert!(page.contains("␛[31m"));
     assert!(!render_markdown(&report, &extras).contains('\u{1b}'));
 }
@@ -69,7 +78,11 @@ fn colours_follow_the_scheme_of_the_reader() {
 #[test]
 fn a_run_without_routing_has_no_routing_part() {
     let page = page(sample::SEQUENTIAL);
-    assert!(!page.contains("id=\"routing\"") && !page.contains("Routing accuracy") && !page.contains("name=\"routed\""));
+    assert!(
+        !page.contains("id=\"routing\"")
+            && !page.contains("Routing accuracy")
+            && !page.contains("name=\"routed\"")
+    );
     assert!(page.contains("Adapter “stream”"));
     assert!(page.contains("class=\"worse\""));
 }
@@ -93,7 +106,13 @@ fn empty_runs_are_shown_for_what_they_are() {
     routing.accuracy = None;
     let page = render_html(&report, &ReportExtras::default()).unwrap();
     assert!(!page.contains("<svg ") && page.contains("No query of the stream was routed."));
-    let nothing = Report { tasks: Vec::new(), score_matrix: ScoreMatrix::default(), routing: None, per_metric: Default::default(), ..report };
+    let nothing = Report {
+        tasks: Vec::new(),
+        score_matrix: ScoreMatrix::default(),
+        routing: None,
+        per_metric: Default::default(),
+        ..report
+    };
     assert!(render_html(&nothing, &ReportExtras::default()).is_ok());
     assert!(render_markdown(&nothing, &ReportExtras::default()).contains("**AR –**"));
 }

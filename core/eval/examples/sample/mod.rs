@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use cadre_eval::{
-    ClaimSample, Cost, DataProvenance, EvalError, ExpertReport, LossCurve, MetricScores, OutOfDistributionReport,
-    PluginProvenance, PredictionRow, ProbeCost, Provenance, Report, ReportExtras, RouteDecision, RoutingReport,
-    ScoreMatrix, StageCost,
+    ClaimSample, Cost, DataProvenance, EvalError, ExpertReport, LossCurve, MetricScores,
+    OutOfDistributionReport, PluginProvenance, PredictionRow, ProbeCost, Provenance, Report, ReportExtras,
+    RouteDecision, RoutingReport, ScoreMatrix, StageCost,
 };
 
 /// A run to show.
@@ -22,8 +22,12 @@ pub struct Sample {
 }
 
 /// Five tasks with a router.
-pub const SEE: Sample =
-    Sample { tasks: &["sorting", "copying", "sentiment", "arithmetic", "translation"], routed: true, loss_a_stage: 0.3, queries: 100 };
+pub const SEE: Sample = Sample {
+    tasks: &["sorting", "copying", "sentiment", "arithmetic", "translation"],
+    routed: true,
+    loss_a_stage: 0.3,
+    queries: 100,
+};
 /// The same without one, forgetting.
 pub const SEQUENTIAL: Sample = Sample { routed: false, loss_a_stage: 14.0, ..SEE };
 /// One task.
@@ -66,12 +70,16 @@ impl Sample {
         let mut dice = Dice(7);
         let matrix = self.scores(&mut dice)?;
         let decisions = self.decisions(&mut dice);
-        let routing =
-            if self.routed { Some(RoutingReport::from_decisions(self.tasks.len(), &decisions)?) } else { None };
+        let routing = if self.routed {
+            Some(RoutingReport::from_decisions(self.tasks.len(), &decisions)?)
+        } else {
+            None
+        };
         let mut per_metric = BTreeMap::new();
         per_metric.insert("exact-match".to_owned(), MetricScores { score_matrix: matrix.clone() });
         per_metric.insert("rouge-l".to_owned(), MetricScores { score_matrix: matrix.clone() });
-        let strangers = self.routed.then_some(OutOfDistributionReport { queries: 60, to_backbone: Some(0.95) });
+        let strangers =
+            self.routed.then_some(OutOfDistributionReport { queries: 60, to_backbone: Some(0.95) });
         let report = Report {
             format_version: cadre_eval::REPORT_FORMAT_VERSION,
             name: if self.routed { "see".to_owned() } else { "sequential".to_owned() },
@@ -158,13 +166,26 @@ impl Sample {
         if self.routed {
             return self.tasks.iter().enumerate().map(expert).collect();
         }
-        vec![ExpertReport { task: "stream".to_owned(), parameters: 184_832, bytes: 741_216, training_examples: 2_000, final_loss: Some(0.03) }]
+        vec![ExpertReport {
+            task: "stream".to_owned(),
+            parameters: 184_832,
+            bytes: 741_216,
+            training_examples: 2_000,
+            final_loss: Some(0.03),
+        }]
     }
 
     fn losses(&self, dice: &mut Dice) -> Vec<LossCurve> {
         let mut curve = |task: &&str| {
             let fall = 0.01 + 0.02 * dice.roll();
-            let mut point = |step: u64| (step, 2.6 * (-fall * step as f64).exp() + 0.03 + 0.25 * dice.roll() * (-0.01 * step as f64).exp());
+            let mut point = |step: u64| {
+                (
+                    step,
+                    2.6 * (-fall * step as f64).exp()
+                        + 0.03
+                        + 0.25 * dice.roll() * (-0.01 * step as f64).exp(),
+                )
+            };
             LossCurve { task: (*task).to_owned(), points: (1..=400).map(&mut point).collect() }
         };
         self.tasks.iter().map(&mut curve).collect()
@@ -189,10 +210,22 @@ impl Sample {
 
     fn predictions(&self, dice: &mut Dice) -> Vec<PredictionRow> {
         let texts = [
-            ("Put these words into the order of the alphabet.\n\nplum, apple, fig", "apple, fig, plum", "apple, fig, plum"),
-            ("Is the mood of this sentence good or bad?\n\nThe soup was cold and the waiter laughed.", "good", "bad"),
+            (
+                "Put these words into the order of the alphabet.\n\nplum, apple, fig",
+                "apple, fig, plum",
+                "apple, fig, plum",
+            ),
+            (
+                "Is the mood of this sentence good or bad?\n\nThe soup was cold and the waiter laughed.",
+                "good",
+                "bad",
+            ),
             ("Add: 17 + 25", "42", "42"),
-            ("Write <b>bold</b> & \"quotes\".\n\n<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<b>x</b>"),
+            (
+                "Write <b>bold</b> & \"quotes\".\n\n<script>alert(1)</script>",
+                "<img src=x onerror=alert(1)>",
+                "<b>x</b>",
+            ),
             ("ترجم هذه الجملة", "الجو جميل", "الجو جميل اليوم"),
             ("", "", "something"),
         ];
@@ -201,7 +234,9 @@ impl Sample {
         for (at, (prompt, prediction, reference)) in texts.iter().cycle().take(18).enumerate() {
             let task = (at % 7 != 6).then_some(at % self.tasks.len());
             let expert = if dice.roll() < 0.15 { None } else { task };
-            let claims = expert.map(|expert| (0..=expert).rev().map(|asked| (asked, if asked == expert { 0.98 } else { 0.03 })).collect());
+            let claims = expert.map(|expert| {
+                (0..=expert).rev().map(|asked| (asked, if asked == expert { 0.98 } else { 0.03 })).collect()
+            });
             rows.push(PredictionRow {
                 id: format!("{}-{at:04}", task.map_or("ood", |task| self.tasks[task])),
                 task,
@@ -209,7 +244,15 @@ impl Sample {
                 references: vec![(*reference).to_owned()],
                 prediction: (*prediction).to_owned(),
                 expert,
-                score: task.map(|_| if prediction == reference { 100.0 } else if at % 4 == 0 { 57.1 } else { 0.0 }),
+                score: task.map(|_| {
+                    if prediction == reference {
+                        100.0
+                    } else if at % 4 == 0 {
+                        57.1
+                    } else {
+                        0.0
+                    }
+                }),
                 claims: claims.unwrap_or_default(),
             });
         }

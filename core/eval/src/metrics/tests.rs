@@ -60,23 +60,32 @@ fn check(case: &str, prediction: &str, references: &[String], expected: &Scores)
         ("token-f1", expected.token_f1),
     ] {
         let found = score(name, prediction, references);
-        assert!((found - expected).abs() < TOLERANCE, "{case}: {name} is {found}, {expected} expected: {prediction:?}");
+        assert!(
+            (found - expected).abs() < TOLERANCE,
+            "{case}: {name} is {found}, {expected} expected: {prediction:?}"
+        );
     }
     let (precision, recall) =
         subsequence::precision_and_recall(&rouge_l::tokens(prediction), &rouge_l::tokens(&references[0]));
     assert!((precision - expected.rouge_l_precision).abs() < TOLERANCE, "{case}: precision {precision}");
     assert!((recall - expected.rouge_l_recall).abs() < TOLERANCE, "{case}: recall {recall}");
     if expected.same_tokens {
-        assert!((expected.rouge_l - expected.rouge_l_jieba).abs() < TOLERANCE, "{case}: jieba {}", expected.rouge_l_jieba);
+        assert!(
+            (expected.rouge_l - expected.rouge_l_jieba).abs() < TOLERANCE,
+            "{case}: jieba {}",
+            expected.rouge_l_jieba
+        );
     }
 }
 
 #[test]
 fn own_texts_score_as_the_reference_implementations_say() {
-    let goldens: Goldens<OwnCase> = serde_json::from_str(include_str!("../../fixtures/metric_goldens.json")).unwrap();
+    let goldens: Goldens<OwnCase> =
+        serde_json::from_str(include_str!("../../fixtures/metric_goldens.json")).unwrap();
     assert!(goldens.cases.len() >= 200, "only {} cases", goldens.cases.len());
     for (at, case) in goldens.cases.iter().enumerate() {
-        let repeat = |text: &String| if case.times > 1 { format!("{text} ").repeat(case.times) } else { text.clone() };
+        let repeat =
+            |text: &String| if case.times > 1 { format!("{text} ").repeat(case.times) } else { text.clone() };
         let references: Vec<String> = case.references.iter().map(repeat).collect();
         check(&format!("case {at}"), &repeat(&case.prediction), &references, &case.scores);
     }
@@ -102,7 +111,8 @@ fn real_rows_score_as_the_reference_implementations_say() {
     }
     // What the regular expression stands in for: on the ten tasks of SEE, jieba's own figures.
     let see = goldens.cases.iter().filter(|case| case.file.starts_with("superni/"));
-    let far = see.clone().filter(|case| (case.scores.rouge_l - case.scores.rouge_l_jieba).abs() > 0.01).count();
+    let far =
+        see.clone().filter(|case| (case.scores.rouge_l - case.scores.rouge_l_jieba).abs() > 0.01).count();
     assert_eq!(far, 0, "of {} rows", see.count());
 }
 
@@ -116,7 +126,9 @@ fn data_folder() -> Option<PathBuf> {
 fn texts(file: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(file).unwrap();
     if file.extension().is_some_and(|ending| ending == "jsonl") {
-        let output = |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["output"].as_str().unwrap().to_owned();
+        let output = |line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["output"].as_str().unwrap().to_owned()
+        };
         return text.lines().filter(|line| !line.trim().is_empty()).map(output).collect();
     }
     let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();

@@ -93,7 +93,13 @@ fn write_experts(text: &mut String, report: &Report) -> std::fmt::Result {
             count(expert.parameters),
             count(expert.training_examples),
             decimals(expert.final_loss, 3),
-            percent(report.tasks.iter().position(|task| *task == expert.task).and_then(|task| routed_right(report, task))),
+            percent(
+                report
+                    .tasks
+                    .iter()
+                    .position(|task| *task == expert.task)
+                    .and_then(|task| routed_right(report, task))
+            ),
         )?;
     }
     writeln!(text)

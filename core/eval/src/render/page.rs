@@ -111,7 +111,8 @@ struct PredictionLine {
 
 impl Page {
     fn of(report: &Report, extras: &ReportExtras) -> Result<Self, EvalError> {
-        let tasks: Vec<TaskLine> = (0..report.tasks.len()).map(|task| task_line(report, extras, task)).collect();
+        let tasks: Vec<TaskLine> =
+            (0..report.tasks.len()).map(|task| task_line(report, extras, task)).collect();
         let strangers = report.experts.iter().filter(|expert| !report.tasks.contains(&expert.task));
         let metrics = report.per_metric.iter().map(|(name, scores)| MetricLine {
             name: visible(name),
@@ -146,7 +147,11 @@ impl Page {
                 ("Seed", report.seed.to_string()),
                 ("Run key", visible(&report.key)),
             ],
-            plugins: made.plugins.iter().map(|p| [&p.name, &p.version, &p.digest].map(|text| visible(text))).collect(),
+            plugins: made
+                .plugins
+                .iter()
+                .map(|p| [&p.name, &p.version, &p.digest].map(|text| visible(text)))
+                .collect(),
             data: made.data.iter().map(|data| [&data.path, &data.digest].map(|text| visible(text))).collect(),
             recipe: extras.recipe.as_deref().map(visible),
             predictions: extras.predictions.iter().map(|row| prediction_line(report, row)).collect(),
@@ -164,8 +169,16 @@ fn cards(report: &Report) -> Vec<Card> {
         card("Forgetting", score(report.forgetting), "best ever minus last"),
     ];
     if let Some(routing) = &report.routing {
-        cards.push(card("Routing accuracy", percent(routing.accuracy), "queries that reached their own expert"));
-        cards.push(card("Probes a query", decimals(routing.probes_per_query, 2), "asked of experts before the answer"));
+        cards.push(card(
+            "Routing accuracy",
+            percent(routing.accuracy),
+            "queries that reached their own expert",
+        ));
+        cards.push(card(
+            "Probes a query",
+            decimals(routing.probes_per_query, 2),
+            "asked of experts before the answer",
+        ));
     }
     if let Some(strangers) = &report.out_of_distribution {
         cards.push(card("To the backbone", percent(strangers.to_backbone), "of queries out of distribution"));
@@ -176,7 +189,8 @@ fn cards(report: &Report) -> Vec<Card> {
 
 fn cost(report: &Report) -> Vec<(&'static str, String)> {
     let cost = &report.cost;
-    let rate = cost.tokens_per_second.map_or_else(|| "–".to_owned(), |rate| count(rate.round().max(0.0) as u64));
+    let rate =
+        cost.tokens_per_second.map_or_else(|| "–".to_owned(), |rate| count(rate.round().max(0.0) as u64));
     let trained: u64 = report.experts.iter().map(|expert| expert.parameters).sum();
     let stored: u64 = report.experts.iter().map(|expert| expert.bytes).sum();
     let mut lines = vec![
@@ -229,7 +243,9 @@ fn task_line(report: &Report, extras: &ReportExtras, task: usize) -> TaskLine {
 const PROMPT_BEGIN: usize = 180;
 
 fn prediction_line(report: &Report, row: &PredictionRow) -> PredictionLine {
-    let name = |task: usize| report.tasks.get(task).map_or_else(|| format!("task {}", task + 1), |name| visible(name));
+    let name = |task: usize| {
+        report.tasks.get(task).map_or_else(|| format!("task {}", task + 1), |name| visible(name))
+    };
     let prompt = visible(&row.prompt);
     let grade = match row.score {
         None => "unscored",

@@ -87,6 +87,8 @@ fn hex(colour: RGBColor) -> String {
     format!("\"#{:02X}{:02X}{:02X}\"", colour.0, colour.1, colour.2)
 }
 
+/// Text of `size` px.
 fn text(size: u32, colour: RGBColor, horizontal: HPos) -> TextStyle<'static> {
-    ("sans-serif", size).into_font().color(&colour).pos(Pos::new(horizontal, VPos::Center))
+    // The SVG backend takes the size for that of a line and writes letters 1.24 times smaller.
+    ("sans-serif", f64::from(size) * 1.24).into_font().color(&colour).pos(Pos::new(horizontal, VPos::Center))
 }

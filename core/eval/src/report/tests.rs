@@ -33,19 +33,30 @@ fn what_is_written_is_what_is_read() {
 fn a_newer_version_is_refused_whatever_its_shape() {
     let error = Report::from_json(r#"{"format-version": 2, "scores": {}}"#).unwrap_err();
     assert!(matches!(error, EvalError::NewerFormat { found: 2, known: 1 }));
-    assert_eq!(error.to_string(), "read the report: it has format-version 2, this cadre reads up to 1; use a newer cadre");
+    assert_eq!(
+        error.to_string(),
+        "read the report: it has format-version 2, this cadre reads up to 1; use a newer cadre"
+    );
 }
 
 #[test]
 fn other_texts_are_refused() {
-    for text in ["", "[]", "{}", r#"{"format-version": 1}"#, r#"{"format-version": "1"}"#, r#"{"format-version": -1}"#] {
+    for text in [
+        "",
+        "[]",
+        "{}",
+        r#"{"format-version": 1}"#,
+        r#"{"format-version": "1"}"#,
+        r#"{"format-version": -1}"#,
+    ] {
         assert!(matches!(Report::from_json(text), Err(EvalError::Malformed(_))), "{text}");
     }
 }
 
 #[test]
 fn parts_that_do_not_fit_are_refused() {
-    let one_task_more = VERSION_1.replace(r#"["sorting", "tagging"]"#, r#"["sorting", "tagging", "arithmetic"]"#);
+    let one_task_more =
+        VERSION_1.replace(r#"["sorting", "tagging"]"#, r#"["sorting", "tagging", "arithmetic"]"#);
     let error = Report::from_json(&one_task_more).unwrap_err();
     assert!(matches!(error, EvalError::Mismatch { part: "score-matrix", found: 2, expected: 3 }), "{error}");
 }

@@ -10,7 +10,8 @@ fn decision(task: usize, expert: Option<usize>, probes: u64) -> RouteDecision {
 #[test]
 fn two_stages_by_hand() {
     let first = vec![decision(0, Some(0), 1), decision(0, None, 1), decision(1, Some(0), 1)];
-    let second = vec![decision(0, Some(1), 1), decision(0, Some(0), 2), decision(1, Some(1), 1), decision(1, None, 2)];
+    let second =
+        vec![decision(0, Some(1), 1), decision(0, Some(0), 2), decision(1, Some(1), 1), decision(1, None, 2)];
     let report = RoutingReport::from_decisions(2, &[first, second]).unwrap();
     // At stage 0 the query of task 1 does not count: it has no expert yet.
     assert_eq!(report.by_stage, [Some(0.5), Some(0.5)]);

@@ -82,7 +82,10 @@ fn a_stopped_stream_counts_what_it_learned() {
 fn bad_scores_and_shapes_are_refused() {
     let mut matrix = ScoreMatrix::new(2);
     for bad in [f64::NAN, f64::INFINITY, -0.1, 100.1] {
-        assert!(matches!(matrix.set(1, 0, Some(bad)), Err(EvalError::ScoreOutOfRange { stage: 1, task: 0, .. })));
+        assert!(matches!(
+            matrix.set(1, 0, Some(bad)),
+            Err(EvalError::ScoreOutOfRange { stage: 1, task: 0, .. })
+        ));
     }
     assert!(matches!(matrix.set(2, 0, None), Err(EvalError::OutsideMatrix { stage: 2, task: 0, tasks: 2 })));
     let ragged = ScoreMatrix::from_rows(vec![vec![None, None], vec![None]]);

@@ -36,7 +36,8 @@ impl Charts {
         let names: Vec<String> = report.tasks.iter().map(|name| visible(name)).collect();
         let rows = report.score_matrix.rows().iter().enumerate();
         let evaluated = rows.clone().filter(|(_, row)| row.iter().any(Option::is_some)).count();
-        let curves: Vec<&LossCurve> = extras.loss_curves.iter().filter(|curve| !finite(curve).is_empty()).collect();
+        let curves: Vec<&LossCurve> =
+            extras.loss_curves.iter().filter(|curve| !finite(curve).is_empty()).collect();
         Ok(Self {
             scores: if evaluated > 0 { Some(scores(report, &names)?) } else { None },
             score_rows: rows
@@ -46,25 +47,37 @@ impl Charts {
             // One row alone is no course.
             over_stages: if evaluated > 1 { Some(over_stages(report)?) } else { None },
             confusion: confusion(report, &names)?,
-            confusion_rows: report.routing.iter().flat_map(|routing| confusion_rows(&routing.confusion, &names)).collect(),
+            confusion_rows: report
+                .routing
+                .iter()
+                .flat_map(|routing| confusion_rows(&routing.confusion, &names))
+                .collect(),
             routing_over_stages: routing_over_stages(report)?,
             claims: claims(extras, &names)?,
             threshold: extras.threshold.map(|threshold| format!("{threshold}")),
             any_stranger_claim: extras.claims.iter().any(|claim| claim.task.is_none()),
             losses: if curves.is_empty() { None } else { Some(losses(report, &curves)?) },
-            loss_legend: curves.iter().map(|curve| (visible(&curve.task), series_of(report, &curve.task) % SERIES)).collect(),
+            loss_legend: curves
+                .iter()
+                .map(|curve| (visible(&curve.task), series_of(report, &curve.task) % SERIES))
+                .collect(),
         })
     }
 }
 
 fn confusion_rows(confusion: &[Vec<u64>], names: &[String]) -> Vec<(String, Vec<String>)> {
-    let line = |(name, row): (&String, &Vec<u64>)| (name.clone(), row.iter().map(|queries| count(*queries)).collect());
+    let line = |(name, row): (&String, &Vec<u64>)| {
+        (name.clone(), row.iter().map(|queries| count(*queries)).collect())
+    };
     names.iter().zip(confusion).map(line).collect()
 }
 
 fn scores(report: &Report, names: &[String]) -> Result<String, EvalError> {
     let cell = |value: &Option<f64>| {
-        value.map(|value| Cell { strength: value / 100.0, figure: if value < 99.95 { score(Some(value)) } else { "100".to_owned() } })
+        value.map(|value| Cell {
+            strength: value / 100.0,
+            figure: if value < 99.95 { score(Some(value)) } else { "100".to_owned() },
+        })
     };
     let rows = report.score_matrix.rows();
     HeatMap {
@@ -92,7 +105,8 @@ fn confusion(report: &Report, names: &[String]) -> Result<Option<String>, EvalEr
     let cells = routing.confusion.iter().map(|row| {
         let all: u64 = row.iter().sum();
         let cell = |queries: &u64| {
-            (*queries > 0).then(|| Cell { strength: *queries as f64 / all as f64, figure: queries.to_string() })
+            (*queries > 0)
+                .then(|| Cell { strength: *queries as f64 / all as f64, figure: queries.to_string() })
         };
         row.iter().map(cell).collect()
     });
@@ -126,6 +140,7 @@ fn over_stages(report: &Report) -> Result<String, EvalError> {
     Curves {
         plot: "scores over stages",
         description: "Line plot: the score of each task after each stage. The figures are those of the score matrix.",
+        size: (560, 350),
         x_axis: "stage",
         y_axis: "score",
         x: stage_axis(matrix.stages()),
@@ -141,14 +156,16 @@ fn over_stages(report: &Report) -> Result<String, EvalError> {
 fn routing_over_stages(report: &Report) -> Result<Option<String>, EvalError> {
     let Some(routing) = &report.routing else { return Ok(None) };
     let shares = routing.by_stage.iter().enumerate();
-    let points: Vec<(f64, f64)> =
-        shares.filter_map(|(stage, share)| Some(((stage + 1) as f64, share.filter(|s| s.is_finite())? * 100.0))).collect();
+    let points: Vec<(f64, f64)> = shares
+        .filter_map(|(stage, share)| Some(((stage + 1) as f64, share.filter(|s| s.is_finite())? * 100.0)))
+        .collect();
     if points.len() < 2 {
         return Ok(None);
     }
     Curves {
         plot: "routing over stages",
         description: "Line plot: share of queries of learned tasks that reached their own expert, after each stage.",
+        size: (560, 350),
         x_axis: "stage",
         y_axis: "routed right, %",
         x: stage_axis(routing.by_stage.len()),
@@ -182,7 +199,9 @@ fn claims(extras: &ReportExtras, names: &[String]) -> Result<Vec<ClaimChart>, Ev
             count(strangers.len() as u64)
         );
         let description = format!("Histogram of the claims of the expert of {name}: {counts}.");
-        let svg = Histogram { description: &description, own, others, strangers, threshold: extras.threshold }.draw()?;
+        let svg =
+            Histogram { description: &description, own, others, strangers, threshold: extras.threshold }
+                .draw()?;
         charts.push(ClaimChart { expert: name.clone(), svg, counts });
     }
     Ok(charts)
@@ -192,19 +211,22 @@ fn claims(extras: &ReportExtras, names: &[String]) -> Result<Vec<ClaimChart>, Ev
 const CURVE_POINTS: usize = 240;
 
 fn losses(report: &Report, curves: &[&LossCurve]) -> Result<String, EvalError> {
-    let lines: Vec<Line> =
-        curves.iter().map(|curve| Line { series: series_of(report, &curve.task), points: thinned(&finite(curve)) }).collect();
+    let lines: Vec<Line> = curves
+        .iter()
+        .map(|curve| Line { series: series_of(report, &curve.task), points: thinned(&finite(curve)) })
+        .collect();
     let points = || lines.iter().flat_map(|line| &line.points);
     let last = points().map(|(step, _)| *step).fold(1.0, f64::max);
     let highest = points().map(|(_, loss)| *loss).fold(0.0, f64::max);
     Curves {
         plot: "training loss",
         description: "Line plot: training loss of each expert over its steps. Last losses stand in the table of tasks.",
+        size: (1080, 380),
         x_axis: "training step",
         y_axis: "loss, nats a token",
         x: (0.0, last * 1.02),
         y: (0.0, if highest > 0.0 { highest * 1.05 } else { 1.0 }),
-        x_labels: 7,
+        x_labels: 10,
         y_decimals: if highest < 0.6 { 2 } else { 1 },
         dots: false,
         lines,

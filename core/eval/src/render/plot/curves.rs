@@ -18,6 +18,8 @@ pub(in crate::render) struct Line {
 pub(in crate::render) struct Curves<'a> {
     pub(in crate::render) plot: &'static str,
     pub(in crate::render) description: &'a str,
+    /// Width and height, px.
+    pub(in crate::render) size: (u32, u32),
     pub(in crate::render) x_axis: &'a str,
     pub(in crate::render) y_axis: &'a str,
     pub(in crate::render) x: (f64, f64),
@@ -32,12 +34,12 @@ pub(in crate::render) struct Curves<'a> {
 
 impl Curves<'_> {
     pub(in crate::render) fn draw(&self) -> Result<String, EvalError> {
-        draw(self.plot, self.description, (640, 380), |area| {
+        draw(self.plot, self.description, self.size, |area| {
             let mut chart = ChartBuilder::on(area)
                 .margin(12)
                 .margin_right(20)
-                .x_label_area_size(48)
-                .y_label_area_size(58)
+                .x_label_area_size(52)
+                .y_label_area_size(64)
                 .build_cartesian_2d(self.x.0..self.x.1, self.y.0..self.y.1)?;
             chart
                 .configure_mesh()
@@ -45,13 +47,15 @@ impl Curves<'_> {
                 .bold_line_style(GRID)
                 .light_line_style(TRANSPARENT)
                 .axis_style(GRID)
-                .label_style(text(14, MUTED, HPos::Left))
-                .axis_desc_style(text(14, INK, HPos::Center))
+                .label_style(text(13, MUTED, HPos::Left))
+                .axis_desc_style(text(13, INK, HPos::Center))
                 .x_desc(self.x_axis)
                 .y_desc(self.y_axis)
                 .x_labels(self.x_labels)
                 .y_labels(6)
-                .x_label_formatter(&|x| if x.fract() == 0.0 && *x >= 0.0 { count(*x as u64) } else { String::new() })
+                .x_label_formatter(&|x| {
+                    if x.fract() == 0.0 && *x >= 0.0 { count(*x as u64) } else { String::new() }
+                })
                 .y_label_formatter(&|y| format!("{y:.*}", self.y_decimals))
                 .draw()?;
             for line in &self.lines {

@@ -28,13 +28,13 @@ pub(in crate::render) struct HeatMap<'a> {
     pub(in crate::render) cells: Vec<Vec<Option<Cell>>>,
 }
 
-const LEFT: i32 = 168;
+const LEFT: i32 = 164;
 const TOP: i32 = 66;
-const CELLS_WIDTH: i32 = 456;
-const LEAST_CELL: i32 = 44;
-const MARGIN: i32 = 8;
+const CELLS_WIDTH: i32 = 410;
+const LEAST_CELL: i32 = 42;
+const MARGIN: i32 = 10;
 /// Mean width of a letter at 13 px, a little on the safe side.
-const LETTER: f64 = 7.2;
+const LETTER: f64 = 6.8;
 
 impl HeatMap<'_> {
     pub(in crate::render) fn draw(&self) -> Result<String, EvalError> {
@@ -47,7 +47,12 @@ impl HeatMap<'_> {
             self.draw_heads(area, width, height)?;
             for (row, cells) in (0..).zip(&self.cells) {
                 for (column, cell) in (0..).zip(cells) {
-                    draw_cell(area, (LEFT + column * width, TOP + row * height), (width, height), cell.as_ref())?;
+                    draw_cell(
+                        area,
+                        (LEFT + column * width, TOP + row * height),
+                        (width, height),
+                        cell.as_ref(),
+                    )?;
                 }
             }
             Ok(())
@@ -67,14 +72,16 @@ impl HeatMap<'_> {
                 area.draw_text(&number, &text(13, MUTED, HPos::Center), (x, 34))?;
                 area.draw_text(name, &text(13, INK, HPos::Center), (x, 52))?;
             } else {
-                let head = if *numbered { number } else { shortened(name, room) };
-                area.draw_text(&head, &text(13, INK, HPos::Center), (x, 50))?;
+                // A name without a number may be wider than its column: it stands above its neighbour's number.
+                let low = *numbered || name.chars().count() <= room;
+                let (head, y) = (if *numbered { &number } else { name }, if low { 50 } else { 33 });
+                area.draw_text(head, &text(13, INK, HPos::Center), (x, y))?;
             }
         }
         for (at, name) in (0..).zip(&self.rows) {
             let y = TOP + at * height + height / 2;
             area.draw_text(&(at + 1).to_string(), &text(13, MUTED, HPos::Right), (MARGIN + 16, y))?;
-            area.draw_text(&shortened(name, 18), &text(13, INK, HPos::Left), (MARGIN + 25, y))?;
+            area.draw_text(&shortened(name, 16), &text(13, INK, HPos::Left), (MARGIN + 25, y))?;
         }
         Ok(())
     }
@@ -91,5 +98,5 @@ fn draw_cell(area: &Area<'_>, at: (i32, i32), size: (i32, i32), cell: Option<&Ce
     area.draw(&Rectangle::new(corners, HEAT.mix(strength).filled()))?;
     // On a cell coloured more than half, the dark figure would drown.
     let colour = if strength > 0.52 { ON_HEAT } else { INK };
-    area.draw_text(&cell.figure, &text(if size.0 < 56 { 13 } else { 15 }, colour, HPos::Center), middle)
+    area.draw_text(&cell.figure, &text(if size.0 < 56 { 13 } else { 14 }, colour, HPos::Center), middle)
 }

@@ -27,13 +27,13 @@ pub(in crate::render) struct Histogram<'a> {
 
 impl Histogram<'_> {
     pub(in crate::render) fn draw(&self) -> Result<String, EvalError> {
-        draw("claims", self.description, (400, 250), |area| {
+        draw("claims", self.description, (360, 236), |area| {
             let mut chart = ChartBuilder::on(area)
                 .margin(8)
                 .margin_right(16)
                 .margin_top(14)
-                .x_label_area_size(42)
-                .y_label_area_size(52)
+                .x_label_area_size(46)
+                .y_label_area_size(56)
                 .build_cartesian_2d(0.0..1.0, Shares)?;
             chart
                 .configure_mesh()
@@ -41,22 +41,24 @@ impl Histogram<'_> {
                 .bold_line_style(GRID)
                 .light_line_style(TRANSPARENT)
                 .axis_style(GRID)
-                .label_style(text(13, MUTED, HPos::Left))
-                .axis_desc_style(text(13, INK, HPos::Center))
+                .label_style(text(12, MUTED, HPos::Left))
+                .axis_desc_style(text(12, INK, HPos::Center))
                 .x_desc("claim")
                 .x_labels(6)
                 .x_label_formatter(&|x| format!("{x:.1}"))
                 .y_label_formatter(&|y| format!("{:.0}%", y * 100.0))
                 .draw()?;
-            for (claims, colour) in [(&self.strangers, STRANGERS), (&self.others, OTHERS), (&self.own, OWN)] {
-                let fill = colour.mix(0.62).filled();
-                chart.draw_series(bins(claims).into_iter().enumerate().filter(|(_, share)| *share > 0.0).map(
-                    |(bin, share)| {
-                        let width = 1.0 / BINS as f64;
-                        Rectangle::new([(bin as f64 * width, 0.0), ((bin + 1) as f64 * width, share)], fill)
-                    },
-                ))?;
+            for (claims, colour) in [(&self.others, OTHERS), (&self.own, OWN)] {
+                let bars = edges(claims).filter(|(_, _, share)| *share > 0.0);
+                let bar = |(left, right, share)| {
+                    Rectangle::new([(left, 0.0), (right, share)], colour.mix(0.65).filled())
+                };
+                chart.draw_series(bars.map(bar))?;
             }
+            // An outline: three layers of bars would be mud.
+            let outline =
+                edges(&self.strangers).flat_map(|(left, right, share)| [(left, share), (right, share)]);
+            chart.draw_series(LineSeries::new(outline, STRANGERS.stroke_width(2)))?;
             if let Some(threshold) = self.threshold.filter(|threshold| (0.0..=1.0).contains(threshold)) {
                 let line = [(threshold, 0.0), (threshold, 1.0)];
                 chart.draw_series(DashedLineSeries::new(line, 6, 4, THRESHOLD.stroke_width(2)))?;
@@ -84,6 +86,13 @@ impl Ranged for Shares {
     fn range(&self) -> Range<f64> {
         0.0..1.0
     }
+}
+
+/// Left edge, right edge and share of each bin; nothing where there are no claims.
+fn edges(claims: &[f64]) -> impl Iterator<Item = (f64, f64, f64)> {
+    let edge = |bin: usize| bin as f64 / BINS as f64;
+    let shares = if claims.is_empty() { None } else { Some(bins(claims)) };
+    shares.into_iter().flatten().enumerate().map(move |(bin, share)| (edge(bin), edge(bin + 1), share))
 }
 
 /// Share of the claims in each bin; claims that are not numbers are nowhere.
