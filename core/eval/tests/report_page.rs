@@ -5,6 +5,7 @@ use cadre_eval::{Report, ReportExtras, ScoreMatrix, render_html, render_markdown
 #[path = "../examples/sample/mod.rs"]
 mod sample;
 
+#[expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 fn page(sample: sample::Sample) -> String {
     let (report, extras) = sample.make().unwrap();
     render_html(&report, &extras).unwrap()

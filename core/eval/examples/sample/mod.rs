@@ -10,30 +10,30 @@ use cadre_eval::{
 
 /// A run to show.
 #[derive(Debug, Clone, Copy)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// Names of the tasks.
-    pub tasks: &'static [&'static str],
+    pub(crate) tasks: &'static [&'static str],
     /// Whether there are experts and a router.
-    pub routed: bool,
+    pub(crate) routed: bool,
     /// Points an old task loses a stage.
-    pub loss_a_stage: f64,
+    pub(crate) loss_a_stage: f64,
     /// Queries of each task.
-    pub queries: usize,
+    pub(crate) queries: usize,
 }
 
 /// Five tasks with a router.
-pub const SEE: Sample = Sample {
+pub(crate) const SEE: Sample = Sample {
     tasks: &["sorting", "copying", "sentiment", "arithmetic", "translation"],
     routed: true,
     loss_a_stage: 0.3,
     queries: 100,
 };
 /// The same without one, forgetting.
-pub const SEQUENTIAL: Sample = Sample { routed: false, loss_a_stage: 14.0, ..SEE };
+pub(crate) const SEQUENTIAL: Sample = Sample { routed: false, loss_a_stage: 14.0, ..SEE };
 /// One task.
-pub const ONE: Sample = Sample { tasks: &["sorting"], ..SEE };
+pub(crate) const ONE: Sample = Sample { tasks: &["sorting"], ..SEE };
 /// Ten tasks with long names.
-pub const TEN: Sample = Sample {
+pub(crate) const TEN: Sample = Sample {
     tasks: &[
         "task024_cosmosqa_answer_generation",
         "task074_squad1.1_question_generation",
@@ -66,7 +66,7 @@ impl Sample {
     ///
     /// # Errors
     /// None that a sample gives.
-    pub fn make(&self) -> Result<(Report, ReportExtras), EvalError> {
+    pub(crate) fn make(&self) -> Result<(Report, ReportExtras), EvalError> {
         let mut dice = Dice(7);
         let matrix = self.scores(&mut dice)?;
         let decisions = self.decisions(&mut dice);
