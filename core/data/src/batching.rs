@@ -47,21 +47,11 @@ impl Batches {
     ///
     /// # Errors
     /// When `batch` or `accumulate` is 0.
-    pub fn new(
-        lengths: Vec<usize>,
-        batch: usize,
-        accumulate: usize,
-        seed: Seed,
-    ) -> Result<Self, DataError> {
+    pub fn new(lengths: Vec<usize>, batch: usize, accumulate: usize, seed: Seed) -> Result<Self, DataError> {
         if batch == 0 || accumulate == 0 {
             return Err(DataError::NoBatch { batch, accumulate });
         }
-        Ok(Self {
-            lengths,
-            batch,
-            accumulate,
-            seed,
-        })
+        Ok(Self { lengths, batch, accumulate, seed })
     }
 
     /// Optimizer steps an epoch takes: rows ÷ (batch × accumulate), rounded up. 0 without rows.
@@ -100,11 +90,7 @@ impl Batches {
     pub fn starting_at(&self, first: u64) -> impl Iterator<Item = StepRows> {
         let (epoch, place) = self.place(first);
         let mut skip = usize::try_from(place).unwrap_or(usize::MAX);
-        let end = if self.lengths.is_empty() {
-            epoch
-        } else {
-            u64::MAX
-        };
+        let end = if self.lengths.is_empty() { epoch } else { u64::MAX };
         (epoch..end).flat_map(move |epoch| {
             let skipped = std::mem::take(&mut skip);
             self.epoch(epoch).into_iter().skip(skipped)
@@ -118,9 +104,7 @@ impl Batches {
     /// Batches of one step hold rows of like length, too.
     fn divide(&self, mut rows: Vec<usize>) -> StepRows {
         rows.sort_by_key(|&row| self.lengths[row]);
-        StepRows {
-            batches: rows.chunks(self.batch).map(<[usize]>::to_vec).collect(),
-        }
+        StepRows { batches: rows.chunks(self.batch).map(<[usize]>::to_vec).collect() }
     }
 }
 

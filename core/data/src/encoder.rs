@@ -65,12 +65,7 @@ impl Encoder {
         marking: Option<Marking>,
         limits: EncodingLimits,
     ) -> Self {
-        Self {
-            tokenizer,
-            template,
-            marking,
-            limits,
-        }
+        Self { tokenizer, template, marking, limits }
     }
 
     /// The tokenizer, with the indicator tokens if they are new.
@@ -85,10 +80,8 @@ impl Encoder {
 
     /// Longest sequence this encoder makes, in tokens.
     pub fn longest(&self) -> usize {
-        let indicator = self
-            .marking
-            .as_ref()
-            .map_or(0, |marking| marking.accept.len().max(marking.reject.len()));
+        let indicator =
+            self.marking.as_ref().map_or(0, |marking| marking.accept.len().max(marking.reject.len()));
         self.limits.max_prompt + indicator + self.limits.max_response
     }
 
@@ -122,9 +115,7 @@ impl Encoder {
         let responses = self.tokenizer.encode_all(responses, marked)?;
         rows.iter()
             .zip(prompts.into_iter().zip(responses))
-            .map(|(&(example, target), (prompt, response))| {
-                self.assemble(example, target, prompt, response)
-            })
+            .map(|(&(example, target), (prompt, response))| self.assemble(example, target, prompt, response))
             .collect()
     }
 
@@ -143,18 +134,10 @@ impl Encoder {
     /// # Errors
     /// As [`Self::encode`].
     pub fn prompt_ids_all(&self, examples: &[Example]) -> Result<Vec<Vec<u32>>, DataError> {
-        let texts = examples
-            .iter()
-            .map(|example| self.template.prompt(example))
-            .collect::<Result<Vec<_>, _>>()?;
-        let prompts = self
-            .tokenizer
-            .encode_all(texts, self.template.writes_special_tokens())?;
-        examples
-            .iter()
-            .zip(prompts)
-            .map(|(example, prompt)| self.fit_prompt(example, prompt))
-            .collect()
+        let texts =
+            examples.iter().map(|example| self.template.prompt(example)).collect::<Result<Vec<_>, _>>()?;
+        let prompts = self.tokenizer.encode_all(texts, self.template.writes_special_tokens())?;
+        examples.iter().zip(prompts).map(|(example, prompt)| self.fit_prompt(example, prompt)).collect()
     }
 
     fn assemble(
@@ -165,11 +148,8 @@ impl Encoder {
         response: Vec<u32>,
     ) -> Result<TokenExample, DataError> {
         let given = self.fit_prompt(example, prompt)?;
-        let marking = || {
-            self.marking.as_ref().ok_or_else(|| DataError::NoIndicator {
-                id: example.id.clone(),
-            })
-        };
+        let marking =
+            || self.marking.as_ref().ok_or_else(|| DataError::NoIndicator { id: example.id.clone() });
         let (mut learnt, answers) = match target {
             Target::Plain => (Vec::new(), true),
             Target::Accept => (marking()?.accept.clone(), true),
@@ -205,28 +185,16 @@ impl Encoder {
         let most = self.limits.max_prompt;
         let mut short = example.clone();
         loop {
-            let field = if short.input.is_empty() {
-                &mut short.instruction
-            } else {
-                &mut short.input
-            };
+            let field = if short.input.is_empty() { &mut short.instruction } else { &mut short.input };
             if field.is_empty() {
-                return Err(DataError::TemplateTooLong {
-                    name: self.template.name(),
-                    tokens: length,
-                    most,
-                });
+                return Err(DataError::TemplateTooLong { name: self.template.name(), tokens: length, most });
             }
             let ids = self.tokenizer.encode(field)?;
             let keep = ids.len().saturating_sub((length - most).max(1));
             let kept = self.tokenizer.decode(&ids[..keep])?;
             let kept = kept.trim_end_matches('\u{FFFD}');
             // A decoder that does not give the text back must not keep this from ending.
-            *field = if kept.len() < field.len() {
-                kept.to_owned()
-            } else {
-                String::new()
-            };
+            *field = if kept.len() < field.len() { kept.to_owned() } else { String::new() };
             let text = self.template.prompt(&short)?;
             let prompt = self.opened(self.tokens(&text, self.template.writes_special_tokens())?);
             if prompt.len() <= most {
@@ -244,11 +212,7 @@ impl Encoder {
     }
 
     fn tokens(&self, text: &str, marked: bool) -> Result<Vec<u32>, DataError> {
-        if marked {
-            self.tokenizer.encode_marked(text)
-        } else {
-            self.tokenizer.encode(text)
-        }
+        if marked { self.tokenizer.encode_marked(text) } else { self.tokenizer.encode(text) }
     }
 }
 

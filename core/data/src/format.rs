@@ -155,10 +155,7 @@ pub const FORMATS: &[FormatEntry] = &[
         orders: &[],
         files: instructions::files,
         load: instructions::load,
-        whole: Some(WholeSource {
-            files: instructions::all_files,
-            rows: instructions::rows,
-        }),
+        whole: Some(WholeSource { files: instructions::all_files, rows: instructions::rows }),
     },
     FormatEntry {
         name: "text",
@@ -170,10 +167,7 @@ pub const FORMATS: &[FormatEntry] = &[
         orders: &[],
         files: text::files,
         load: text::load,
-        whole: Some(WholeSource {
-            files: text::all_files,
-            rows: text::rows,
-        }),
+        whole: Some(WholeSource { files: text::all_files, rows: text::rows }),
     },
 ];
 
@@ -182,13 +176,10 @@ pub const FORMATS: &[FormatEntry] = &[
 /// # Errors
 /// [`DataError::UnknownFormat`], with the names there are.
 pub fn format(name: &str) -> Result<&'static FormatEntry, DataError> {
-    FORMATS
-        .iter()
-        .find(|entry| entry.name == name)
-        .ok_or_else(|| DataError::UnknownFormat {
-            name: name.to_owned(),
-            known: FORMATS.iter().map(|entry| entry.name).collect(),
-        })
+    FORMATS.iter().find(|entry| entry.name == name).ok_or_else(|| DataError::UnknownFormat {
+        name: name.to_owned(),
+        known: FORMATS.iter().map(|entry| entry.name).collect(),
+    })
 }
 
 /// A file of one JSON value, for what is beside datasets.
@@ -205,9 +196,7 @@ fn path_of<'a>(
     format: &'static str,
     expected: &'static str,
 ) -> Result<&'a Path, DataError> {
-    spec.path
-        .as_deref()
-        .ok_or(DataError::PathNeeded { format, expected })
+    spec.path.as_deref().ok_or(DataError::PathNeeded { format, expected })
 }
 
 /// The error for a task that is not there, the most similar names first.
@@ -219,11 +208,7 @@ pub(crate) fn unknown_task(task: &str, place: String, mut known: Vec<String>) ->
     if more > 0 {
         known.push(format!("{more} more"));
     }
-    DataError::UnknownTask {
-        task: task.to_owned(),
-        place,
-        known,
-    }
+    DataError::UnknownTask { task: task.to_owned(), place, known }
 }
 
 #[cfg(test)]

@@ -20,9 +20,7 @@ pub use format::{FORMATS, FieldMap, FormatEntry, SourceSpec, WholeSource, format
 pub use stream::{OrderChoice, load_source, load_task, source_files, task_order};
 
 pub use rehearsal_memory::{Origin, RehearsalMemory, Remembered};
-pub use row_files::{
-    TrainingRow, read_examples, read_training_rows, write_examples, write_training_rows,
-};
+pub use row_files::{TrainingRow, read_examples, read_training_rows, write_examples, write_training_rows};
 
 pub use encoder::{Encoder, EncodingLimits, Target};
 pub use marking::{IndicatorForm, Marking};

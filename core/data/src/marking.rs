@@ -41,10 +41,7 @@ impl Marking {
         reject: &str,
         rows: u32,
     ) -> Result<(Tokenizer, Self), DataError> {
-        let alike = || DataError::IndicatorsAlike {
-            accept: accept.to_owned(),
-            reject: reject.to_owned(),
-        };
+        let alike = || DataError::IndicatorsAlike { accept: accept.to_owned(), reject: reject.to_owned() };
         if accept.is_empty() || reject.is_empty() || accept == reject {
             return Err(alike());
         }
@@ -52,27 +49,15 @@ impl Marking {
             IndicatorForm::NewToken => {
                 let (with, ids) = tokenizer.with_added(&[accept, reject], rows)?;
                 let (accept, reject) = ids.split_at(1);
-                (
-                    with,
-                    Self {
-                        accept: accept.to_vec(),
-                        reject: reject.to_vec(),
-                    },
-                )
+                (with, Self { accept: accept.to_vec(), reject: reject.to_vec() })
             }
             IndicatorForm::ExistingToken => (
                 tokenizer.clone(),
-                Self {
-                    accept: vec![tokenizer.single(accept)?],
-                    reject: vec![tokenizer.single(reject)?],
-                },
+                Self { accept: vec![tokenizer.single(accept)?], reject: vec![tokenizer.single(reject)?] },
             ),
             IndicatorForm::Text => (
                 tokenizer.clone(),
-                Self {
-                    accept: tokenizer.encode(accept)?,
-                    reject: tokenizer.encode(reject)?,
-                },
+                Self { accept: tokenizer.encode(accept)?, reject: tokenizer.encode(reject)? },
             ),
         };
         let starts = |one: &[u32], other: &[u32]| one.is_empty() || other.starts_with(one);

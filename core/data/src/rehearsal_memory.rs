@@ -61,9 +61,7 @@ impl RehearsalMemory {
 
     /// What is kept of a task.
     pub fn of_task(&self, task: &str) -> impl Iterator<Item = &Remembered> {
-        self.entries
-            .iter()
-            .filter(move |entry| entry.example.task == task)
+        self.entries.iter().filter(move |entry| entry.example.task == task)
     }
 
     /// Tasks of which something is kept, in the order of their first example.
@@ -126,24 +124,13 @@ mod tests {
             output: "y".into(),
             references: vec!["y".into()],
         };
-        Remembered {
-            example,
-            role,
-            origin,
-            weight,
-        }
+        Remembered { example, role, origin, weight }
     }
 
     #[test]
     fn a_memory_goes_through_a_file_of_the_first_version() {
         let mut memory = RehearsalMemory::default();
-        memory.keep(entry(
-            "b",
-            "b/0",
-            Role::Negative,
-            Origin::PseudoNegative,
-            1.0,
-        ));
+        memory.keep(entry("b", "b/0", Role::Negative, Origin::PseudoNegative, 1.0));
         memory.keep(entry("a", "a/1", Role::Positive, Origin::Existing, 0.25));
         assert_eq!(String::from_utf8(memory.write()).expect("text"), OLD);
         let folder = tempfile::tempdir().expect("a folder");

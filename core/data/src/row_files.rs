@@ -60,10 +60,7 @@ pub fn read_training_rows(file: &Path) -> Result<Vec<TrainingRow>, DataError> {
 
 pub(crate) fn write<T: Serialize>(kind: &'static str, rows: &[T]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let head = Head {
-        format_version: FORMAT_VERSION,
-        kind: kind.to_owned(),
-    };
+    let head = Head { format_version: FORMAT_VERSION, kind: kind.to_owned() };
     push(&mut bytes, &head);
     for row in rows {
         push(&mut bytes, row);
@@ -71,19 +68,13 @@ pub(crate) fn write<T: Serialize>(kind: &'static str, rows: &[T]) -> Vec<u8> {
     bytes
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "these structs have text keys and a writer that cannot fail"
-)]
+#[expect(clippy::expect_used, reason = "these structs have text keys and a writer that cannot fail")]
 fn push<T: Serialize>(bytes: &mut Vec<u8>, row: &T) {
     serde_json::to_writer(&mut *bytes, row).expect("a plain struct is JSON");
     bytes.push(b'\n');
 }
 
-pub(crate) fn read<T: DeserializeOwned>(
-    kind: &'static str,
-    file: &Path,
-) -> Result<Vec<T>, DataError> {
+pub(crate) fn read<T: DeserializeOwned>(kind: &'static str, file: &Path) -> Result<Vec<T>, DataError> {
     parse(kind, file, &read_file(file, kind)?)
 }
 
@@ -133,9 +124,7 @@ mod tests {
                 output: "y".into(),
                 references: vec!["y".into(), "z".into()],
             },
-            target: Target::Reject {
-                keep_response: false,
-            },
+            target: Target::Reject { keep_response: false },
             weight: 0.5,
         }
     }
@@ -159,9 +148,7 @@ mod tests {
         ] {
             let error = parse::<Example>("examples", file, text.as_bytes()).expect_err(text);
             assert!(
-                error
-                    .to_string()
-                    .starts_with("t.jsonl:1: expected examples of format-version 1"),
+                error.to_string().starts_with("t.jsonl:1: expected examples of format-version 1"),
                 "{error}"
             );
         }
@@ -171,14 +158,9 @@ mod tests {
     fn a_broken_row_is_located() {
         let mut bytes = write("examples", &[row().example]);
         bytes.extend_from_slice(b"{\"id\":\"a/2\"}\n");
-        let error = parse::<Example>("examples", Path::new("e.jsonl"), &bytes)
-            .expect_err("fields are missing");
-        assert!(
-            error
-                .to_string()
-                .starts_with("e.jsonl:3: expected examples (missing field"),
-            "{error}"
-        );
+        let error =
+            parse::<Example>("examples", Path::new("e.jsonl"), &bytes).expect_err("fields are missing");
+        assert!(error.to_string().starts_with("e.jsonl:3: expected examples (missing field"), "{error}");
     }
 
     #[test]

@@ -20,11 +20,7 @@ pub fn shown_tokens(example: &TokenExample, tokenizer: &Tokenizer) -> Vec<ShownT
         .ids
         .iter()
         .zip(&example.mask)
-        .map(|(&id, &in_loss)| ShownToken {
-            text: text(id, tokenizer),
-            id,
-            in_loss,
-        })
+        .map(|(&id, &in_loss)| ShownToken { text: text(id, tokenizer), id, in_loss })
         .collect()
 }
 
@@ -34,19 +30,14 @@ fn text(id: u32, tokenizer: &Tokenizer) -> String {
         // Special and added tokens decode to nothing.
         Ok(text) if text.is_empty() => name.unwrap_or_else(|| format!("⟨no token {id}⟩")),
         Ok(text) if !text.contains('\u{FFFD}') => text,
-        _ => name.map_or_else(
-            || format!("⟨no token {id}⟩"),
-            |name| bytes(&name).unwrap_or(name),
-        ),
+        _ => name.map_or_else(|| format!("⟨no token {id}⟩"), |name| bytes(&name).unwrap_or(name)),
     }
 }
 
 /// The bytes that a byte-level vocabulary writes as characters, as hexadecimal digits.
 fn bytes(token: &str) -> Option<String> {
-    let digits: Option<Vec<String>> = token
-        .chars()
-        .map(|c| byte_of(c).map(|byte| format!("{byte:02x}")))
-        .collect();
+    let digits: Option<Vec<String>> =
+        token.chars().map(|c| byte_of(c).map(|byte| format!("{byte:02x}"))).collect();
     digits.map(|digits| format!("⟨{}⟩", digits.join(" ")))
 }
 

@@ -25,11 +25,7 @@ pub enum OrderChoice {
 /// without test rows of its own (a corpus).
 pub fn task_order(spec: &SourceSpec, choice: &OrderChoice) -> Result<Vec<String>, DataError> {
     let entry = format(&spec.format)?;
-    if let Some(path) = spec
-        .path
-        .as_deref()
-        .filter(|path| entry.corpus || path.is_file())
-    {
+    if let Some(path) = spec.path.as_deref().filter(|path| entry.corpus || path.is_file()) {
         return Err(DataError::NoSplit {
             format: entry.name,
             file: path.to_owned(),
@@ -40,23 +36,17 @@ pub fn task_order(spec: &SourceSpec, choice: &OrderChoice) -> Result<Vec<String>
     let order: Vec<String> = match choice {
         OrderChoice::Tasks(tasks) => tasks.clone(),
         OrderChoice::Named(name) => {
-            let (_, tasks) = entry
-                .orders
-                .iter()
-                .find(|(known, _)| known == name)
-                .ok_or_else(|| DataError::UnknownOrder {
+            let (_, tasks) = entry.orders.iter().find(|(known, _)| known == name).ok_or_else(|| {
+                DataError::UnknownOrder {
                     format: entry.name,
                     order: name.clone(),
                     known: entry.orders.iter().map(|(known, _)| *known).collect(),
-                })?;
+                }
+            })?;
             tasks.iter().map(|&task| task.to_owned()).collect()
         }
         OrderChoice::Default => match entry.orders.first() {
-            Some((_, tasks))
-                if tasks
-                    .iter()
-                    .all(|task| known.iter().any(|name| name == task)) =>
-            {
+            Some((_, tasks)) if tasks.iter().all(|task| known.iter().any(|name| name == task)) => {
                 tasks.iter().map(|&task| task.to_owned()).collect()
             }
             _ => known.clone(),
@@ -91,11 +81,7 @@ pub fn load_task(spec: &SourceSpec, task: &str) -> Result<Task, DataError> {
 ///
 /// # Errors
 /// As [`load_task`].
-pub fn load_source(
-    spec: &SourceSpec,
-    tasks: &[String],
-    split: Split,
-) -> Result<Vec<Example>, DataError> {
+pub fn load_source(spec: &SourceSpec, tasks: &[String], split: Split) -> Result<Vec<Example>, DataError> {
     let entry = format(&spec.format)?;
     if let Some(whole) = entry.whole {
         let mut examples = (whole.rows)(spec)?;
@@ -128,11 +114,7 @@ pub fn load_source(
 ///
 /// # Errors
 /// As [`load_source`], but for broken rows: none is read.
-pub fn source_files(
-    spec: &SourceSpec,
-    tasks: &[String],
-    split: Split,
-) -> Result<Vec<PathBuf>, DataError> {
+pub fn source_files(spec: &SourceSpec, tasks: &[String], split: Split) -> Result<Vec<PathBuf>, DataError> {
     let entry = format(&spec.format)?;
     if let (Some(whole), []) = (entry.whole, tasks) {
         return (whole.files)(spec);

@@ -66,23 +66,15 @@ impl Template {
                     expected: "a Jinja template of the prompt".into(),
                 }
             } else {
-                DataError::Read {
-                    file: path.to_owned(),
-                    source,
-                }
+                DataError::Read { file: path.to_owned(), source }
             }
         })?;
         let name = path.display().to_string();
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         minijinja_contrib::add_to_environment(&mut environment);
-        environment
-            .add_template_owned(FILE, source)
-            .map_err(|error| template_error(&name, &error))?;
-        let template = Self::File(FileTemplate {
-            name,
-            environment: Arc::new(environment),
-        });
+        environment.add_template_owned(FILE, source).map_err(|error| template_error(&name, &error))?;
+        let template = Self::File(FileTemplate { name, environment: Arc::new(environment) });
         template.prompt(&small_example())?;
         Ok(template)
     }
@@ -107,10 +99,7 @@ impl Template {
     pub fn render(&self, example: &Example) -> Result<Rendered, DataError> {
         match self {
             Self::Chat(chat) => chat.render(example),
-            _ => Ok(Rendered {
-                prompt: self.prompt(example)?,
-                response: example.output.clone(),
-            }),
+            _ => Ok(Rendered { prompt: self.prompt(example)?, response: example.output.clone() }),
         }
     }
 
@@ -132,12 +121,7 @@ impl Template {
 
 impl FileTemplate {
     fn prompt(&self, example: &Example) -> Result<String, DataError> {
-        let Example {
-            instruction,
-            input,
-            task,
-            ..
-        } = example;
+        let Example { instruction, input, task, .. } = example;
         self.environment
             .get_template(FILE)
             .and_then(|template| template.render(context! { instruction, input, task }))
@@ -146,9 +130,7 @@ impl FileTemplate {
 }
 
 fn plain(example: &Example) -> String {
-    let Example {
-        instruction, input, ..
-    } = example;
+    let Example { instruction, input, .. } = example;
     match (instruction.is_empty(), input.is_empty()) {
         (true, _) => input.clone(),
         (false, true) => instruction.clone(),
@@ -158,9 +140,7 @@ fn plain(example: &Example) -> String {
 
 /// The words of stanford_alpaca's `train.py`. What stands alone is the instruction.
 fn alpaca(example: &Example) -> String {
-    let Example {
-        instruction, input, ..
-    } = example;
+    let Example { instruction, input, .. } = example;
     if instruction.is_empty() || input.is_empty() {
         let instruction = plain(example);
         return format!(

@@ -22,11 +22,7 @@ impl TokenExample {
         let start = ids.len().max(1);
         ids.extend_from_slice(learnt);
         let mask = (0..ids.len()).map(|at| at >= start).collect();
-        Self {
-            ids,
-            mask,
-            weight: 1.0,
-        }
+        Self { ids, mask, weight: 1.0 }
     }
 
     /// The same sequence with the loss on every token but the first, as in pretraining on plain text.

@@ -57,10 +57,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// A size below [`LEAST_VOCABULARY`].
-    pub fn train_bpe(
-        texts: &mut (dyn Iterator<Item = &str> + Send),
-        size: u32,
-    ) -> Result<Self, DataError> {
+    pub fn train_bpe(texts: &mut (dyn Iterator<Item = &str> + Send), size: u32) -> Result<Self, DataError> {
         let trouble = |problem: String| DataError::TokenizerTraining { size, problem };
         if size < LEAST_VOCABULARY {
             return Err(trouble(format!(
@@ -68,10 +65,7 @@ impl Tokenizer {
                 SPECIAL_TOKENS.join(", ")
             )));
         }
-        let special = SPECIAL_TOKENS
-            .iter()
-            .map(|token| AddedToken::from(*token, true))
-            .collect();
+        let special = SPECIAL_TOKENS.iter().map(|token| AddedToken::from(*token, true)).collect();
         let mut trainer = BpeTrainer::builder()
             .vocab_size(size as usize)
             .min_frequency(LEAST_PAIR_COUNT)
@@ -80,23 +74,13 @@ impl Tokenizer {
             .show_progress(false)
             .build();
         let bytes = ByteLevel::new(false, false, true);
-        let mut trained: TokenizerImpl<
-            BPE,
-            tokenizers::NormalizerWrapper,
-            ByteLevel,
-            ByteLevel,
-            ByteLevel,
-        > = TokenizerImpl::new(BPE::default());
+        let mut trained: TokenizerImpl<BPE, tokenizers::NormalizerWrapper, ByteLevel, ByteLevel, ByteLevel> =
+            TokenizerImpl::new(BPE::default());
         trained.with_pre_tokenizer(Some(bytes));
         trained.with_decoder(Some(bytes));
-        trained
-            .train(&mut trainer, texts)
-            .map_err(|error| trouble(error.to_string()))?;
-        let json = trained
-            .to_string(false)
-            .map_err(|error| trouble(error.to_string()))?;
-        let literal =
-            tokenizers::Tokenizer::from_bytes(json).map_err(|error| trouble(error.to_string()))?;
+        trained.train(&mut trainer, texts).map_err(|error| trouble(error.to_string()))?;
+        let json = trained.to_string(false).map_err(|error| trouble(error.to_string()))?;
+        let literal = tokenizers::Tokenizer::from_bytes(json).map_err(|error| trouble(error.to_string()))?;
         let special = SpecialTokens::trained(&literal);
         Self::assemble(literal, special).ok_or_else(|| trouble("it has no token".into()))
     }
@@ -107,30 +91,16 @@ impl Tokenizer {
     /// # Errors
     /// A missing or broken file; no end token named anywhere; a special token that the tokenizer does not have.
     pub fn from_file(path: &Path) -> Result<Self, DataError> {
-        let file = if path.is_dir() {
-            path.join("tokenizer.json")
-        } else {
-            path.to_owned()
-        };
+        let file = if path.is_dir() { path.join("tokenizer.json") } else { path.to_owned() };
         let bytes = std::fs::read(&file).map_err(|source| {
             if source.kind() == std::io::ErrorKind::NotFound {
-                DataError::NotThere {
-                    file: file.clone(),
-                    expected: "a Hugging Face tokenizer.json".into(),
-                }
+                DataError::NotThere { file: file.clone(), expected: "a Hugging Face tokenizer.json".into() }
             } else {
-                DataError::Read {
-                    file: file.clone(),
-                    source,
-                }
+                DataError::Read { file: file.clone(), source }
             }
         })?;
-        let trouble = |problem: String| DataError::Tokenizer {
-            file: file.clone(),
-            problem,
-        };
-        let literal =
-            tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| trouble(error.to_string()))?;
+        let trouble = |problem: String| DataError::Tokenizer { file: file.clone(), problem };
+        let literal = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| trouble(error.to_string()))?;
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
         let special = SpecialTokens::read(&folder, &literal)?;
         Self::assemble(literal, special).ok_or_else(|| trouble("it has no token".into()))
@@ -147,10 +117,7 @@ impl Tokenizer {
             .inner
             .literal
             .to_string(false)
-            .map_err(|error| DataError::Tokenizer {
-                file: file.clone(),
-                problem: error.to_string(),
-            })?;
+            .map_err(|error| DataError::Tokenizer { file: file.clone(), problem: error.to_string() })?;
         std::fs::write(&file, json).map_err(|source| DataError::Read { file, source })?;
         save_config(folder, &self.inner.special, &self.inner.literal)
     }
@@ -163,12 +130,7 @@ impl Tokenizer {
         let last = literal.get_vocab(true).into_values().max()?;
         let vocabulary = last.checked_add(1)?;
         Some(Self {
-            inner: Arc::new(Inner {
-                literal,
-                marked: OnceLock::new(),
-                special,
-                vocabulary,
-            }),
+            inner: Arc::new(Inner { literal, marked: OnceLock::new(), special, vocabulary }),
             added: Arc::new([]),
             first_added: vocabulary,
         })
@@ -196,23 +158,12 @@ impl Tokenizer {
     /// # Errors
     /// As [`Self::encode`].
     pub fn encode_all(&self, texts: Vec<String>, marked: bool) -> Result<Vec<Vec<u32>>, DataError> {
-        let tokenizer = if marked {
-            self.marked()
-        } else {
-            &self.inner.literal
-        };
+        let tokenizer = if marked { self.marked() } else { &self.inner.literal };
         let first = texts.first().map(|text| shorten(text)).unwrap_or_default();
-        let encodings =
-            tokenizer
-                .encode_batch_fast(texts, false)
-                .map_err(|error| DataError::Tokenise {
-                    snippet: first,
-                    problem: error.to_string(),
-                })?;
-        Ok(encodings
-            .into_iter()
-            .map(|encoding| encoding.get_ids().to_vec())
-            .collect())
+        let encodings = tokenizer
+            .encode_batch_fast(texts, false)
+            .map_err(|error| DataError::Tokenise { snippet: first, problem: error.to_string() })?;
+        Ok(encodings.into_iter().map(|encoding| encoding.get_ids().to_vec()).collect())
     }
 
     fn marked(&self) -> &tokenizers::Tokenizer {
@@ -228,18 +179,11 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer's decoder refuses.
     pub fn decode(&self, ids: &[u32]) -> Result<String, DataError> {
-        let own: Vec<u32> = ids
-            .iter()
-            .copied()
-            .filter(|&id| id < self.inner.vocabulary)
-            .collect();
-        self.inner
-            .literal
-            .decode(&own, true)
-            .map_err(|error| DataError::Tokenise {
-                snippet: format!("{} ids", own.len()),
-                problem: error.to_string(),
-            })
+        let own: Vec<u32> = ids.iter().copied().filter(|&id| id < self.inner.vocabulary).collect();
+        self.inner.literal.decode(&own, true).map_err(|error| DataError::Tokenise {
+            snippet: format!("{} ids", own.len()),
+            problem: error.to_string(),
+        })
     }
 
     /// The token as the vocabulary writes it (byte-level tokenizers write a space as `Ġ`).
@@ -283,17 +227,11 @@ impl Tokenizer {
     /// Fewer rows than tokens; a token that is there already.
     pub fn with_added(&self, tokens: &[&str], rows: u32) -> Result<(Self, Vec<u32>), DataError> {
         if rows < self.inner.vocabulary {
-            return Err(DataError::VocabularyTooSmall {
-                rows,
-                vocabulary: self.inner.vocabulary,
-            });
+            return Err(DataError::VocabularyTooSmall { rows, vocabulary: self.inner.vocabulary });
         }
         for token in tokens {
             if let Some(id) = self.inner.literal.token_to_id(token) {
-                return Err(DataError::TokenExists {
-                    token: (*token).to_owned(),
-                    id,
-                });
+                return Err(DataError::TokenExists { token: (*token).to_owned(), id });
             }
         }
         let ids = (rows..).take(tokens.len()).collect();
@@ -312,10 +250,7 @@ impl Tokenizer {
 
     /// Token that opens a sequence; none where the tokenizer's files name none or say `"add_bos_token": false`.
     pub fn bos(&self) -> Option<u32> {
-        self.inner
-            .special
-            .bos
-            .filter(|_| self.inner.special.puts_bos)
+        self.inner.special.bos.filter(|_| self.inner.special.puts_bos)
     }
 
     /// Token that ends a response.
@@ -352,10 +287,7 @@ impl Tokenizer {
 fn encode_with(tokenizer: &tokenizers::Tokenizer, text: &str) -> Result<Vec<u32>, DataError> {
     let encoding = tokenizer
         .encode_fast(text, false)
-        .map_err(|error| DataError::Tokenise {
-            snippet: shorten(text),
-            problem: error.to_string(),
-        })?;
+        .map_err(|error| DataError::Tokenise { snippet: shorten(text), problem: error.to_string() })?;
     Ok(encoding.get_ids().to_vec())
 }
 

@@ -31,18 +31,9 @@ fn example(instruction: &str, input: &str, output: &str) -> Example {
 }
 
 fn encoder(template: Template, max_prompt: usize, max_response: usize) -> Encoder {
-    let (with, marking) = Marking::new(
-        &tokenizer(),
-        IndicatorForm::NewToken,
-        "<accept>",
-        "<reject>",
-        300,
-    )
-    .expect("indicators");
-    let limits = EncodingLimits {
-        max_prompt,
-        max_response,
-    };
+    let (with, marking) =
+        Marking::new(&tokenizer(), IndicatorForm::NewToken, "<accept>", "<reject>", 300).expect("indicators");
+    let limits = EncodingLimits { max_prompt, max_response };
     Encoder::new(with, template, Some(marking), limits)
 }
 
@@ -50,40 +41,22 @@ fn encoder(template: Template, max_prompt: usize, max_response: usize) -> Encode
 fn sequence(given: &[u32], learnt: &[u32]) -> TokenExample {
     let mut mask = vec![false; given.len()];
     mask.extend(vec![true; learnt.len()]);
-    TokenExample {
-        ids: [given, learnt].concat(),
-        mask,
-        weight: 1.0,
-    }
+    TokenExample { ids: [given, learnt].concat(), mask, weight: 1.0 }
 }
 
 #[test]
 fn each_target_learns_exactly_its_part() {
     let encoder = encoder(Template::Plain, 100, 100);
     let example = example("sort", "the sea", "sea the");
-    let prompt = [
-        vec![BOS],
-        tokenizer().encode("sort\n\nthe sea").expect("ids"),
-    ]
-    .concat();
+    let prompt = [vec![BOS], tokenizer().encode("sort\n\nthe sea").expect("ids")].concat();
     let response = tokenizer().encode("sea the").expect("ids");
     let encode = |target| encoder.encode(&example, target).expect("ids");
     let answer = [response.clone(), vec![EOS]].concat();
     assert_eq!(encode(Target::Plain), sequence(&prompt, &answer));
+    assert_eq!(encode(Target::Accept), sequence(&prompt, &[vec![ACCEPT], answer.clone()].concat()));
+    assert_eq!(encode(Target::Reject { keep_response: false }), sequence(&prompt, &[REJECT]));
     assert_eq!(
-        encode(Target::Accept),
-        sequence(&prompt, &[vec![ACCEPT], answer.clone()].concat())
-    );
-    assert_eq!(
-        encode(Target::Reject {
-            keep_response: false
-        }),
-        sequence(&prompt, &[REJECT])
-    );
-    assert_eq!(
-        encode(Target::Reject {
-            keep_response: true
-        }),
+        encode(Target::Reject { keep_response: true }),
         sequence(&prompt, &[vec![REJECT], answer].concat())
     );
     assert_eq!(encoder.prompt_ids(&example).expect("ids"), prompt);
@@ -91,36 +64,18 @@ fn each_target_learns_exactly_its_part() {
 
 #[test]
 fn many_are_the_same_as_one_by_one() {
-    let encoder = encoder(Template::Alpaca, 60, 5);
+    let encoder = encoder(Template::Alpaca, 300, 5);
     let rows: Vec<Example> = (0..40)
-        .map(|n| {
-            example(
-                "say the list",
-                &"the sea ".repeat(n),
-                &"shore ".repeat(n % 9),
-            )
-        })
+        .map(|n| example("say the list", &"the sea ".repeat(4 * n), &"shore ".repeat(n % 9)))
         .collect();
-    let targets = [
-        Target::Plain,
-        Target::Accept,
-        Target::Reject {
-            keep_response: false,
-        },
-    ];
+    let targets = [Target::Plain, Target::Accept, Target::Reject { keep_response: false }];
     let pairs: Vec<(&Example, Target)> = rows.iter().zip(targets.into_iter().cycle()).collect();
-    let long = rows.iter().any(|row| row.input.len() > 200);
-    assert!(long, "some rows are to be cut");
-    let result = encoder.encode_all(&pairs);
-    let alone: Result<Vec<_>, _> = pairs
-        .iter()
-        .map(|(row, target)| encoder.encode(row, *target))
-        .collect();
-    match (result, alone) {
-        (Ok(all), Ok(alone)) => assert_eq!(all, alone),
-        (Err(all), Err(alone)) => assert_eq!(all.to_string(), alone.to_string()),
-        (all, alone) => panic!("{all:?} but one by one {alone:?}"),
+    let all = encoder.encode_all(&pairs).expect("ids");
+    for ((row, target), tokens) in pairs.iter().zip(&all) {
+        assert_eq!(&encoder.encode(row, *target).expect("ids"), tokens);
     }
+    let longest = all.iter().map(|tokens| tokens.len() - tokens.loss_tokens()).max();
+    assert!((290..=300).contains(&longest.expect("rows")), "some are cut: {longest:?}");
     let plain = self::encoder(Template::Plain, 20, 5);
     let ids = plain.prompt_ids_all(&rows).expect("ids");
     for (row, ids) in rows.iter().zip(&ids) {
@@ -132,32 +87,19 @@ fn many_are_the_same_as_one_by_one() {
 #[test]
 fn text_indicators_take_several_ids() {
     let tokenizer = tokenizer();
-    let (with, marking) = Marking::new(&tokenizer, IndicatorForm::Text, "mine: ", "not mine", 280)
-        .expect("indicators");
+    let (with, marking) =
+        Marking::new(&tokenizer, IndicatorForm::Text, "mine: ", "not mine", 280).expect("indicators");
     let (accept, reject) = (marking.accept.clone(), marking.reject.clone());
     assert!(accept.len() > 1 && reject.len() > 1);
     let longer = accept.len().max(reject.len());
-    let limits = EncodingLimits {
-        max_prompt: 9,
-        max_response: 9,
-    };
+    let limits = EncodingLimits { max_prompt: 9, max_response: 9 };
     let encoder = Encoder::new(with, Template::Plain, Some(marking), limits);
     let example = example("", "sea", "shore");
     let prompt = [vec![BOS], tokenizer.encode("sea").expect("ids")].concat();
     let answer = [accept, tokenizer.encode("shore").expect("ids"), vec![EOS]].concat();
+    assert_eq!(encoder.encode(&example, Target::Accept).expect("ids"), sequence(&prompt, &answer));
     assert_eq!(
-        encoder.encode(&example, Target::Accept).expect("ids"),
-        sequence(&prompt, &answer)
-    );
-    assert_eq!(
-        encoder
-            .encode(
-                &example,
-                Target::Reject {
-                    keep_response: false
-                }
-            )
-            .expect("ids"),
+        encoder.encode(&example, Target::Reject { keep_response: false }).expect("ids"),
         sequence(&prompt, &reject)
     );
     assert_eq!(encoder.longest(), 18 + longer);
@@ -178,9 +120,7 @@ fn a_long_plain_prompt_loses_its_end() {
 fn a_response_without_room_has_no_end_token() {
     let encoder = encoder(Template::Plain, 9, 4);
     let learnt = |output: &str| {
-        let tokens = encoder
-            .encode(&example("", "a", output), Target::Accept)
-            .expect("ids");
+        let tokens = encoder.encode(&example("", "a", output), Target::Accept).expect("ids");
         tokens.ids[2..].to_vec()
     };
     let ids = tokenizer().encode("xyzxyz").expect("ids");
@@ -198,51 +138,30 @@ fn a_long_prompt_in_a_template_keeps_the_template() {
     let template = Template::file(&file).expect("a template");
     let encoder = encoder(template, 12, 4);
     let text = |instruction, input| {
-        let ids = encoder
-            .prompt_ids(&example(instruction, input, ""))
-            .expect("ids");
+        let ids = encoder.prompt_ids(&example(instruction, input, "")).expect("ids");
         assert!(ids.len() <= 12, "{} ids", ids.len());
         assert_eq!(ids[0], BOS);
         tokenizer().decode(&ids).expect("text")
     };
     assert_eq!(text("pq", "xyz"), "pq[xyz]=");
     assert_eq!(text("pq", "xyzxyzxyz"), "pq[xyzxyz]=");
-    assert_eq!(
-        text("pq", "äöüäöü"),
-        "pq[äöü]=",
-        "no half character is left"
-    );
+    assert_eq!(text("pq", "äöüäöü"), "pq[äöü]=", "no half character is left");
     assert_eq!(text("pqpqpqpqpqpq", "xyz"), "pqpqpqpq[]=");
     let small = self::encoder(encoder.template.clone(), 3, 4);
     assert!(matches!(
         small.prompt_ids(&example("pq", "xyz", "")),
-        Err(DataError::TemplateTooLong {
-            tokens: 4,
-            most: 3,
-            ..
-        })
+        Err(DataError::TemplateTooLong { tokens: 4, most: 3, .. })
     ));
 }
 
 #[test]
 fn a_marked_target_needs_an_indicator() {
-    let limits = EncodingLimits {
-        max_prompt: 9,
-        max_response: 9,
-    };
+    let limits = EncodingLimits { max_prompt: 9, max_response: 9 };
     let encoder = Encoder::new(tokenizer(), Template::Plain, None, limits);
     let example = example("", "a", "b");
     assert!(encoder.encode(&example, Target::Plain).is_ok());
-    for target in [
-        Target::Accept,
-        Target::Reject {
-            keep_response: false,
-        },
-    ] {
-        assert!(matches!(
-            encoder.encode(&example, target),
-            Err(DataError::NoIndicator { .. })
-        ));
+    for target in [Target::Accept, Target::Reject { keep_response: false }] {
+        assert!(matches!(encoder.encode(&example, target), Err(DataError::NoIndicator { .. })));
     }
 }
 
@@ -250,18 +169,14 @@ fn a_marked_target_needs_an_indicator() {
 fn plain_text_is_an_output_without_a_prompt() {
     let encoder = encoder(Template::Plain, 9, 40);
     let text = tokenizer().encode("the sea").expect("ids");
-    let tokens = encoder
-        .encode(&example("", "", "the sea"), Target::Plain)
-        .expect("ids");
+    let tokens = encoder.encode(&example("", "", "the sea"), Target::Plain).expect("ids");
     assert_eq!(tokens, sequence(&[BOS], &[text, vec![EOS]].concat()));
 }
 
 #[test]
 fn tokens_to_show() {
     let encoder = encoder(Template::Plain, 9, 9);
-    let tokens = encoder
-        .encode(&example("", "a", "…"), Target::Accept)
-        .expect("ids");
+    let tokens = encoder.encode(&example("", "a", "…"), Target::Accept).expect("ids");
     let shown: Vec<(String, bool)> = shown_tokens(&tokens, encoder.tokenizer())
         .into_iter()
         .map(|token| (token.text, token.in_loss))
@@ -275,9 +190,7 @@ fn tokens_to_show() {
         ("⟨a6⟩", true),
         ("<eos>", true),
     ];
-    let expected: Vec<(String, bool)> = expected
-        .iter()
-        .map(|&(text, learnt)| (text.to_owned(), learnt))
-        .collect();
+    let expected: Vec<(String, bool)> =
+        expected.iter().map(|&(text, learnt)| (text.to_owned(), learnt)).collect();
     assert_eq!(shown, expected);
 }

@@ -11,8 +11,7 @@ use crate::example::{Example, Split};
 
 pub(super) const DOC: &str = "a corpus of JSON lines (a .jsonl or .json file, or a folder of them): rows with instruction, input, output, outputs and task_id, or rows of SSR's files with full_prompt, input, output and task_name. Both splits give all rows; a task is what task_id or task_name says, else the file's name";
 
-const EXPECTED: &str =
-    "a JSON object with instruction (or full_prompt), input and output as strings";
+const EXPECTED: &str = "a JSON object with instruction (or full_prompt), input and output as strings";
 
 #[derive(Deserialize)]
 struct Row {
@@ -40,11 +39,7 @@ pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
     Ok(names)
 }
 
-pub(super) fn files(
-    spec: &SourceSpec,
-    _task: &str,
-    _split: Split,
-) -> Result<Vec<PathBuf>, DataError> {
+pub(super) fn files(spec: &SourceSpec, _task: &str, _split: Split) -> Result<Vec<PathBuf>, DataError> {
     all_files(spec)
 }
 
@@ -56,11 +51,7 @@ pub(super) fn all_files(spec: &SourceSpec) -> Result<Vec<PathBuf>, DataError> {
     )
 }
 
-pub(super) fn load(
-    spec: &SourceSpec,
-    task: &str,
-    _split: Split,
-) -> Result<Vec<Example>, DataError> {
+pub(super) fn load(spec: &SourceSpec, task: &str, _split: Split) -> Result<Vec<Example>, DataError> {
     let mut examples = rows(spec)?;
     let mut known: Vec<String> = examples.iter().map(|row| row.task.clone()).collect();
     known.sort();
@@ -80,20 +71,14 @@ pub(super) fn rows(spec: &SourceSpec) -> Result<Vec<Example>, DataError> {
         examples.extend(parse(&file, &bytes)?);
     }
     if examples.is_empty() {
-        return Err(DataError::Empty {
-            file: path(spec)?.to_owned(),
-            expected: EXPECTED.into(),
-        });
+        return Err(DataError::Empty { file: path(spec)?.to_owned(), expected: EXPECTED.into() });
     }
     Ok(examples)
 }
 
 pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Vec<Example>, DataError> {
     let rows = json_rows::parse_lines::<Row>(file, bytes, EXPECTED)?;
-    let stem = file
-        .file_stem()
-        .unwrap_or(file.as_os_str())
-        .to_string_lossy();
+    let stem = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy();
     let mut examples = Vec::with_capacity(rows.len());
     for (line, row) in rows {
         let instruction = match (row.instruction, row.full_prompt) {
@@ -110,10 +95,7 @@ pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Vec<Example>, DataError
         };
         examples.push(Example {
             id: row.id.unwrap_or_else(|| format!("{stem}/{line}")),
-            task: row
-                .task_id
-                .or(row.task_name)
-                .unwrap_or_else(|| stem.to_string()),
+            task: row.task_id.or(row.task_name).unwrap_or_else(|| stem.to_string()),
             instruction,
             input: row.input,
             references: references(&row.output, row.outputs),
@@ -130,9 +112,5 @@ fn before_input<'a>(prompt: &'a str, input: &str) -> &'a str {
 }
 
 fn path(spec: &SourceSpec) -> Result<&Path, DataError> {
-    path_of(
-        spec,
-        "instructions",
-        "a .jsonl or .json file of instruction rows, or a folder of them",
-    )
+    path_of(spec, "instructions", "a .jsonl or .json file of instruction rows, or a folder of them")
 }

@@ -19,14 +19,10 @@ pub(crate) fn read(file: &Path, expected: &str) -> Result<Vec<u8>, DataError> {
             }
             Ok(bytes)
         }
-        Err(source) if source.kind() == std::io::ErrorKind::NotFound => Err(DataError::NotThere {
-            file: file.to_owned(),
-            expected: expected.to_owned(),
-        }),
-        Err(source) => Err(DataError::Read {
-            file: file.to_owned(),
-            source,
-        }),
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(DataError::NotThere { file: file.to_owned(), expected: expected.to_owned() })
+        }
+        Err(source) => Err(DataError::Read { file: file.to_owned(), source }),
     }
 }
 
@@ -57,25 +53,13 @@ pub(super) fn parse_whole<T: DeserializeOwned>(
     serde_json::from_slice(bytes).map_err(|error| {
         let line = error.line().max(1);
         let text = bytes.split(|&byte| byte == b'\n').nth(line - 1);
-        located(
-            file,
-            line,
-            text.unwrap_or_default(),
-            error.column(),
-            &error,
-            expected,
-        )
+        located(file, line, text.unwrap_or_default(), error.column(), &error, expected)
     })
 }
 
 /// A row error with a message of the reader's own.
 pub(super) fn row_error(file: &Path, line: usize, expected: String, found: &str) -> DataError {
-    DataError::Row {
-        file: file.to_owned(),
-        line,
-        expected,
-        snippet: shorten(found),
-    }
+    DataError::Row { file: file.to_owned(), line, expected, snippet: shorten(found) }
 }
 
 fn located(
@@ -87,15 +71,9 @@ fn located(
     expected: &str,
 ) -> DataError {
     let message = error.to_string();
-    let reason = message
-        .rsplit_once(" at line ")
-        .map_or(message.as_str(), |(reason, _)| reason);
+    let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
     // A syntax error is shown from a little before its place, a missing field from the row's beginning.
-    let from = if error.is_data() {
-        0
-    } else {
-        column.saturating_sub(SNIPPET / 2).min(text.len())
-    };
+    let from = if error.is_data() { 0 } else { column.saturating_sub(SNIPPET / 2).min(text.len()) };
     let until = text.len().min(from + 4 * SNIPPET);
     DataError::Row {
         file: file.to_owned(),
@@ -107,12 +85,8 @@ fn located(
 
 /// The beginning of a text, on one line.
 pub(crate) fn shorten(text: &str) -> String {
-    let mut short: String = text
-        .trim()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(SNIPPET)
-        .collect();
+    let mut short: String =
+        text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(SNIPPET).collect();
     if text.trim().chars().nth(SNIPPET).is_some() {
         short.push('…');
     }
@@ -129,27 +103,23 @@ mod tests {
     #[test]
     fn a_broken_line_is_named() {
         let text = b"{\"a\": 1}\r\n\n{\"a\": 2,}\n";
-        let error = parse_lines::<Value>(Path::new("rows.jsonl"), text, "an object")
-            .expect_err("a trailing comma");
+        let error =
+            parse_lines::<Value>(Path::new("rows.jsonl"), text, "an object").expect_err("a trailing comma");
         let message = error.to_string();
-        assert!(
-            message.starts_with("rows.jsonl:3: expected an object (trailing comma"),
-            "{message}"
-        );
+        assert!(message.starts_with("rows.jsonl:3: expected an object (trailing comma"), "{message}");
         assert!(message.contains("{\"a\": 2,}"), "{message}");
     }
 
     #[test]
     fn bytes_that_are_no_text_are_named() {
-        let error = parse_lines::<Value>(Path::new("rows.jsonl"), b"\"\xff\"", "text")
-            .expect_err("no UTF-8");
+        let error = parse_lines::<Value>(Path::new("rows.jsonl"), b"\"\xff\"", "text").expect_err("no UTF-8");
         assert!(error.to_string().starts_with("rows.jsonl:1: "), "{error}");
     }
 
     #[test]
     fn a_whole_file_is_located_by_line() {
-        let error = parse_whole::<Value>(Path::new("a.json"), b"[1,\n2,\nx]", "an array")
-            .expect_err("a bare word");
+        let error =
+            parse_whole::<Value>(Path::new("a.json"), b"[1,\n2,\nx]", "an array").expect_err("a bare word");
         let message = error.to_string();
         assert!(message.starts_with("a.json:3: "), "{message}");
         assert!(message.ends_with("found `x]`"), "{message}");

@@ -20,20 +20,12 @@ pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
     task_folders::tasks(path, ENDING)
 }
 
-pub(super) fn files(
-    spec: &SourceSpec,
-    task: &str,
-    split: Split,
-) -> Result<Vec<PathBuf>, DataError> {
+pub(super) fn files(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<PathBuf>, DataError> {
     let path = path(spec)?;
     if path.is_file() {
         let name = task_folders::name_of(path);
         if name != task {
-            return Err(super::unknown_task(
-                task,
-                path.display().to_string(),
-                vec![name],
-            ));
+            return Err(super::unknown_task(task, path.display().to_string(), vec![name]));
         }
         return Ok(vec![path.to_owned()]);
     }
@@ -47,10 +39,7 @@ pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Ex
         let bytes = json_rows::read(&file, "rows as JSON lines")?;
         examples.extend(parse(&file, &bytes, fields, task, split)?);
         if examples.is_empty() {
-            return Err(DataError::Empty {
-                file,
-                expected: "rows as JSON lines".into(),
-            });
+            return Err(DataError::Empty { file, expected: "rows as JSON lines".into() });
         }
     }
     Ok(examples)
@@ -66,11 +55,7 @@ pub(super) fn parse(
     let rows = json_rows::parse_lines::<Map<String, Value>>(file, bytes, "a JSON object")?;
     let mut examples = Vec::with_capacity(rows.len());
     for (line, row) in rows {
-        let place = Place {
-            file,
-            line,
-            row: &row,
-        };
+        let place = Place { file, line, row: &row };
         let instruction = place.text(fields.instruction.as_deref(), "instruction")?;
         let input = place.text(fields.input.as_deref(), "input")?;
         if instruction.is_none() && input.is_none() {
@@ -120,10 +105,7 @@ impl Place<'_> {
 
     /// The field as a list of right answers.
     fn answers(&self, name: &str) -> Result<Vec<String>, DataError> {
-        let value = self
-            .row
-            .get(name)
-            .ok_or_else(|| self.missing(&format!("field `{name}`")))?;
+        let value = self.row.get(name).ok_or_else(|| self.missing(&format!("field `{name}`")))?;
         let answers = match value {
             Value::Array(list) => list.iter().map(plain).collect::<Option<Vec<_>>>(),
             other => plain(other).map(|text| vec![text]),
@@ -153,9 +135,5 @@ fn plain(value: &Value) -> Option<String> {
 }
 
 fn path(spec: &SourceSpec) -> Result<&Path, DataError> {
-    path_of(
-        spec,
-        "jsonl",
-        "a folder of <task>/{train,test}.jsonl, or a file",
-    )
+    path_of(spec, "jsonl", "a folder of <task>/{train,test}.jsonl, or a file")
 }

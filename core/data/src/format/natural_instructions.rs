@@ -38,18 +38,11 @@ struct Instance {
 }
 
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
-    let names: Vec<String> = task_files(spec)?
-        .iter()
-        .map(|file| task_folders::name_of(file))
-        .collect();
+    let names: Vec<String> = task_files(spec)?.iter().map(|file| task_folders::name_of(file)).collect();
     Ok(names)
 }
 
-pub(super) fn files(
-    spec: &SourceSpec,
-    task: &str,
-    _split: Split,
-) -> Result<Vec<PathBuf>, DataError> {
+pub(super) fn files(spec: &SourceSpec, task: &str, _split: Split) -> Result<Vec<PathBuf>, DataError> {
     let all = task_files(spec)?;
     match all.iter().find(|file| task_folders::name_of(file) == task) {
         Some(file) => Ok(vec![file.clone()]),
@@ -79,12 +72,7 @@ pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Ex
     Ok(examples)
 }
 
-pub(super) fn parse(
-    file: &Path,
-    bytes: &[u8],
-    task: &str,
-    split: Split,
-) -> Result<Vec<Example>, DataError> {
+pub(super) fn parse(file: &Path, bytes: &[u8], task: &str, split: Split) -> Result<Vec<Example>, DataError> {
     let clean = bare_numbers::without(bytes);
     let read: TaskFile = json_rows::parse_whole(file, &clean, EXPECTED)?;
     let Some(definition) = read.definition.into_iter().next() else {
@@ -124,10 +112,7 @@ pub(super) fn parse(
 
 /// Digests of the inputs of the test part, sorted: whole inputs, smallest digests first, while they fit in it.
 fn test_inputs(instances: &[Instance]) -> Vec<Digest> {
-    let mut digests: Vec<Digest> = instances
-        .iter()
-        .map(|instance| digest(&instance.input))
-        .collect();
+    let mut digests: Vec<Digest> = instances.iter().map(|instance| digest(&instance.input)).collect();
     digests.sort();
     let most = (instances.len() / 5).clamp(1, MOST_TEST);
     let mut end = 0;
@@ -153,20 +138,12 @@ fn digest(input: &str) -> Digest {
 fn task_files(spec: &SourceSpec) -> Result<Vec<PathBuf>, DataError> {
     let path = path(spec)?;
     let inner = path.join("tasks");
-    let folder = if inner.is_dir() {
-        inner.as_path()
-    } else {
-        path
-    };
+    let folder = if inner.is_dir() { inner.as_path() } else { path };
     task_folders::files_with(folder, &["json"], "original task files, task*.json")
 }
 
 fn path(spec: &SourceSpec) -> Result<&Path, DataError> {
-    path_of(
-        spec,
-        "natural-instructions",
-        "a folder of task files, task*.json",
-    )
+    path_of(spec, "natural-instructions", "a folder of task files, task*.json")
 }
 
 /// A text, or a list of texts: the collection has both.

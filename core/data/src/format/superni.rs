@@ -16,12 +16,7 @@ pub(super) const ORDERS: &[(&str, &[&str])] = &[
     ("O1", &["qa", "qg", "sa", "sum", "trans"]),
     ("O2", &["trans", "sa", "qa", "sum", "qg"]),
     ("O3", &["sum", "qg", "trans", "qa", "sa"]),
-    (
-        "ten",
-        &[
-            "qa", "qg", "sa", "sum", "trans", "dsg", "expl", "para", "pe", "pos",
-        ],
-    ),
+    ("ten", &["qa", "qg", "sa", "sum", "trans", "dsg", "expl", "para", "pe", "pos"]),
 ];
 
 const EXPECTED: &str = "a JSON object with the strings instruction, input and output";
@@ -44,11 +39,7 @@ pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
     task_folders::tasks(path(spec)?, ENDING)
 }
 
-pub(super) fn files(
-    spec: &SourceSpec,
-    task: &str,
-    split: Split,
-) -> Result<Vec<PathBuf>, DataError> {
+pub(super) fn files(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<PathBuf>, DataError> {
     Ok(vec![task_folders::file(path(spec)?, task, split, ENDING)?])
 }
 
@@ -57,27 +48,17 @@ pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Ex
     let bytes = json_rows::read(&file, EXPECTED)?;
     let examples = parse(&file, &bytes, task, split)?;
     if examples.is_empty() {
-        return Err(DataError::Empty {
-            file,
-            expected: EXPECTED.into(),
-        });
+        return Err(DataError::Empty { file, expected: EXPECTED.into() });
     }
     Ok(examples)
 }
 
-pub(super) fn parse(
-    file: &Path,
-    bytes: &[u8],
-    task: &str,
-    split: Split,
-) -> Result<Vec<Example>, DataError> {
+pub(super) fn parse(file: &Path, bytes: &[u8], task: &str, split: Split) -> Result<Vec<Example>, DataError> {
     let rows = json_rows::parse_lines::<Row>(file, bytes, EXPECTED)?;
     Ok(rows
         .into_iter()
         .map(|(line, row)| Example {
-            id: row
-                .id
-                .unwrap_or_else(|| format!("{task}/{}/{line}", split.name())),
+            id: row.id.unwrap_or_else(|| format!("{task}/{}/{line}", split.name())),
             task: task.to_owned(),
             instruction: row.instruction,
             input: row.input,

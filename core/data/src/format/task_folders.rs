@@ -19,57 +19,33 @@ pub(super) fn tasks(path: &Path, ending: &str) -> Result<Vec<String>, DataError>
         }
     }
     if names.is_empty() {
-        return Err(DataError::Empty {
-            file: path.to_owned(),
-            expected: expected(ending),
-        });
+        return Err(DataError::Empty { file: path.to_owned(), expected: expected(ending) });
     }
     Ok(names)
 }
 
 /// The file of a split of a task.
-pub(super) fn file(
-    path: &Path,
-    task: &str,
-    split: Split,
-    ending: &str,
-) -> Result<PathBuf, DataError> {
+pub(super) fn file(path: &Path, task: &str, split: Split, ending: &str) -> Result<PathBuf, DataError> {
     let known = tasks(path, ending)?;
     if !known.iter().any(|name| name == task) {
         return Err(unknown_task(task, path.display().to_string(), known));
     }
     let name = format!("{}.{ending}", split.name());
-    let file = if has_split(path, ending) {
-        path.join(name)
-    } else {
-        path.join(task).join(name)
-    };
+    let file = if has_split(path, ending) { path.join(name) } else { path.join(task).join(name) };
     if file.is_file() {
         Ok(file)
     } else {
-        Err(DataError::NotThere {
-            file,
-            expected: format!("the {} rows of task `{task}`", split.name()),
-        })
+        Err(DataError::NotThere { file, expected: format!("the {} rows of task `{task}`", split.name()) })
     }
 }
 
 /// What lies in a folder, sorted by name. `expected` says what the folder should hold if it is not there.
-pub(super) fn entries(
-    folder: &Path,
-    expected: impl Fn() -> String,
-) -> Result<Vec<PathBuf>, DataError> {
+pub(super) fn entries(folder: &Path, expected: impl Fn() -> String) -> Result<Vec<PathBuf>, DataError> {
     let trouble = |source: std::io::Error| {
         if source.kind() == std::io::ErrorKind::NotFound {
-            DataError::NotThere {
-                file: folder.to_owned(),
-                expected: expected(),
-            }
+            DataError::NotThere { file: folder.to_owned(), expected: expected() }
         } else {
-            DataError::Read {
-                file: folder.to_owned(),
-                source,
-            }
+            DataError::Read { file: folder.to_owned(), source }
         }
     };
     let mut paths = Vec::new();
@@ -81,11 +57,7 @@ pub(super) fn entries(
 }
 
 /// The files with one of these endings that `path` holds, or `path` itself if it is a file.
-pub(super) fn files_with(
-    path: &Path,
-    endings: &[&str],
-    expected: &str,
-) -> Result<Vec<PathBuf>, DataError> {
+pub(super) fn files_with(path: &Path, endings: &[&str], expected: &str) -> Result<Vec<PathBuf>, DataError> {
     if path.is_file() {
         return Ok(vec![path.to_owned()]);
     }
@@ -98,24 +70,15 @@ pub(super) fn files_with(
                 .is_some_and(|ending| endings.contains(&ending))
     });
     if found.is_empty() {
-        return Err(DataError::Empty {
-            file: path.to_owned(),
-            expected: expected.to_owned(),
-        });
+        return Err(DataError::Empty { file: path.to_owned(), expected: expected.to_owned() });
     }
     Ok(found)
 }
 
 /// The last part of a path, for a folder; without its ending, for a file.
 pub(super) fn name_of(path: &Path) -> String {
-    let name = if path.is_file() {
-        path.file_stem()
-    } else {
-        path.file_name()
-    };
-    name.unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned()
+    let name = if path.is_file() { path.file_stem() } else { path.file_name() };
+    name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 fn has_split(folder: &Path, ending: &str) -> bool {

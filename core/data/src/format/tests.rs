@@ -6,8 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{
-    FORMATS, FieldMap, SourceSpec, format, instructions, jsonl, natural_instructions, superni,
-    text, trace,
+    FORMATS, FieldMap, SourceSpec, format, instructions, jsonl, natural_instructions, superni, text, trace,
 };
 use crate::example::{Example, Split};
 use crate::{OrderChoice, load_source, load_task, source_files, task_order};
@@ -23,11 +22,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn spec(format: &str, path: &Path) -> SourceSpec {
-    SourceSpec {
-        format: format.into(),
-        path: Some(path.to_owned()),
-        fields: FieldMap::default(),
-    }
+    SourceSpec { format: format.into(), path: Some(path.to_owned()), fields: FieldMap::default() }
 }
 
 fn names(tasks: &[&str]) -> Vec<String> {
@@ -40,18 +35,11 @@ const ROW: &str = r#"{"instruction": "Do.", "input": "a", "output": "b", "output
 fn names_are_told_apart_and_documented() {
     for (place, entry) in FORMATS.iter().enumerate() {
         assert!(!entry.doc.is_empty());
-        assert!(
-            FORMATS[..place]
-                .iter()
-                .all(|other| other.name != entry.name)
-        );
+        assert!(FORMATS[..place].iter().all(|other| other.name != entry.name));
         assert_eq!(entry.corpus, entry.whole.is_some());
     }
     let error = format("super-ni").expect_err("no such format");
-    assert!(
-        error.to_string().contains("superni, natural-instructions"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("superni, natural-instructions"), "{error}");
 }
 
 #[test]
@@ -79,13 +67,8 @@ fn superni_rows() {
     );
     assert_eq!(task.test[0].id, "qa/test/1");
     assert_eq!(task.test[0].references, [""]);
-    let error = load_task(&spec, "sa")
-        .expect_err("no test file")
-        .to_string();
-    assert!(
-        error.contains("sa/test.jsonl: not there; expected the test rows of task `sa`"),
-        "{error}"
-    );
+    let error = load_task(&spec, "sa").expect_err("no test file").to_string();
+    assert!(error.contains("sa/test.jsonl: not there; expected the test rows of task `sa`"), "{error}");
     let error = load_task(&spec, "qb").expect_err("no task").to_string();
     assert!(error.starts_with("no task `qb` in "), "{error}");
     assert!(error.ends_with("there are qa, sa"), "{error}");
@@ -93,53 +76,27 @@ fn superni_rows() {
 
 #[test]
 fn a_broken_row_is_named_by_file_and_line() {
-    let folder = folder(&[(
-        "qa/train.jsonl",
-        &format!("{ROW}\n{{\"instruction\": \"Do.\", \"input\": 3}}\n"),
-    )]);
-    let error = superni::load(&spec("superni", folder.path()), "qa", Split::Train)
-        .expect_err("a number")
-        .to_string();
-    assert!(
-        error.contains("qa/train.jsonl:2: expected a JSON object with the strings"),
-        "{error}"
-    );
-    assert!(
-        error.contains("invalid type: integer `3`, expected a string"),
-        "{error}"
-    );
-    assert!(
-        error.ends_with("found `{\"instruction\": \"Do.\", \"input\": 3}`"),
-        "{error}"
-    );
+    let folder =
+        folder(&[("qa/train.jsonl", &format!("{ROW}\n{{\"instruction\": \"Do.\", \"input\": 3}}\n"))]);
+    let error =
+        superni::load(&spec("superni", folder.path()), "qa", Split::Train).expect_err("a number").to_string();
+    assert!(error.contains("qa/train.jsonl:2: expected a JSON object with the strings"), "{error}");
+    assert!(error.contains("invalid type: integer `3`, expected a string"), "{error}");
+    assert!(error.ends_with("found `{\"instruction\": \"Do.\", \"input\": 3}`"), "{error}");
 }
 
 #[test]
 fn a_path_that_is_missing_or_empty() {
     let folder = folder(&[("train.txt", "")]);
-    for format in [
-        "jsonl",
-        "superni",
-        "natural-instructions",
-        "trace",
-        "instructions",
-    ] {
+    for format in ["jsonl", "superni", "natural-instructions", "trace", "instructions"] {
         let entry = super::format(format).expect("a format");
-        let none = SourceSpec {
-            path: None,
-            ..spec(format, folder.path())
-        };
+        let none = SourceSpec { path: None, ..spec(format, folder.path()) };
         let error = (entry.tasks)(&none).expect_err("no path").to_string();
-        assert!(
-            error.starts_with(&format!("format `{format}` needs a path: ")),
-            "{error}"
-        );
+        assert!(error.starts_with(&format!("format `{format}` needs a path: ")), "{error}");
         let away = spec(format, &folder.path().join("away"));
         let error = (entry.tasks)(&away).expect_err("no folder").to_string();
         assert!(error.contains("away: not there; expected "), "{error}");
-        let error = (entry.tasks)(&spec(format, folder.path()))
-            .expect_err("empty")
-            .to_string();
+        let error = (entry.tasks)(&spec(format, folder.path())).expect_err("empty").to_string();
         assert!(error.contains("no example in it; expected "), "{error}");
     }
 }
@@ -150,57 +107,26 @@ fn jsonl_by_field_names() {
         "{\"question\": \"How many?\", \"answer\": 4, \"id\": 7}\n",
         "{\"question\": \"Which?\", \"answer\": [\"this\", \"that\"]}\n",
     );
-    let fields = FieldMap {
-        instruction: None,
-        input: Some("question".into()),
-        output: Some("answer".into()),
-    };
+    let fields =
+        FieldMap { instruction: None, input: Some("question".into()), output: Some("answer".into()) };
     let file = Path::new("q.jsonl");
     let read = jsonl::parse(file, rows.as_bytes(), &fields, "q", Split::Test).expect("rows");
     assert_eq!((read[0].id.as_str(), read[0].output.as_str()), ("7", "4"));
-    assert_eq!(
-        (read[0].instruction.as_str(), read[0].input.as_str()),
-        ("", "How many?")
-    );
+    assert_eq!((read[0].instruction.as_str(), read[0].input.as_str()), ("", "How many?"));
     assert_eq!(read[1].id, "q/test/2");
     assert_eq!(read[1].references, ["this", "that"]);
 
     let refused = |fields: &FieldMap, row: &str, part: &str| {
-        let error = jsonl::parse(file, row.as_bytes(), fields, "q", Split::Test)
-            .expect_err(part)
-            .to_string();
-        assert!(
-            error.starts_with("q.jsonl:1: expected ") && error.contains(part),
-            "{error}"
-        );
+        let error = jsonl::parse(file, row.as_bytes(), fields, "q", Split::Test).expect_err(part).to_string();
+        assert!(error.starts_with("q.jsonl:1: expected ") && error.contains(part), "{error}");
     };
-    refused(
-        &fields,
-        r#"{"answer": "x"}"#,
-        "field `question`; the row has answer",
-    );
+    refused(&fields, r#"{"answer": "x"}"#, "field `question`; the row has answer");
     refused(&fields, r#"{"question": "x"}"#, "field `answer`");
-    refused(
-        &fields,
-        r#"{"question": "x", "answer": []}"#,
-        "at least one right answer",
-    );
-    refused(
-        &fields,
-        r#"{"question": "x", "answer": {}}"#,
-        "text or a list of texts",
-    );
-    refused(
-        &fields,
-        r#"{"question": null, "answer": "x"}"#,
-        "text in field `question`",
-    );
+    refused(&fields, r#"{"question": "x", "answer": []}"#, "at least one right answer");
+    refused(&fields, r#"{"question": "x", "answer": {}}"#, "text or a list of texts");
+    refused(&fields, r#"{"question": null, "answer": "x"}"#, "text in field `question`");
     refused(&fields, "[]", "a JSON object");
-    refused(
-        &FieldMap::default(),
-        r#"{"output": "x"}"#,
-        "`instruction` or `input`",
-    );
+    refused(&FieldMap::default(), r#"{"output": "x"}"#, "`instruction` or `input`");
 }
 
 #[test]
@@ -213,64 +139,35 @@ fn jsonl_layouts() {
         ("rows.jsonl", ROW),
     ]);
     let at = |place: &str| spec("jsonl", &folder.path().join(place));
-    assert_eq!(
-        task_order(&at("tasks"), &OrderChoice::Default).expect("order"),
-        ["one"]
-    );
-    assert_eq!(
-        task_order(&at("gsm"), &OrderChoice::Default).expect("order"),
-        ["gsm"]
-    );
-    assert_eq!(
-        load_task(&at("gsm"), "gsm").expect("a task").test[0].task,
-        "gsm"
-    );
+    assert_eq!(task_order(&at("tasks"), &OrderChoice::Default).expect("order"), ["one"]);
+    assert_eq!(task_order(&at("gsm"), &OrderChoice::Default).expect("order"), ["gsm"]);
+    assert_eq!(load_task(&at("gsm"), "gsm").expect("a task").test[0].task, "gsm");
     let rows = load_source(&at("rows.jsonl"), &[], Split::Test).expect("a file");
     assert_eq!(rows[0].task, "rows");
     let error = task_order(&at("rows.jsonl"), &OrderChoice::Default).expect_err("no test rows");
-    assert!(
-        error.to_string().contains("no test rows of its own"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("no test rows of its own"), "{error}");
 }
 
 #[test]
 fn orders_are_named_listed_or_by_default() {
     let five = ["qa", "qg", "sa", "sum", "trans"];
-    let files: Vec<String> = five
-        .iter()
-        .map(|task| format!("{task}/train.jsonl"))
-        .collect();
+    let files: Vec<String> = five.iter().map(|task| format!("{task}/train.jsonl")).collect();
     let files: Vec<(&str, &str)> = files.iter().map(|file| (file.as_str(), ROW)).collect();
     let folder = folder(&files);
     let spec = spec("superni", folder.path());
     let order = |choice| task_order(&spec, &choice).map_err(|error| error.to_string());
     assert_eq!(order(OrderChoice::Default).expect("O1"), five);
-    assert_eq!(
-        order(OrderChoice::Named("O2".into())).expect("O2"),
-        ["trans", "sa", "qa", "sum", "qg"]
-    );
-    assert_eq!(
-        order(OrderChoice::Tasks(names(&["sa"]))).expect("one"),
-        ["sa"]
-    );
+    assert_eq!(order(OrderChoice::Named("O2".into())).expect("O2"), ["trans", "sa", "qa", "sum", "qg"]);
+    assert_eq!(order(OrderChoice::Tasks(names(&["sa"]))).expect("one"), ["sa"]);
     assert!(
-        order(OrderChoice::Named("ten".into()))
-            .expect_err("five are there")
-            .starts_with("no task `dsg`")
+        order(OrderChoice::Named("ten".into())).expect_err("five are there").starts_with("no task `dsg`")
     );
     let error = order(OrderChoice::Named("O9".into())).expect_err("no such order");
-    assert_eq!(
-        error,
-        "format `superni` has no order `O9`; there are O1, O2, O3, ten"
-    );
+    assert_eq!(error, "format `superni` has no order `O9`; there are O1, O2, O3, ten");
     let error = order(OrderChoice::Tasks(names(&["sa", "sa"]))).expect_err("twice");
     assert_eq!(error, "task `sa` stands twice in the order");
     let error = order(OrderChoice::Tasks(names(&["sun"]))).expect_err("a slip");
-    assert!(
-        error.contains("there are sum, "),
-        "the closest comes first: {error}"
-    );
+    assert!(error.contains("there are sum, "), "the closest comes first: {error}");
 }
 
 const TASK: &str = r#"{
@@ -291,27 +188,17 @@ const TASK: &str = r#"{
 fn natural_instructions_with_bare_nan() {
     let folder = folder(&[("tasks/task007_names.json", TASK)]);
     let spec = spec("natural-instructions", folder.path());
-    assert_eq!(
-        natural_instructions::tasks(&spec).expect("tasks"),
-        ["task007_names"]
-    );
+    assert_eq!(natural_instructions::tasks(&spec).expect("tasks"), ["task007_names"]);
     let task = load_task(&spec, "task007_names").expect("a task");
     let all: Vec<&Example> = task.train.iter().chain(&task.test).collect();
     assert_eq!(all.len(), 6);
     let first = all.iter().find(|row| row.id == "i0").expect("the first");
     assert_eq!(first.instruction, "Say the name.");
-    assert_eq!(
-        (first.input.as_str(), first.output.as_str()),
-        ("NaN", "not a number")
-    );
+    assert_eq!((first.input.as_str(), first.output.as_str()), ("NaN", "not a number"));
     assert_eq!(first.references, ["not a number", "nan"]);
     assert!(!task.test.is_empty() && task.test.len() <= 2);
     for row in &task.test {
-        assert!(
-            task.train.iter().all(|other| other.input != row.input),
-            "{} on both sides",
-            row.input
-        );
+        assert!(task.train.iter().all(|other| other.input != row.input), "{} on both sides", row.input);
     }
 }
 
@@ -322,34 +209,19 @@ fn a_broken_task_file_is_located() {
         let error = natural_instructions::parse(file, text.as_bytes(), "t", Split::Train)
             .expect_err(part)
             .to_string();
-        assert!(
-            error.starts_with("task1.json:") && error.contains(part),
-            "{error}"
-        );
+        assert!(error.starts_with("task1.json:") && error.contains(part), "{error}");
     };
     refused(&TASK.replace("\"two\"", "2"), "task1.json:8: ");
-    refused(
-        &TASK.replace("Instances", "Rows"),
-        "missing field `Instances`",
-    );
-    refused(
-        &TASK.replace("[\"Say the name.\"]", "[]"),
-        "Definition is empty",
-    );
-    refused(
-        &TASK.replace("\"one\"", "[]"),
-        "instance 1 has an empty output list",
-    );
+    refused(&TASK.replace("Instances", "Rows"), "missing field `Instances`");
+    refused(&TASK.replace("[\"Say the name.\"]", "[]"), "Definition is empty");
+    refused(&TASK.replace("\"one\"", "[]"), "instance 1 has an empty output list");
     refused("", "EOF while parsing");
 }
 
 #[test]
 fn trace_arrays() {
     let folder = folder(&[
-        (
-            "FOMC/train.json",
-            r#"[{"prompt": "<s> p", "answer": "A"}, {"prompt": "q", "answer": "B"}]"#,
-        ),
+        ("FOMC/train.json", r#"[{"prompt": "<s> p", "answer": "A"}, {"prompt": "q", "answer": "B"}]"#),
         ("FOMC/eval.json", "not read"),
         ("FOMC/test.json", "[]"),
     ]);
@@ -357,23 +229,12 @@ fn trace_arrays() {
     assert_eq!(trace::tasks(&spec).expect("tasks"), ["FOMC"]);
     let rows = trace::load(&spec, "FOMC", Split::Train).expect("rows");
     assert_eq!(rows[1].id, "FOMC/train/1");
-    assert_eq!(
-        (rows[0].input.as_str(), rows[0].output.as_str()),
-        ("<s> p", "A")
-    );
-    let error = trace::load(&spec, "FOMC", Split::Test)
-        .expect_err("no row")
-        .to_string();
+    assert_eq!((rows[0].input.as_str(), rows[0].output.as_str()), ("<s> p", "A"));
+    let error = trace::load(&spec, "FOMC", Split::Test).expect_err("no row").to_string();
     assert!(error.contains("no example in it"), "{error}");
     let file = Path::new("t.json");
-    let error =
-        trace::parse(file, b"[\n{\"prompt\": \"x\"}]", "t", Split::Test).expect_err("no answer");
-    assert!(
-        error
-            .to_string()
-            .starts_with("t.json:2: expected a JSON array"),
-        "{error}"
-    );
+    let error = trace::parse(file, b"[\n{\"prompt\": \"x\"}]", "t", Split::Test).expect_err("no answer");
+    assert!(error.to_string().starts_with("t.json:2: expected a JSON array"), "{error}");
 }
 
 #[test]
@@ -388,49 +249,27 @@ fn instruction_rows_of_both_kinds() {
     let read = load_source(&spec, &[], Split::Train).expect("rows");
     let tasks: Vec<&str> = read.iter().map(|row| row.task.as_str()).collect();
     assert_eq!(tasks, ["t1", "t2", "more"]);
-    assert_eq!(
-        (read[1].instruction.as_str(), read[1].input.as_str()),
-        ("Do it.", "a")
-    );
+    assert_eq!((read[1].instruction.as_str(), read[1].input.as_str()), ("Do it.", "a"));
     assert_eq!(read[2].id, "more/3");
     let some = load_source(&spec, &names(&["t2"]), Split::Test).expect("a task");
     assert_eq!(some.len(), 1);
     let error = load_source(&spec, &names(&["t3"]), Split::Test).expect_err("no such task");
     assert!(error.to_string().starts_with("no task `t3`"), "{error}");
-    assert_eq!(
-        source_files(&spec, &[], Split::Train).expect("files"),
-        [folder.path().join("more.json")]
-    );
-    assert!(
-        task_order(&spec, &OrderChoice::Default).is_err(),
-        "a corpus is no stream"
-    );
-    let error =
-        instructions::parse(Path::new("a.json"), b"{\"output\": \"b\"}").expect_err("no prompt");
-    assert!(
-        error
-            .to_string()
-            .contains("neither instruction nor full_prompt"),
-        "{error}"
-    );
+    assert_eq!(source_files(&spec, &[], Split::Train).expect("files"), [folder.path().join("more.json")]);
+    assert!(task_order(&spec, &OrderChoice::Default).is_err(), "a corpus is no stream");
+    let error = instructions::parse(Path::new("a.json"), b"{\"output\": \"b\"}").expect_err("no prompt");
+    assert!(error.to_string().contains("neither instruction nor full_prompt"), "{error}");
 }
 
 #[test]
 fn text_in_pieces() {
-    let folder = folder(&[
-        ("a.txt", "One.\r\n\r\nTwo."),
-        ("b.txt", &"word ".repeat(300)),
-        ("c.md", "no"),
-    ]);
+    let folder = folder(&[("a.txt", "One.\r\n\r\nTwo."), ("b.txt", &"word ".repeat(300)), ("c.md", "no")]);
     let spec = spec("text", folder.path());
     let rows = load_source(&spec, &[], Split::Train).expect("pieces");
     assert_eq!(rows[0].output, "One.\n\nTwo.");
     assert_eq!(rows.iter().filter(|row| row.task == "b").count(), 3);
     let error = text::parse(Path::new("a.txt"), b"good\nbad \xff").expect_err("no UTF-8");
-    assert_eq!(
-        error.to_string(),
-        "a.txt:2: expected UTF-8 text, found `bad`"
-    );
+    assert_eq!(error.to_string(), "a.txt:2: expected UTF-8 text, found `bad`");
 }
 
 /// Every reader on the same bytes.

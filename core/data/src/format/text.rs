@@ -17,17 +17,10 @@ const PIECE: usize = 512;
 const LEAST: usize = PIECE / 2;
 
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
-    Ok(all_files(spec)?
-        .iter()
-        .map(|file| task_folders::name_of(file))
-        .collect())
+    Ok(all_files(spec)?.iter().map(|file| task_folders::name_of(file)).collect())
 }
 
-pub(super) fn files(
-    spec: &SourceSpec,
-    task: &str,
-    _split: Split,
-) -> Result<Vec<PathBuf>, DataError> {
+pub(super) fn files(spec: &SourceSpec, task: &str, _split: Split) -> Result<Vec<PathBuf>, DataError> {
     let all = all_files(spec)?;
     match all.iter().find(|file| task_folders::name_of(file) == task) {
         Some(file) => Ok(vec![file.clone()]),
@@ -58,10 +51,7 @@ pub(super) fn rows(spec: &SourceSpec) -> Result<Vec<Example>, DataError> {
 fn read(file: &Path) -> Result<Vec<Example>, DataError> {
     let examples = parse(file, &json_rows::read(file, "plain text")?)?;
     if examples.is_empty() {
-        return Err(DataError::Empty {
-            file: file.to_owned(),
-            expected: "plain text".into(),
-        });
+        return Err(DataError::Empty { file: file.to_owned(), expected: "plain text".into() });
     }
     Ok(examples)
 }
@@ -112,16 +102,10 @@ fn pieces(text: &str) -> Vec<&str> {
 fn cut(stretch: &str) -> usize {
     let late = |at: usize| stretch[..at].chars().count() >= LEAST;
     let after = |mark: &str| stretch.rfind(mark).map(|at| at + mark.len());
-    let sentence = [". ", ".\n", "! ", "? ", "!\n", "?\n", ".\" ", ".”\n"]
-        .iter()
-        .filter_map(|mark| after(mark))
-        .max();
+    let sentence =
+        [". ", ".\n", "! ", "? ", "!\n", "?\n", ".\" ", ".”\n"].iter().filter_map(|mark| after(mark)).max();
     let word = stretch.rfind(char::is_whitespace).filter(|&at| at > 0);
-    after("\n\n")
-        .filter(|&at| late(at))
-        .or(sentence.filter(|&at| late(at)))
-        .or(word)
-        .unwrap_or(stretch.len())
+    after("\n\n").filter(|&at| late(at)).or(sentence.filter(|&at| late(at))).or(word).unwrap_or(stretch.len())
 }
 
 pub(super) fn all_files(spec: &SourceSpec) -> Result<Vec<PathBuf>, DataError> {
@@ -150,10 +134,7 @@ mod tests {
     #[test]
     fn text_without_space_is_cut_at_the_limit() {
         let text = "ä".repeat(1100);
-        let lengths: Vec<_> = pieces(&text)
-            .iter()
-            .map(|piece| piece.chars().count())
-            .collect();
+        let lengths: Vec<_> = pieces(&text).iter().map(|piece| piece.chars().count()).collect();
         assert_eq!(lengths, [512, 512, 76]);
     }
 }

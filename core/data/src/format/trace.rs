@@ -13,16 +13,7 @@ pub(super) const DOC: &str = "a folder of <task>/{train,test}.json, each a JSON 
 
 pub(super) const ORDERS: &[(&str, &[&str])] = &[(
     "paper",
-    &[
-        "C-STANCE",
-        "FOMC",
-        "MeetingBank",
-        "Py150",
-        "ScienceQA",
-        "NumGLUE-cm",
-        "NumGLUE-ds",
-        "20Minuten",
-    ],
+    &["C-STANCE", "FOMC", "MeetingBank", "Py150", "ScienceQA", "NumGLUE-cm", "NumGLUE-ds", "20Minuten"],
 )];
 
 const EXPECTED: &str = "a JSON array of objects with the strings prompt and answer";
@@ -38,11 +29,7 @@ pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
     task_folders::tasks(path(spec)?, ENDING)
 }
 
-pub(super) fn files(
-    spec: &SourceSpec,
-    task: &str,
-    split: Split,
-) -> Result<Vec<PathBuf>, DataError> {
+pub(super) fn files(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<PathBuf>, DataError> {
     Ok(vec![task_folders::file(path(spec)?, task, split, ENDING)?])
 }
 
@@ -51,20 +38,12 @@ pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Ex
     let bytes = json_rows::read(&file, EXPECTED)?;
     let examples = parse(&file, &bytes, task, split)?;
     if examples.is_empty() {
-        return Err(DataError::Empty {
-            file,
-            expected: EXPECTED.into(),
-        });
+        return Err(DataError::Empty { file, expected: EXPECTED.into() });
     }
     Ok(examples)
 }
 
-pub(super) fn parse(
-    file: &Path,
-    bytes: &[u8],
-    task: &str,
-    split: Split,
-) -> Result<Vec<Example>, DataError> {
+pub(super) fn parse(file: &Path, bytes: &[u8], task: &str, split: Split) -> Result<Vec<Example>, DataError> {
     let pairs: Vec<Pair> = json_rows::parse_whole(file, bytes, EXPECTED)?;
     Ok(pairs
         .into_iter()

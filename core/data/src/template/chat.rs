@@ -27,11 +27,7 @@ impl ChatTemplate {
         let Some(source) = tokenizer.chat_template() else {
             return Err(problem("the tokenizer's files have no chat_template"));
         };
-        Self::of(
-            source,
-            tokenizer.bos_text().unwrap_or_default(),
-            tokenizer.eos_text(),
-        )
+        Self::of(source, tokenizer.bos_text().unwrap_or_default(), tokenizer.eos_text())
     }
 
     /// The template of this Jinja text, tried out on a small example.
@@ -44,19 +40,14 @@ impl ChatTemplate {
             .build()
             .map_err(|error| template_error(NAME, &error))?;
         environment.set_syntax(syntax);
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", |message: String| -> Result<Value, _> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
         });
         environment
             .add_template_owned(NAME, source.to_owned())
             .map_err(|error| template_error(NAME, &error))?;
-        let chat = Self {
-            environment: Arc::new(environment),
-            bos,
-            eos,
-        };
+        let chat = Self { environment: Arc::new(environment), bos, eos };
         chat.render(&small_example())?;
         Ok(chat)
     }
@@ -81,10 +72,7 @@ impl ChatTemplate {
             Some(response) if !self.eos.is_empty() => response,
             _ => rest,
         };
-        Ok(Rendered {
-            prompt,
-            response: response.to_owned(),
-        })
+        Ok(Rendered { prompt, response: response.to_owned() })
     }
 
     fn text(&self, messages: Vec<Value>, add_generation_prompt: bool) -> Result<String, DataError> {
@@ -104,8 +92,5 @@ fn message(role: &str, content: &str) -> Value {
 }
 
 fn problem(text: &str) -> DataError {
-    DataError::Template {
-        name: NAME.into(),
-        problem: text.into(),
-    }
+    DataError::Template { name: NAME.into(), problem: text.into() }
 }

@@ -5,20 +5,12 @@ use super::{Template, small_example};
 use crate::example::Example;
 
 fn example(instruction: &str, input: &str) -> Example {
-    Example {
-        instruction: instruction.into(),
-        input: input.into(),
-        ..small_example()
-    }
+    Example { instruction: instruction.into(), input: input.into(), ..small_example() }
 }
 
 #[test]
 fn plain_leaves_the_blank_line_out_where_a_part_is_empty() {
-    let plain = |instruction, input| {
-        Template::Plain
-            .prompt(&example(instruction, input))
-            .expect("text")
-    };
+    let plain = |instruction, input| Template::Plain.prompt(&example(instruction, input)).expect("text");
     assert_eq!(plain("Do.", "a"), "Do.\n\na");
     assert_eq!(plain("Do.", ""), "Do.");
     assert_eq!(plain("", "a"), "a");
@@ -27,11 +19,7 @@ fn plain_leaves_the_blank_line_out_where_a_part_is_empty() {
 
 #[test]
 fn alpaca_in_its_own_words() {
-    let alpaca = |instruction, input| {
-        Template::Alpaca
-            .prompt(&example(instruction, input))
-            .expect("text")
-    };
+    let alpaca = |instruction, input| Template::Alpaca.prompt(&example(instruction, input)).expect("text");
     assert_eq!(
         alpaca("Do.", "a"),
         "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n### Instruction:\nDo.\n\n### Input:\na\n\n### Response:"
@@ -50,17 +38,10 @@ fn file(text: &str) -> Result<Template, String> {
 
 #[test]
 fn a_file_of_ones_own() {
-    let template =
-        file("Task {{ task }}: {{ instruction }}\n{% if input %}Q: {{ input }}\n{% endif %}A:")
-            .expect("a template");
-    assert_eq!(
-        template.prompt(&example("Do.", "<a>")).expect("text"),
-        "Task probe: Do.\nQ: <a>\nA:"
-    );
-    assert_eq!(
-        template.prompt(&example("Do.", "")).expect("text"),
-        "Task probe: Do.\nA:"
-    );
+    let template = file("Task {{ task }}: {{ instruction }}\n{% if input %}Q: {{ input }}\n{% endif %}A:")
+        .expect("a template");
+    assert_eq!(template.prompt(&example("Do.", "<a>")).expect("text"), "Task probe: Do.\nQ: <a>\nA:");
+    assert_eq!(template.prompt(&example("Do.", "")).expect("text"), "Task probe: Do.\nA:");
     let rendered = template.render(&example("Do.", "a")).expect("both");
     assert_eq!(rendered.response, "shore");
     let error = file("{{ instruction }}\n{{ inputs }}").expect_err("a slip");
@@ -68,10 +49,7 @@ fn a_file_of_ones_own() {
     let error = file("{{ instruction").expect_err("not closed");
     assert!(error.contains("prompt.jinja:1: "), "{error}");
     let error = Template::file(std::path::Path::new("no/such.jinja")).expect_err("nothing there");
-    assert!(
-        error.to_string().contains("no/such.jinja: not there"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("no/such.jinja: not there"), "{error}");
 }
 
 const CHATML: &str = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'].strip() + '<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
@@ -80,15 +58,9 @@ const CHATML: &str = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n
 fn the_response_of_a_chat_is_what_follows_the_generation_prompt() {
     let chat = ChatTemplate::of(CHATML, String::new(), "<|im_end|>".into()).expect("a template");
     let rendered = chat.render(&example("Do.", "a")).expect("both");
-    assert_eq!(
-        rendered.prompt,
-        "<|im_start|>user\nDo.\n\na<|im_end|>\n<|im_start|>assistant\n"
-    );
+    assert_eq!(rendered.prompt, "<|im_start|>user\nDo.\n\na<|im_end|>\n<|im_start|>assistant\n");
     assert_eq!(rendered.response, "shore");
-    assert_eq!(
-        chat.prompt(&example("Do.", "a")).expect("text"),
-        rendered.prompt
-    );
+    assert_eq!(chat.prompt(&example("Do.", "a")).expect("text"), rendered.prompt);
 }
 
 #[test]
@@ -103,18 +75,10 @@ fn llama_2_chat_with_its_opening_token() {
 #[test]
 fn a_chat_template_that_cannot_be_used() {
     let refused = |source: &str, part: &str| {
-        let error = ChatTemplate::of(source, String::new(), "</s>".into())
-            .expect_err(part)
-            .to_string();
-        assert!(
-            error.starts_with("template chat") && error.contains(part),
-            "{error}"
-        );
+        let error = ChatTemplate::of(source, String::new(), "</s>".into()).expect_err(part).to_string();
+        assert!(error.starts_with("template chat") && error.contains(part), "{error}");
     };
-    refused(
-        "{% if add_generation_prompt %}think:{% endif %}{{ messages|length }}",
-        "cannot be told apart",
-    );
+    refused("{% if add_generation_prompt %}think:{% endif %}{{ messages|length }}", "cannot be told apart");
     refused("{{ raise_exception('only tools') }}", "only tools");
     refused("{% for %}", "syntax error");
 }

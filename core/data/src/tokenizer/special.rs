@@ -9,12 +9,8 @@ use crate::error::DataError;
 use crate::format::parse_json_file;
 
 /// Files that may name special tokens, the first that does wins.
-const FILES: [&str; 4] = [
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "generation_config.json",
-    "config.json",
-];
+const FILES: [&str; 4] =
+    ["tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "config.json"];
 
 /// What the files beside a `tokenizer.json` say.
 #[derive(Debug, Clone)]
@@ -34,21 +30,11 @@ impl SpecialTokens {
     pub(super) fn trained(tokenizer: &tokenizers::Tokenizer) -> Self {
         let id = |place: usize| tokenizer.token_to_id(SPECIAL_TOKENS[place]);
         let eos = id(2).unwrap_or_default();
-        Self {
-            bos: id(1),
-            eos,
-            pad: id(0),
-            puts_bos: true,
-            stops: vec![eos],
-            chat_template: None,
-        }
+        Self { bos: id(1), eos, pad: id(0), puts_bos: true, stops: vec![eos], chat_template: None }
     }
 
     /// Those named in the files of a folder.
-    pub(super) fn read(
-        folder: &Path,
-        tokenizer: &tokenizers::Tokenizer,
-    ) -> Result<Self, DataError> {
+    pub(super) fn read(folder: &Path, tokenizer: &tokenizers::Tokenizer) -> Result<Self, DataError> {
         let mut files = Vec::new();
         for name in FILES {
             let file = folder.join(name);
@@ -77,10 +63,7 @@ impl SpecialTokens {
             });
         };
         let mut stops = vec![eos];
-        for (_, file) in files
-            .iter()
-            .filter(|(name, _)| *name == "generation_config.json")
-        {
+        for (_, file) in files.iter().filter(|(name, _)| *name == "generation_config.json") {
             for id in ids(file, "eos_token", tokenizer).unwrap_or_default() {
                 if !stops.contains(&id) {
                     stops.push(id);
@@ -88,10 +71,8 @@ impl SpecialTokens {
             }
         }
         let config = files.iter().find(|(name, _)| *name == FILES[0]);
-        let puts_bos = config
-            .and_then(|(_, file)| file.get("add_bos_token"))
-            .and_then(Value::as_bool)
-            .unwrap_or(true);
+        let puts_bos =
+            config.and_then(|(_, file)| file.get("add_bos_token")).and_then(Value::as_bool).unwrap_or(true);
         Ok(Self {
             bos: find("bos_token")?.first().copied(),
             eos,
@@ -139,28 +120,21 @@ fn ids(
 
 /// `chat_template.jinja`, or what `tokenizer_config.json` has under `chat_template`: a text, or a list of named
 /// ones of which `default` is taken.
-fn chat_template(
-    folder: &Path,
-    config: Option<&Map<String, Value>>,
-) -> Result<Option<String>, DataError> {
+fn chat_template(folder: &Path, config: Option<&Map<String, Value>>) -> Result<Option<String>, DataError> {
     let file = folder.join("chat_template.jinja");
     if file.is_file() {
-        return std::fs::read_to_string(&file)
-            .map(Some)
-            .map_err(|source| DataError::Read { file, source });
+        return std::fs::read_to_string(&file).map(Some).map_err(|source| DataError::Read { file, source });
     }
-    Ok(
-        match config.and_then(|config| config.get("chat_template")) {
-            Some(Value::String(text)) => Some(text.clone()),
-            Some(Value::Array(list)) => list
-                .iter()
-                .find(|entry| entry.get("name").and_then(Value::as_str) == Some("default"))
-                .and_then(|entry| entry.get("template"))
-                .and_then(Value::as_str)
-                .map(str::to_owned),
-            _ => None,
-        },
-    )
+    Ok(match config.and_then(|config| config.get("chat_template")) {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Array(list)) => list
+            .iter()
+            .find(|entry| entry.get("name").and_then(Value::as_str) == Some("default"))
+            .and_then(|entry| entry.get("template"))
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        _ => None,
+    })
 }
 
 /// Writes what [`SpecialTokens::read`] needs to find the same again.
@@ -180,11 +154,7 @@ pub(super) fn save_config(
     });
     write(folder, "tokenizer_config.json", &config)?;
     if special.stops.len() > 1 {
-        write(
-            folder,
-            "generation_config.json",
-            &json!({ "eos_token_id": special.stops }),
-        )?;
+        write(folder, "generation_config.json", &json!({ "eos_token_id": special.stops }))?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! end token are refused.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
@@ -16,8 +17,9 @@ const TEXTS: [&str; 4] = [
     "the numbers and the house and the cat",
 ];
 
-pub(crate) fn trained(size: u32) -> Tokenizer {
-    Tokenizer::train_bpe(&mut TEXTS.iter().copied(), size).expect("a tokenizer")
+fn trained(size: u32) -> Tokenizer {
+    // Twice, so that every pair occurs often enough.
+    Tokenizer::train_bpe(&mut TEXTS.iter().chain(&TEXTS).copied(), size).expect("a tokenizer")
 }
 
 fn saved(tokenizer: &Tokenizer) -> (tempfile::TempDir, Vec<u8>) {
@@ -31,25 +33,16 @@ fn saved(tokenizer: &Tokenizer) -> (tempfile::TempDir, Vec<u8>) {
 fn special_tokens_come_first_and_the_size_holds() {
     let tokenizer = trained(300);
     assert_eq!(tokenizer.vocabulary(), 300);
-    assert_eq!(
-        (tokenizer.pad(), tokenizer.bos(), tokenizer.eos()),
-        (0, Some(1), 2)
-    );
+    assert_eq!((tokenizer.pad(), tokenizer.bos(), tokenizer.eos()), (0, Some(1), 2));
     assert_eq!(tokenizer.stops(), [2]);
     for (id, token) in SPECIAL_TOKENS.iter().enumerate() {
         assert_eq!(tokenizer.id_of(token), Some(id as u32));
         assert_eq!(tokenizer.token(id as u32).as_deref(), Some(*token));
     }
     assert_eq!(trained(LEAST_VOCABULARY).vocabulary(), LEAST_VOCABULARY);
-    assert!(
-        trained(100_000).vocabulary() < 1_000,
-        "the texts have no more pairs"
-    );
+    assert!(trained(100_000).vocabulary() < 1_000, "the texts have no more pairs");
     let error = Tokenizer::train_bpe(&mut TEXTS.iter().copied(), 100).expect_err("too small");
-    assert!(
-        error.to_string().contains("at least 259 are needed"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("at least 259 are needed"), "{error}");
 }
 
 #[test]
@@ -58,7 +51,8 @@ fn training_does_not_depend_on_order_or_luck() {
     for _ in 0..5 {
         assert_eq!(saved(&trained(320)).1, first);
     }
-    let back = Tokenizer::train_bpe(&mut TEXTS.iter().rev().copied(), 320).expect("a tokenizer");
+    let back =
+        Tokenizer::train_bpe(&mut TEXTS.iter().chain(&TEXTS).rev().copied(), 320).expect("a tokenizer");
     assert_eq!(saved(&back).1, first);
 }
 
@@ -66,18 +60,12 @@ fn training_does_not_depend_on_order_or_luck() {
 fn a_saved_tokenizer_is_the_same() {
     let tokenizer = trained(320);
     let (folder, _) = saved(&tokenizer);
-    for path in [
-        folder.path().to_owned(),
-        folder.path().join("tokenizer.json"),
-    ] {
+    for path in [folder.path().to_owned(), folder.path().join("tokenizer.json")] {
         let again = Tokenizer::from_file(&path).expect("loaded");
         assert_eq!((again.pad(), again.bos(), again.eos()), (0, Some(1), 2));
         assert_eq!(again.vocabulary(), 320);
         for text in TEXTS {
-            assert_eq!(
-                again.encode(text).expect("ids"),
-                tokenizer.encode(text).expect("ids")
-            );
+            assert_eq!(again.encode(text).expect("ids"), tokenizer.encode(text).expect("ids"));
         }
     }
 }
@@ -91,18 +79,14 @@ fn special_tokens_in_text_are_text_but_in_a_chat_template() {
     let marked = tokenizer.encode_marked("a<eos>b").expect("ids");
     assert_eq!(marked.iter().filter(|&&id| id == 2).count(), 1);
     assert_eq!(tokenizer.decode(&marked).expect("text"), "ab");
-    let both = tokenizer
-        .encode_all(vec!["a<eos>b".into()], true)
-        .expect("ids");
+    let both = tokenizer.encode_all(vec!["a<eos>b".into()], true).expect("ids");
     assert_eq!(both, [marked]);
 }
 
 #[test]
 fn new_tokens_stand_above_the_backbone_and_are_never_read_from_text() {
     let tokenizer = trained(300);
-    let (with, ids) = tokenizer
-        .with_added(&["<accept>", "<reject>"], 320)
-        .expect("added");
+    let (with, ids) = tokenizer.with_added(&["<accept>", "<reject>"], 320).expect("added");
     assert_eq!(ids, [320, 321]);
     assert_eq!(with.id_of("<reject>"), Some(321));
     assert_eq!(with.token(320).as_deref(), Some("<accept>"));
@@ -113,15 +97,9 @@ fn new_tokens_stand_above_the_backbone_and_are_never_read_from_text() {
     assert_eq!(with.decode(&[320, text[0], 9999]).expect("text"), "<");
     assert!(matches!(
         tokenizer.with_added(&["<x>"], 299),
-        Err(DataError::VocabularyTooSmall {
-            rows: 299,
-            vocabulary: 300
-        })
+        Err(DataError::VocabularyTooSmall { rows: 299, vocabulary: 300 })
     ));
-    assert!(matches!(
-        tokenizer.with_added(&["<eos>"], 300),
-        Err(DataError::TokenExists { id: 2, .. })
-    ));
+    assert!(matches!(tokenizer.with_added(&["<eos>"], 300), Err(DataError::TokenExists { id: 2, .. })));
 }
 
 #[test]
@@ -135,19 +113,11 @@ fn indicators_of_each_form() {
     assert_eq!((old.accept.len(), old.reject.len()), (1, 1));
     let (_, text) = mark(IndicatorForm::Text, "yes: ", "no: ").expect("texts");
     assert_eq!(text.accept, tokenizer.encode("yes: ").expect("ids"));
-    let error = mark(IndicatorForm::ExistingToken, "mine!", "n")
-        .expect_err("split")
-        .to_string();
-    assert!(
-        error.starts_with("indicator `mine!` is not one token of this tokenizer but "),
-        "{error}"
-    );
+    let error = mark(IndicatorForm::ExistingToken, "mine!", "n").expect_err("split").to_string();
+    assert!(error.starts_with("indicator `mine!` is not one token of this tokenizer but "), "{error}");
     for (accept, reject) in [("", "no"), ("yes", "yes"), ("y", "yxz")] {
         assert!(
-            matches!(
-                mark(IndicatorForm::Text, accept, reject),
-                Err(DataError::IndicatorsAlike { .. })
-            ),
+            matches!(mark(IndicatorForm::Text, accept, reject), Err(DataError::IndicatorsAlike { .. })),
             "`{accept}` and `{reject}`"
         );
     }
@@ -169,34 +139,19 @@ fn a_tokenizer_whose_end_token_nobody_names_is_refused() {
     std::fs::write(&config, r#"{"eos_token": "</s>"}"#).expect("written");
     let error = load().expect_err("another tokenizer's").to_string();
     assert!(
-        error.contains(
-            "tokenizer_config.json: eos_token is `</s>`, which tokenizer.json does not have"
-        ),
+        error.contains("tokenizer_config.json: eos_token is `</s>`, which tokenizer.json does not have"),
         "{error}"
     );
 
     std::fs::write(&config, "{\n\"eos_token\": }").expect("written");
     let error = load().expect_err("broken").to_string();
-    assert!(
-        error.contains("tokenizer_config.json:2: expected a JSON object"),
-        "{error}"
-    );
+    assert!(error.contains("tokenizer_config.json:2: expected a JSON object"), "{error}");
 
-    std::fs::write(
-        &config,
-        r#"{"eos_token": {"content": "<eos>"}, "bos_token": null}"#,
-    )
-    .expect("written");
-    std::fs::write(
-        folder.path().join("generation_config.json"),
-        r#"{"eos_token_id": [0, 2]}"#,
-    )
-    .expect("written");
+    std::fs::write(&config, r#"{"eos_token": {"content": "<eos>"}, "bos_token": null}"#).expect("written");
+    std::fs::write(folder.path().join("generation_config.json"), r#"{"eos_token_id": [0, 2]}"#)
+        .expect("written");
     let tokenizer = load().expect("an object");
-    assert_eq!(
-        (tokenizer.bos(), tokenizer.eos(), tokenizer.pad()),
-        (None, 2, 2)
-    );
+    assert_eq!((tokenizer.bos(), tokenizer.eos(), tokenizer.pad()), (None, 2, 2));
     assert_eq!(tokenizer.stops(), [2, 0]);
 
     std::fs::remove_file(&config).expect("removed");
@@ -206,27 +161,18 @@ fn a_tokenizer_whose_end_token_nobody_names_is_refused() {
 #[test]
 fn a_file_that_is_missing_or_no_tokenizer() {
     let folder = tempfile::tempdir().expect("a folder");
-    let error = Tokenizer::from_file(folder.path())
-        .expect_err("nothing there")
-        .to_string();
-    assert!(
-        error.contains("tokenizer.json: not there; expected a Hugging Face tokenizer.json"),
-        "{error}"
-    );
+    let error = Tokenizer::from_file(folder.path()).expect_err("nothing there").to_string();
+    assert!(error.contains("tokenizer.json: not there; expected a Hugging Face tokenizer.json"), "{error}");
     std::fs::write(folder.path().join("tokenizer.json"), "{}").expect("written");
-    let error = Tokenizer::from_file(Path::new(folder.path()))
-        .expect_err("no tokenizer")
-        .to_string();
-    assert!(
-        error.starts_with("tokenizer ") && error.contains("tokenizer.json: "),
-        "{error}"
-    );
+    let error = Tokenizer::from_file(Path::new(folder.path())).expect_err("no tokenizer").to_string();
+    assert!(error.starts_with("tokenizer ") && error.contains("tokenizer.json: "), "{error}");
 }
 
 proptest! {
     #[test]
     fn any_text_comes_back(text in any::<String>()) {
-        let tokenizer = trained(300);
+        static TOKENIZER: LazyLock<Tokenizer> = LazyLock::new(|| trained(300));
+        let tokenizer = &*TOKENIZER;
         let ids = tokenizer.encode(&text).expect("byte-level");
         prop_assert_eq!(tokenizer.decode(&ids).expect("text"), text);
     }
