@@ -1,0 +1,175 @@
+//! `cadre ask ID QUERY`: one query through the ensemble of a run, as its last stage left it: who was asked, what
+//! each claimed, who answered.
+
+use std::sync::Arc;
+
+use cadre_data::Example;
+use cadre_scheduler::{EvaluateWork, Plan, StageKind, StageSpec, StageWork};
+use cadre_store::{Artifact, ArtifactStore};
+use cadre_wall::{RouterFinding, RouterObservation, RouterProbe};
+use clap::Args;
+use serde_json::json;
+
+use super::run_folder::{RunFolder, artifact};
+use super::{Common, Done};
+use crate::ensemble::{Answered, ExpertLibrary, Kind, Responder, SeenClaim, Watch};
+use crate::error::EngineError;
+use crate::executor::Executor;
+use crate::stage::{EnsembleWork, open_ensemble};
+use crate::terminal::{Manner, Terminal};
+
+#[derive(Debug, Args)]
+pub(super) struct AskArgs {
+    /// The run: its id, the beginning of one, or its folder
+    #[arg(value_name = "ID")]
+    id: String,
+    /// The query: an instruction
+    query: String,
+    /// What the instruction is about, where the run's tasks have inputs
+    #[arg(long, default_value = "")]
+    input: String,
+}
+
+/// Watches a single question: there is nothing to tell.
+struct Silent;
+
+impl Watch for Silent {
+    fn stop_wanted(&self) -> bool {
+        false
+    }
+    fn progress(&self, _: Kind, _: u64, _: u64) {}
+    fn waiting(&self, pid: u32) {
+        tracing::warn!(pid, "waits for another process");
+    }
+}
+
+pub(super) fn ask(args: &AskArgs, common: &Common, terminal: &Terminal) -> Done {
+    let folder = RunFolder::find(&args.id, &common.runs)?;
+    let plan = folder.plan()?;
+    let store = Arc::new(ArtifactStore::open(&common.store)?);
+    let (stage, work) = last_row(&plan, &args.id)?;
+    let executor = Executor::new(Arc::clone(&store));
+    let inputs = inputs(&plan, stage, &store)?;
+    let of_kind = |kind: StageKind| inputs.iter().filter(move |(input, _)| input.kind == kind);
+    let backbone = of_kind(StageKind::Backbone).next().map(|(_, artifact)| artifact);
+    let ensemble = open_ensemble(
+        &EnsembleWork {
+            model: &work.model,
+            answering: &work.answering,
+            prompt: &work.prompt,
+            decoding: &work.decoding,
+            backbone: backbone
+                .ok_or_else(|| EngineError::InputMissing { stage: stage.name.clone(), what: "backbone".to_owned() })?,
+            experts: of_kind(StageKind::Train).map(|(input, artifact)| (input.name.as_str(), artifact)).collect(),
+            descriptors: of_kind(StageKind::Describe).map(|(_, artifact)| artifact).collect(),
+        },
+        &executor,
+    )?;
+    let example = Example {
+        id: "ask".to_owned(),
+        task: String::new(),
+        instruction: args.query.clone(),
+        input: args.input.clone(),
+        output: String::new(),
+        references: Vec::new(),
+    };
+    let queries = ensemble.encoding.queries(&[example], &|_| None)?;
+    let answered = ensemble.answer(&queries, &Silent)?;
+    let Some(answered) = answered.first() else {
+        return Err(EngineError::FindingsMissing { asked: 1 });
+    };
+    match terminal.manner() {
+        Manner::Json => terminal.print(&as_json(answered, &ensemble.library).to_string()),
+        _ => terminal.print(&as_text(answered, &ensemble.library)),
+    }
+    Ok(())
+}
+
+/// The last row of R: the ensemble when everything was learned.
+fn last_row<'a>(plan: &'a Plan, id: &str) -> Result<(&'a StageSpec, &'a EvaluateWork), EngineError> {
+    let rows = plan.stages.iter().rev().filter_map(|stage| match &stage.work {
+        StageWork::Evaluate(work) => Some((stage, work)),
+        _ => None,
+    });
+    rows.take(1).next().ok_or_else(|| EngineError::NotFound {
+        what: "an evaluation in run",
+        name: id.to_owned(),
+        advice: "its plan has none".to_owned(),
+    })
+}
+
+fn inputs<'a>(
+    plan: &'a Plan,
+    stage: &StageSpec,
+    store: &ArtifactStore,
+) -> Result<Vec<(&'a StageSpec, Artifact)>, EngineError> {
+    let wanted = [StageKind::Backbone, StageKind::Train, StageKind::Describe];
+    let inputs = stage.inputs.iter().filter_map(|place| plan.stages.get(*place));
+    inputs
+        .filter(|input| wanted.contains(&input.kind))
+        .map(|input| Ok((input, artifact(store, input)?)))
+        .collect()
+}
+
+fn name(library: &ExpertLibrary, expert: Option<u32>) -> String {
+    match expert.and_then(|expert| library.get(expert)) {
+        Some(expert) => expert.card.task.clone(),
+        None => "backbone".to_owned(),
+    }
+}
+
+fn as_text(answered: &Answered, library: &ExpertLibrary) -> String {
+    let bold = anstyle::Style::new().bold();
+    let mut text = String::new();
+    let names = answered.trace.observations.iter().map(|seen| asked_of(seen, library));
+    let width = names.map(|name| name.chars().count()).max().unwrap_or(0).max(8);
+    for seen in &answered.trace.observations {
+        text.push_str(&format!("asked     {:width$}  {}\n", asked_of(seen, library), found(seen, library)));
+    }
+    let who = match &answered.trace.responder {
+        Responder::Mix(_) => {
+            let shares = answered.trace.responder.shares();
+            let named = shares.iter().map(|(expert, share)| format!("{} {share:.2}", name(library, Some(*expert))));
+            named.collect::<Vec<_>>().join(" + ")
+        }
+        alone => name(library, alone.chosen()),
+    };
+    text.push_str(&format!("answered  {bold}{who}{bold:#}\n\n{}\n", answered.text.trim()));
+    text
+}
+
+/// Whom a probe asked.
+fn asked_of(seen: &RouterObservation, library: &ExpertLibrary) -> String {
+    match &seen.probe {
+        RouterProbe::Claim(expert) => name(library, Some(*expert)),
+        RouterProbe::Surprise(expert) | RouterProbe::Answer(expert) => name(library, *expert),
+        RouterProbe::Embedding => "backbone".to_owned(),
+        RouterProbe::Task => "the truth".to_owned(),
+    }
+}
+
+fn found(seen: &RouterObservation, library: &ExpertLibrary) -> String {
+    match &seen.finding {
+        RouterFinding::Claim(claim) => {
+            let share = SeenClaim { expert: 0, accept: claim.accept, reject: claim.reject }.share();
+            format!("claims {:5.1} %  (accepts {:.4}, rejects {:.4})", 100.0 * share, claim.accept, claim.reject)
+        }
+        RouterFinding::Embedding(vector) => format!("an embedding of {} numbers", vector.len()),
+        RouterFinding::Surprise(loss) => format!("surprised by {loss:.3} nats a token"),
+        RouterFinding::Answer(answer) => {
+            format!("answers {:?} ({:.3} nats a token)", answer.text.trim(), answer.mean_log_probability)
+        }
+        RouterFinding::Task(None) => "unknown: a query that is typed has no task".to_owned(),
+        RouterFinding::Task(expert) => name(library, *expert),
+    }
+}
+
+fn as_json(answered: &Answered, library: &ExpertLibrary) -> serde_json::Value {
+    json!({
+        "asked": answered.trace.observations,
+        "experts": library.cards().iter().map(|card| card.task.clone()).collect::<Vec<_>>(),
+        "chosen": answered.trace.responder.chosen(),
+        "mix": answered.trace.responder.shares(),
+        "answer": answered.text,
+    })
+}

@@ -1,0 +1,243 @@
+//! `cadre doctor`: what this build and this folder have, what is missing, and the command that mends it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cadre_policy::{Limits, Sandbox};
+use cadre_recipe::{EnvSource, PluginCatalog};
+use cadre_store::{ArtifactStore, STORE_FORMAT};
+use cadre_wall::CONTRACT_VERSION;
+use clap::Args;
+use serde_json::json;
+
+use super::opened::capabilities;
+use super::{Common, Done};
+use crate::stage::BURN;
+use crate::terminal::{Manner, Terminal};
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {}
+
+/// How something is.
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Good,
+    Missing,
+    Broken,
+}
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    state: State,
+    detail: String,
+    mend: Option<String>,
+}
+
+impl Finding {
+    fn good(what: &'static str, detail: String) -> Self {
+        Self { what, state: State::Good, detail, mend: None }
+    }
+
+    fn lacking(what: &'static str, state: State, detail: String, mend: &str) -> Self {
+        Self { what, state, detail, mend: Some(mend.to_owned()) }
+    }
+}
+
+pub(super) fn doctor(_: &DoctorArgs, common: &Common, terminal: &Terminal) -> Done {
+    let env = EnvSource::process();
+    let mut findings = vec![program(), processor()];
+    findings.extend(backends());
+    findings.push(store(common));
+    findings.push(runs(common));
+    findings.push(data(&env));
+    findings.extend(policies(common, &env));
+    findings.push(toolchain());
+    for finding in &findings {
+        match terminal.manner() {
+            Manner::Json => terminal.print(&as_json(finding)),
+            _ => terminal.print(&as_text(finding)),
+        }
+    }
+    Ok(())
+}
+
+fn as_json(finding: &Finding) -> String {
+    let state = match finding.state {
+        State::Good => "good",
+        State::Missing => "missing",
+        State::Broken => "broken",
+    };
+    json!({ "what": finding.what, "state": state, "detail": finding.detail, "mend": finding.mend }).to_string()
+}
+
+fn as_text(finding: &Finding) -> String {
+    let (mark, style) = match finding.state {
+        State::Good => ("ok", anstyle::AnsiColor::Green.on_default()),
+        State::Missing => ("–", anstyle::AnsiColor::Yellow.on_default()),
+        State::Broken => ("!!", anstyle::AnsiColor::Red.on_default().bold()),
+    };
+    let mend = finding.mend.as_ref().map(|mend| format!("\n                  mend: {mend}")).unwrap_or_default();
+    format!("{style}{mark:>3}{style:#}  {:12} {}{mend}", finding.what, finding.detail)
+}
+
+fn program() -> Finding {
+    let detail = format!(
+        "cadre {}, burn {BURN}, policy contract {CONTRACT_VERSION}, store format {STORE_FORMAT}",
+        env!("CARGO_PKG_VERSION")
+    );
+    Finding::good("program", detail)
+}
+
+fn processor() -> Finding {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let detail = format!("{} threads on {}{}", threads, std::env::consts::ARCH, vectors());
+    Finding::good("processor", detail)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn vectors() -> &'static str {
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        ", AVX-512"
+    } else if std::arch::is_x86_feature_detected!("avx2") {
+        ", AVX2"
+    } else {
+        ", without AVX2: training will be slow"
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn vectors() -> &'static str {
+    ""
+}
+
+fn backends() -> Vec<Finding> {
+    let capabilities = capabilities();
+    let names: Vec<&str> = capabilities.backends.iter().map(|backend| backend.name.as_str()).collect();
+    let mut findings = vec![Finding::good("backends", names.join(", "))];
+    let device = Path::new("/dev/nvidia0").exists() || Path::new("/dev/nvidiactl").exists();
+    if device && !names.contains(&"cuda") {
+        let mend = format!("{} cuda", capabilities.build_with);
+        findings.push(Finding::lacking(
+            "cuda",
+            State::Missing,
+            "there is an NVIDIA device, and this build cannot use it".to_owned(),
+            &mend,
+        ));
+    }
+    findings
+}
+
+fn store(common: &Common) -> Finding {
+    let shown = common.store.display();
+    if !common.store.exists() {
+        return Finding::good("store", format!("{shown} is not there yet; the first run makes it"));
+    }
+    match ArtifactStore::open(&common.store) {
+        Ok(_) => {
+            let (files, bytes) = size(&common.store);
+            let mib = bytes as f64 / f64::from(1 << 20);
+            Finding::good("store", format!("{shown}: {files} files, {mib:.1} MiB"))
+        }
+        Err(error) => Finding::lacking(
+            "store",
+            State::Broken,
+            format!("failed to {error}"),
+            "give another folder with --store DIR",
+        ),
+    }
+}
+
+/// Files below a folder, and their bytes; what cannot be read counts nothing.
+fn size(folder: &Path) -> (u64, u64) {
+    let (mut files, mut bytes) = (0, 0);
+    let mut left: Vec<PathBuf> = vec![folder.to_owned()];
+    while let Some(next) = left.pop() {
+        for entry in std::fs::read_dir(next).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(found) if found.is_dir() => left.push(entry.path()),
+                Ok(found) => {
+                    files += 1;
+                    bytes += found.len();
+                }
+                Err(_) => {}
+            }
+        }
+    }
+    (files, bytes)
+}
+
+fn runs(common: &Common) -> Finding {
+    let folders = std::fs::read_dir(&common.runs).map_or(0, |entries| entries.flatten().count());
+    Finding::good("runs", format!("{}: {folders}", common.runs.display()))
+}
+
+fn data(env: &EnvSource) -> Finding {
+    match env.get("CADRE_DATA").map(PathBuf::from) {
+        Some(folder) if folder.is_dir() => Finding::good("data", format!("$CADRE_DATA is {}", folder.display())),
+        Some(folder) => Finding::lacking(
+            "data",
+            State::Broken,
+            format!("$CADRE_DATA is {}, which is no folder", folder.display()),
+            "export CADRE_DATA=/path/to/data",
+        ),
+        None => Finding::lacking(
+            "data",
+            State::Missing,
+            "$CADRE_DATA is not set; recipes on real data need it, those on the built-in stream do not".to_owned(),
+            "export CADRE_DATA=/path/to/data",
+        ),
+    }
+}
+
+fn policies(common: &Common, env: &EnvSource) -> Vec<Finding> {
+    let folders = PluginCatalog::search_path(Path::new("recipes/any.toml"), env);
+    let catalog = PluginCatalog::scan(&folders);
+    let names: Vec<&str> = catalog.entries().iter().map(|entry| entry.name.as_str()).collect();
+    let mut findings = match names.as_slice() {
+        [] => {
+            let looked: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+            vec![Finding::lacking(
+                "policies",
+                State::Broken,
+                format!("none in {}", looked.join(", ")),
+                "run in Cadre's repository, or export CADRE_PLUGINS=/path/to/plugins",
+            )]
+        }
+        names => vec![Finding::good("policies", names.join(", "))],
+    };
+    for broken in catalog.broken() {
+        findings.push(Finding::lacking(
+            "policies",
+            State::Broken,
+            format!("{}: {}", broken.file.display(), broken.problem),
+            "cargo xtask plugins",
+        ));
+    }
+    let compiled = std::env::temp_dir();
+    let folder = if common.store.exists() { common.store.join("compiled-policies") } else { compiled.join("cadre-doctor") };
+    if let Err(error) = Sandbox::new(&folder, Limits::default()) {
+        findings.push(Finding::lacking(
+            "sandbox",
+            State::Broken,
+            error.to_string(),
+            "policies need a processor that wasmtime compiles for",
+        ));
+    }
+    findings
+}
+
+/// Only those who write policies need one.
+fn toolchain() -> Finding {
+    let targets = Command::new("rustup").args(["target", "list", "--installed"]).output();
+    let there = targets.is_ok_and(|found| String::from_utf8_lossy(&found.stdout).contains("wasm32-unknown-unknown"));
+    if there {
+        return Finding::good("wasm target", "wasm32-unknown-unknown is installed".to_owned());
+    }
+    Finding::lacking(
+        "wasm target",
+        State::Missing,
+        "not installed; only writing policies of one's own needs it".to_owned(),
+        "rustup target add wasm32-unknown-unknown",
+    )
+}

@@ -1,0 +1,180 @@
+//! `cadre plugin list | check FILE | new KIND NAME | build FOLDER`: policies. Changes none that is there.
+
+use std::path::{Path, PathBuf};
+
+use cadre_policy::{Conformance, ConformanceOutcome, Limits, Sandbox};
+use cadre_recipe::{EnvSource, PluginCatalog, PluginEntry};
+use cadre_store::ArtifactStore;
+use cadre_workshop::PolicyKind;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{Common, Done};
+use crate::error::EngineError;
+use crate::executor::compiled_policies;
+use crate::terminal::{Manner, Terminal};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PluginCommand {
+    /// The policies that recipes can name
+    List,
+    /// Whether a policy keeps the contract: version, answers, determinism, limits, speed
+    Check(CheckArgs),
+    /// Start a policy of one's own from the template
+    New(NewArgs),
+    /// Make a component of a policy's folder (Rust) or of a core module, and check it
+    Build(BuildArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The component
+    #[arg(value_name = "FILE.wasm")]
+    file: PathBuf,
+    /// Settings to open it with, as JSON
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    settings: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewArgs {
+    /// What it decides
+    #[arg(value_enum)]
+    kind: NewKind,
+    /// Its name: small letters, digits and dashes
+    name: String,
+    /// The folder to make it in
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BuildArgs {
+    /// A policy's folder, or a core module (`.wasm`)
+    #[arg(value_name = "PATH")]
+    from: PathBuf,
+    /// Where the component goes; beside what it is made of where it is left out
+    #[arg(long, value_name = "FILE.wasm")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum NewKind {
+    /// Who answers a query
+    Router,
+    /// Which examples are remembered
+    Selector,
+}
+
+pub(super) fn plugin(command: &PluginCommand, common: &Common, terminal: &Terminal) -> Done {
+    match command {
+        PluginCommand::List => list(common, terminal),
+        PluginCommand::Check(args) => check(args, common, terminal),
+        PluginCommand::New(args) => new(args, terminal),
+        PluginCommand::Build(args) => build(args, common, terminal),
+    }
+}
+
+fn sandbox(common: &Common) -> Result<Sandbox, EngineError> {
+    let store = ArtifactStore::open(&common.store)?;
+    Ok(Sandbox::new(&compiled_policies(&store), Limits::default())?)
+}
+
+fn list(common: &Common, terminal: &Terminal) -> Done {
+    let env = EnvSource::process();
+    let folders = PluginCatalog::search_path(Path::new("recipes/any.toml"), &env);
+    let catalog = PluginCatalog::scan(&folders);
+    if terminal.manner() == Manner::Json {
+        for entry in catalog.entries() {
+            let line = serde_json::json!({
+                "name": entry.name, "kind": entry.kind.name(), "contract": entry.contract,
+                "file": entry.file, "digest": entry.digest,
+            });
+            terminal.print(&line.to_string());
+        }
+        return Ok(());
+    }
+    let sandbox = sandbox(common)?;
+    let width = catalog.entries().iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    for entry in catalog.entries() {
+        terminal.print(&line(entry, &sandbox, width));
+    }
+    for broken in catalog.broken() {
+        terminal.print(&format!("{:width$}  broken    {}: {}", broken.name, broken.file.display(), broken.problem));
+    }
+    if catalog.entries().is_empty() {
+        let looked: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+        terminal.print(&format!("no policies in {}", looked.join(", ")));
+    }
+    Ok(())
+}
+
+fn line(entry: &PluginEntry, sandbox: &Sandbox, width: usize) -> String {
+    let said = match sandbox.load(&entry.file) {
+        Ok(plugin) => {
+            let said = plugin.description();
+            let reference = if said.reference.is_empty() { String::new() } else { format!(" ({})", said.reference) };
+            format!("{}  {}{reference}", said.version, said.summary)
+        }
+        Err(error) => format!("does not load: {error}"),
+    };
+    format!("{:width$}  {:8}  {said}", entry.name, entry.kind.name())
+}
+
+fn check(args: &CheckArgs, common: &Common, terminal: &Terminal) -> Done {
+    let found = sandbox(common)?.conformance(&args.file, &args.settings);
+    match terminal.manner() {
+        Manner::Json => {
+            let json = serde_json::to_string(&found);
+            terminal.print(&json.map_err(|source| EngineError::NoJson { what: "the outcome", source })?);
+        }
+        _ => terminal.print(&outcome(&found)),
+    }
+    if found.passed() {
+        return Ok(());
+    }
+    let failed = found.checks.iter().filter(|check| check.outcome == ConformanceOutcome::Fail).count();
+    Err(EngineError::BreaksContract { file: args.file.clone(), failed })
+}
+
+fn outcome(found: &Conformance) -> String {
+    let mut text = match &found.description {
+        Some(said) => format!("{} {}  {}\n", said.name, said.version, said.summary),
+        None => format!("{}\n", found.file),
+    };
+    for check in &found.checks {
+        let (mark, style) = match check.outcome {
+            ConformanceOutcome::Pass => ("pass", anstyle::AnsiColor::Green.on_default()),
+            ConformanceOutcome::Warning => ("note", anstyle::AnsiColor::Yellow.on_default()),
+            ConformanceOutcome::Fail => ("FAIL", anstyle::AnsiColor::Red.on_default().bold()),
+        };
+        text.push_str(&format!("  {style}{mark}{style:#}  {:12} {}\n", check.name, check.detail));
+    }
+    if let (Some(each), Some(fuel)) = (found.microseconds_each, found.fuel) {
+        text.push_str(&format!("  {each:.2} µs each; at most {fuel} units of fuel a call"));
+        if let Some(bytes) = found.memory_bytes {
+            text.push_str(&format!(", {:.1} MiB of memory", bytes as f64 / f64::from(1 << 20)));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn new(args: &NewArgs, terminal: &Terminal) -> Done {
+    let kind = match args.kind {
+        NewKind::Router => PolicyKind::Router,
+        NewKind::Selector => PolicyKind::Selector,
+    };
+    let made = cadre_workshop::start(kind, &args.name, &args.folder)?;
+    let folder = made.folder.display();
+    terminal.print(&format!(
+        "started {folder}; edit {}\nbuild it:  cadre plugin build {folder}",
+        made.source.display()
+    ));
+    Ok(())
+}
+
+fn build(args: &BuildArgs, common: &Common, terminal: &Terminal) -> Done {
+    let file = cadre_workshop::make(&args.from, args.out.as_deref())?;
+    terminal.print(&format!("built {}", file.display()));
+    check(&CheckArgs { file, settings: "{}".to_owned() }, common, terminal)
+}

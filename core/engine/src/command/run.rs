@@ -1,0 +1,110 @@
+//! `cadre run RECIPE`: plan, do what is missing, put the report into the run's folder.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use cadre_scheduler::{PlanStatus, StageState, StopFlag, WalkOptions, walk};
+use clap::Args;
+
+use super::opened::Opened;
+use super::run_folder::RunFolder;
+use super::{Common, Done, RecipeArgs};
+use crate::error::EngineError;
+use crate::executor::Executor;
+use crate::interrupt;
+use crate::terminal::{Manner, Terminal, duration, figure, signed_figure};
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    /// How many stages run at once, where they do not need each other
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    jobs: u32,
+    /// Go on with a run that was begun; never begin one
+    #[arg(long)]
+    resume_only: bool,
+}
+
+pub(super) fn run(args: &RunArgs, common: &Common, terminal: &Terminal) -> Done {
+    let opened = Opened::of(&args.recipe, &common.store)?;
+    let (plan, store) = (&opened.plan, &opened.store);
+    let folder = RunFolder::of(plan, &common.runs);
+    if args.resume_only && !folder.layout.folder().exists() {
+        return Err(EngineError::NothingToResume { folder: folder.layout.folder().to_owned() });
+    }
+    folder.begin(&opened.loaded, plan)?;
+    let id = folder.layout.id();
+    if opened.loaded.recipe.sweep.is_some() {
+        terminal.note("note: this runs the recipe's base point; its [sweep] is left out");
+    }
+    terminal.note(&format!("{id}: {}", amount(&plan.status(store)?)));
+
+    let stop = StopFlag::new();
+    let spoken = terminal.manner() == Manner::Spoken;
+    let told = move |text: &str| {
+        if spoken {
+            eprintln!("{text}");
+        }
+    };
+    interrupt::listen(stop.clone(), told).map_err(|source| EngineError::Signals { source })?;
+    let executor = Executor::new(Arc::clone(store));
+    let started = Instant::now();
+    let outcome = {
+        let events = terminal.listen(plan, &folder.layout.events())?;
+        let options = WalkOptions { jobs: args.jobs as usize, stop, keep_going: false };
+        walk(plan, store, &executor, &*events, &options)?
+    };
+    if outcome.stopped() {
+        return Err(EngineError::Interrupted);
+    }
+    let report = folder.finish(plan, store)?;
+    match terminal.manner() {
+        Manner::Quiet => {}
+        Manner::Json => {
+            terminal.print(&serde_json::json!({ "run": id, "report": folder.layout.report_json() }).to_string());
+        }
+        Manner::Spoken => terminal.print(&summary(&report, &folder, started.elapsed().as_secs_f64())),
+    }
+    Ok(())
+}
+
+/// How much there is to do.
+fn amount(status: &PlanStatus) -> String {
+    let all = status.stages.len();
+    let begun = match status.count(StageState::Interrupted) {
+        0 => String::new(),
+        begun => format!(", {begun} of them begun"),
+    };
+    match all - status.count(StageState::Cached) {
+        0 => format!("all {all} stages are done already"),
+        left if left == all => format!("{all} stages to do{begun}"),
+        left => format!("{left} of {all} stages to do{begun}"),
+    }
+}
+
+/// The few lines at the end of a run.
+fn summary(report: &cadre_eval::Report, folder: &RunFolder, seconds: f64) -> String {
+    let mut text = format!(
+        "\n{}  AR {}   BWT {}   FWT {}   forgetting {}\n",
+        report.name,
+        figure(report.average_score),
+        signed_figure(report.backward_transfer),
+        figure(report.forward_transfer),
+        figure(report.forgetting),
+    );
+    let percent = |share: Option<f64>| figure(share.map(|share| share * 100.0));
+    if let Some(routing) = &report.routing {
+        text.push_str(&format!(
+            "routing accuracy {} %, {} probes a query",
+            percent(routing.accuracy),
+            figure(routing.probes_per_query)
+        ));
+        if let Some(outside) = &report.out_of_distribution {
+            text.push_str(&format!("; out of distribution to the backbone {} %", percent(outside.to_backbone)));
+        }
+        text.push('\n');
+    }
+    text.push_str(&format!("done in {}; report: {}\n", duration(seconds), folder.layout.report_html().display()));
+    text
+}

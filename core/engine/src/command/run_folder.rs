@@ -1,0 +1,119 @@
+//! The folder of a run: what is put there before the first stage and after the last, and how a run is found by its
+//! name. Everything in it can be made again from the store.
+
+use std::path::{Path, PathBuf};
+
+use cadre_eval::{Report, ReportExtras, render_html, render_markdown};
+use cadre_recipe::Loaded;
+use cadre_scheduler::{Plan, StageKind, StageSpec};
+use cadre_store::{Artifact, ArtifactStore, Lookup, RunLayout, write_atomic};
+
+use crate::error::EngineError;
+use crate::stage::{EXTRAS_JSON, PREDICTIONS, REPORT_JSON};
+
+/// A run's folder.
+pub(super) struct RunFolder {
+    pub(super) layout: RunLayout,
+}
+
+impl RunFolder {
+    /// The folder of a plan's run.
+    pub(super) fn of(plan: &Plan, runs: &Path) -> Self {
+        Self { layout: RunLayout::new(runs, &plan.name, &plan.run_key) }
+    }
+
+    /// The folder of a run by its id, the beginning of one, or a path; the newest where several fit.
+    pub(super) fn find(id: &str, runs: &Path) -> Result<Self, EngineError> {
+        let direct = Path::new(id);
+        if direct.join("plan.json").is_file() {
+            return Ok(Self { layout: RunLayout::at(direct) });
+        }
+        let all = known(runs);
+        let mut fitting: Vec<&(PathBuf, String)> = all.iter().filter(|(_, name)| name.starts_with(id)).collect();
+        if let Some(exact) = all.iter().find(|(_, name)| name == id) {
+            fitting = vec![exact];
+        }
+        fitting.sort_by_key(|(folder, _)| std::fs::metadata(folder.join("events.jsonl")).and_then(|file| file.modified()).ok());
+        match fitting.last() {
+            Some((folder, _)) => Ok(Self { layout: RunLayout::at(folder) }),
+            None => Err(EngineError::NotFound {
+                what: "run",
+                name: id.to_owned(),
+                advice: match all.as_slice() {
+                    [] => format!("there is none in {}; `cadre run RECIPE` makes one", runs.display()),
+                    some => {
+                        let names: Vec<&str> = some.iter().map(|(_, name)| name.as_str()).collect();
+                        format!("there are {}", names.join(", "))
+                    }
+                },
+            }),
+        }
+    }
+
+    /// The plan that the run was made by.
+    pub(super) fn plan(&self) -> Result<Plan, EngineError> {
+        let path = self.layout.plan();
+        let text = std::fs::read(&path).map_err(|source| EngineError::Read { path: path.clone(), source })?;
+        serde_json::from_slice(&text).map_err(|source| EngineError::Line { path, line: source.line(), source })
+    }
+
+    /// Makes the folder and puts the expanded recipe and the plan there.
+    pub(super) fn begin(&self, loaded: &Loaded, plan: &Plan) -> Result<(), EngineError> {
+        self.layout.create()?;
+        write_atomic(&self.layout.recipe(), loaded.expand().as_bytes())?;
+        let bytes = serde_json::to_vec_pretty(plan).map_err(|source| EngineError::NoJson { what: "the plan", source })?;
+        Ok(write_atomic(&self.layout.plan(), &bytes)?)
+    }
+
+    /// Puts the report and the predictions there, from the store.
+    pub(super) fn finish(&self, plan: &Plan, store: &ArtifactStore) -> Result<Report, EngineError> {
+        let stage = plan.stages.iter().find(|stage| stage.kind == StageKind::Report);
+        let stage = stage.ok_or_else(|| EngineError::InputMissing { stage: plan.name.clone(), what: "report".to_owned() })?;
+        let artifact = artifact(store, stage)?;
+        let json = artifact.read(REPORT_JSON)?;
+        let report = Report::from_json(&String::from_utf8_lossy(&json))?;
+        let mut extras: ReportExtras = artifact.read_json(EXTRAS_JSON)?;
+        extras.recipe = std::fs::read_to_string(self.layout.recipe()).ok();
+        write_atomic(&self.layout.report_json(), &json)?;
+        write_atomic(&self.layout.report_md(), render_markdown(&report, &extras).as_bytes())?;
+        write_atomic(&self.layout.report_html(), render_html(&report, &extras)?.as_bytes())?;
+        self.keep_predictions(plan, store)?;
+        Ok(report)
+    }
+
+    fn keep_predictions(&self, plan: &Plan, store: &ArtifactStore) -> Result<(), EngineError> {
+        let folder = self.layout.predictions();
+        std::fs::create_dir_all(&folder).map_err(|source| EngineError::Write { path: folder.clone(), source })?;
+        let asked = [StageKind::Evaluate, StageKind::OutOfDistribution];
+        for stage in plan.stages.iter().filter(|stage| asked.contains(&stage.kind)) {
+            let name = stage.name.replace('/', "-");
+            let bytes = artifact(store, stage)?.read(PREDICTIONS)?;
+            write_atomic(&folder.join(format!("{name}.jsonl")), &bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// The artifact of a stage that is done.
+pub(super) fn artifact(store: &ArtifactStore, stage: &StageSpec) -> Result<Artifact, EngineError> {
+    match store.get(&stage.key)? {
+        Lookup::Whole(artifact) => Ok(artifact),
+        Lookup::Missing | Lookup::Damaged { .. } => Err(EngineError::NotFound {
+            what: "the artifact of stage",
+            name: stage.name.clone(),
+            advice: "it is not in the store (any more); `cadre run` makes it again".to_owned(),
+        }),
+    }
+}
+
+/// Folders of runs with their names, by name.
+fn known(runs: &Path) -> Vec<(PathBuf, String)> {
+    let Ok(entries) = std::fs::read_dir(runs) else { return Vec::new() };
+    let mut found: Vec<(PathBuf, String)> = entries
+        .flatten()
+        .filter(|entry| entry.path().join("plan.json").is_file())
+        .map(|entry| (entry.path(), entry.file_name().to_string_lossy().into_owned()))
+        .collect();
+    found.sort();
+    found
+}

@@ -1,0 +1,20 @@
+//! The ensemble at work: experts on a backbone, the loops that serve routers and selectors, and the book of
+//! what was found out. Knows no recipe, no stage and no command.
+
+mod answering;
+mod evidence_book;
+mod expert_library;
+mod learner_probing;
+mod question;
+mod route_trace;
+mod routing_loop;
+mod selecting_loop;
+
+pub(crate) use answering::{Answered, Guide, answer_all};
+pub(crate) use evidence_book::{BookFinder, EvidenceBook, Watch};
+pub(crate) use expert_library::{ExpertLibrary, MountedExpert};
+pub(crate) use learner_probing::LearnerProbing;
+pub(crate) use question::{Kind, Query, Question, Responder};
+pub(crate) use route_trace::{ProbeCounter, RouteTrace, SeenClaim};
+pub(crate) use routing_loop::{Decides, RoutingBounds, route_all};
+pub(crate) use selecting_loop::{FindsForSelector, Refused, Selects, select_all};

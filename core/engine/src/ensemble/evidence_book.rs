@@ -1,0 +1,241 @@
+//! The evidence book: what models were found to say about queries, kept between routers, rows of the
+//! score matrix, runs and kills, so that nothing is computed twice. A finding is a pure function of the
+//! model's key, the query's tokens and the parameters of the question (indicator ids, decoding); those
+//! are its address. Knows nothing of routers and never decides what is asked.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cadre_store::{ArtifactStore, Digest};
+use cadre_wall::RouterFinding;
+use serde::{Deserialize, Serialize};
+
+use super::question::{Kind, Query, Question, Responder};
+use super::routing_loop::FindsOut;
+use crate::error::EngineError;
+
+/// Version of the book's pages on disk.
+const FORMAT_VERSION: u32 = 1;
+
+/// What answers questions: a learner with experts mounted on it, or a fake in tests.
+pub(crate) trait Probing: Sync {
+    /// What identifies the model that answers: the keys of the artifacts it is made of.
+    fn subject(&self, responder: &Responder) -> Digest;
+    /// What else decides what this responder is found to say.
+    fn parameters(&self, kind: Kind, responder: &Responder) -> Digest;
+    /// How many questions it is given at a time: the findings of one page. A constant of the recipe, whatever the
+    /// machine.
+    fn rows_a_page(&self, kind: Kind) -> usize;
+    /// One finding for each row, in their order. `told` hears how many are done and says whether to go on; if not,
+    /// the outcome is [`EngineError::Interrupted`].
+    fn answer(
+        &self,
+        kind: Kind,
+        rows: &[(&Responder, &Query)],
+        told: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Vec<RouterFinding>, EngineError>;
+}
+
+/// What a stage lends the book while questions are answered.
+pub(crate) trait Watch {
+    /// Whether to stop now; the page at hand is lost.
+    fn stop_wanted(&self) -> bool;
+    /// `done` of `total` questions of a kind are answered.
+    fn progress(&self, kind: Kind, done: u64, total: u64);
+    /// Another process computes for the same model.
+    fn waiting(&self, pid: u32);
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Page {
+    format_version: u32,
+    findings: Vec<(Digest, RouterFinding)>,
+}
+
+/// Findings of one subject by entry.
+type Findings = HashMap<Digest, RouterFinding>;
+
+/// The book, open on a store. One a process; stages share it.
+pub(crate) struct EvidenceBook {
+    store: Arc<ArtifactStore>,
+    known: Mutex<HashMap<Digest, Findings>>,
+}
+
+/// Where a finding stands in the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Address {
+    subject: Digest,
+    entry: Digest,
+}
+
+impl EvidenceBook {
+    /// The book of this store.
+    pub(crate) fn open(store: Arc<ArtifactStore>) -> Self {
+        Self { store, known: Mutex::new(HashMap::new()) }
+    }
+
+    /// One finding for each question, in their order. What is not known is computed and written down page by page.
+    ///
+    /// Pages are cut from the unknown questions sorted by responder, length and tokens: after a kill the rest is cut
+    /// as it would have been, so that a question is computed among the same others and gives the same bits.
+    pub(crate) fn find(
+        &self,
+        probing: &dyn Probing,
+        kind: Kind,
+        asked: &[(Question, &Query)],
+        watch: &dyn Watch,
+    ) -> Result<Vec<RouterFinding>, EngineError> {
+        let mut responders: HashMap<&Responder, (Digest, Digest)> = HashMap::new();
+        let mut addresses = Vec::with_capacity(asked.len());
+        for (question, query) in asked {
+            let who = &question.responder;
+            let (subject, parameters) =
+                *responders.entry(who).or_insert_with(|| (probing.subject(who), probing.parameters(kind, who)));
+            addresses.push(Address { subject, entry: entry(kind, &parameters, query) });
+        }
+        let all: BTreeSet<Digest> = responders.values().map(|(subject, _)| *subject).collect();
+        for subject in &all {
+            self.load(subject, false)?;
+        }
+        if self.missing(&addresses).next().is_some() {
+            // In the order of their digests, so that two processes never wait for each other.
+            let mut locks = Vec::with_capacity(all.len());
+            for subject in &all {
+                let key = Digest::of_bytes(format!("evidence of {subject}").as_bytes());
+                locks.push(self.store.lock(&key, &mut |pid| watch.waiting(pid))?);
+                self.load(subject, true)?;
+            }
+            let mut unknown: Vec<usize> = self.missing(&addresses).collect();
+            unknown.sort_by(|&a, &b| {
+                let place = |i: usize| (&asked[i].0.responder, asked[i].1.ids.len(), &asked[i].1.ids);
+                place(a).cmp(&place(b))
+            });
+            unknown.dedup_by_key(|place| addresses[*place]);
+            self.compute(probing, kind, asked, &addresses, &unknown, watch)?;
+        }
+        let known = self.lock_known();
+        addresses
+            .iter()
+            .map(|address| known.get(&address.subject).and_then(|page| page.get(&address.entry)).cloned())
+            .collect::<Option<Vec<_>>>()
+            .ok_or(EngineError::FindingsMissing { asked: asked.len() })
+    }
+
+    fn compute(
+        &self,
+        probing: &dyn Probing,
+        kind: Kind,
+        asked: &[(Question, &Query)],
+        addresses: &[Address],
+        unknown: &[usize],
+        watch: &dyn Watch,
+    ) -> Result<(), EngineError> {
+        let total = unknown.len() as u64;
+        let mut done = 0;
+        watch.progress(kind, done, total);
+        for page in unknown.chunks(probing.rows_a_page(kind).max(1)) {
+            let rows: Vec<(&Responder, &Query)> =
+                page.iter().map(|&place| (&asked[place].0.responder, asked[place].1)).collect();
+            let findings = probing.answer(kind, &rows, &mut |rows| {
+                watch.progress(kind, done + rows as u64, total);
+                !watch.stop_wanted()
+            })?;
+            if findings.len() != page.len() {
+                return Err(EngineError::FindingsMissing { asked: page.len() });
+            }
+            self.write(page.iter().map(|&place| addresses[place]).zip(findings))?;
+            done += page.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes findings down, a page for each subject, and makes them known.
+    fn write(&self, found: impl Iterator<Item = (Address, RouterFinding)>) -> Result<(), EngineError> {
+        let mut pages: Vec<(Digest, Vec<(Digest, RouterFinding)>)> = Vec::new();
+        for (address, finding) in found {
+            match pages.iter_mut().find(|(subject, _)| *subject == address.subject) {
+                Some((_, findings)) => findings.push((address.entry, finding)),
+                None => pages.push((address.subject, vec![(address.entry, finding)])),
+            }
+        }
+        for (subject, findings) in pages {
+            let page = Page { format_version: FORMAT_VERSION, findings };
+            let bytes = serde_json::to_vec(&page).map_err(|source| EngineError::Page { subject, source })?;
+            self.store.segments(&subject).append(&bytes)?;
+            self.lock_known().entry(subject).or_default().extend(page.findings);
+        }
+        Ok(())
+    }
+
+    /// Reads a subject's pages, if none were read yet or `again`: another process may have added some.
+    fn load(&self, subject: &Digest, again: bool) -> Result<(), EngineError> {
+        if !again && self.lock_known().contains_key(subject) {
+            return Ok(());
+        }
+        let mut findings = Findings::new();
+        let read = self.store.segments(subject).read_all()?;
+        for damaged in &read.damaged {
+            tracing::warn!(
+                subject = %subject.short(), bytes = damaged.bytes, moved_to = %damaged.moved_to.display(),
+                "damaged evidence set aside; it is computed again"
+            );
+        }
+        for bytes in read.segments {
+            let page: Page = serde_json::from_slice(&bytes)
+                .map_err(|source| EngineError::Page { subject: *subject, source })?;
+            if page.format_version > FORMAT_VERSION {
+                return Err(EngineError::NewerPage { subject: *subject, found: page.format_version });
+            }
+            findings.extend(page.findings);
+        }
+        self.lock_known().entry(*subject).or_default().extend(findings);
+        Ok(())
+    }
+
+    fn missing(&self, addresses: &[Address]) -> impl Iterator<Item = usize> {
+        let known = self.lock_known();
+        let missing: Vec<usize> = addresses
+            .iter()
+            .enumerate()
+            .filter(|(_, address)| {
+                !known.get(&address.subject).is_some_and(|page| page.contains_key(&address.entry))
+            })
+            .map(|(place, _)| place)
+            .collect();
+        missing.into_iter()
+    }
+
+    fn lock_known(&self) -> MutexGuard<'_, HashMap<Digest, Findings>> {
+        // A panic while the map was held leaves whole findings behind: each is inserted at once.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A finding's place among those of its subject.
+fn entry(kind: Kind, parameters: &Digest, query: &Query) -> Digest {
+    Digest::of_bytes(format!("{} {parameters} {}", kind.name(), query.digest).as_bytes())
+}
+
+/// The book at work on a routing: what the routing loop asks, it looks up or computes.
+pub(crate) struct BookFinder<'a> {
+    /// The book.
+    pub(crate) book: &'a EvidenceBook,
+    /// Who answers what the book does not know.
+    pub(crate) probing: &'a dyn Probing,
+    /// Who is told.
+    pub(crate) watch: &'a dyn Watch,
+}
+
+impl FindsOut for BookFinder<'_> {
+    fn find_out(&mut self, asked: &[(Question, &Query)]) -> Result<Vec<RouterFinding>, EngineError> {
+        match asked.first() {
+            Some((question, _)) => self.book.find(self.probing, question.kind, asked, self.watch),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "evidence_book_tests.rs"]
+mod tests;

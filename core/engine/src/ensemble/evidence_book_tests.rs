@@ -1,0 +1,188 @@
+//! The evidence book with a fake model: nothing twice, nothing lost, the same pages after a stop.
+
+use std::cell::Cell;
+use std::sync::{Arc, Mutex};
+
+use cadre_store::{ArtifactStore, Digest};
+use cadre_wall::{Claim, RouterFinding};
+
+use super::{EvidenceBook, Probing, Watch};
+use crate::ensemble::question::{Kind, Query, Question, Responder};
+use crate::error::EngineError;
+
+/// Answers with a number made of expert and query; notes every page.
+struct FakeModel {
+    rows: usize,
+    indicators: &'static str,
+    pages: Mutex<Vec<Vec<(Responder, u64)>>>,
+}
+
+impl FakeModel {
+    fn new(rows: usize) -> Self {
+        Self { rows, indicators: "accept reject", pages: Mutex::new(Vec::new()) }
+    }
+    fn pages(&self) -> Vec<Vec<(Responder, u64)>> {
+        self.pages.lock().unwrap().clone()
+    }
+}
+
+impl Probing for FakeModel {
+    fn subject(&self, responder: &Responder) -> Digest {
+        Digest::of_bytes(format!("{responder:?}").as_bytes())
+    }
+    fn parameters(&self, _: Kind, _: &Responder) -> Digest {
+        Digest::of_bytes(self.indicators.as_bytes())
+    }
+    fn rows_a_page(&self, _: Kind) -> usize {
+        self.rows
+    }
+    fn answer(
+        &self,
+        _: Kind,
+        rows: &[(&Responder, &Query)],
+        told: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Vec<RouterFinding>, EngineError> {
+        if !told(rows.len()) {
+            return Err(EngineError::Interrupted);
+        }
+        self.pages.lock().unwrap().push(rows.iter().map(|(who, query)| ((*who).clone(), query.id)).collect());
+        Ok(rows.iter().map(|(who, query)| finding(who, query)).collect())
+    }
+}
+
+fn finding(who: &Responder, query: &Query) -> RouterFinding {
+    let expert = who.chosen().map_or(0.0, |expert| expert as f32);
+    RouterFinding::Claim(Claim { accept: 1.0 / (expert + query.ids.len() as f32 + 3.0), reject: query.id as f32 })
+}
+
+struct Patient;
+
+impl Watch for Patient {
+    fn stop_wanted(&self) -> bool {
+        false
+    }
+    fn progress(&self, _: Kind, _: u64, _: u64) {}
+    fn waiting(&self, _: u32) {}
+}
+
+/// Wants to stop after so many pages.
+struct Impatient(Cell<u32>);
+
+impl Watch for Impatient {
+    fn stop_wanted(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left == 0
+    }
+    fn progress(&self, _: Kind, _: u64, _: u64) {}
+    fn waiting(&self, _: u32) {}
+}
+
+fn queries(count: u64) -> Vec<Query> {
+    (0..count)
+        .map(|id| {
+            let ids = vec![id as u32; 3 + (id as usize * 7) % 5];
+            Query::new(id, format!("query {id}"), ids, None)
+        })
+        .collect()
+}
+
+fn claims_of(expert: u32, queries: &[Query]) -> Vec<(Question, &Query)> {
+    let question = Question { kind: Kind::Claim, responder: Responder::Expert(expert) };
+    queries.iter().map(|query| (question.clone(), query)).collect()
+}
+
+fn book(folder: &tempfile::TempDir) -> EvidenceBook {
+    EvidenceBook::open(Arc::new(ArtifactStore::open(&folder.path().join("store")).unwrap()))
+}
+
+#[test]
+fn findings_come_in_the_order_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, queries) = (FakeModel::new(4), queries(11));
+    let found = book(&folder).find(&model, Kind::Claim, &claims_of(2, &queries), &Patient).unwrap();
+    let expected: Vec<_> = queries.iter().map(|query| finding(&Responder::Expert(2), query)).collect();
+    assert_eq!(found, expected);
+    assert_eq!(model.pages().iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 3]);
+}
+
+#[test]
+fn nothing_is_computed_twice_not_even_by_another_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let queries = queries(9);
+    let first = FakeModel::new(4);
+    let before = book(&folder).find(&first, Kind::Claim, &claims_of(0, &queries), &Patient).unwrap();
+    // A new book on the same store stands for another process.
+    let second = FakeModel::new(4);
+    let again = book(&folder);
+    assert_eq!(again.find(&second, Kind::Claim, &claims_of(0, &queries), &Patient).unwrap(), before);
+    assert!(second.pages().is_empty());
+    // Another expert, another indicator and another query are other findings.
+    again.find(&second, Kind::Claim, &claims_of(1, &queries[..1]), &Patient).unwrap();
+    assert_eq!(second.pages().len(), 1);
+    let other = FakeModel { indicators: "yes no", ..FakeModel::new(4) };
+    again.find(&other, Kind::Claim, &claims_of(0, &queries[..1]), &Patient).unwrap();
+    assert_eq!(other.pages().len(), 1);
+}
+
+#[test]
+fn equal_prompts_are_one_query() {
+    let folder = tempfile::tempdir().unwrap();
+    let twins = [Query::new(0, "a".into(), vec![5, 6], None), Query::new(1, "a".into(), vec![5, 6], None)];
+    let model = FakeModel::new(8);
+    let found = book(&folder).find(&model, Kind::Claim, &claims_of(0, &twins), &Patient).unwrap();
+    assert_eq!(found[0], found[1]);
+    assert_eq!(model.pages(), [[(Responder::Expert(0), 0)]]);
+}
+
+#[test]
+fn after_a_stop_the_rest_is_cut_into_the_same_pages() {
+    let queries = queries(40);
+    let undisturbed = FakeModel::new(8);
+    let whole = tempfile::tempdir().unwrap();
+    book(&whole).find(&undisturbed, Kind::Claim, &claims_of(1, &queries), &Patient).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (FakeModel::new(8), FakeModel::new(8));
+    let stopped = book(&folder).find(&first, Kind::Claim, &claims_of(1, &queries), &Impatient(Cell::new(2)));
+    assert!(matches!(stopped, Err(EngineError::Interrupted)));
+    book(&folder).find(&second, Kind::Claim, &claims_of(1, &queries), &Patient).unwrap();
+    let both: Vec<_> = first.pages().into_iter().chain(second.pages()).collect();
+    assert_eq!(both, undisturbed.pages());
+}
+
+#[test]
+fn rows_of_one_page_may_be_on_different_experts() {
+    let folder = tempfile::tempdir().unwrap();
+    let queries = queries(4);
+    let asked: Vec<(Question, &Query)> = queries
+        .iter()
+        .map(|query| (Question::answer(Responder::Expert(query.id as u32 % 2)), query))
+        .collect();
+    let model = FakeModel::new(8);
+    let found = book(&folder).find(&model, Kind::Answer, &asked, &Patient).unwrap();
+    assert_eq!(model.pages().len(), 1);
+    assert_eq!(found[3], finding(&Responder::Expert(1), &queries[3]));
+}
+
+#[test]
+fn damaged_evidence_is_computed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let queries = queries(5);
+    let before = book(&folder).find(&FakeModel::new(8), Kind::Claim, &claims_of(0, &queries), &Patient).unwrap();
+    let mut pages = Vec::new();
+    let mut folders = vec![folder.path().join("store/evidence")];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { pages.push(path) }
+        }
+    }
+    let mut bytes = std::fs::read(&pages[0]).unwrap();
+    let last = bytes.len() - 5;
+    bytes[last] ^= 0x55;
+    std::fs::write(&pages[0], bytes).unwrap();
+    let model = FakeModel::new(8);
+    assert_eq!(book(&folder).find(&model, Kind::Claim, &claims_of(0, &queries), &Patient).unwrap(), before);
+    assert_eq!(model.pages().len(), 1);
+}

@@ -1,0 +1,187 @@
+//! A learner with experts mounted on it, answering the questions of the evidence book. Text and tokens go in,
+//! findings come out; nothing is remembered here.
+
+use cadre_data::{Marking, Tokenizer};
+use cadre_nn::{Decoding, Flow, Learner, Row, ScoredRow, Strategy};
+use cadre_store::{Digest, Seed};
+use cadre_wall::{Answer, Claim, RouterFinding};
+
+use super::evidence_book::Probing;
+use super::expert_library::ExpertLibrary;
+use super::question::{Kind, Query, Responder};
+use crate::error::EngineError;
+
+/// Batches that are computed before their findings are written down: enough for all workers, few to lose.
+const BATCHES_A_PAGE: usize = 8;
+
+/// Who hears of rows that are done.
+type Told<'a> = &'a mut dyn FnMut(usize) -> Flow;
+
+/// Everything that answers are a function of, but the query.
+pub(crate) struct LearnerProbing<'a> {
+    /// The backbone.
+    pub(crate) learner: &'a Learner,
+    /// Its key.
+    pub(crate) backbone: Digest,
+    /// Its tokenizer.
+    pub(crate) tokenizer: &'a Tokenizer,
+    /// The experts on it.
+    pub(crate) library: &'a ExpertLibrary,
+    /// The indicators, where experts were taught to claim.
+    pub(crate) marking: Option<&'a Marking>,
+    /// How answers are generated; seeds are set for each query.
+    pub(crate) decoding: Decoding,
+    /// Seed of sampled answers.
+    pub(crate) seed: Seed,
+}
+
+impl LearnerProbing<'_> {
+    /// What the model reads before it answers: an expert that was taught to claim answers after its
+    /// accepting indicator, as in training.
+    fn before_answer(&self, responder: &Responder, query: &Query) -> Vec<u32> {
+        let mut ids = query.ids.clone();
+        if let (Some(marking), false) = (self.marking, *responder == Responder::Backbone) {
+            ids.extend_from_slice(&marking.accept);
+        }
+        ids
+    }
+
+    fn rows(&self, asked: &[(&Responder, &Query)]) -> Vec<Row> {
+        asked
+            .iter()
+            .map(|(responder, query)| Row { ids: query.ids.clone(), answerer: self.library.answerer(responder) })
+            .collect()
+    }
+
+    fn claims(&self, asked: &[(&Responder, &Query)], told: Told<'_>) -> Result<Vec<RouterFinding>, EngineError> {
+        let Some(marking) = self.marking else {
+            return Err(EngineError::FindingsMissing { asked: asked.len() });
+        };
+        let pairs = match (marking.accept.as_slice(), marking.reject.as_slice()) {
+            (&[accept], &[reject]) => {
+                let rows = self.rows(asked);
+                let found =
+                    self.learner.next_token_probabilities(&rows, &[accept, reject], self.decoding.batch, told)?;
+                found.into_iter().map(|pair| (pair[0], pair[1])).collect()
+            }
+            (accept, reject) => {
+                let accepts = self.probabilities_of(asked, accept, told)?;
+                let rejects = self.probabilities_of(asked, reject, told)?;
+                accepts.into_iter().zip(rejects).collect::<Vec<_>>()
+            }
+        };
+        Ok(pairs.into_iter().map(|(accept, reject)| RouterFinding::Claim(Claim { accept, reject })).collect())
+    }
+
+    /// Probability of a text of several tokens after each prompt: the product over its tokens.
+    fn probabilities_of(
+        &self,
+        asked: &[(&Responder, &Query)],
+        text: &[u32],
+        told: Told<'_>,
+    ) -> Result<Vec<f32>, EngineError> {
+        let rows: Vec<ScoredRow> = asked
+            .iter()
+            .map(|(responder, query)| {
+                let mut ids = query.ids.clone();
+                let from = ids.len();
+                ids.extend_from_slice(text);
+                ScoredRow { row: Row { ids, answerer: self.library.answerer(responder) }, from }
+            })
+            .collect();
+        let losses = self.learner.mean_negative_log_likelihoods(&rows, self.decoding.batch, told)?;
+        Ok(losses.into_iter().map(|loss| (-loss * text.len() as f32).exp()).collect())
+    }
+
+    fn surprises(&self, asked: &[(&Responder, &Query)], told: Told<'_>) -> Result<Vec<RouterFinding>, EngineError> {
+        let mut found = vec![0.0; asked.len()];
+        let (mut places, mut rows) = (Vec::new(), Vec::new());
+        for (place, row) in self.rows(asked).into_iter().enumerate() {
+            // A prompt of one token has nothing that could surprise.
+            if row.ids.len() > 1 {
+                places.push(place);
+                rows.push(ScoredRow { row, from: 1 });
+            }
+        }
+        let losses = self.learner.mean_negative_log_likelihoods(&rows, self.decoding.batch, told)?;
+        for (place, loss) in places.into_iter().zip(losses) {
+            found[place] = loss;
+        }
+        Ok(found.into_iter().map(RouterFinding::Surprise).collect())
+    }
+
+    fn embeddings(&self, asked: &[(&Responder, &Query)], told: Told<'_>) -> Result<Vec<RouterFinding>, EngineError> {
+        let prompts: Vec<Vec<u32>> = asked.iter().map(|(_, query)| query.ids.clone()).collect();
+        let found = self.learner.embed(&prompts, self.decoding.batch, told)?;
+        Ok(found.into_iter().map(RouterFinding::Embedding).collect())
+    }
+
+    fn answers(&self, asked: &[(&Responder, &Query)], told: Told<'_>) -> Result<Vec<RouterFinding>, EngineError> {
+        let rows: Vec<Row> = asked
+            .iter()
+            .map(|(responder, query)| Row {
+                ids: self.before_answer(responder, query),
+                answerer: self.library.answerer(responder),
+            })
+            .collect();
+        let decoding = Decoding {
+            seeds: asked.iter().map(|(_, query)| self.seed.derive(&query.digest.to_string()).0).collect(),
+            ..self.decoding.clone()
+        };
+        let found = self.learner.generate(&rows, &decoding, told)?;
+        found
+            .into_iter()
+            .map(|generated| {
+                Ok(RouterFinding::Answer(Answer {
+                    text: self.tokenizer.decode(&generated.ids)?,
+                    mean_log_probability: generated.mean_log_probability,
+                }))
+            })
+            .collect()
+    }
+}
+
+impl Probing for LearnerProbing<'_> {
+    fn subject(&self, responder: &Responder) -> Digest {
+        self.library.subject(&self.backbone, responder)
+    }
+
+    fn parameters(&self, kind: Kind, responder: &Responder) -> Digest {
+        // The backbone never sees an indicator: what it says is the same with and without one.
+        let marking = self.marking.filter(|_| *responder != Responder::Backbone);
+        let marking =
+            marking.map(|marking| format!("{:?} {:?}", marking.accept, marking.reject)).unwrap_or_default();
+        let text = match kind {
+            Kind::Claim => marking,
+            Kind::Embedding | Kind::Surprise => String::new(),
+            Kind::Answer => {
+                let seed = match self.decoding.strategy {
+                    Strategy::Greedy => 0,
+                    Strategy::Sample { .. } => self.seed.0,
+                };
+                let Decoding { max_new_tokens, stop, strategy, .. } = &self.decoding;
+                format!("{marking} {max_new_tokens} {stop:?} {strategy:?} {seed}")
+            }
+        };
+        Digest::of_bytes(text.as_bytes())
+    }
+
+    fn rows_a_page(&self, _: Kind) -> usize {
+        self.decoding.batch * BATCHES_A_PAGE
+    }
+
+    fn answer(
+        &self,
+        kind: Kind,
+        rows: &[(&Responder, &Query)],
+        told: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Vec<RouterFinding>, EngineError> {
+        let mut told = |rows: usize| if told(rows) { Flow::Go } else { Flow::Stop };
+        match kind {
+            Kind::Claim => self.claims(rows, &mut told),
+            Kind::Embedding => self.embeddings(rows, &mut told),
+            Kind::Surprise => self.surprises(rows, &mut told),
+            Kind::Answer => self.answers(rows, &mut told),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The routing loop: asks a router about all queries at once, finds out for the whole batch what it
+//! wants to know, asks again. Knows neither how findings are made nor what a router thinks.
+
+use cadre_wall::{Evidence, RouterFinding, RouterObservation, RouterProbe, RouterStep};
+
+use super::question::{Kind, Query, Question, Responder};
+use super::route_trace::RouteTrace;
+use crate::error::EngineError;
+
+/// How many queries go to the router in one call: more make the call no cheaper, fewer do.
+const QUERIES_A_CALL: usize = 256;
+
+/// What decides steps: a loaded policy, or a fake in tests.
+pub(crate) trait Decides {
+    /// One step for each evidence, in the same order.
+    fn decide(&mut self, batch: &[Evidence]) -> Result<Vec<RouterStep>, EngineError>;
+    /// Its name, for messages.
+    fn name(&self) -> &str;
+}
+
+/// What finds things out: the evidence book over a learner, or a fake in tests.
+pub(crate) trait FindsOut {
+    /// One finding for each question, in the same order; all are of one kind.
+    fn find_out(&mut self, asked: &[(Question, &Query)]) -> Result<Vec<RouterFinding>, EngineError>;
+}
+
+/// What the recipe allows a router.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RoutingBounds {
+    /// How often it may ask about one query.
+    pub(crate) max_rounds: u32,
+    /// Whether it may see the truth.
+    pub(crate) grant_task: bool,
+    /// How many experts there are.
+    pub(crate) experts: u32,
+    /// Whether they were taught to claim.
+    pub(crate) claims: bool,
+}
+
+/// Routes all queries; one trace each, in their order.
+pub(crate) fn route_all(
+    router: &mut dyn Decides,
+    queries: &[Query],
+    bounds: RoutingBounds,
+    finder: &mut dyn FindsOut,
+) -> Result<Vec<RouteTrace>, EngineError> {
+    let mut seen: Vec<Vec<RouterObservation>> = vec![Vec::new(); queries.len()];
+    let mut decided: Vec<Option<Responder>> = vec![None; queries.len()];
+    let mut rounds = vec![0_u32; queries.len()];
+    let mut pending: Vec<usize> = (0..queries.len()).collect();
+    let mut round = 0_u32;
+    while !pending.is_empty() {
+        let mut asked: Vec<(usize, RouterProbe)> = Vec::new();
+        let mut still = Vec::new();
+        for group in pending.chunks(QUERIES_A_CALL) {
+            let batch: Vec<Evidence> = group
+                .iter()
+                .map(|&place| evidence_of(&queries[place], std::mem::take(&mut seen[place])))
+                .collect();
+            let steps = router.decide(&batch)?;
+            for (&place, evidence) in group.iter().zip(batch) {
+                seen[place] = evidence.observations;
+            }
+            if steps.len() != group.len() {
+                return Err(EngineError::WrongStepCount {
+                    router: router.name().to_owned(),
+                    queries: group.len(),
+                    steps: steps.len(),
+                });
+            }
+            for (&place, step) in group.iter().zip(steps) {
+                rounds[place] += 1;
+                match step {
+                    RouterStep::Ask(probes) => {
+                        if round >= bounds.max_rounds {
+                            return Err(EngineError::TooManyRounds {
+                                router: router.name().to_owned(),
+                                query: queries[place].id,
+                                limit: bounds.max_rounds,
+                            });
+                        }
+                        for probe in probes {
+                            allow(&probe, bounds, router.name(), &queries[place])?;
+                            asked.push((place, probe));
+                        }
+                        still.push(place);
+                    }
+                    RouterStep::Choose(expert) => decided[place] = Some(Responder::Expert(expert)),
+                    RouterStep::Backbone => decided[place] = Some(Responder::Backbone),
+                    RouterStep::Mix(shares) => decided[place] = Some(mixed(&shares)),
+                }
+            }
+        }
+        let findings = find_all(&asked, queries, finder)?;
+        for ((place, probe), finding) in asked.into_iter().zip(findings) {
+            seen[place].push(RouterObservation { probe, finding });
+        }
+        pending = still;
+        round += 1;
+    }
+    let traces = queries.iter().zip(seen).zip(decided).zip(rounds);
+    Ok(traces
+        .map(|(((query, observations), responder), rounds)| RouteTrace {
+            query: query.digest,
+            observations,
+            rounds,
+            // Every query leaves the loop decided.
+            responder: responder.unwrap_or(Responder::Backbone),
+        })
+        .collect())
+}
+
+/// Answers one round: the truth from the queries themselves, all else kind by kind in one pass each.
+fn find_all(
+    asked: &[(usize, RouterProbe)],
+    queries: &[Query],
+    finder: &mut dyn FindsOut,
+) -> Result<Vec<RouterFinding>, EngineError> {
+    let mut findings: Vec<Option<RouterFinding>> = asked
+        .iter()
+        .map(|(place, probe)| match probe {
+            RouterProbe::Task => Some(RouterFinding::Task(queries[*place].expert)),
+            _ => None,
+        })
+        .collect();
+    for kind in Kind::ALL {
+        let mut places = Vec::new();
+        let mut batch = Vec::new();
+        for (slot, (place, probe)) in asked.iter().enumerate() {
+            if let Some(question) = Question::of(probe).filter(|question| question.kind == kind) {
+                places.push(slot);
+                batch.push((question, &queries[*place]));
+            }
+        }
+        if batch.is_empty() {
+            continue;
+        }
+        for (slot, finding) in places.into_iter().zip(finder.find_out(&batch)?) {
+            findings[slot] = Some(finding);
+        }
+    }
+    findings.into_iter().collect::<Option<Vec<_>>>().ok_or(EngineError::FindingsMissing { asked: asked.len() })
+}
+
+/// Refuses a probe that the recipe does not allow or that cannot be answered.
+fn allow(probe: &RouterProbe, bounds: RoutingBounds, router: &str, query: &Query) -> Result<(), EngineError> {
+    let expert = match probe {
+        RouterProbe::Claim(expert) => {
+            if !bounds.claims {
+                return Err(EngineError::NoClaims { router: router.to_owned() });
+            }
+            Some(*expert)
+        }
+        RouterProbe::Surprise(expert) | RouterProbe::Answer(expert) => *expert,
+        RouterProbe::Task if !bounds.grant_task => {
+            return Err(EngineError::TaskNotGranted { router: router.to_owned(), query: query.id });
+        }
+        RouterProbe::Task | RouterProbe::Embedding => None,
+    };
+    match expert {
+        Some(expert) if expert >= bounds.experts => Err(EngineError::NoSuchExpert {
+            router: router.to_owned(),
+            query: query.id,
+            expert,
+            experts: bounds.experts,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn evidence_of(query: &Query, observations: Vec<RouterObservation>) -> Evidence {
+    Evidence {
+        query: cadre_wall::Query {
+            id: query.id,
+            prompt: query.prompt.clone(),
+            prompt_tokens: u32::try_from(query.ids.len()).unwrap_or(u32::MAX),
+        },
+        observations,
+    }
+}
+
+/// Shares with weights summing to 1; one share with all the weight is that expert alone.
+fn mixed(shares: &[cadre_wall::Share]) -> Responder {
+    let sum: f32 = shares.iter().map(|share| share.weight).sum();
+    let kept: Vec<(u32, u32)> = shares
+        .iter()
+        .filter(|share| share.weight > 0.0)
+        .map(|share| (share.expert, (share.weight / sum).to_bits()))
+        .collect();
+    match kept.as_slice() {
+        [(only, _)] => Responder::Expert(*only),
+        _ => Responder::Mix(kept),
+    }
+}
+
+#[cfg(test)]
+#[path = "routing_loop_tests.rs"]
+mod tests;

@@ -1,0 +1,273 @@
+//! Everything that can stop a command or a stage, with what a person needs to mend it.
+
+use std::path::PathBuf;
+
+use cadre_data::DataError;
+use cadre_eval::EvalError;
+use cadre_nn::NnError;
+use cadre_policy::PolicyError;
+use cadre_recipe::RecipeErrors;
+use cadre_scheduler::{PlanError, WalkError};
+use cadre_store::{Digest, StoreError};
+
+/// Why the engine could not do what it was asked. Messages fit after "failed to".
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The recipe is wrong.
+    #[error("read the recipe: {0}")]
+    Recipe(Box<RecipeErrors>),
+    /// The command line asks for something that is not there.
+    #[error("find {what} `{name}`: {advice}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// What to do about it.
+        advice: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Data could not be read or tokenised.
+    #[error("read data: {0}")]
+    Data(#[from] DataError),
+    /// A model could not be opened, trained or asked.
+    #[error(transparent)]
+    Model(NnError),
+    /// A policy failed.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A report could not be made.
+    #[error(transparent)]
+    Report(#[from] EvalError),
+    /// The plan could not be made.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A stage failed.
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    /// Somebody asked to stop.
+    #[error("finish: interrupted")]
+    Interrupted,
+    /// A file could not be written.
+    #[error("write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file could not be read.
+    #[error("read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of a stage does not hold what it should.
+    #[error("read {}, line {line}: {source}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+    /// A file of a stage was written by a newer version.
+    #[error("read {}: it has format-version {found}; this program reads up to {known}", path.display())]
+    NewerFile {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest this program reads.
+        known: u32,
+    },
+    /// A value has no JSON form.
+    #[error("write {what} as JSON: {source}")]
+    NoJson {
+        /// What was to be written.
+        what: &'static str,
+        /// What the serializer said.
+        source: serde_json::Error,
+    },
+    /// A page of the evidence book cannot be read or written.
+    #[error("read the evidence of {}: {source}", subject.short())]
+    Page {
+        /// Whose evidence.
+        subject: Digest,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+    /// A page of the evidence book is of a newer version.
+    #[error("read the evidence of {}: format-version {found} is newer than this program", subject.short())]
+    NewerPage {
+        /// Whose evidence.
+        subject: Digest,
+        /// Version found.
+        found: u32,
+    },
+    /// A router asked too often.
+    #[error("route query {query}: {router} was asked {limit} times and still does not decide (routing.max-rounds)")]
+    TooManyRounds {
+        /// The router.
+        router: String,
+        /// The query's id.
+        query: u64,
+        /// The limit.
+        limit: u32,
+    },
+    /// A router gave more or fewer steps than there are queries.
+    #[error("route queries: {router} gave {steps} steps for {queries} queries")]
+    WrongStepCount {
+        /// The router.
+        router: String,
+        /// Queries given.
+        queries: usize,
+        /// Steps returned.
+        steps: usize,
+    },
+    /// A router asked for the truth.
+    #[error(
+        "route query {query}: {router} asks for the true task, which this recipe does not grant \
+         (routing.grant = [\"task\"] would)"
+    )]
+    TaskNotGranted {
+        /// The router.
+        router: String,
+        /// The query's id.
+        query: u64,
+    },
+    /// A router asked for claims of experts that cannot claim.
+    #[error("route queries: {router} asks for claims, but the experts have no indicator (add [indicator])")]
+    NoClaims {
+        /// The router.
+        router: String,
+    },
+    /// A router named an expert that is not there.
+    #[error("route query {query}: {router} asks expert {expert}, but there are {experts}")]
+    NoSuchExpert {
+        /// The router.
+        router: String,
+        /// The query's id.
+        query: u64,
+        /// The index.
+        expert: u32,
+        /// How many there are.
+        experts: u32,
+    },
+    /// A selector asked too often.
+    #[error("select for task {task}: {selector} was asked {limit} times and still does not decide")]
+    SelectorRounds {
+        /// The selector.
+        selector: String,
+        /// The task's place in the stream.
+        task: u32,
+        /// The limit.
+        limit: u32,
+    },
+    /// A selector asked for something that cannot be found out at this place.
+    #[error("select for task {task}: {selector} asks for {probe}, but {reason}")]
+    SelectorProbe {
+        /// The selector.
+        selector: String,
+        /// The task's place in the stream.
+        task: u32,
+        /// What it asked for.
+        probe: String,
+        /// Why it cannot be had.
+        reason: &'static str,
+    },
+    /// A model gave fewer findings than were asked for.
+    #[error("find out what a policy asked: {asked} questions, fewer findings")]
+    FindingsMissing {
+        /// Questions.
+        asked: usize,
+    },
+    /// A stage lacks an input that its plan should name.
+    #[error("do stage {stage}: it has no input `{what}`")]
+    InputMissing {
+        /// The stage.
+        stage: String,
+        /// What it needs.
+        what: String,
+    },
+    /// The backbone's context leaves no room for a prompt.
+    #[error("make prompts: the backbone's context of {context} tokens has no room beside a response of up to {response}")]
+    NoRoom {
+        /// Longest row of the backbone.
+        context: usize,
+        /// Most tokens of a response.
+        response: usize,
+    },
+    /// A policy's file is not the one the plan was made with.
+    #[error("load plugin `{name}`: {} has changed since the plan was made (digest {found}, planned {planned}); run again", path.display())]
+    PluginChanged {
+        /// Its name.
+        name: String,
+        /// Its file.
+        path: PathBuf,
+        /// Short digest of the file.
+        found: String,
+        /// Short digest in the plan.
+        planned: String,
+    },
+    /// A selector made an example for a task that it was not asked about.
+    #[error("select for task {at}: {selector} made an example of task {task}")]
+    SyntheticTask {
+        /// The selector.
+        selector: String,
+        /// The task's place in the stream.
+        at: u32,
+        /// The task it named.
+        task: u32,
+    },
+    /// A policy does not keep the contract.
+    #[error("check {}: {failed} of its checks failed", file.display())]
+    BreaksContract {
+        /// The component.
+        file: PathBuf,
+        /// How many checks.
+        failed: usize,
+    },
+    /// A policy could not be started or built.
+    #[error("make the policy: {0}")]
+    Workshop(#[from] cadre_workshop::WorkshopError),
+    /// A thread or signal handler could not be set up.
+    #[error("listen for Ctrl-C: {source}")]
+    Signals {
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// `--resume-only` and nothing to resume.
+    #[error("resume: there is no run {}; leave --resume-only out to start it", folder.display())]
+    NothingToResume {
+        /// Where it would lie.
+        folder: PathBuf,
+    },
+}
+
+impl EngineError {
+    /// The exit code of a command that ends so: 1 failed, 2 the recipe or the command line is wrong, 130
+    /// interrupted.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Recipe(_) | Self::NotFound { .. } | Self::NothingToResume { .. } => 2,
+            Self::Interrupted => 130,
+            _ => 1,
+        }
+    }
+}
+
+impl From<NnError> for EngineError {
+    fn from(error: NnError) -> Self {
+        match error {
+            NnError::Stopped => Self::Interrupted,
+            other => Self::Model(other),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What stages share: opened backbones with experts mounted on them, loaded policies, the evidence book. Hands
+//! each stage to its body. Keeps nothing that a key does not name.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cadre_data::Tokenizer;
+use cadre_nn::{BackendKind, DeviceSpec, ExpertSlot, Learner, Precision};
+use cadre_policy::{Limits, Plugin, Sandbox};
+use cadre_scheduler::{ModelWork, PluginWork, StageError, StageExecutor, StageJob, StageOutcome};
+use cadre_store::{Artifact, ArtifactStore, Digest};
+
+use crate::ensemble::EvidenceBook;
+use crate::error::EngineError;
+use crate::stage;
+
+/// A backbone that is open, and the experts mounted on it so far.
+pub(crate) struct OpenModel {
+    /// The learner.
+    pub(crate) learner: Learner,
+    /// Its tokenizer.
+    pub(crate) tokenizer: Tokenizer,
+    /// Key of the backbone.
+    pub(crate) key: Digest,
+    mounted: Mutex<HashMap<Digest, ExpertSlot>>,
+}
+
+impl OpenModel {
+    fn open(folder: &Path, key: Digest, device: &DeviceSpec) -> Result<Self, EngineError> {
+        Ok(Self {
+            learner: Learner::open(folder, device)?,
+            tokenizer: Tokenizer::from_file(folder)?,
+            key,
+            mounted: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// Mounts the expert of a train artifact, once a process.
+    pub(crate) fn mount(&self, expert: &Artifact) -> Result<ExpertSlot, EngineError> {
+        let mut mounted = self.mounted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = mounted.get(expert.key()) {
+            return Ok(*slot);
+        }
+        let slot = self.learner.mount(expert.folder())?;
+        mounted.insert(*expert.key(), slot);
+        Ok(slot)
+    }
+}
+
+/// Serves all stages of a process.
+pub(crate) struct Executor {
+    /// What was found out before.
+    pub(crate) book: EvidenceBook,
+    store: Arc<ArtifactStore>,
+    sandbox: Mutex<Option<Arc<Sandbox>>>,
+    models: Mutex<HashMap<Digest, Arc<OpenModel>>>,
+}
+
+impl Executor {
+    /// An executor on this store; nothing is opened yet.
+    pub(crate) fn new(store: Arc<ArtifactStore>) -> Self {
+        Self {
+            book: EvidenceBook::open(Arc::clone(&store)),
+            store,
+            sandbox: Mutex::new(None),
+            models: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The backbone of an artifact, opened once a process.
+    pub(crate) fn model(&self, work: &ModelWork, backbone: &Artifact) -> Result<Arc<OpenModel>, EngineError> {
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = models.get(backbone.key()) {
+            return Ok(Arc::clone(model));
+        }
+        let model = Arc::new(OpenModel::open(work.backbone_folder(backbone), *backbone.key(), &device(work))?);
+        models.insert(*backbone.key(), Arc::clone(&model));
+        Ok(model)
+    }
+
+    /// A policy, if its file is still the one that was planned with.
+    pub(crate) fn plugin(&self, work: &PluginWork) -> Result<Plugin, EngineError> {
+        let plugin = self.sandbox()?.load(&work.path)?;
+        if *plugin.digest() != work.digest {
+            return Err(EngineError::PluginChanged {
+                name: work.plugin.clone(),
+                path: work.path.clone(),
+                found: plugin.digest().short(),
+                planned: work.digest.short(),
+            });
+        }
+        Ok(plugin)
+    }
+
+    fn sandbox(&self) -> Result<Arc<Sandbox>, EngineError> {
+        let mut sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = &*sandbox {
+            return Ok(Arc::clone(open));
+        }
+        let open = Arc::new(Sandbox::new(&compiled_policies(&self.store), Limits::default())?);
+        *sandbox = Some(Arc::clone(&open));
+        Ok(open)
+    }
+}
+
+/// The device of a work in the words of the learner.
+pub(crate) fn device(work: &ModelWork) -> DeviceSpec {
+    DeviceSpec {
+        backend: match work.backend.as_str() {
+            "cuda" => BackendKind::Cuda(work.pace.index as usize),
+            "ndarray" => BackendKind::NdArray,
+            _ => BackendKind::Cpu,
+        },
+        precision: match work.precision {
+            cadre_recipe::Precision::F32 => Precision::F32,
+            cadre_recipe::Precision::Bf16 => Precision::Bf16,
+        },
+        threads: work.pace.threads as usize,
+    }
+}
+
+/// Where compiled policies are kept: beside the artifacts, as anything else that can be made again.
+pub(crate) fn compiled_policies(store: &ArtifactStore) -> std::path::PathBuf {
+    store.root().join("compiled-policies")
+}
+
+impl StageExecutor for Executor {
+    fn execute(&self, job: &StageJob<'_>) -> Result<StageOutcome, StageError> {
+        Ok(stage::execute(self, job)?)
+    }
+}

@@ -1,0 +1,135 @@
+//! The engine's own files in artifacts: JSON lines under a header with a format version. Rows are plain data;
+//! nothing is computed here.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use cadre_store::Digest;
+use cadre_wall::RouterProbe;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::EngineError;
+
+/// The version that is written, and the newest that is read.
+const FORMAT_VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Header {
+    format_version: u32,
+    rows: String,
+}
+
+/// A row of `routes.jsonl`: the way of one query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct RouteRow {
+    /// Id of the example.
+    pub(crate) id: String,
+    /// Its task; none out of distribution.
+    pub(crate) task: Option<String>,
+    /// Digest of the prompt's tokens.
+    pub(crate) query: Digest,
+    /// All probes, in the order asked.
+    pub(crate) asked: Vec<RouterProbe>,
+    /// Claims seen: expert, probability to accept, probability to reject.
+    pub(crate) claims: Vec<(u32, f32, f32)>,
+    /// The expert that answered (the heaviest of a mix); none is the backbone.
+    pub(crate) chosen: Option<u32>,
+    /// Shares of a mix; empty without one.
+    pub(crate) mix: Vec<(u32, f32)>,
+}
+
+/// A row of `predictions.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct PredictionRecord {
+    /// Id of the example.
+    pub(crate) id: String,
+    /// Its task; none out of distribution.
+    pub(crate) task: Option<String>,
+    /// What the model read.
+    pub(crate) prompt: String,
+    /// What counts as right.
+    pub(crate) references: Vec<String>,
+    /// What was generated.
+    pub(crate) prediction: String,
+    /// The expert that answered; none is the backbone.
+    pub(crate) expert: Option<u32>,
+    /// Scores by metric, 0..100.
+    pub(crate) scores: Vec<(String, f64)>,
+    /// Claims: expert and accept / (accept + reject), in the order asked.
+    pub(crate) claims: Vec<(u32, f64)>,
+}
+
+/// Writes rows below a header to `path` (a file of a draft, which the store makes whole).
+pub(crate) fn write_rows<T: Serialize>(
+    path: &Path,
+    rows: &str,
+    items: impl IntoIterator<Item = T>,
+) -> Result<(), EngineError> {
+    let failed = |source| EngineError::Write { path: path.to_owned(), source };
+    let file = std::fs::File::create(path).map_err(failed)?;
+    let mut out = BufWriter::new(file);
+    let header = Header { format_version: FORMAT_VERSION, rows: rows.to_owned() };
+    let mut line = |value: serde_json::Result<Vec<u8>>| -> Result<(), EngineError> {
+        let mut bytes = value.map_err(|source| EngineError::NoJson { what: "a row", source })?;
+        bytes.push(b'\n');
+        out.write_all(&bytes).map_err(failed)
+    };
+    line(serde_json::to_vec(&header))?;
+    for item in items {
+        line(serde_json::to_vec(&item))?;
+    }
+    out.flush().map_err(failed)
+}
+
+/// Reads the rows of a file that [`write_rows`] wrote.
+pub(crate) fn read_rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, EngineError> {
+    let text = std::fs::read_to_string(path).map_err(|source| EngineError::Read { path: path.to_owned(), source })?;
+    let broken = |line: usize, source| EngineError::Line { path: path.to_owned(), line: line + 1, source };
+    let mut lines = text.lines().enumerate();
+    let header: Header = match lines.next() {
+        Some((line, text)) => serde_json::from_str(text).map_err(|source| broken(line, source))?,
+        None => serde_json::from_str("").map_err(|source| broken(0, source))?,
+    };
+    if header.format_version > FORMAT_VERSION {
+        let (found, known) = (header.format_version, FORMAT_VERSION);
+        return Err(EngineError::NewerFile { path: path.to_owned(), found, known });
+    }
+    lines.map(|(line, text)| serde_json::from_str(text).map_err(|source| broken(line, source))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD_SAMPLE: &str = r#"{"format-version":1,"rows":"routes"}
+{"id":"sort/test/0","task":"sort","query":"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262","asked":[{"claim":2},"task"],"claims":[[2,0.75,0.25]],"chosen":2,"mix":[]}
+"#;
+
+    #[test]
+    fn an_old_sample_is_read_and_written_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("routes.jsonl");
+        std::fs::write(&path, OLD_SAMPLE).unwrap();
+        let rows: Vec<RouteRow> = read_rows(&path).unwrap();
+        assert_eq!(rows[0].asked, [RouterProbe::Claim(2), RouterProbe::Task]);
+        assert_eq!(rows[0].claims, [(2, 0.75, 0.25)]);
+        write_rows(&path, "routes", &rows).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), OLD_SAMPLE);
+    }
+
+    #[test]
+    fn newer_and_broken_files_are_refused_with_their_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("routes.jsonl");
+        std::fs::write(&path, OLD_SAMPLE.replacen("\":1", "\":9", 1)).unwrap();
+        assert!(matches!(read_rows::<RouteRow>(&path), Err(EngineError::NewerFile { found: 9, .. })));
+        std::fs::write(&path, OLD_SAMPLE.replace("\"chosen\":2", "\"chosen\":")).unwrap();
+        assert!(matches!(read_rows::<RouteRow>(&path), Err(EngineError::Line { line: 2, .. })));
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(read_rows::<RouteRow>(&path), Err(EngineError::Line { line: 1, .. })));
+    }
+}

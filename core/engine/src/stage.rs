@@ -1,0 +1,50 @@
+//! The bodies of all stages: typed work in, files of an artifact out. A body reads nothing but its work and its
+//! inputs; it knows no recipe, no other stage and no terminal.
+
+mod answering;
+mod backbone;
+mod compose;
+mod describe;
+mod encoding;
+mod evaluate;
+mod inputs;
+mod out_of_distribution;
+mod prepare;
+mod remember;
+mod report;
+mod report_extras;
+mod report_rows;
+mod selecting;
+mod train;
+mod training;
+mod watch;
+
+use cadre_scheduler::{StageJob, StageOutcome, StageWork};
+
+use crate::error::EngineError;
+use crate::executor::Executor;
+
+pub(crate) use answering::{EnsembleWork, open_ensemble};
+pub(crate) use encoding::{Encoding, source_spec};
+pub(crate) use evaluate::PREDICTIONS;
+pub(crate) use report::{BURN, EXTRAS_JSON, REPORT_JSON};
+
+/// Does the work of a stage. A stop that was asked for is an outcome, not an error.
+pub(crate) fn execute(executor: &Executor, job: &StageJob<'_>) -> Result<StageOutcome, EngineError> {
+    let done = match &job.spec.work {
+        StageWork::Prepare(work) => prepare::prepare(work, job),
+        StageWork::Backbone(work) => backbone::backbone(work, job),
+        StageWork::Remember(work) => remember::remember(work, executor, job),
+        StageWork::Compose(work) => compose::compose(work, executor, job),
+        StageWork::Train(work) => train::train(work, executor, job),
+        StageWork::Describe(work) => describe::describe(work, executor, job),
+        StageWork::Evaluate(work) => evaluate::evaluate(work, executor, job),
+        StageWork::OutOfDistribution(work) => out_of_distribution::out_of_distribution(work, executor, job),
+        StageWork::Report(work) => report::report(work, job),
+    };
+    match done {
+        Ok(facts) => Ok(StageOutcome::Done(facts)),
+        Err(EngineError::Interrupted) => Ok(StageOutcome::Stopped),
+        Err(error) => Err(error),
+    }
+}

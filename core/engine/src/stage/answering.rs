@@ -1,0 +1,205 @@
+//! Opening an ensemble from artifacts, and putting queries to it: what evaluation, out-of-distribution queries and
+//! `cadre ask` share. Scores nothing.
+
+use std::sync::Arc;
+
+use cadre_nn::{Decoding, Strategy};
+use cadre_policy::Router;
+use cadre_recipe::Indicator;
+use cadre_scheduler::{Answering, DecodingWork, ModelWork, PromptWork, RoutingWork};
+use cadre_store::{Artifact, Seed};
+use cadre_wall::{Evidence, ExpertCard, NamedVector, RouterStep};
+
+use super::describe::{DESCRIPTORS, Descriptors};
+use super::encoding::Encoding;
+use super::inputs::task_of;
+use crate::ensemble::{
+    Answered, Decides, ExpertLibrary, Guide, LearnerProbing, MountedExpert, Query, Responder, RoutingBounds, Watch,
+    answer_all,
+};
+use crate::error::EngineError;
+use crate::executor::{Executor, OpenModel};
+
+/// A loaded router.
+struct LoadedRouter {
+    router: Router,
+    name: String,
+}
+
+impl Decides for LoadedRouter {
+    fn decide(&mut self, batch: &[Evidence]) -> Result<Vec<RouterStep>, EngineError> {
+        Ok(self.router.route(batch)?)
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// What an ensemble is opened from.
+pub(crate) struct EnsembleWork<'a> {
+    /// The model.
+    pub(crate) model: &'a ModelWork,
+    /// Who answers.
+    pub(crate) answering: &'a Answering,
+    /// How prompts are made.
+    pub(crate) prompt: &'a PromptWork,
+    /// How answers are generated.
+    pub(crate) decoding: &'a DecodingWork,
+    /// The artifact of the backbone.
+    pub(crate) backbone: &'a Artifact,
+    /// The experts, oldest first, each with the name of its stage.
+    pub(crate) experts: Vec<(&'a str, &'a Artifact)>,
+    /// Their descriptors, oldest first, where there are some.
+    pub(crate) descriptors: Vec<&'a Artifact>,
+}
+
+/// An ensemble that can be asked.
+pub(crate) struct OpenEnsemble<'a> {
+    model: Arc<OpenModel>,
+    /// The experts.
+    pub(crate) library: ExpertLibrary,
+    /// How queries become tokens.
+    pub(crate) encoding: Encoding,
+    executor: &'a Executor,
+    answering: &'a Answering,
+    decoding: Decoding,
+    seed: Seed,
+}
+
+/// Opens an ensemble: backbone, experts, encoder.
+pub(crate) fn open_ensemble<'a>(
+    work: &EnsembleWork<'a>,
+    executor: &'a Executor,
+) -> Result<OpenEnsemble<'a>, EngineError> {
+    let model = executor.model(work.model, work.backbone)?;
+    let library = library(&model, &work.experts, &work.descriptors)?;
+    let shape = model.learner.shape();
+    let most = work.decoding.max_new_tokens as usize;
+    // Where training set the longest prompt, queries are cut alike, and a long answer ends with the context.
+    let response = if work.prompt.max_prompt.is_some() { 1 } else { most.min(shape.context / 2) };
+    let encoding = Encoding::new(
+        &model.tokenizer,
+        shape.vocabulary,
+        shape.context,
+        work.prompt,
+        indicator(work.answering),
+        response,
+    )?;
+    let decoding = Decoding {
+        max_new_tokens: most,
+        stop: model.tokenizer.stops().to_vec(),
+        strategy: match &work.decoding.strategy {
+            cadre_recipe::Strategy::Greedy => Strategy::Greedy,
+            cadre_recipe::Strategy::Sample(sampling) => Strategy::Sample {
+                temperature: sampling.temperature as f32,
+                top_p: sampling.top_p as f32,
+                repetition_penalty: sampling.repetition_penalty as f32,
+            },
+        },
+        seeds: Vec::new(),
+        batch: work.decoding.pace.batch as usize,
+    };
+    // Of the recipe's seed alone: a sampled answer is the same in every row of R.
+    let seed = Seed(work.decoding.seed.unwrap_or(0)).derive("decoding");
+    Ok(OpenEnsemble { model, library, encoding, executor, answering: work.answering, decoding, seed })
+}
+
+impl OpenEnsemble<'_> {
+    /// Routes and answers queries; one result each, in their order.
+    pub(crate) fn answer(&self, queries: &[Query], watch: &dyn Watch) -> Result<Vec<Answered>, EngineError> {
+        let probing = self.probing();
+        let mut router;
+        let guide = match self.answering {
+            Answering::Backbone => Guide::Straight(Responder::Backbone),
+            Answering::Adapter => Guide::Straight(Responder::Expert(0)),
+            Answering::Routed(work) => {
+                router = self.router(work)?;
+                Guide::Router(&mut router, self.bounds(work))
+            }
+        };
+        answer_all(guide, queries, &self.executor.book, &probing, watch)
+    }
+
+    /// Routes queries and answers none.
+    pub(crate) fn route(
+        &self,
+        work: &RoutingWork,
+        queries: &[Query],
+        watch: &dyn Watch,
+    ) -> Result<Vec<crate::ensemble::RouteTrace>, EngineError> {
+        let probing = self.probing();
+        let mut finder = crate::ensemble::BookFinder { book: &self.executor.book, probing: &probing, watch };
+        crate::ensemble::route_all(&mut self.router(work)?, queries, self.bounds(work), &mut finder)
+    }
+
+    fn probing(&self) -> LearnerProbing<'_> {
+        LearnerProbing {
+            learner: &self.model.learner,
+            backbone: self.model.key,
+            tokenizer: &self.model.tokenizer,
+            library: &self.library,
+            marking: self.encoding.encoder.marking(),
+            decoding: self.decoding.clone(),
+            seed: self.seed,
+        }
+    }
+
+    fn router(&self, work: &RoutingWork) -> Result<LoadedRouter, EngineError> {
+        let settings = serde_json::Value::Object(work.router.settings.clone()).to_string();
+        let plugin = self.executor.plugin(&work.router)?;
+        let router = plugin.router(&settings, &self.library.cards())?;
+        Ok(LoadedRouter { router, name: plugin.id().to_string() })
+    }
+
+    fn bounds(&self, work: &RoutingWork) -> RoutingBounds {
+        RoutingBounds {
+            max_rounds: work.max_rounds,
+            grant_task: work.grant_task,
+            experts: self.library.len(),
+            claims: work.indicator.is_some(),
+        }
+    }
+}
+
+/// The indicator by which experts claim, where they do.
+fn indicator(answering: &Answering) -> Option<&Indicator> {
+    match answering {
+        Answering::Routed(work) => work.indicator.as_ref(),
+        Answering::Backbone | Answering::Adapter => None,
+    }
+}
+
+/// Greedy decoding that nobody asks for: for probes that generate nothing.
+pub(super) fn greedy(batch: usize) -> Decoding {
+    Decoding { max_new_tokens: 1, stop: Vec::new(), strategy: Strategy::Greedy, seeds: Vec::new(), batch }
+}
+
+/// Mounts experts, oldest first, with their cards.
+pub(super) fn library(
+    model: &OpenModel,
+    experts: &[(&str, &Artifact)],
+    descriptors: &[&Artifact],
+) -> Result<ExpertLibrary, EngineError> {
+    let mut mounted = Vec::with_capacity(experts.len());
+    for (place, (name, artifact)) in experts.iter().enumerate() {
+        let number = |fact: &str| artifact.manifest().facts[fact].as_u64().unwrap_or(0);
+        let descriptors: Vec<NamedVector> = match descriptors.get(place) {
+            Some(described) => described.read_json::<Descriptors>(DESCRIPTORS)?.descriptors,
+            None => Vec::new(),
+        };
+        mounted.push(MountedExpert {
+            card: ExpertCard {
+                // Bounded by the tasks of a recipe.
+                index: place as u32,
+                task: task_of(name).to_owned(),
+                training_examples: u32::try_from(number("training-examples")).unwrap_or(u32::MAX),
+                parameters: number("parameters"),
+                descriptors,
+            },
+            key: *artifact.key(),
+            slot: model.mount(artifact)?,
+        });
+    }
+    Ok(ExpertLibrary::new(mounted))
+}

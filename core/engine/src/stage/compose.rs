@@ -1,0 +1,151 @@
+//! `compose/…`: the training set of an expert. SEE's task reconstruction (arXiv 2504.06664): the task's own
+//! examples to be learned, examples of earlier tasks and of no task to be rejected. With `role = "positive"`, the
+//! rehearsal of replay baselines: examples of earlier tasks to be learned again. Encodes nothing.
+
+use cadre_data::{Example, RehearsalMemory, Remembered, Target, TrainingRow, sample, write_training_rows};
+use cadre_scheduler::{ComposeWork, RehearseWork, StageFacts, StageInput, StageJob, StageKind};
+use cadre_wall::{Order, Pick, Purpose, Role, Source};
+use serde_json::json;
+
+use super::encoding::Encoding;
+use super::inputs::{EXAMPLES, TRAIN, all, examples, named, only, task_examples, task_of};
+use super::remember::MEMORY;
+use super::selecting::{LoadedSelector, StageFinder, candidates, role};
+use crate::ensemble::select_all;
+use crate::error::EngineError;
+use crate::executor::Executor;
+
+/// The training set.
+pub(super) const TRAINING: &str = "training.jsonl";
+
+pub(super) fn compose(
+    work: &ComposeWork,
+    executor: &Executor,
+    job: &StageJob<'_>,
+) -> Result<StageFacts, EngineError> {
+    let mut rows = Vec::new();
+    for task in &work.tasks {
+        let own = task_examples(job, task, TRAIN)?;
+        rows.extend(own.into_iter().map(|example| row(example, Role::Positive, 1.0, work)));
+    }
+    let own = rows.len();
+    let mut probes = (0, 0);
+    if let Some(rehearse) = &work.rehearse {
+        rows.extend(rehearsed(rehearse, work, executor, job, &mut probes)?);
+    }
+    let rehearsed = rows.len() - own;
+    if let Some(outside) = &work.pseudo_negatives {
+        let all = examples(named(job, "prepare/pseudo-negatives")?, EXAMPLES)?;
+        let drawn = sample(all, outside.count, job.spec.seed().derive("pseudo-negatives"));
+        rows.extend(drawn.into_iter().map(|example| row(example, Role::Negative, 1.0, work)));
+    }
+    let outside = rows.len() - own - rehearsed;
+    job.draft.write(TRAINING, &write_training_rows(&rows))?;
+    Ok(json!({
+        "own": own,
+        "rehearsed": rehearsed,
+        "pseudo-negatives": outside,
+        "probes-asked": probes.0,
+        "probes-computed": probes.1,
+    }))
+}
+
+/// An example as the learner is to see it.
+fn row(example: Example, role: Role, weight: f32, work: &ComposeWork) -> TrainingRow {
+    let target = match role {
+        Role::Positive if work.marked => Target::Accept,
+        Role::Positive => Target::Plain,
+        Role::Negative => Target::Reject { keep_response: work.negatives_keep_response.unwrap_or(false) },
+    };
+    TrainingRow { example, target, weight }
+}
+
+/// What the selector mixes in of all that is remembered.
+fn rehearsed(
+    work: &RehearseWork,
+    compose: &ComposeWork,
+    executor: &Executor,
+    job: &StageJob<'_>,
+    probes: &mut (u64, u64),
+) -> Result<Vec<TrainingRow>, EngineError> {
+    let (memory, tasks) = remembered(&all(job, StageKind::Remember), work)?;
+    if memory.is_empty() {
+        return Ok(Vec::new());
+    }
+    let model = executor.model(&work.model, only(job, StageKind::Backbone)?)?;
+    let shape = model.learner.shape();
+    let encoding = Encoding::new(
+        &model.tokenizer,
+        shape.vocabulary,
+        shape.context,
+        &work.prompt,
+        None,
+        work.max_response as usize,
+    )?;
+    let kept: Vec<Example> = memory.iter().map(|entry| entry.example.clone()).collect();
+    let candidates = candidates(&kept, &tasks, &encoding)?;
+    let order = Order {
+        purpose: Purpose::Compose,
+        role: role(work.role),
+        task: work.place,
+        budget: None,
+        seed: job.spec.seed().derive("selector").0,
+    };
+    let mut selector = LoadedSelector::open(&work.selector, executor)?;
+    let mut finder = StageFinder::new(job, executor, &model, &encoding, work.grant_experts)?;
+    let selected = select_all(&mut selector, &order, &candidates, &mut finder)?;
+    *probes = (selected.asked, selected.computed);
+    selected.picks.iter().enumerate().map(|(place, pick)| mixed_in(pick, place, &memory, &order, work, compose)).collect()
+}
+
+/// All memories, oldest task first, with the place of each example's task.
+fn remembered(
+    inputs: &[&StageInput],
+    work: &RehearseWork,
+) -> Result<(Vec<Remembered>, Vec<u32>), EngineError> {
+    let (mut memory, mut tasks) = (Vec::new(), Vec::new());
+    for (place, task) in work.earlier.iter().enumerate() {
+        for input in inputs.iter().filter(|input| task_of(&input.name) == task) {
+            let entries = RehearsalMemory::read(&input.artifact.path(MEMORY))?;
+            tasks.extend(std::iter::repeat_n(place as u32, entries.len()));
+            memory.extend(entries.entries().iter().cloned());
+        }
+    }
+    Ok((memory, tasks))
+}
+
+fn mixed_in(
+    pick: &Pick,
+    place: usize,
+    memory: &[Remembered],
+    order: &Order,
+    work: &RehearseWork,
+    compose: &ComposeWork,
+) -> Result<TrainingRow, EngineError> {
+    let (example, weight) = match &pick.source {
+        Source::Existing(id) => {
+            let missing = || EngineError::FindingsMissing { asked: memory.len() };
+            let entry = memory.get(*id as usize).ok_or_else(missing)?;
+            (entry.example.clone(), entry.weight)
+        }
+        Source::Synthetic(made) => {
+            let mut tasks = work.earlier.iter().chain(&compose.tasks);
+            let task = tasks.nth(made.task as usize).ok_or_else(|| EngineError::SyntheticTask {
+                selector: work.selector.plugin.clone(),
+                at: work.place,
+                task: made.task,
+            })?;
+            let example = Example {
+                id: format!("{task}/synthetic/{place}"),
+                task: task.clone(),
+                instruction: made.instruction.clone(),
+                input: made.input.clone(),
+                output: made.response.clone(),
+                references: vec![made.response.clone()],
+            };
+            (example, 1.0)
+        }
+    };
+    // The recipe has the last word on what becomes of it.
+    Ok(row(example, order.role, weight * pick.weight, compose))
+}

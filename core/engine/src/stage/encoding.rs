@@ -1,0 +1,95 @@
+//! From the values of a stage's work to the things of `cadre-data`: sources, templates, encoders, indicator
+//! tokens. Reads a template file, nothing else.
+
+use cadre_data::{Encoder, EncodingLimits, Example, FieldMap, IndicatorForm, Marking, SourceSpec, Template, Tokenizer};
+use cadre_recipe::{Indicator, IndicatorKind};
+use cadre_scheduler::{PromptWork, SourceWork, TemplateWork};
+
+use crate::ensemble::Query;
+use crate::error::EngineError;
+
+/// A dataset in the words of `cadre-data`.
+pub(crate) fn source_spec(source: &SourceWork) -> SourceSpec {
+    let fields = source.fields.clone();
+    SourceSpec {
+        format: source.format.clone(),
+        path: source.path.clone(),
+        fields: FieldMap { instruction: fields.instruction, input: fields.input, output: fields.output },
+    }
+}
+
+/// The template of a work.
+pub(crate) fn template(work: &TemplateWork, tokenizer: &Tokenizer) -> Result<Template, EngineError> {
+    Ok(match work {
+        TemplateWork::Plain => Template::Plain,
+        TemplateWork::Alpaca => Template::Alpaca,
+        TemplateWork::Chat => Template::chat(tokenizer)?,
+        TemplateWork::File(file) => Template::file(&file.path)?,
+    })
+}
+
+/// How examples become tokens in a stage.
+pub(crate) struct Encoding {
+    /// Makes the tokens; knows the indicators where there are some.
+    pub(crate) encoder: Encoder,
+    /// Tokens that an expert brings with it.
+    pub(crate) added_tokens: usize,
+    template: Template,
+}
+
+impl Encoding {
+    /// For a backbone of these sizes. A prompt is cut to `max-prompt` or, where the recipe does not say, to what
+    /// the context leaves after `response` more tokens and the indicator.
+    pub(crate) fn new(
+        tokenizer: &Tokenizer,
+        vocabulary: usize,
+        context: usize,
+        prompt: &PromptWork,
+        indicator: Option<&Indicator>,
+        response: usize,
+    ) -> Result<Self, EngineError> {
+        let template = template(&prompt.template, tokenizer)?;
+        let rows = u32::try_from(vocabulary).unwrap_or(u32::MAX);
+        let (tokenizer, marking) = match indicator {
+            None => (tokenizer.clone(), None),
+            Some(Indicator { accept, reject, kind }) => {
+                let form = match kind {
+                    IndicatorKind::NewToken => IndicatorForm::NewToken,
+                    IndicatorKind::ExistingToken => IndicatorForm::ExistingToken,
+                    IndicatorKind::Text => IndicatorForm::Text,
+                };
+                let (tokenizer, marking) = Marking::new(tokenizer, form, accept, reject, rows)?;
+                (tokenizer, Some(marking))
+            }
+        };
+        let marks = marking.as_ref().map_or(0, |marking| marking.accept.len().max(marking.reject.len()));
+        let room = context.saturating_sub(response + marks);
+        let wanted = prompt.max_prompt.map_or(room, |most| most as usize);
+        // A checkpoint's context is known only here; the recipe's own backbones were checked with the recipe.
+        let max_prompt = wanted.min(room);
+        if max_prompt < 2 {
+            return Err(EngineError::NoRoom { context, response });
+        }
+        let limits = EncodingLimits { max_prompt, max_response: response };
+        let added_tokens = match indicator.map(|indicator| indicator.kind) {
+            Some(IndicatorKind::NewToken) => 2,
+            _ => 0,
+        };
+        Ok(Self { encoder: Encoder::new(tokenizer, template.clone(), marking, limits), added_tokens, template })
+    }
+
+    /// Examples as queries, numbered from 0. `expert` says which expert learned an example's task.
+    pub(crate) fn queries(
+        &self,
+        examples: &[Example],
+        expert: &dyn Fn(usize) -> Option<u32>,
+    ) -> Result<Vec<Query>, EngineError> {
+        let ids = self.encoder.prompt_ids_all(examples)?;
+        let queries = examples.iter().zip(ids).enumerate();
+        queries
+            .map(|(place, (example, ids))| {
+                Ok(Query::new(place as u64, self.template.prompt(example)?, ids, expert(place)))
+            })
+            .collect()
+    }
+}

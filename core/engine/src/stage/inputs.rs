@@ -1,0 +1,46 @@
+//! A stage's inputs by what they are, and the examples in them. Says which one is missing; makes none up.
+
+use cadre_data::{Example, read_examples};
+use cadre_scheduler::{StageInput, StageJob, StageKind};
+use cadre_store::Artifact;
+
+use crate::error::EngineError;
+
+/// Examples to train on.
+pub(super) const TRAIN: &str = "train.jsonl";
+/// Examples to measure with.
+pub(super) const TEST: &str = "test.jsonl";
+/// Examples of no task of the stream.
+pub(super) const EXAMPLES: &str = "examples.jsonl";
+
+/// The artifact that the stage `name` made.
+pub(super) fn named<'a>(job: &'a StageJob<'_>, name: &str) -> Result<&'a Artifact, EngineError> {
+    let found = job.input(name).map(|input| &input.artifact);
+    found.ok_or_else(|| EngineError::InputMissing { stage: job.spec.name.clone(), what: name.to_owned() })
+}
+
+/// The first artifact of a kind.
+pub(super) fn only<'a>(job: &'a StageJob<'_>, kind: StageKind) -> Result<&'a Artifact, EngineError> {
+    let found = job.inputs_of(kind).next().map(|input| &input.artifact);
+    found.ok_or_else(|| EngineError::InputMissing { stage: job.spec.name.clone(), what: kind.name().to_owned() })
+}
+
+/// All inputs of a kind, in the order of the plan.
+pub(super) fn all<'a>(job: &'a StageJob<'_>, kind: StageKind) -> Vec<&'a StageInput> {
+    job.inputs_of(kind).collect()
+}
+
+/// What follows the kind in a stage's name: the task of `train/sort`.
+pub(super) fn task_of(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(_, task)| task)
+}
+
+/// The examples in a file of a prepared task.
+pub(super) fn examples(artifact: &Artifact, file: &str) -> Result<Vec<Example>, EngineError> {
+    Ok(read_examples(&artifact.path(file))?)
+}
+
+/// The prepared examples of a task of the stream.
+pub(super) fn task_examples(job: &StageJob<'_>, task: &str, file: &str) -> Result<Vec<Example>, EngineError> {
+    examples(named(job, &format!("prepare/{task}"))?, file)
+}

@@ -1,0 +1,118 @@
+//! `remember/…`: what is kept of a task that was learned. A selector chooses; its choice is written down.
+
+use cadre_data::{Example, Origin, RehearsalMemory, Remembered};
+use cadre_scheduler::{Budget, RememberWork, StageFacts, StageJob, StageKind};
+use cadre_wall::{Order, Pick, Purpose, Source};
+use serde_json::json;
+
+use super::encoding::Encoding;
+use super::inputs::{TRAIN, only, task_examples};
+use super::selecting::{LoadedSelector, StageFinder, candidates, role};
+use crate::ensemble::select_all;
+use crate::error::EngineError;
+use crate::executor::Executor;
+
+/// What is kept.
+pub(super) const MEMORY: &str = "memory.jsonl";
+
+pub(super) fn remember(
+    work: &RememberWork,
+    executor: &Executor,
+    job: &StageJob<'_>,
+) -> Result<StageFacts, EngineError> {
+    let examples = task_examples(job, &work.task, TRAIN)?;
+    let model = executor.model(&work.model, only(job, StageKind::Backbone)?)?;
+    let shape = model.learner.shape();
+    let encoding = Encoding::new(
+        &model.tokenizer,
+        shape.vocabulary,
+        shape.context,
+        &work.prompt,
+        None,
+        work.max_response as usize,
+    )?;
+    let order = Order {
+        purpose: Purpose::Remember,
+        role: role(work.role),
+        task: work.place,
+        budget: Some(budget(work.budget, examples.len())),
+        seed: job.spec.seed().derive("selector").0,
+    };
+    let candidates = candidates(&examples, &vec![work.place; examples.len()], &encoding)?;
+    let mut selector = LoadedSelector::open(&work.selector, executor)?;
+    let mut finder = StageFinder::new(job, executor, &model, &encoding, work.grant_experts)?;
+    let selected = select_all(&mut selector, &order, &candidates, &mut finder)?;
+    let mut memory = RehearsalMemory::default();
+    for (place, pick) in selected.picks.iter().enumerate() {
+        memory.keep(kept(pick, place, &examples, work, &order)?);
+    }
+    job.draft.write(MEMORY, &memory.write())?;
+    Ok(json!({
+        "task": work.task,
+        "kept": memory.len(),
+        "of": examples.len(),
+        "probes-asked": selected.asked,
+        "probes-computed": selected.computed,
+    }))
+}
+
+/// A share is of the task's own training set; at least one example is kept.
+fn budget(budget: Budget, examples: usize) -> u32 {
+    let wanted = match budget {
+        Budget::Share(share) => (share * examples as f64).round().max(1.0) as usize,
+        Budget::Count(count) => count as usize,
+    };
+    u32::try_from(wanted.min(examples)).unwrap_or(u32::MAX)
+}
+
+fn kept(
+    pick: &Pick,
+    place: usize,
+    examples: &[Example],
+    work: &RememberWork,
+    order: &Order,
+) -> Result<Remembered, EngineError> {
+    let (example, origin) = match &pick.source {
+        Source::Existing(id) => {
+            let missing = || EngineError::FindingsMissing { asked: examples.len() };
+            (examples.get(*id as usize).cloned().ok_or_else(missing)?, Origin::Existing)
+        }
+        Source::Synthetic(made) if made.task == work.place => {
+            let example = Example {
+                id: format!("{}/synthetic/{place}", work.task),
+                task: work.task.clone(),
+                instruction: made.instruction.clone(),
+                input: made.input.clone(),
+                output: made.response.clone(),
+                references: vec![made.response.clone()],
+            };
+            (example, Origin::Synthetic)
+        }
+        Source::Synthetic(made) => {
+            return Err(EngineError::SyntheticTask {
+                selector: work.selector.plugin.clone(),
+                at: work.place,
+                task: made.task,
+            });
+        }
+    };
+    // The recipe has the last word on what becomes of it.
+    Ok(Remembered { example, role: order.role, origin, weight: pick.weight })
+}
+
+#[cfg(test)]
+mod tests {
+    use cadre_scheduler::Budget;
+
+    use super::budget;
+
+    #[test]
+    fn a_share_is_rounded_and_never_nothing() {
+        assert_eq!(budget(Budget::Share(0.1), 2000), 200);
+        assert_eq!(budget(Budget::Share(0.01), 60), 1);
+        assert_eq!(budget(Budget::Share(0.01), 10), 1);
+        assert_eq!(budget(Budget::Share(1.0), 7), 7);
+        assert_eq!(budget(Budget::Count(20), 7), 7);
+        assert_eq!(budget(Budget::Share(0.5), 0), 0);
+    }
+}

@@ -1,0 +1,127 @@
+//! From rows to matrices: R by every metric, and who answered what. Only counts and places figures.
+
+use std::collections::BTreeMap;
+
+use cadre_eval::{MetricScores, RouteDecision, RoutingReport, ScoreMatrix};
+
+use super::report::RoutedRow;
+use crate::error::EngineError;
+
+/// R by each task's first metric, and by every metric.
+pub(super) fn matrices(
+    tasks: &[String],
+    rows: &[RoutedRow],
+) -> Result<(ScoreMatrix, BTreeMap<String, MetricScores>), EngineError> {
+    let mut first = ScoreMatrix::new(tasks.len());
+    let mut by_metric: BTreeMap<String, ScoreMatrix> = BTreeMap::new();
+    for routed in rows {
+        let stage = routed.stage(tasks.len());
+        for scored in &routed.row.tasks {
+            let Some(column) = tasks.iter().position(|task| *task == scored.task) else { continue };
+            for (place, (metric, score)) in scored.scores.iter().enumerate() {
+                // Sums of many hundredths may overshoot by a last bit.
+                let score = Some(score.clamp(0.0, 100.0));
+                if place == 0 {
+                    first.set(stage, column, score)?;
+                }
+                let matrix = by_metric.entry(metric.clone()).or_insert_with(|| ScoreMatrix::new(tasks.len()));
+                matrix.set(stage, column, score)?;
+            }
+        }
+    }
+    let per_metric =
+        by_metric.into_iter().map(|(metric, score_matrix)| (metric, MetricScores { score_matrix })).collect();
+    Ok((first, per_metric))
+}
+
+/// Who answered what after each stage; none where nothing is routed.
+pub(super) fn routing(tasks: &[String], rows: &[RoutedRow]) -> Result<Option<RoutingReport>, EngineError> {
+    if !rows.iter().any(|routed| routed.row.routed) {
+        return Ok(None);
+    }
+    let mut stages: Vec<Vec<RouteDecision>> = vec![Vec::new(); tasks.len()];
+    for routed in rows {
+        let decisions = routed.routes.iter().filter_map(|route| {
+            let name = route.task.as_ref()?;
+            let task = tasks.iter().position(|task| task == name)?;
+            // Experts are learned in the order of the stream: an expert's index is its task's.
+            let expert = route.chosen.map(|expert| expert as usize);
+            Some(RouteDecision { task, expert, probes: route.asked.len() as u64 })
+        });
+        stages[routed.stage(tasks.len())].extend(decisions);
+    }
+    Ok(Some(RoutingReport::from_decisions(tasks.len(), &stages)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use cadre_store::Digest;
+    use cadre_wall::RouterProbe;
+
+    use super::{matrices, routing};
+    use crate::records::RouteRow;
+    use crate::stage::evaluate::{Row, ScoredTask};
+    use crate::stage::report::RoutedRow;
+
+    fn row(learned: &[&str], scores: &[(&str, f64, f64)], chosen: &[(&str, Option<u32>)]) -> RoutedRow {
+        let tasks = scores.iter().map(|(task, first, second)| ScoredTask {
+            task: (*task).to_owned(),
+            queries: 1,
+            scores: vec![("rouge-l".to_owned(), *first), ("exact-match".to_owned(), *second)],
+        });
+        let routes = chosen.iter().map(|(task, chosen)| RouteRow {
+            id: String::new(),
+            task: Some((*task).to_owned()),
+            query: Digest::of_bytes(task.as_bytes()),
+            asked: vec![RouterProbe::Claim(0); 2],
+            claims: Vec::new(),
+            chosen: *chosen,
+            mix: Vec::new(),
+        });
+        RoutedRow {
+            row: Row {
+                format_version: 1,
+                learned: learned.iter().map(|task| (*task).to_owned()).collect(),
+                routed: !chosen.is_empty(),
+                tasks: tasks.collect(),
+            },
+            routes: routes.collect(),
+        }
+    }
+
+    fn stream() -> Vec<String> {
+        vec!["a".to_owned(), "b".to_owned()]
+    }
+
+    #[test]
+    fn rows_and_columns_find_their_places_by_name() {
+        let rows = [
+            row(&["a"], &[("a", 90.0, 80.0)], &[]),
+            row(&["a", "b"], &[("b", 70.0, 60.0), ("a", 85.0, 75.0)], &[]),
+        ];
+        let (first, per_metric) = matrices(&stream(), &rows).unwrap();
+        assert_eq!(first.rows(), [vec![Some(90.0), None], vec![Some(85.0), Some(70.0)]]);
+        assert_eq!(first.backward_transfer(), Some(-5.0));
+        assert_eq!(per_metric["exact-match"].score_matrix.get(1, 1), Some(60.0));
+        assert_eq!(routing(&stream(), &rows).unwrap(), None);
+    }
+
+    #[test]
+    fn a_backbone_that_learned_nothing_stands_in_the_last_row() {
+        let (first, _) = matrices(&stream(), &[row(&[], &[("a", 5.0, 0.0), ("b", 7.0, 0.0)], &[])]).unwrap();
+        assert_eq!(first.average_score(), Some(6.0));
+        assert_eq!(first.backward_transfer(), None);
+    }
+
+    #[test]
+    fn decisions_are_counted_by_stage() {
+        let rows = [
+            row(&["a"], &[("a", 1.0, 1.0)], &[("a", Some(0)), ("b", None)]),
+            row(&["a", "b"], &[("a", 1.0, 1.0)], &[("a", Some(1)), ("b", Some(1))]),
+        ];
+        let found = routing(&stream(), &rows).unwrap().unwrap();
+        assert_eq!(found.by_stage, [Some(1.0), Some(0.5)]);
+        assert_eq!(found.confusion, [[0, 1, 0], [0, 1, 0]]);
+        assert_eq!(found.probes_per_query, Some(2.0));
+    }
+}

@@ -1,0 +1,72 @@
+//! `train/…`: an expert from a composed training set. Goes on from its checkpoint after a kill and ends in the
+//! same bytes; never changes the backbone.
+
+use cadre_data::{Example, Target, TokenExample, TrainingRow, read_training_rows};
+use cadre_nn::{AdapterSpec, TrainingControl};
+use cadre_recipe::Target as Slot;
+use cadre_scheduler::{StageFacts, StageJob, StageKind, TrainWork};
+use serde_json::json;
+
+use super::compose::TRAINING;
+use super::encoding::Encoding;
+use super::inputs::only;
+use super::training::{keep_losses, tell, training_spec};
+use crate::error::EngineError;
+use crate::executor::Executor;
+
+pub(super) fn train(work: &TrainWork, executor: &Executor, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
+    let model = executor.model(&work.model, only(job, StageKind::Backbone)?)?;
+    let rows = read_training_rows(&only(job, StageKind::Compose)?.path(TRAINING))?;
+    let shape = model.learner.shape();
+    let encoding = Encoding::new(
+        &model.tokenizer,
+        shape.vocabulary,
+        shape.context,
+        &work.prompt,
+        work.indicator.as_ref(),
+        work.max_response as usize,
+    )?;
+    let examples = encode(&encoding, &rows)?;
+    let adapter = AdapterSpec {
+        rank: work.adapter.rank as usize,
+        alpha: work.adapter.alpha,
+        dropout: work.adapter.dropout,
+        targets: work.adapter.targets.iter().map(|slot| self::slot(*slot)).collect(),
+        added_tokens: encoding.added_tokens,
+        seed: job.spec.seed().derive("adapter").0,
+    };
+    let previous = if work.from_previous { Some(only(job, StageKind::Train)?.folder()) } else { None };
+    let spec = training_spec(&work.training, job.spec.seed());
+    let checkpoint = job.workspace.join("training");
+    let mut on_step = |report: &cadre_nn::StepReport| tell(job, report);
+    let mut control = TrainingControl { checkpoint: Some(&checkpoint), on_step: &mut on_step };
+    let out = job.draft.folder();
+    let outcome = model.learner.train_expert(&adapter, previous, &examples, &spec, &mut control, out)?;
+    keep_losses(job, &outcome)?;
+    let negatives = rows.iter().filter(|row| matches!(row.target, Target::Reject { .. })).count();
+    Ok(json!({
+        "parameters": outcome.parameters,
+        "training-examples": rows.len(),
+        "negatives": negatives,
+        "training-tokens": outcome.tokens,
+        "final-loss": outcome.final_loss,
+    }))
+}
+
+fn encode(encoding: &Encoding, rows: &[TrainingRow]) -> Result<Vec<TokenExample>, EngineError> {
+    let targets: Vec<(&Example, Target)> = rows.iter().map(|row| (&row.example, row.target)).collect();
+    let encoded = encoding.encoder.encode_all(&targets)?;
+    Ok(encoded.into_iter().zip(rows).map(|(example, row)| example.with_weight(row.weight)).collect())
+}
+
+fn slot(slot: Slot) -> cadre_nn::Target {
+    match slot {
+        Slot::Q => cadre_nn::Target::Q,
+        Slot::K => cadre_nn::Target::K,
+        Slot::V => cadre_nn::Target::V,
+        Slot::O => cadre_nn::Target::O,
+        Slot::Gate => cadre_nn::Target::Gate,
+        Slot::Up => cadre_nn::Target::Up,
+        Slot::Down => cadre_nn::Target::Down,
+    }
+}

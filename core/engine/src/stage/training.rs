@@ -1,0 +1,61 @@
+//! What pretraining and expert training share: the learner's settings from a work, and the words of a training to
+//! whoever listens. Trains nothing.
+
+use cadre_nn::{Flow, Length, Schedule, StepReport, TrainingOutcome, TrainingSpec};
+use cadre_scheduler::{StageJob, TrainingWork};
+use cadre_store::Seed;
+use serde::{Deserialize, Serialize};
+
+use crate::error::EngineError;
+
+/// The file of a trained model's losses.
+pub(super) const LOSSES: &str = "losses.json";
+
+/// Loss of every step.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Losses {
+    pub(super) format_version: u32,
+    /// (step counted from one, nats a token).
+    pub(super) losses: Vec<(u64, f32)>,
+}
+
+/// The learner's settings.
+pub(super) fn training_spec(work: &TrainingWork, seed: Seed) -> TrainingSpec {
+    TrainingSpec {
+        length: match work.length {
+            cadre_scheduler::Length::Epochs(epochs) => Length::Epochs(epochs),
+            cadre_scheduler::Length::Steps(steps) => Length::Steps(u64::from(steps)),
+        },
+        batch: work.batch as usize,
+        accumulate: work.accumulate as usize,
+        micro_batch: work.pace.micro_batch as usize,
+        learning_rate: work.learning_rate,
+        schedule: match work.schedule {
+            cadre_recipe::Schedule::Cosine => Schedule::Cosine,
+            cadre_recipe::Schedule::Constant => Schedule::Constant,
+        },
+        warmup: u64::from(work.warmup),
+        gradient_clip: work.gradient_clip,
+        weight_decay: work.weight_decay,
+        seed: seed.derive("training").0,
+        checkpoint_every: u64::from(work.pace.checkpoint_every),
+    }
+}
+
+/// Tells of a step, and stops where that was asked for.
+pub(super) fn tell(job: &StageJob<'_>, report: &StepReport) -> Flow {
+    job.progress(report.step, report.steps, "steps");
+    job.metric("loss", report.step, f64::from(report.loss));
+    if job.stop.is_requested() { Flow::Stop } else { Flow::Go }
+}
+
+/// Writes the losses of a training that came to its end.
+pub(super) fn keep_losses(job: &StageJob<'_>, outcome: &TrainingOutcome) -> Result<(), EngineError> {
+    if outcome.stopped {
+        return Err(EngineError::Interrupted);
+    }
+    let losses = Losses { format_version: 1, losses: outcome.losses.clone() };
+    let bytes = serde_json::to_vec(&losses).map_err(|source| EngineError::NoJson { what: "losses", source })?;
+    Ok(job.draft.write(LOSSES, &bytes)?)
+}

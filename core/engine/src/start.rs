@@ -1,0 +1,43 @@
+//! How the program starts and ends: logs, panics, the command line, the exit code.
+
+use std::io::Write;
+use std::panic::PanicHookInfo;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::command::{CommandLine, serve};
+
+/// The program `cadre`, from its arguments to its exit code: 0 done, 1 failed, 2 the recipe or the command line
+/// is wrong, 130 interrupted.
+pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| say_panic(panic)));
+    listen_to_logs();
+    let line = CommandLine::parse();
+    // The hook has said what happened; what was finished is in the store.
+    let code = std::panic::catch_unwind(|| serve(line)).unwrap_or(1);
+    ExitCode::from(code)
+}
+
+/// Logs go to standard error, as much as `CADRE_LOG` says (`CADRE_LOG=cadre_engine=debug`); warnings if it says
+/// nothing.
+fn listen_to_logs() {
+    let filter = EnvFilter::try_from_env("CADRE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).without_time().init();
+}
+
+/// A panic is a mistake in Cadre, never in what it was given: it says so, and where.
+fn say_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic.payload_as_str().unwrap_or("no message");
+    let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    let mut out = std::io::stderr().lock();
+    let _ = writeln!(
+        out,
+        "error: cadre has a bug: {message}{place}\n  what was finished is kept; run again with CADRE_LOG=debug and report \
+         what it says"
+    );
+    if std::env::var_os("RUST_BACKTRACE").is_some() {
+        let _ = writeln!(out, "{}", std::backtrace::Backtrace::force_capture());
+    }
+}

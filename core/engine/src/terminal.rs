@@ -1,0 +1,105 @@
+//! What a person (or a program) sees: errors, notes, answers, progress. Progress and notes go to standard
+//! error, what was asked for goes to standard output. Never changes what a run does.
+
+mod bars;
+mod event_log;
+mod json_lines;
+mod plain_lines;
+mod wording;
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use cadre_scheduler::{EventSink, Plan};
+
+use crate::error::EngineError;
+
+pub(crate) use wording::{duration, figure, signed_figure};
+
+/// How much is said, and in which form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Progress and notes, for a person.
+    Spoken,
+    /// Errors and what was asked for.
+    Quiet,
+    /// One JSON value a line on standard output.
+    Json,
+}
+
+/// The terminal, or what stands in for one.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    manner: Manner,
+}
+
+impl Terminal {
+    /// A terminal with these manners.
+    pub(crate) fn new(manner: Manner) -> Self {
+        Self { manner }
+    }
+
+    /// How it speaks.
+    pub(crate) fn manner(&self) -> Manner {
+        self.manner
+    }
+
+    /// Prints what was asked for. Colours are dropped where standard output is no terminal.
+    pub(crate) fn print(&self, text: &str) {
+        let mut out = anstream::stdout().lock();
+        // A reader that has gone away (`| head`) is no failure of ours.
+        let _ = write!(out, "{text}{}", if text.ends_with('\n') { "" } else { "\n" });
+    }
+
+    /// Says something that nobody asked for.
+    pub(crate) fn note(&self, text: &str) {
+        if self.manner == Manner::Spoken {
+            let mut out = anstream::stderr().lock();
+            let _ = writeln!(out, "{text}");
+        }
+    }
+
+    /// Says what went wrong, in every manner.
+    pub(crate) fn error(&self, error: &EngineError) {
+        match error {
+            // Located mistakes have a form of their own.
+            EngineError::Recipe(mistakes) => {
+                let _ = write!(anstream::stderr().lock(), "{}", mistakes.render(true));
+            }
+            EngineError::Interrupted => {
+                self.note("interrupted; what was done is kept, the same command goes on from there");
+            }
+            other => {
+                let _ = writeln!(anstream::stderr().lock(), "{RED}error{RED:#}: failed to {}", chain(other));
+            }
+        }
+    }
+
+    /// What listens to a walk over `plan`; everything that happens is also written to `events`.
+    pub(crate) fn listen(&self, plan: &Plan, events: &Path) -> Result<Box<dyn EventSink>, EngineError> {
+        let shown: Box<dyn EventSink> = match self.manner {
+            Manner::Quiet => Box::new(event_log::Nobody),
+            Manner::Json => Box::new(json_lines::JsonLines),
+            Manner::Spoken if std::io::stderr().is_terminal() => Box::new(bars::Bars::new(plan)),
+            Manner::Spoken => Box::new(plain_lines::PlainLines::new(plan)),
+        };
+        Ok(Box::new(event_log::EventLog::open(events, shown)?))
+    }
+}
+
+const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+/// An error and its causes on one line, each said once.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        next = cause.source();
+    }
+    text
+}

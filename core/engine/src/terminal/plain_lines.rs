@@ -1,0 +1,77 @@
+//! Progress as plain lines, where standard error is no terminal: a line when a stage starts and ends, and
+//! now and then one on how far it is.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cadre_scheduler::{Event, EventKind, EventSink, Plan};
+
+use super::wording::duration;
+
+/// No more than one line on the progress of a stage in this time.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// Prints lines to standard error.
+pub(super) struct PlainLines {
+    width: usize,
+    stages: Mutex<HashMap<String, Running>>,
+}
+
+struct Running {
+    spoken: Instant,
+    loss: Option<f64>,
+}
+
+impl PlainLines {
+    /// For the stages of this plan.
+    pub(super) fn new(plan: &Plan) -> Self {
+        let width = plan.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
+        Self { width, stages: Mutex::new(HashMap::new()) }
+    }
+
+    fn say(&self, stage: &str, text: &str) {
+        let width = self.width;
+        let _ = writeln!(std::io::stderr().lock(), "{stage:width$}  {text}");
+    }
+}
+
+impl EventSink for PlainLines {
+    fn send(&self, event: &Event) {
+        let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
+        match &event.kind {
+            EventKind::Started => {
+                stages.insert(event.stage.clone(), Running { spoken: Instant::now(), loss: None });
+                self.say(&event.stage, "started");
+            }
+            EventKind::Progress { done, total, unit } => {
+                let Some(running) = stages.get_mut(&event.stage) else { return };
+                if running.spoken.elapsed() < PAUSE {
+                    return;
+                }
+                running.spoken = Instant::now();
+                let loss = running.loss.map(|loss| format!(", loss {loss:.3}")).unwrap_or_default();
+                self.say(&event.stage, &format!("{done} of {total} {unit}{loss}"));
+            }
+            EventKind::Metric { name, value, .. } => {
+                if let Some(running) = stages.get_mut(&event.stage).filter(|_| name == "loss") {
+                    running.loss = Some(*value);
+                }
+            }
+            EventKind::Cached => {}
+            EventKind::Waiting { pid } => self.say(&event.stage, &format!("waits for process {pid}, which does it")),
+            EventKind::Damaged { file, problem, .. } => {
+                self.say(&event.stage, &format!("was damaged ({file}: {problem}); set aside, made again"));
+            }
+            EventKind::Finished { seconds } => {
+                stages.remove(&event.stage);
+                self.say(&event.stage, &format!("done in {}", duration(*seconds)));
+            }
+            // The walk's error says it, once.
+            EventKind::Stopped | EventKind::Failed { .. } => {
+                stages.remove(&event.stage);
+            }
+        }
+    }
+}
