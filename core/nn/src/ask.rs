@@ -15,6 +15,12 @@ use crate::weights::download;
 /// Told how many rows are done; may stop the rest, which ends the call with [`NnError::Stopped`].
 pub type Progress<'a> = &'a mut dyn FnMut(usize) -> Flow;
 
+/// A row with who answers it.
+type Item<'a> = (&'a [u32], &'a Answerer);
+
+/// From row numbers to a value for each.
+type BatchWork<'a, T> = dyn Fn(&[usize]) -> Result<Vec<T>, NnError> + Sync + 'a;
+
 impl Learner {
     /// Probability of each of `tokens` as the next token of each row: [rows][tokens], each 0 to 1.
     /// The distribution is over the vocabulary and the tokens the row's experts added; a token
@@ -22,13 +28,23 @@ impl Learner {
     ///
     /// # Errors
     /// Bad rows, a failing backend, a stop.
-    pub fn next_token_probabilities(&self, rows: &[Row], tokens: &[u32], batch: usize, progress: Progress<'_>) -> Result<Vec<Vec<f32>>, NnError> {
-        let items: Vec<(&[u32], &Answerer)> = rows.iter().map(|row| (row.ids.as_slice(), &row.answerer)).collect();
+    pub fn next_token_probabilities(
+        &self,
+        rows: &[Row],
+        tokens: &[u32],
+        batch: usize,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Vec<f32>>, NnError> {
+        let items: Vec<(&[u32], &Answerer)> =
+            rows.iter().map(|row| (row.ids.as_slice(), &row.answerer)).collect();
         self.in_batches(&items, batch, progress, &|batch| {
             let pass = Pass::new(batch.iter().map(|&row| (rows[row].ids.as_slice(), 0)));
             let mix = self.mix(batch.iter().map(|&row| &rows[row].answerer));
             let logits = self.model.logits(&pass, &mix, &pass.last_tokens(), None)?;
-            Ok(logits.iter().map(|logits| log_softmax_at(logits, tokens).iter().map(|value| value.exp()).collect()).collect())
+            Ok(logits
+                .iter()
+                .map(|logits| log_softmax_at(logits, tokens).iter().map(|value| value.exp()).collect())
+                .collect())
         })
     }
 
@@ -36,7 +52,12 @@ impl Learner {
     ///
     /// # Errors
     /// Bad rows, a failing backend, a stop.
-    pub fn mean_negative_log_likelihoods(&self, rows: &[ScoredRow], batch: usize, progress: Progress<'_>) -> Result<Vec<f32>, NnError> {
+    pub fn mean_negative_log_likelihoods(
+        &self,
+        rows: &[ScoredRow],
+        batch: usize,
+        progress: Progress<'_>,
+    ) -> Result<Vec<f32>, NnError> {
         for (number, scored) in rows.iter().enumerate() {
             if scored.row.ids.is_empty() {
                 return Err(NnError::EmptyRow { row: number });
@@ -46,10 +67,12 @@ impl Learner {
                 return Err(NnError::Setting { field: "from", value, range: "1 up to the row's last index" });
             }
         }
-        let items: Vec<(&[u32], &Answerer)> = rows.iter().map(|scored| (scored.row.ids.as_slice(), &scored.row.answerer)).collect();
+        let items: Vec<(&[u32], &Answerer)> =
+            rows.iter().map(|scored| (scored.row.ids.as_slice(), &scored.row.answerer)).collect();
         self.in_batches(&items, batch, progress, &|batch| {
             // The last token predicts nothing that is asked.
-            let pass = Pass::new(batch.iter().map(|&row| (&rows[row].row.ids[..rows[row].row.ids.len() - 1], 0)));
+            let pass =
+                Pass::new(batch.iter().map(|&row| (&rows[row].row.ids[..rows[row].row.ids.len() - 1], 0)));
             let mix = self.mix(batch.iter().map(|&row| &rows[row].row.answerer));
             let mut needed = Vec::new();
             for (&row, segment) in batch.iter().zip(pass.segments().iter()) {
@@ -60,7 +83,8 @@ impl Learner {
             let score = |&row: &usize| {
                 let targets = &rows[row].row.ids[rows[row].from..];
                 let found = targets.iter().zip(&mut logits);
-                let total: f64 = found.map(|(&target, logits)| f64::from(log_softmax_at(logits, &[target])[0])).sum();
+                let total: f64 =
+                    found.map(|(&target, logits)| f64::from(log_softmax_at(logits, &[target])[0])).sum();
                 (-total / targets.len() as f64) as f32
             };
             Ok(batch.iter().map(score).collect())
@@ -72,8 +96,14 @@ impl Learner {
     ///
     /// # Errors
     /// Bad rows, a failing backend, a stop.
-    pub fn embed(&self, prompts: &[Vec<u32>], batch: usize, progress: Progress<'_>) -> Result<Vec<Vec<f32>>, NnError> {
-        let items: Vec<(&[u32], &Answerer)> = prompts.iter().map(|prompt| (prompt.as_slice(), &Answerer::Backbone)).collect();
+    pub fn embed(
+        &self,
+        prompts: &[Vec<u32>],
+        batch: usize,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Vec<f32>>, NnError> {
+        let items: Vec<(&[u32], &Answerer)> =
+            prompts.iter().map(|prompt| (prompt.as_slice(), &Answerer::Backbone)).collect();
         let width = self.shape().hidden;
         self.in_batches(&items, batch, progress, &|batch| {
             let pass = Pass::new(batch.iter().map(|&row| (prompts[row].as_slice(), 0)));
@@ -101,12 +131,19 @@ impl Learner {
     ///
     /// # Errors
     /// Bad rows or decoding settings, a failing backend, a stop.
-    pub fn generate(&self, rows: &[Row], decoding: &Decoding, progress: Progress<'_>) -> Result<Vec<Generated>, NnError> {
+    pub fn generate(
+        &self,
+        rows: &[Row],
+        decoding: &Decoding,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Generated>, NnError> {
         check_decoding(decoding)?;
-        let items: Vec<(&[u32], &Answerer)> = rows.iter().map(|row| (row.ids.as_slice(), &row.answerer)).collect();
+        let items: Vec<(&[u32], &Answerer)> =
+            rows.iter().map(|row| (row.ids.as_slice(), &row.answerer)).collect();
         self.in_batches(&items, decoding.batch, progress, &|batch| {
             let prompts: Vec<&[u32]> = batch.iter().map(|&row| rows[row].ids.as_slice()).collect();
-            let seeds: Vec<u64> = batch.iter().map(|&row| decoding.seeds.get(row).copied().unwrap_or(row as u64)).collect();
+            let seeds: Vec<u64> =
+                batch.iter().map(|&row| decoding.seeds.get(row).copied().unwrap_or(row as u64)).collect();
             let mix = self.mix(batch.iter().map(|&row| &rows[row].answerer));
             generate(&self.model, &prompts, mix, decoding, &seeds)
         })
@@ -116,10 +153,10 @@ impl Learner {
     /// row numbers and gives one value for each.
     fn in_batches<T: Send>(
         &self,
-        items: &[(&[u32], &Answerer)],
+        items: &[Item<'_>],
         batch: usize,
         progress: Progress<'_>,
-        work: &(dyn Fn(&[usize]) -> Result<Vec<T>, NnError> + Sync),
+        work: &BatchWork<'_, T>,
     ) -> Result<Vec<T>, NnError> {
         if batch == 0 {
             return Err(NnError::Setting { field: "batch", value: 0.0, range: "at least 1" });
@@ -161,7 +198,8 @@ impl Learner {
         let experts = self.experts.read().unwrap_or_else(PoisonError::into_inner);
         let mut added = 0;
         for (slot, weight) in shares(answerer) {
-            let expert = experts.get(slot.0).ok_or(NnError::ExpertSlot { slot: slot.0, mounted: experts.len() })?;
+            let expert =
+                experts.get(slot.0).ok_or(NnError::ExpertSlot { slot: slot.0, mounted: experts.len() })?;
             if !weight.is_finite() {
                 return Err(NnError::MixWeight { row, weight });
             }
@@ -187,9 +225,16 @@ impl Learner {
         let experts = slots.iter().map(|slot| Arc::clone(&mounted[slot.0])).collect();
         drop(mounted);
         let numbered = |row: Vec<(ExpertSlot, f32)>| {
-            row.into_iter().filter_map(|(slot, weight)| Some((slots.binary_search(&slot).ok()?, weight))).collect()
+            row.into_iter()
+                .filter_map(|(slot, weight)| Some((slots.binary_search(&slot).ok()?, weight)))
+                .collect()
         };
-        Mix::new(experts, rows.into_iter().map(numbered).collect(), self.shape().vocabulary, &self.model.device)
+        Mix::new(
+            experts,
+            rows.into_iter().map(numbered).collect(),
+            self.shape().vocabulary,
+            &self.model.device,
+        )
     }
 }
 

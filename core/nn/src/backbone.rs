@@ -74,7 +74,13 @@ impl Backbone {
     ///
     /// # Errors
     /// A weight that is missing or has another shape; `path` is named in the message.
-    pub(crate) fn load(shape: &BackboneShape, weights: &WeightMap, path: &Path, device: &Device, dtype: DType) -> Result<Self, NnError> {
+    pub(crate) fn load(
+        shape: &BackboneShape,
+        weights: &WeightMap,
+        path: &Path,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Self, NnError> {
         let mut tensors = Vec::new();
         for (name, sizes) in Self::names(shape) {
             tensors.push(weights::expect(weights, &name, &sizes, path)?.tensor(device, dtype));
@@ -142,7 +148,14 @@ impl Backbone {
         rms_norm(x, self.norm.clone(), self.shape.norm_epsilon)
     }
 
-    fn layer(&self, number: usize, layer: &Layer, x: Tensor<2>, pass: &Pass, around: &mut Around<'_>) -> Tensor<2> {
+    fn layer(
+        &self,
+        number: usize,
+        layer: &Layer,
+        x: Tensor<2>,
+        pass: &Pass,
+        around: &mut Around<'_>,
+    ) -> Tensor<2> {
         let mix = around.mix;
         let dropout = around.dropout;
         let project = |slot: usize, x: Tensor<2>, needed: Option<&Arc<Vec<usize>>>| {

@@ -35,7 +35,8 @@ pub(crate) fn adapter(targets: &[Target], added_tokens: usize, dropout: f64) -> 
     AdapterSpec { rank: 3, alpha: 6.0, dropout, targets: targets.to_vec(), added_tokens, seed: 11 }
 }
 
-pub(crate) const ALL: [Target; 7] = [Target::Q, Target::K, Target::V, Target::O, Target::Gate, Target::Up, Target::Down];
+pub(crate) const ALL: [Target; 7] =
+    [Target::Q, Target::K, Target::V, Target::O, Target::Gate, Target::Up, Target::Down];
 
 pub(crate) fn training(steps: u64) -> TrainingSpec {
     TrainingSpec {
@@ -68,7 +69,13 @@ pub(crate) fn examples(count: usize, ids: u32, seed: u64) -> Vec<TokenExample> {
         .collect()
 }
 
-pub(crate) fn train(learner: &Learner, spec: &AdapterSpec, examples: &[TokenExample], training: &TrainingSpec, out: &Path) -> TrainingOutcome {
+pub(crate) fn train(
+    learner: &Learner,
+    spec: &AdapterSpec,
+    examples: &[TokenExample],
+    training: &TrainingSpec,
+    out: &Path,
+) -> TrainingOutcome {
     let mut on_step = |_: &_| Flow::Go;
     let mut control = TrainingControl { checkpoint: None, on_step: &mut on_step };
     learner.train_expert(spec, None, examples, training, &mut control, out).unwrap()

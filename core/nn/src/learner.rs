@@ -17,7 +17,9 @@ use crate::error::NnError;
 use crate::kernel::RotaryTable;
 use crate::model::Model;
 use crate::shape::BackboneShape;
-use crate::training::{ExpertTrainee, Parameters, Training, TrainingControl, TrainingOutcome, TrainingSpec, WholeTrainee};
+use crate::training::{
+    ExpertTrainee, Parameters, Training, TrainingControl, TrainingOutcome, TrainingSpec, WholeTrainee,
+};
 use crate::weights::{self, Weight, WeightMap};
 use crate::workers::Workers;
 
@@ -52,10 +54,20 @@ impl Learner {
     /// Sizes that do not fit, a backend that is not in this build.
     pub fn untrained(shape: &BackboneShape, seed: u64, device: &DeviceSpec) -> Result<Self, NnError> {
         shape.check()?;
-        Self::of(shape, &start_weights(shape, Seed(seed).derive("backbone")), Path::new("start weights"), device)
+        Self::of(
+            shape,
+            &start_weights(shape, Seed(seed).derive("backbone")),
+            Path::new("start weights"),
+            device,
+        )
     }
 
-    fn of(shape: &BackboneShape, weights: &WeightMap, path: &Path, device: &DeviceSpec) -> Result<Self, NnError> {
+    fn of(
+        shape: &BackboneShape,
+        weights: &WeightMap,
+        path: &Path,
+        device: &DeviceSpec,
+    ) -> Result<Self, NnError> {
         let burn_device = device.open()?;
         let dtype = dtype(device);
         let backbone = Backbone::load(shape, weights, path, &burn_device, dtype)?;
@@ -92,7 +104,8 @@ impl Learner {
         let burn_device = device.open()?;
         let workers = Workers::new(device.worker_count())?;
         let names = Backbone::names(shape);
-        let mut parameters = Parameters::new(&names, start_weights(shape, Seed(training.seed).derive("backbone")));
+        let mut parameters =
+            Parameters::new(&names, start_weights(shape, Seed(training.seed).derive("backbone")));
         let rotary = RotaryTable::new(shape.context, shape.head_width(), shape.rope_theta);
         let trainee = WholeTrainee { shape: shape.clone(), rotary, dtype: dtype(device) };
         let run = Training {

@@ -21,7 +21,13 @@ pub(crate) struct Model {
 
 impl Model {
     /// The last hidden states of the needed tokens, or of all: [tokens, hidden].
-    pub(crate) fn hidden(&self, pass: &Pass, mix: &Mix, needed: Option<&Arc<Vec<usize>>>, cache: Option<&mut KvCache>) -> Tensor<2> {
+    pub(crate) fn hidden(
+        &self,
+        pass: &Pass,
+        mix: &Mix,
+        needed: Option<&Arc<Vec<usize>>>,
+        cache: Option<&mut KvCache>,
+    ) -> Tensor<2> {
         self.backbone.forward(pass, Around { mix, needed, cache, dropout: None })
     }
 
@@ -30,7 +36,13 @@ impl Model {
     ///
     /// # Errors
     /// When the backend fails, or a logit is not a number; the row is one of the pass.
-    pub(crate) fn logits(&self, pass: &Pass, mix: &Mix, needed: &Arc<Vec<usize>>, cache: Option<&mut KvCache>) -> Result<Vec<Vec<f32>>, NnError> {
+    pub(crate) fn logits(
+        &self,
+        pass: &Pass,
+        mix: &Mix,
+        needed: &Arc<Vec<usize>>,
+        cache: Option<&mut KvCache>,
+    ) -> Result<Vec<Vec<f32>>, NnError> {
         let hidden = self.hidden(pass, mix, Some(needed), cache);
         let base = download(linear(hidden.clone(), self.backbone.head()))?;
         let added = match mix.added_head() {

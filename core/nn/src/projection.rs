@@ -16,7 +16,12 @@ pub(crate) struct Projection {
 
 impl Projection {
     /// `x` [n, in] through the weight and the update, as [n, out].
-    pub(crate) fn forward(&self, x: Tensor<2>, update: Option<&Update>, dropout: Option<&Dropout>) -> Tensor<2> {
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<2>,
+        update: Option<&Update>,
+        dropout: Option<&Dropout>,
+    ) -> Tensor<2> {
         let Some(update) = update else { return linear(x, self.weight.clone()) };
         let base = linear(x.clone(), self.weight.clone());
         let x = match dropout {
@@ -26,7 +31,7 @@ impl Projection {
         let narrow = linear(x, update.a.clone());
         let narrow = match &update.shares {
             Shares::Whole(scale) => narrow * *scale,
-            Shares::Rows { table, row_of } => narrow * gather(table.clone(), row_of),
+            Shares::Rows { table, row_of } => narrow * gather(*table.clone(), row_of),
         };
         base + linear(narrow, update.b.clone())
     }

@@ -23,7 +23,9 @@ type Rows = Vec<Vec<f64>>;
 impl Reference {
     pub(crate) fn new(shape: &BackboneShape, weights: &WeightMap, adapter: Option<&Adapter>) -> Self {
         let wide = |map: &WeightMap| -> BTreeMap<String, Vec<f64>> {
-            map.iter().map(|(name, weight)| (name.clone(), weight.values.iter().map(|v| f64::from(*v)).collect())).collect()
+            map.iter()
+                .map(|(name, weight)| (name.clone(), weight.values.iter().map(|v| f64::from(*v)).collect()))
+                .collect()
         };
         let mut all = wide(weights);
         if let Some(adapter) = adapter {
@@ -37,7 +39,8 @@ impl Reference {
         let weight = &self.weights[&format!("model.{module}.weight")];
         let base = times(x, weight);
         let at = format!("base_model.model.model.{module}");
-        let (Some((scale, _)), Some(a)) = (self.adapter, self.weights.get(&format!("{at}.lora_A.weight"))) else {
+        let (Some((scale, _)), Some(a)) = (self.adapter, self.weights.get(&format!("{at}.lora_A.weight")))
+        else {
             return base;
         };
         let update = times(&times(x, a), &self.weights[&format!("{at}.lora_B.weight")]);
@@ -78,7 +81,9 @@ impl Reference {
             .map(|&id| {
                 let id = id as usize;
                 match id.checked_sub(self.shape.vocabulary) {
-                    Some(added) => self.weights["added_tokens.embed_tokens.weight"][added * hidden..][..hidden].to_vec(),
+                    Some(added) => {
+                        self.weights["added_tokens.embed_tokens.weight"][added * hidden..][..hidden].to_vec()
+                    }
                     None => self.weights["model.embed_tokens.weight"][id * hidden..][..hidden].to_vec(),
                 }
             })
@@ -86,7 +91,9 @@ impl Reference {
         for layer in 0..self.shape.layers {
             let at = format!("layers.{layer}");
             let n = self.norm(&x, &format!("model.{at}.input_layernorm.weight"));
-            let turned = |rows: Rows| -> Rows { rows.iter().enumerate().map(|(p, row)| self.rotate(row, p)).collect() };
+            let turned = |rows: Rows| -> Rows {
+                rows.iter().enumerate().map(|(p, row)| self.rotate(row, p)).collect()
+            };
             let q = turned(self.linear(&n, &format!("{at}.self_attn.q_proj")));
             let k = turned(self.linear(&n, &format!("{at}.self_attn.k_proj")));
             let v = self.linear(&n, &format!("{at}.self_attn.v_proj"));
@@ -115,12 +122,19 @@ impl Reference {
                     let at = head / group * width;
                     let query = &q[token][head * width..][..width];
                     let scores: Vec<f64> = (0..=token)
-                        .map(|key| query.iter().zip(&k[key][at..]).map(|(a, b)| a * b).sum::<f64>() / (width as f64).sqrt())
+                        .map(|key| {
+                            query.iter().zip(&k[key][at..]).map(|(a, b)| a * b).sum::<f64>()
+                                / (width as f64).sqrt()
+                        })
                         .collect();
                     let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                     let sum: f64 = scores.iter().map(|s| (s - largest).exp()).sum();
                     for column in 0..width {
-                        out.push((0..=token).map(|key| (scores[key] - largest).exp() / sum * v[key][at + column]).sum());
+                        out.push(
+                            (0..=token)
+                                .map(|key| (scores[key] - largest).exp() / sum * v[key][at + column])
+                                .sum(),
+                        );
                     }
                 }
                 out

@@ -47,7 +47,8 @@ impl BackboneShape {
     /// Number of weights.
     pub fn parameters(&self) -> u64 {
         let hidden = self.hidden;
-        let layer = 2 * hidden * hidden + 2 * hidden * self.kv_width() + 3 * hidden * self.feed_forward + 2 * hidden;
+        let layer =
+            2 * hidden * hidden + 2 * hidden * self.kv_width() + 3 * hidden * self.feed_forward + 2 * hidden;
         let tables = if self.tied { 1 } else { 2 };
         (self.layers * layer + tables * self.vocabulary * hidden + hidden) as u64
     }
@@ -85,7 +86,11 @@ impl BackboneShape {
             return Err(NnError::Setting { field: "rope-theta", value: self.rope_theta, range: "above 0" });
         }
         if !(self.norm_epsilon.is_finite() && self.norm_epsilon > 0.0) {
-            return Err(NnError::Setting { field: "rms-norm-eps", value: self.norm_epsilon, range: "above 0" });
+            return Err(NnError::Setting {
+                field: "rms-norm-eps",
+                value: self.norm_epsilon,
+                range: "above 0",
+            });
         }
         Ok(())
     }
@@ -117,7 +122,9 @@ impl BackboneShape {
             return refuse("model_type", kind.clone());
         }
         let mut rope_theta = config.rope_theta.unwrap_or(10_000.0);
-        for (key, scaling) in [("rope_scaling", &config.rope_scaling), ("rope_parameters", &config.rope_parameters)] {
+        for (key, scaling) in
+            [("rope_scaling", &config.rope_scaling), ("rope_parameters", &config.rope_parameters)]
+        {
             let Some(scaling) = scaling.as_ref().filter(|value| !value.is_null()) else { continue };
             let kind = scaling.get("rope_type").or_else(|| scaling.get("type"));
             if kind.is_some_and(|kind| kind != "default") {

@@ -42,7 +42,10 @@ pub(crate) fn upload(values: Vec<f32>, sizes: [usize; 2], device: &Device) -> Te
 /// # Errors
 /// When the backend failed in the computation that made it.
 pub(crate) fn download(tensor: Tensor<2>) -> Result<Vec<f32>, NnError> {
-    let data = tensor.cast(DType::F32).try_into_data().map_err(|error| NnError::Compute { problem: error.to_string() })?;
+    let data = tensor
+        .cast(DType::F32)
+        .try_into_data()
+        .map_err(|error| NnError::Compute { problem: error.to_string() })?;
     data.try_into_vec::<f32>().map_err(|error| NnError::Compute { problem: format!("{error:?}") })
 }
 
@@ -55,18 +58,25 @@ pub(crate) type WeightMap = BTreeMap<String, Weight>;
 /// A missing or damaged file, another number type, or a value that is not finite.
 pub(crate) fn read(path: &Path) -> Result<WeightMap, NnError> {
     let bytes = std::fs::read(path).map_err(|source| NnError::File { path: path.into(), source })?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|source| NnError::Weights { path: path.into(), source })?;
+    let file =
+        SafeTensors::deserialize(&bytes).map_err(|source| NnError::Weights { path: path.into(), source })?;
     let mut weights = WeightMap::new();
     for (name, view) in file.tensors() {
         let data = view.data();
         let values: Vec<f32> = match view.dtype() {
             Dtype::F32 => data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
-            Dtype::F16 => {
-                data.as_chunks::<2>().0.iter().map(|bytes| half::f16::from_le_bytes(*bytes).to_f32()).collect()
-            }
-            Dtype::BF16 => {
-                data.as_chunks::<2>().0.iter().map(|bytes| half::bf16::from_le_bytes(*bytes).to_f32()).collect()
-            }
+            Dtype::F16 => data
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|bytes| half::f16::from_le_bytes(*bytes).to_f32())
+                .collect(),
+            Dtype::BF16 => data
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|bytes| half::bf16::from_le_bytes(*bytes).to_f32())
+                .collect(),
             other => return Err(NnError::TensorType { name, dtype: format!("{other:?}") }),
         };
         if !values.iter().all(|value| value.is_finite()) {
@@ -85,7 +95,9 @@ pub(crate) fn bytes(weights: &WeightMap, path: &Path) -> Result<Vec<u8>, NnError
     let wrong = |source| NnError::Weights { path: path.into(), source };
     let raw: Vec<(&String, &Weight, Vec<u8>)> = weights
         .iter()
-        .map(|(name, weight)| (name, weight, weight.values.iter().flat_map(|value| value.to_le_bytes()).collect()))
+        .map(|(name, weight)| {
+            (name, weight, weight.values.iter().flat_map(|value| value.to_le_bytes()).collect())
+        })
         .collect();
     let mut views = Vec::with_capacity(raw.len());
     for (name, weight, data) in &raw {
@@ -98,11 +110,20 @@ pub(crate) fn bytes(weights: &WeightMap, path: &Path) -> Result<Vec<u8>, NnError
 ///
 /// # Errors
 /// When it is missing or has another shape.
-pub(crate) fn expect<'a>(weights: &'a WeightMap, name: &str, shape: &[usize], path: &Path) -> Result<&'a Weight, NnError> {
+pub(crate) fn expect<'a>(
+    weights: &'a WeightMap,
+    name: &str,
+    shape: &[usize],
+    path: &Path,
+) -> Result<&'a Weight, NnError> {
     let missing = || NnError::MissingTensor { path: path.into(), name: name.into() };
     let weight = weights.get(name).ok_or_else(missing)?;
     if weight.shape != shape {
-        return Err(NnError::TensorShape { name: name.into(), found: weight.shape.clone(), expected: shape.to_vec() });
+        return Err(NnError::TensorShape {
+            name: name.into(),
+            found: weight.shape.clone(),
+            expected: shape.to_vec(),
+        });
     }
     Ok(weight)
 }

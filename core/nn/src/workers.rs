@@ -40,7 +40,11 @@ impl Workers {
     ///
     /// # Errors
     /// The error of the lowest number that had one; numbers not begun by then are left out.
-    pub(crate) fn each(&self, count: usize, work: &(dyn Fn(usize) -> Result<(), NnError> + Sync)) -> Result<(), NnError> {
+    pub(crate) fn each(
+        &self,
+        count: usize,
+        work: &(dyn Fn(usize) -> Result<(), NnError> + Sync),
+    ) -> Result<(), NnError> {
         self.each_watched(count, work, &mut |_| true)
     }
 

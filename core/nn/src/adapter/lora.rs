@@ -147,7 +147,8 @@ impl Adapter {
             layers: shape.layers,
         };
         let path = folder.join("adapter.json");
-        let mut text = serde_json::to_vec_pretty(&file).map_err(|source| NnError::Json { path: path.clone(), source })?;
+        let mut text = serde_json::to_vec_pretty(&file)
+            .map_err(|source| NnError::Json { path: path.clone(), source })?;
         text.push(b'\n');
         Ok(write_atomic(&path, &text)?)
     }
@@ -188,9 +189,15 @@ impl AdapterTensors {
 }
 
 /// Where updates sit, in the order of the forward pass.
-fn sites<'a>(spec: &'a AdapterSpec, shape: &BackboneShape) -> impl Iterator<Item = (usize, Target)> + use<'a> {
+fn sites<'a>(
+    spec: &'a AdapterSpec,
+    shape: &BackboneShape,
+) -> impl Iterator<Item = (usize, Target)> + use<'a> {
     (0..shape.layers).flat_map(|layer| {
-        TARGETS.iter().filter(|entry| spec.targets.contains(&entry.target)).map(move |entry| (layer, entry.target))
+        TARGETS
+            .iter()
+            .filter(|entry| spec.targets.contains(&entry.target))
+            .map(move |entry| (layer, entry.target))
     })
 }
 

@@ -36,7 +36,7 @@ struct Slot {
 #[derive(Clone, Debug)]
 enum SlotShares {
     Whole(f32),
-    Rows(Tensor<2>),
+    Rows(Box<Tensor<2>>),
 }
 
 /// Rows of all experts' added tokens.
@@ -66,7 +66,7 @@ pub(crate) enum Shares {
     /// The same factor for all.
     Whole(f32),
     /// Row `row_of[token]` of the table [rows, ranks].
-    Rows { table: Tensor<2>, row_of: Arc<Vec<usize>> },
+    Rows { table: Box<Tensor<2>>, row_of: Arc<Vec<usize>> },
 }
 
 impl Mix {
@@ -81,7 +81,12 @@ impl Mix {
     }
 
     /// Experts (by index into `experts`) and weights of each row.
-    pub(crate) fn new(experts: Vec<Arc<AdapterTensors>>, rows: Vec<Vec<(usize, f32)>>, vocabulary: usize, device: &Device) -> Self {
+    pub(crate) fn new(
+        experts: Vec<Arc<AdapterTensors>>,
+        rows: Vec<Vec<(usize, f32)>>,
+        vocabulary: usize,
+        device: &Device,
+    ) -> Self {
         let mut sites: BTreeMap<(usize, Target), Vec<usize>> = BTreeMap::new();
         for (number, expert) in experts.iter().enumerate() {
             for (layer, target, ..) in &expert.pairs {
@@ -109,12 +114,14 @@ impl Mix {
                     let mut table = Vec::new();
                     for row in &rows {
                         for (number, (a, _)) in who.iter().zip(&pairs) {
-                            let weight: f32 = row.iter().filter(|(e, _)| e == number).map(|(_, weight)| weight).sum();
+                            let weight: f32 =
+                                row.iter().filter(|(e, _)| e == number).map(|(_, weight)| weight).sum();
                             table.extend(std::iter::repeat_n(weight * experts[*number].scale, a.dims()[0]));
                         }
                     }
                     let width = table.len() / rows.len().max(1);
-                    SlotShares::Rows(upload(table, [rows.len(), width], device).cast(pairs[0].0.dtype()))
+                    let table = upload(table, [rows.len(), width], device);
+                    SlotShares::Rows(Box::new(table.cast(pairs[0].0.dtype())))
                 }
             };
             let (a, b): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
@@ -127,16 +134,23 @@ impl Mix {
 
     /// The same experts for some of the rows.
     pub(crate) fn keep(&self, rows: &[usize], device: &Device) -> Self {
-        let kept: Vec<Vec<(usize, f32)>> =
-            if self.rows.is_empty() { vec![] } else { rows.iter().map(|&row| self.rows[row].clone()).collect() };
+        let kept: Vec<Vec<(usize, f32)>> = if self.rows.is_empty() {
+            vec![]
+        } else {
+            rows.iter().map(|&row| self.rows[row].clone()).collect()
+        };
         let mut used: Vec<usize> = kept.iter().flatten().map(|(expert, _)| *expert).collect();
         used.sort_unstable();
         used.dedup();
-        if used.len() == self.experts.len() && self.slots.values().all(|slot| matches!(slot.shares, SlotShares::Whole(_))) {
+        if used.len() == self.experts.len()
+            && self.slots.values().all(|slot| matches!(slot.shares, SlotShares::Whole(_)))
+        {
             return Self { rows: kept, ..self.clone() };
         }
         let renumbered = |row: Vec<(usize, f32)>| {
-            row.into_iter().filter_map(|(expert, weight)| Some((used.binary_search(&expert).ok()?, weight))).collect()
+            row.into_iter()
+                .filter_map(|(expert, weight)| Some((used.binary_search(&expert).ok()?, weight)))
+                .collect()
         };
         let kept = kept.into_iter().map(renumbered).collect();
         let experts = used.iter().map(|&expert| Arc::clone(&self.experts[expert])).collect();
@@ -144,7 +158,13 @@ impl Mix {
     }
 
     /// The update of a slot for the tokens of a pass, or for those of them that are needed.
-    pub(crate) fn update(&self, layer: usize, target: Target, pass: &Pass, needed: Option<&Arc<Vec<usize>>>) -> Option<Update> {
+    pub(crate) fn update(
+        &self,
+        layer: usize,
+        target: Target,
+        pass: &Pass,
+        needed: Option<&Arc<Vec<usize>>>,
+    ) -> Option<Update> {
         let slot = self.slots.get(&(layer, target))?;
         let shares = match &slot.shares {
             SlotShares::Whole(scale) => Shares::Whole(*scale),
@@ -156,7 +176,13 @@ impl Mix {
                 Shares::Rows { table: table.clone(), row_of }
             }
         };
-        Some(Update { a: slot.a.clone(), b: slot.b.clone(), shares, site: slot.number, needed: needed.cloned() })
+        Some(Update {
+            a: slot.a.clone(),
+            b: slot.b.clone(),
+            shares,
+            site: slot.number,
+            needed: needed.cloned(),
+        })
     }
 
     /// Adds the embedding of added tokens, whose rows of `x` are zero so far.
@@ -173,7 +199,8 @@ impl Mix {
                 let share = self.rows[row].get(place);
                 let found = share.and_then(|(expert, weight)| {
                     let local = id.checked_sub(self.vocabulary)?;
-                    (local < self.experts[*expert].added_tokens).then_some((added.starts[*expert] + local, *weight))
+                    (local < self.experts[*expert].added_tokens)
+                        .then_some((added.starts[*expert] + local, *weight))
                 });
                 let (index, weight) = found.unwrap_or((usize::MAX, 1.0));
                 indices.push(index);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::NnError;
-use crate::fixture::{ALL, adapter, device, examples, shape, shaken, train, training};
+use crate::fixture::{ALL, adapter, device, examples, shaken, shape, train, training};
 use crate::generation::{Answerer, Row};
 use crate::learner::Learner;
 use crate::training::Flow;
@@ -24,7 +24,8 @@ fn rows_of_one_batch_go_to_their_own_experts() {
     let learner = Learner::untrained(&shape(true), 3, &device(2)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut slots = Vec::new();
-    for (number, (targets, added)) in [(&ALL[..], 2), (&ALL[..2], 1), (&ALL[5..], 0)].into_iter().enumerate() {
+    for (number, (targets, added)) in [(&ALL[..], 2), (&ALL[..2], 1), (&ALL[5..], 0)].into_iter().enumerate()
+    {
         let at = folder.path().join(number.to_string());
         shaken(&at, &learner, &adapter(targets, added, 0.0), number as u64);
         slots.push(learner.mount(&at).unwrap());
@@ -38,10 +39,12 @@ fn rows_of_one_batch_go_to_their_own_experts() {
         Answerer::Expert(slots[0]),
     ];
     let ids: [&[u32]; 6] = [&[1, 2, 30, 4], &[5], &[7, 8, 9], &[29, 3, 29], &[29, 1, 2, 3, 4], &[30, 29]];
-    let rows: Vec<Row> = ids.iter().zip(&answerers).map(|(ids, answerer)| row(ids, answerer.clone())).collect();
+    let rows: Vec<Row> =
+        ids.iter().zip(&answerers).map(|(ids, answerer)| row(ids, answerer.clone())).collect();
     let tokens: Vec<u32> = (0..32).collect();
     let together = probabilities(&learner, &rows, &tokens, 6);
-    let alone: Vec<Vec<f32>> = rows.iter().flat_map(|row| probabilities(&learner, std::slice::from_ref(row), &tokens, 1)).collect();
+    let alone: Vec<Vec<f32>> =
+        rows.iter().flat_map(|row| probabilities(&learner, std::slice::from_ref(row), &tokens, 1)).collect();
     close(&together, &alone);
     let total = |row: &Vec<f32>| row.iter().map(|p| f64::from(*p)).sum::<f64>();
     assert!(together.iter().all(|row| (total(row) - 1.0).abs() < 1e-5));
@@ -102,7 +105,10 @@ fn broken_adapters_are_refused() {
     let json = folder.path().join("adapter.json");
     let good = std::fs::read_to_string(&json).unwrap();
     std::fs::write(&json, good.replace("\"format-version\": 1", "\"format-version\": 9")).unwrap();
-    assert!(matches!(learner.mount(folder.path()), Err(NnError::FormatVersion { found: 9, supported: 1, .. })));
+    assert!(matches!(
+        learner.mount(folder.path()),
+        Err(NnError::FormatVersion { found: 9, supported: 1, .. })
+    ));
     std::fs::write(&json, good.replace("\"hidden\": 24", "\"hidden\": 32")).unwrap();
     assert!(matches!(learner.mount(folder.path()), Err(NnError::ForeignAdapter { field: "hidden", .. })));
     std::fs::write(&json, &good).unwrap();
@@ -114,4 +120,21 @@ fn broken_adapters_are_refused() {
     assert!(matches!(learner.mount(folder.path()), Err(NnError::NotFinite { .. })));
     std::fs::write(&weights, &bytes[..end / 2]).unwrap();
     assert!(matches!(learner.mount(folder.path()), Err(NnError::Weights { .. })));
+}
+
+#[test]
+fn the_first_format_is_still_read() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/adapter-1");
+    let learner = Learner::untrained(&shape(true), 3, &device(1)).unwrap();
+    if std::env::var_os("CADRE_BLESS").is_some() {
+        shaken(&folder, &learner, &adapter(&[Target::V], 1, 0.0), 1);
+    }
+    let sample = Adapter::read(&folder, &shape(true)).unwrap();
+    assert_eq!(sample.spec, adapter(&[Target::V], 1, 0.0));
+    let of = |name: &str| &sample.weights[name];
+    assert_eq!(of("added_tokens.embed_tokens.weight").shape, [1, 24]);
+    let b = of("base_model.model.model.layers.1.self_attn.v_proj.lora_B.weight");
+    assert_eq!(b.shape, [12, 3]);
+    assert!(b.values.iter().all(|value| value.abs() <= 0.3 && *value != 0.0));
+    learner.mount(&folder).unwrap();
 }

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use cadre_data::TokenExample;
 use cadre_nn::{
-    AdapterSpec, Allocator, BackboneShape, BackendKind, DeviceSpec, Flow, Learner, Length, NnError, Precision,
-    Schedule, StepReport, Target, TrainingControl, TrainingSpec, keep_freed_pages,
+    AdapterSpec, Allocator, BackboneShape, BackendKind, DeviceSpec, Flow, Learner, Length, NnError,
+    Precision, Schedule, StepReport, Target, TrainingControl, TrainingSpec, keep_freed_pages,
 };
 use clap::Parser;
 use rand::{RngExt, SeedableRng};
@@ -86,7 +86,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let given = ((1.0 - arguments.loss_share) * arguments.seq as f64) as usize;
     let examples: Vec<TokenExample> = (0..steps as usize * arguments.batch)
         .map(|_| {
-            let ids: Vec<u32> = (0..arguments.seq).map(|_| rng.random_range(0..shape.vocabulary as u32)).collect();
+            let ids: Vec<u32> =
+                (0..arguments.seq).map(|_| rng.random_range(0..shape.vocabulary as u32)).collect();
             TokenExample::new(ids[..given].to_vec(), &ids[given..])
         })
         .collect();
@@ -203,7 +204,9 @@ fn targets(names: &str) -> Vec<Target> {
         ("up", Target::Up),
         ("down", Target::Down),
     ];
-    let named = |name: &&str| all.iter().find(|(known, _)| known == &name.trim_end_matches("_proj")).map(|(_, target)| *target);
+    let named = |name: &&str| {
+        all.iter().find(|(known, _)| known == &name.trim_end_matches("_proj")).map(|(_, target)| *target)
+    };
     names.split(',').collect::<Vec<_>>().iter().filter_map(named).collect()
 }
 

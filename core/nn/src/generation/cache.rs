@@ -21,7 +21,14 @@ enum CacheLayer {
     /// burn-flex: one growing list a row.
     Lists(Vec<RowCache>),
     /// Other backends: [rows, room, width] each, and the tokens of each row.
-    Padded { k: Tensor<3>, v: Tensor<3>, lengths: Vec<usize> },
+    Padded(Box<PaddedCache>),
+}
+
+#[derive(Debug)]
+struct PaddedCache {
+    k: Tensor<3>,
+    v: Tensor<3>,
+    lengths: Vec<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -52,13 +59,20 @@ impl KvCache {
                 CacheLayer::Lists(segments.iter().map(|_| RowCache::default()).collect())
             } else {
                 let width = shape.key_width();
-                let empty = || Tensor::<3>::zeros([segments.len(), GROWTH, width], &q.device().inner()).cast(q.dtype());
-                CacheLayer::Padded { k: empty(), v: empty(), lengths: vec![0; segments.len()] }
+                let empty = || {
+                    Tensor::<3>::zeros([segments.len(), GROWTH, width], &q.device().inner()).cast(q.dtype())
+                };
+                CacheLayer::Padded(Box::new(PaddedCache {
+                    k: empty(),
+                    v: empty(),
+                    lengths: vec![0; segments.len()],
+                }))
             };
         }
         match layer {
             CacheLayer::Lists(rows) => attend_lists(rows, q, k, v, shape, segments),
-            CacheLayer::Padded { k: all_k, v: all_v, lengths } => {
+            CacheLayer::Padded(padded) => {
+                let PaddedCache { k: all_k, v: all_v, lengths } = padded.as_mut();
                 let cached = lengths.clone();
                 for (length, segment) in lengths.iter_mut().zip(segments) {
                     *length += segment.length;
@@ -87,7 +101,8 @@ impl KvCache {
                         kept.binary_search(&(number - 1)).is_ok()
                     });
                 }
-                CacheLayer::Padded { k, v, lengths } => {
+                CacheLayer::Padded(padded) => {
+                    let PaddedCache { k, v, lengths } = padded.as_mut();
                     let places: Vec<i64> = kept.iter().map(|&row| row as i64).collect();
                     let places = Tensor::from_data(TensorData::new(places, [kept.len()]), &k.device());
                     *k = k.clone().select(0, places.clone());
@@ -99,7 +114,14 @@ impl KvCache {
     }
 }
 
-fn attend_lists(rows: &mut [RowCache], q: Tensor<2>, k: Tensor<2>, v: Tensor<2>, shape: HeadShape, segments: &[Segment]) -> Tensor<2> {
+fn attend_lists(
+    rows: &mut [RowCache],
+    q: Tensor<2>,
+    k: Tensor<2>,
+    v: Tensor<2>,
+    shape: HeadShape,
+    segments: &[Segment],
+) -> Tensor<2> {
     let (q, k, v) = (fused::panel(q), fused::panel(k), fused::panel(v));
     let (wide, narrow) = (shape.query_width(), shape.key_width());
     let outs: Vec<Vec<f32>> = rows
@@ -122,7 +144,8 @@ fn attend_lists(rows: &mut [RowCache], q: Tensor<2>, k: Tensor<2>, v: Tensor<2>,
 fn append(all: &mut Tensor<3>, new: Tensor<3>, cached: &[usize], segments: &[Segment]) {
     let [rows, room, width] = all.dims();
     let device = all.device();
-    let needed = cached.iter().zip(segments).map(|(cached, segment)| cached + segment.length).max().unwrap_or(0);
+    let needed =
+        cached.iter().zip(segments).map(|(cached, segment)| cached + segment.length).max().unwrap_or(0);
     let mut grown = all.clone();
     let mut room = room;
     if needed > room {
@@ -134,7 +157,9 @@ fn append(all: &mut Tensor<3>, new: Tensor<3>, cached: &[usize], segments: &[Seg
     for offset in 0..new.dims()[1] {
         let places = cached.iter().zip(segments);
         let here: Vec<bool> = places
-            .flat_map(|(cached, segment)| (0..room).map(move |at| offset < segment.length && at == cached + offset))
+            .flat_map(|(cached, segment)| {
+                (0..room).map(move |at| offset < segment.length && at == cached + offset)
+            })
             .collect();
         let here = Tensor::<3, Bool>::from_data(TensorData::new(here, [rows, room, 1]), &device);
         let value = new.clone().narrow(1, offset, 1).expand([rows, room, width]);

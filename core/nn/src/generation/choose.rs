@@ -74,7 +74,9 @@ pub(crate) fn log_softmax_at(logits: &[f32], ids: &[u32]) -> Vec<f32> {
     let sum: f64 = logits.iter().map(|logit| f64::from(logit - largest).exp()).sum();
     let log_sum = f64::from(largest) + sum.ln();
     ids.iter()
-        .map(|&id| logits.get(id as usize).map_or(f32::NEG_INFINITY, |logit| (f64::from(*logit) - log_sum) as f32))
+        .map(|&id| {
+            logits.get(id as usize).map_or(f32::NEG_INFINITY, |logit| (f64::from(*logit) - log_sum) as f32)
+        })
         .collect()
 }
 
@@ -119,7 +121,8 @@ mod tests {
     #[test]
     fn log_probabilities_sum_to_one() {
         let logits = [1.0f32, 2.0, -5.0, 0.25];
-        let total: f64 = log_softmax_at(&logits, &[0, 1, 2, 3]).iter().map(|value| f64::from(*value).exp()).sum();
+        let total: f64 =
+            log_softmax_at(&logits, &[0, 1, 2, 3]).iter().map(|value| f64::from(*value).exp()).sum();
         assert!((total - 1.0).abs() < 1e-6);
         assert_eq!(log_softmax_at(&logits, &[9]), [f32::NEG_INFINITY]);
     }

@@ -29,7 +29,13 @@ struct Open {
 ///
 /// # Errors
 /// When the backend fails or the model gives no numbers.
-pub(crate) fn generate(model: &Model, prompts: &[&[u32]], mix: Mix, decoding: &Decoding, seeds: &[u64]) -> Result<Vec<Generated>, NnError> {
+pub(crate) fn generate(
+    model: &Model,
+    prompts: &[&[u32]],
+    mix: Mix,
+    decoding: &Decoding,
+    seeds: &[u64],
+) -> Result<Vec<Generated>, NnError> {
     let mut answers: Vec<Option<Generated>> = prompts.iter().map(|_| None).collect();
     let context = model.backbone.shape.context;
     let mut mix = mix;

@@ -25,14 +25,22 @@ fn scene() -> Scene {
     let weights = names
         .into_iter()
         .zip(learner.model.backbone.tensors())
-        .map(|((name, sizes), tensor)| (name, crate::weights::Weight { shape: sizes, values: crate::weights::download(tensor).unwrap() }))
+        .map(|((name, sizes), tensor)| {
+            (name, crate::weights::Weight { shape: sizes, values: crate::weights::download(tensor).unwrap() })
+        })
         .collect();
     let reference = Reference::new(&shape, &weights, Some(&expert));
     Scene { learner, slot, reference, _folder: folder }
 }
 
 fn prompts() -> Vec<Vec<u32>> {
-    vec![vec![1, 2, 3], vec![7], vec![30, 4, 4, 9, 10, 11, 12], vec![28, 27], (0..70).map(|i| i % 29).collect()]
+    vec![
+        vec![1, 2, 3],
+        vec![7],
+        vec![30, 4, 4, 9, 10, 11, 12],
+        vec![28, 27],
+        (0..70).map(|i| i % 29).collect(),
+    ]
 }
 
 fn decoding(strategy: Strategy, batch: usize) -> Decoding {
@@ -69,7 +77,11 @@ fn greedy_answers_are_those_of_the_reference_without_a_cache() {
         assert_eq!(found.ids, ids[prompt.len()..], "after {prompt:?}");
         assert_eq!(found.stopped, stopped);
         let mean = total / f64::from(chosen);
-        assert!((f64::from(found.mean_log_probability) - mean).abs() < 1e-4, "{} {mean}", found.mean_log_probability);
+        assert!(
+            (f64::from(found.mean_log_probability) - mean).abs() < 1e-4,
+            "{} {mean}",
+            found.mean_log_probability
+        );
     }
 }
 
@@ -140,7 +152,8 @@ fn likelihoods_and_probabilities_are_those_of_the_reference() {
         let exact = total / (ids.len() - scored.from) as f64;
         assert!((f64::from(*found) - exact).abs() < 1e-4, "{found} {exact}");
     }
-    let asked = scene.learner.next_token_probabilities(&[row(&[4, 5, 6])], &[2, 30], 1, &mut |_| Flow::Go).unwrap();
+    let asked =
+        scene.learner.next_token_probabilities(&[row(&[4, 5, 6])], &[2, 30], 1, &mut |_| Flow::Go).unwrap();
     let rows = scene.reference.log_probabilities(&[4, 5, 6]);
     for (token, found) in [2usize, 30].iter().zip(&asked[0]) {
         let exact = rows[2][*token].exp();
@@ -164,29 +177,44 @@ fn embeddings_have_length_one_and_stand_alone() {
 #[test]
 fn bad_rows_are_named() {
     let scene = scene();
-    let ask = |rows: &[Row]| scene.learner.next_token_probabilities(rows, &[0], 4, &mut |_| Flow::Go).unwrap_err();
+    let ask =
+        |rows: &[Row]| scene.learner.next_token_probabilities(rows, &[0], 4, &mut |_| Flow::Go).unwrap_err();
     let good = Row { ids: vec![1], answerer: Answerer::Backbone };
     let with = |ids: Vec<u32>, answerer| [good.clone(), Row { ids, answerer }];
     assert!(matches!(ask(&with(vec![], Answerer::Backbone)), NnError::EmptyRow { row: 1 }));
-    assert!(matches!(ask(&with(vec![29], Answerer::Backbone)), NnError::TokenId { row: 1, id: 29, known: 29 }));
-    assert!(matches!(ask(&with(vec![1; 97], Answerer::Backbone)), NnError::RowTooLong { row: 1, tokens: 97, context: 96 }));
+    assert!(matches!(
+        ask(&with(vec![29], Answerer::Backbone)),
+        NnError::TokenId { row: 1, id: 29, known: 29 }
+    ));
+    assert!(matches!(
+        ask(&with(vec![1; 97], Answerer::Backbone)),
+        NnError::RowTooLong { row: 1, tokens: 97, context: 96 }
+    ));
     let far = Answerer::Expert(crate::ExpertSlot(7));
     assert!(matches!(ask(&with(vec![1], far)), NnError::ExpertSlot { slot: 7, mounted: 1 }));
     let heavy = Answerer::Mix(vec![(scene.slot, f32::NAN)]);
     assert!(matches!(ask(&with(vec![1], heavy)), NnError::MixWeight { row: 1, .. }));
     assert!(matches!(ask(&with(vec![1], Answerer::Mix(vec![]))), NnError::MixWeight { row: 1, .. }));
-    let stopped = scene.learner.next_token_probabilities(&[good.clone(), good.clone()], &[0], 1, &mut |_| Flow::Stop);
+    let stopped =
+        scene.learner.next_token_probabilities(&[good.clone(), good.clone()], &[0], 1, &mut |_| Flow::Stop);
     assert!(matches!(stopped, Err(NnError::Stopped)));
 }
 
 #[test]
 fn the_context_ends_an_answer() {
     let scene = scene();
-    let rows = [Row { ids: vec![1; 95], answerer: Answerer::Backbone }, Row { ids: vec![1; 96], answerer: Answerer::Backbone }];
+    let rows = [
+        Row { ids: vec![1; 95], answerer: Answerer::Backbone },
+        Row { ids: vec![1; 96], answerer: Answerer::Backbone },
+    ];
     let endless = Decoding { stop: vec![], ..decoding(Strategy::Greedy, 2) };
     let found = answers(&scene, &rows, &endless);
     assert_eq!((found[0].ids.len(), found[1].ids.len()), (1, 1));
     assert!(!found[0].stopped);
     let none = Decoding { max_new_tokens: 0, ..endless };
-    assert!(answers(&scene, &rows, &none).iter().all(|answer| answer.ids.is_empty() && answer.mean_log_probability == 0.0));
+    assert!(
+        answers(&scene, &rows, &none)
+            .iter()
+            .all(|answer| answer.ids.is_empty() && answer.mean_log_probability == 0.0)
+    );
 }

@@ -51,7 +51,13 @@ impl HeadShape {
 /// Attention of each token on itself and those before it in its segment. `q` is
 /// [tokens, heads · width], `k` and `v` are [tokens, kv heads · width]; segments cover the tokens
 /// in order.
-pub(crate) fn attention(q: Tensor<2>, k: Tensor<2>, v: Tensor<2>, shape: HeadShape, segments: &Arc<Vec<Segment>>) -> Tensor<2> {
+pub(crate) fn attention(
+    q: Tensor<2>,
+    k: Tensor<2>,
+    v: Tensor<2>,
+    shape: HeadShape,
+    segments: &Arc<Vec<Segment>>,
+) -> Tensor<2> {
     if fused::takes(&q) {
         return fused::apply(Attention { shape, segments: Arc::clone(segments) }, [q, k, v]);
     }

@@ -15,7 +15,8 @@ pub(crate) fn pad(x: Tensor<2>, segments: &[Segment], longest: usize) -> Tensor<
     let places: Vec<i64> = segments
         .iter()
         .flat_map(|segment| {
-            (0..longest).map(move |at| if at < segment.length { (segment.start + at) as i64 } else { tokens as i64 })
+            (0..longest)
+                .map(move |at| if at < segment.length { (segment.start + at) as i64 } else { tokens as i64 })
         })
         .collect();
     let count = places.len();
@@ -33,7 +34,8 @@ pub(crate) fn pack(x: Tensor<3>, segments: &[Segment]) -> Tensor<2> {
         .flat_map(|(row, segment)| (0..segment.length).map(move |at| (row * longest + at) as i64))
         .collect();
     let count = places.len();
-    x.reshape([rows * longest, width]).select(0, Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &device))
+    x.reshape([rows * longest, width])
+        .select(0, Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &device))
 }
 
 /// Attention of `q` [rows, queries, heads · width] on `k` and `v` [rows, keys, kv heads · width].
@@ -60,9 +62,7 @@ pub(crate) fn attention_padded(
         // Zero times NaN is NaN: what is not seen must not be there.
         let x = x.mask_fill(absent.clone(), 0.0).reshape([rows, keys, kv_heads, width]).swap_dims(1, 2);
         let group = heads / kv_heads;
-        x.reshape([rows, kv_heads, 1, keys * width])
-            .repeat_dim(2, group)
-            .reshape([rows, heads, keys, width])
+        x.reshape([rows, kv_heads, 1, keys * width]).repeat_dim(2, group).reshape([rows, heads, keys, width])
     });
     let q = q.reshape([rows, queries, heads, width]).swap_dims(1, 2);
 

@@ -11,7 +11,14 @@ const BLOCK: usize = 64;
 
 /// Attention of a sequence on itself. `out` and `q` are [tokens, heads · width], `k` and `v`
 /// [tokens, kv heads · width]; `log_sums` gets [tokens, heads].
-pub(crate) fn forward_segment(out: &mut [f32], log_sums: &mut [f32], q: &[f32], k: &[f32], v: &[f32], shape: HeadShape) {
+pub(crate) fn forward_segment(
+    out: &mut [f32],
+    log_sums: &mut [f32],
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    shape: HeadShape,
+) {
     let (wide, narrow) = (shape.query_width(), shape.key_width());
     let tokens = q.len() / wide;
     let mut sums = vec![0.0; BLOCK];
@@ -26,14 +33,26 @@ pub(crate) fn forward_segment(out: &mut [f32], log_sums: &mut [f32], q: &[f32], 
                 log_sums[(first + row) * shape.heads + head] = *sum;
             }
             let values = View::strided(&v[kv_at..], keys, shape.width, narrow);
-            product(&mut out[first * wide + at..], wide, View::dense(&scores, block, keys), values, 1.0, false);
+            product(
+                &mut out[first * wide + at..],
+                wide,
+                View::dense(&scores, block, keys),
+                values,
+                1.0,
+                false,
+            );
         }
     }
 }
 
 /// Gradients of [`forward_segment`]. Takes `[dq, dk, dv]`, all zero before, and
 /// `[q, k, v, out, gradient of out]`.
-pub(crate) fn backward_segment(gradients: [&mut [f32]; 3], inputs: [&[f32]; 5], log_sums: &[f32], shape: HeadShape) {
+pub(crate) fn backward_segment(
+    gradients: [&mut [f32]; 3],
+    inputs: [&[f32]; 5],
+    log_sums: &[f32],
+    shape: HeadShape,
+) {
     let [dq, dk, dv] = gradients;
     let [q, k, v, out, d_out] = inputs;
     let (wide, narrow, width) = (shape.query_width(), shape.key_width(), shape.width);
@@ -55,11 +74,19 @@ pub(crate) fn backward_segment(gradients: [&mut [f32]; 3], inputs: [&[f32]; 5], 
             probabilities(&mut p, &sums[..block], keys, first);
             let d_block = View::strided(&d_out[here..], block, width, wide);
             product(&mut dv[kv_at..], narrow, View::dense(&p, block, keys).transposed(), d_block, 1.0, true);
-            let mut ds = new_product(d_block, View::strided(&v[kv_at..], keys, width, narrow).transposed(), 1.0);
+            let mut ds =
+                new_product(d_block, View::strided(&v[kv_at..], keys, width, narrow).transposed(), 1.0);
             score_gradient(&mut ds, &p, &deltas[..block], keys, first);
             let ds = View::dense(&ds, block, keys);
             let factor = shape.scale();
-            product(&mut dq[here..], wide, ds, View::strided(&k[kv_at..], keys, width, narrow), factor, false);
+            product(
+                &mut dq[here..],
+                wide,
+                ds,
+                View::strided(&k[kv_at..], keys, width, narrow),
+                factor,
+                false,
+            );
             let queries = View::strided(&q[here..], block, width, wide);
             product(&mut dk[kv_at..], narrow, ds.transposed(), queries, factor, true);
         }

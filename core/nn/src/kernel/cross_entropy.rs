@@ -58,7 +58,13 @@ struct Unadded(CrossEntropy);
 
 impl CrossEntropy {
     /// The loss, and the gradients of the tracked inputs for a gradient of one.
-    fn compute(&self, hidden: &Panel, head: &Panel, added: Option<&Panel>, tracked: [bool; 3]) -> (f64, [Option<Vec<f32>>; 3]) {
+    fn compute(
+        &self,
+        hidden: &Panel,
+        head: &Panel,
+        added: Option<&Panel>,
+        tracked: [bool; 3],
+    ) -> (f64, [Option<Vec<f32>>; 3]) {
         let width = hidden.columns;
         let (vocabulary, extra) = (head.rows, added.map_or(0, |added| added.rows));
         let zeros = |rows: usize| vec![0.0; rows * width];
@@ -76,12 +82,14 @@ impl CrossEntropy {
             for row in 0..block {
                 let at = first + row;
                 let target = self.targets[at] as usize;
-                let (logits, more) = (&mut logits[row * vocabulary..][..vocabulary], &mut more[row * extra..][..extra]);
+                let (logits, more) =
+                    (&mut logits[row * vocabulary..][..vocabulary], &mut more[row * extra..][..extra]);
                 let of_target = if target < vocabulary { logits[target] } else { more[target - vocabulary] };
                 let weight = self.weights[at];
                 let log_sum = softmax_times(logits, more, weight);
                 loss += f64::from(weight) * (f64::from(log_sum) - f64::from(of_target));
-                let slot = if target < vocabulary { &mut logits[target] } else { &mut more[target - vocabulary] };
+                let slot =
+                    if target < vocabulary { &mut logits[target] } else { &mut more[target - vocabulary] };
                 *slot -= weight;
             }
             let d = View::dense(&logits, block, vocabulary);

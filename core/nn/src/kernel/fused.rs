@@ -41,7 +41,11 @@ impl Panel {
     ///
     /// # Safety
     /// `fill` writes every element.
-    pub(crate) unsafe fn filled(rows: usize, columns: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Self {
+    pub(crate) unsafe fn filled(
+        rows: usize,
+        columns: usize,
+        fill: impl FnOnce(&mut [MaybeUninit<f32>]),
+    ) -> Self {
         let mut data = Vec::with_capacity(rows * columns);
         fill(&mut data.spare_capacity_mut()[..rows * columns]);
         // SAFETY: there is room for so many elements, and the caller vouches that all are written.

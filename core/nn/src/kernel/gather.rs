@@ -16,7 +16,8 @@ pub(crate) fn gather(table: Tensor<2>, indices: &Arc<Vec<usize>>) -> Tensor<2> {
     let device = table.device().inner();
     let dtype = table.dtype();
     let inside: Vec<i64> = indices.iter().map(|&index| if index < rows { index as i64 } else { 0 }).collect();
-    let picked = table.select(0, Tensor::<1, Int>::from_data(TensorData::new(inside, [indices.len()]), &device));
+    let picked =
+        table.select(0, Tensor::<1, Int>::from_data(TensorData::new(inside, [indices.len()]), &device));
     if indices.iter().all(|&index| index < rows) {
         return picked;
     }

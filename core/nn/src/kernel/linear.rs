@@ -25,7 +25,12 @@ impl FusedOp<2> for Linear {
         (y, (to_weight.then_some(x), weight))
     }
 
-    fn backward(&self, (x, weight): Self::Saved, gradient: Panel, [to_x, _]: [bool; 2]) -> [Option<Panel>; 2] {
+    fn backward(
+        &self,
+        (x, weight): Self::Saved,
+        gradient: Panel,
+        [to_x, _]: [bool; 2],
+    ) -> [Option<Panel>; 2] {
         let dx = to_x.then(|| {
             let dx = new_product(view(&gradient), view(&weight), 1.0);
             Panel::new(dx, gradient.rows, weight.columns)

@@ -46,7 +46,12 @@ impl FusedOp<2> for RmsNorm {
         (y, (x, weight, inverse))
     }
 
-    fn backward(&self, (x, weight, inverse): Self::Saved, gradient: Panel, [to_x, to_weight]: [bool; 2]) -> [Option<Panel>; 2] {
+    fn backward(
+        &self,
+        (x, weight, inverse): Self::Saved,
+        gradient: Panel,
+        [to_x, to_weight]: [bool; 2],
+    ) -> [Option<Panel>; 2] {
         let (rows, width) = (x.rows, x.columns);
         let job = rows_per_job(width);
         assert_eq!((rows, width), (gradient.rows, gradient.columns), "value and gradient");

@@ -37,7 +37,10 @@ impl RotaryTable {
     }
 
     fn columns(&self, from: &[f32], positions: &[usize]) -> Vec<f32> {
-        positions.iter().flat_map(|&position| from[position * self.half..][..self.half].iter().copied()).collect()
+        positions
+            .iter()
+            .flat_map(|&position| from[position * self.half..][..self.half].iter().copied())
+            .collect()
     }
 }
 
@@ -80,7 +83,11 @@ impl Rotate {
     fn turn(&self, x: &Panel, sign: f32) -> Panel {
         let width = x.columns;
         let job = rows_per_job(width);
-        assert_eq!((x.rows, width % (2 * self.table.half)), (self.positions.len(), 0), "whole heads of every row");
+        assert_eq!(
+            (x.rows, width % (2 * self.table.half)),
+            (self.positions.len(), 0),
+            "whole heads of every row"
+        );
         let fill = |y: &mut [MaybeUninit<f32>]| {
             y.par_chunks_mut(job * width)
                 .zip(x.data().par_chunks(job * width))

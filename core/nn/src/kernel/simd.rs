@@ -155,14 +155,14 @@ pub(crate) fn exp(x: f32) -> f32 {
     let clamped = if clamped > 88.0 { 88.0 } else { clamped };
     let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
     let whole = shifted - ROUND;
-    let r = clamped - whole * 0.693_359_375;
+    let r = clamped - whole * (355.0 / 512.0);
     let r = r - whole * -2.121_944_4e-4;
     let mut p = 1.987_569_1e-4;
     p = p * r + 1.398_199_9e-3;
     p = p * r + 8.333_452e-3;
     p = p * r + 4.166_579_6e-2;
     p = p * r + 1.666_666_5e-1;
-    p = p * r + 5.000_000_1e-1;
+    p = p * r + 0.5;
     let value = p * (r * r) + r + 1.0;
     let power = (shifted.to_bits() as i32).wrapping_sub(0x4B40_0000).wrapping_add(127);
     value * f32::from_bits((power << 23) as u32)

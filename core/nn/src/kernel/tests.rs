@@ -17,7 +17,11 @@ fn leaf(values: &[f32], rows: usize, columns: usize) -> Tensor<2> {
 
 /// Values and gradients of an operation on random inputs of these sizes, and of the same operation
 /// composed of burn's own.
-fn agree<const N: usize>(sizes: [(usize, usize); N], tolerance: f32, op: impl Fn([Tensor<2>; N]) -> Tensor<2>) {
+fn agree<const N: usize>(
+    sizes: [(usize, usize); N],
+    tolerance: f32,
+    op: impl Fn([Tensor<2>; N]) -> Tensor<2>,
+) {
     for seed in 0..3 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let inputs = sizes.map(|(rows, columns)| random(rows, columns, &mut rng));
@@ -35,7 +39,9 @@ fn agree<const N: usize>(sizes: [(usize, usize); N], tolerance: f32, op: impl Fn
             let mut gradients = (value.clone() * weights).sum().backward();
             let mut all = vec![value.inner().into_data().try_into_vec::<f32>().unwrap()];
             for leaf in &leaves {
-                all.push(leaf.grad_remove(&mut gradients).unwrap().into_data().try_into_vec::<f32>().unwrap());
+                all.push(
+                    leaf.grad_remove(&mut gradients).unwrap().into_data().try_into_vec::<f32>().unwrap(),
+                );
             }
             all
         };
@@ -44,7 +50,10 @@ fn agree<const N: usize>(sizes: [(usize, usize); N], tolerance: f32, op: impl Fn
         for (part, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
             assert_eq!(ours.len(), theirs.len());
             for (at, (a, b)) in ours.iter().zip(theirs).enumerate() {
-                assert!((a - b).abs() <= tolerance * (1.0 + b.abs()), "seed {seed} part {part} at {at}: {a} {b}");
+                assert!(
+                    (a - b).abs() <= tolerance * (1.0 + b.abs()),
+                    "seed {seed} part {part} at {at}: {a} {b}"
+                );
             }
         }
     }
@@ -90,7 +99,9 @@ fn attention_agrees_with_burn() {
     for (heads, kv_heads) in [(4, 2), (3, 1), (2, 2)] {
         let shape = HeadShape { heads, kv_heads, width: 8 };
         let (wide, narrow) = (shape.query_width(), shape.key_width());
-        agree([(220, wide), (220, narrow), (220, narrow)], 2e-5, |[q, k, v]| attention(q, k, v, shape, &segments));
+        agree([(220, wide), (220, narrow), (220, narrow)], 2e-5, |[q, k, v]| {
+            attention(q, k, v, shape, &segments)
+        });
     }
 }
 
@@ -121,8 +132,13 @@ fn nothing_leaks_backwards_in_time_or_across_rows() {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     let (q, k, v) = (random(10, 8, &mut rng), random(10, 4, &mut rng), random(10, 4, &mut rng));
     let run = |k: &[f32], v: &[f32]| {
-        let put = |values: &[f32], width| Tensor::<2>::from_data(TensorData::new(values.to_vec(), [10, width]), &Device::flex());
-        attention(put(&q, 8), put(k, 4), put(v, 4), shape, &segments).into_data().try_into_vec::<f32>().unwrap()
+        let put = |values: &[f32], width| {
+            Tensor::<2>::from_data(TensorData::new(values.to_vec(), [10, width]), &Device::flex())
+        };
+        attention(put(&q, 8), put(k, 4), put(v, 4), shape, &segments)
+            .into_data()
+            .try_into_vec::<f32>()
+            .unwrap()
     };
     let clean = run(&k, &v);
     let (mut bad_k, mut bad_v) = (k.clone(), v.clone());

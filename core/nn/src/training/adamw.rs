@@ -42,7 +42,14 @@ pub(crate) fn clip_factor(norm: f64, limit: f64) -> f32 {
 }
 
 /// One step on all parameters. `step` counts from 1; gradients are multiplied by `factor` first.
-pub(crate) fn update(parameters: &mut Parameters, gradients: &[Vec<f32>], factor: f32, step: u64, learning_rate: f64, weight_decay: f64) {
+pub(crate) fn update(
+    parameters: &mut Parameters,
+    gradients: &[Vec<f32>],
+    factor: f32,
+    step: u64,
+    learning_rate: f64,
+    weight_decay: f64,
+) {
     let exponent = step as f64;
     let corrected_first = 1.0 - BETA_FIRST.powf(exponent);
     let corrected_second = 1.0 - BETA_SECOND.powf(exponent);
@@ -61,7 +68,9 @@ pub(crate) fn update(parameters: &mut Parameters, gradients: &[Vec<f32>], factor
             .zip(parameter.first.par_chunks_mut(JOB))
             .zip(parameter.second.par_chunks_mut(JOB))
             .zip(gradient.par_chunks(JOB))
-            .for_each(|(((weight, first), second), gradient)| apply(weight, first, second, gradient, constants));
+            .for_each(|(((weight, first), second), gradient)| {
+                apply(weight, first, second, gradient, constants)
+            });
     }
 }
 

@@ -2,7 +2,7 @@
 //! atomically, so that it is whole or not there.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cadre_data::TokenExample;
 use cadre_store::{Digest, write_atomic};
@@ -39,7 +39,12 @@ impl Progress {
 }
 
 /// What a training is: a checkpoint of another one is not resumed.
-pub(crate) fn identity(spec: &TrainingSpec, about: &serde_json::Value, parameters: &Parameters, examples: &[TokenExample]) -> Digest {
+pub(crate) fn identity(
+    spec: &TrainingSpec,
+    about: &serde_json::Value,
+    parameters: &Parameters,
+    examples: &[TokenExample],
+) -> Digest {
     let mut bytes = Vec::new();
     for parameter in &parameters.0 {
         bytes.extend(parameter.name.as_bytes());
@@ -72,7 +77,11 @@ pub(crate) fn write(folder: &Path, progress: &Progress, parameters: &Parameters)
     let wrong = |source| NnError::Weights { path: path.clone(), source };
     let mut raw = Vec::new();
     for (number, parameter) in parameters.0.iter().enumerate() {
-        let parts = [("weight", &parameter.weight.values), ("first", &parameter.first), ("second", &parameter.second)];
+        let parts = [
+            ("weight", &parameter.weight.values),
+            ("first", &parameter.first),
+            ("second", &parameter.second),
+        ];
         for (part, values) in parts {
             let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
             raw.push((format!("{number}.{part}"), values.len(), bytes));
@@ -82,8 +91,10 @@ pub(crate) fn write(folder: &Path, progress: &Progress, parameters: &Parameters)
     for (name, length, bytes) in &raw {
         views.push((name.as_str(), TensorView::new(Dtype::F32, vec![*length], bytes).map_err(wrong)?));
     }
-    let state = serde_json::to_string(progress).map_err(|source| NnError::Json { path: path.clone(), source })?;
-    let bytes = safetensors::serialize(views, Some(HashMap::from([(STATE.to_owned(), state)]))).map_err(wrong)?;
+    let state =
+        serde_json::to_string(progress).map_err(|source| NnError::Json { path: path.clone(), source })?;
+    let bytes =
+        safetensors::serialize(views, Some(HashMap::from([(STATE.to_owned(), state)]))).map_err(wrong)?;
     Ok(write_atomic(&path, &bytes)?)
 }
 
@@ -100,10 +111,16 @@ pub(crate) fn read(folder: &Path, identity: &Digest, parameters: &mut Parameters
     found.ok()
 }
 
-fn parse(path: &PathBuf, bytes: &[u8], identity: &Digest, parameters: &mut Parameters) -> Result<Progress, String> {
+fn parse(
+    path: &Path,
+    bytes: &[u8],
+    identity: &Digest,
+    parameters: &mut Parameters,
+) -> Result<Progress, String> {
     let text = |error: safetensors::SafeTensorError| format!("{}: {error}", path.display());
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(text)?;
-    let state = metadata.metadata().as_ref().and_then(|map| map.get(STATE)).ok_or("it has no training state")?;
+    let state =
+        metadata.metadata().as_ref().and_then(|map| map.get(STATE)).ok_or("it has no training state")?;
     let progress: Progress = serde_json::from_str(state).map_err(|error| error.to_string())?;
     if progress.format_version > FORMAT_VERSION {
         return Err(format!("its format-version is {}", progress.format_version));

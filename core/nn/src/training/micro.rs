@@ -36,7 +36,12 @@ pub(crate) fn loss_tokens(example: &TokenExample) -> usize {
 }
 
 /// Divides a batch. Token weights are the example's weight over `normaliser`.
-pub(crate) fn divide(batch: &[&TokenExample], rows: usize, normaliser: usize, dropout: Option<Dropout>) -> Vec<Micro> {
+pub(crate) fn divide(
+    batch: &[&TokenExample],
+    rows: usize,
+    normaliser: usize,
+    dropout: Option<Dropout>,
+) -> Vec<Micro> {
     let total: usize = batch.iter().map(|example| input_length(example)).sum();
     let mut parts: Vec<&[&TokenExample]> = Vec::new();
     if rows > 0 {

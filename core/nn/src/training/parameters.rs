@@ -39,7 +39,8 @@ impl Parameters {
 
     /// The weights on a device.
     pub(crate) fn upload(&self, device: &Device) -> Vec<Tensor<2>> {
-        let put = |parameter: &Parameter| upload(parameter.weight.values.clone(), parameter.weight.sizes(), device);
+        let put =
+            |parameter: &Parameter| upload(parameter.weight.values.clone(), parameter.weight.sizes(), device);
         self.0.iter().map(put).collect()
     }
 

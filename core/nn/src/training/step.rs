@@ -32,7 +32,12 @@ struct InOrder {
 ///
 /// # Errors
 /// When the backend fails.
-pub(crate) fn gradient(trainee: &dyn Trainee, parameters: &[Tensor<2>], micros: &[Micro], workers: &Workers) -> Result<StepGradient, NnError> {
+pub(crate) fn gradient(
+    trainee: &dyn Trainee,
+    parameters: &[Tensor<2>],
+    micros: &[Micro],
+    workers: &Workers,
+) -> Result<StepGradient, NnError> {
     let sums = Mutex::new(InOrder {
         next: 0,
         sum: StepGradient { loss: 0.0, gradients: Vec::new() },
@@ -50,7 +55,8 @@ pub(crate) fn gradient(trainee: &dyn Trainee, parameters: &[Tensor<2>], micros: 
 
 fn one(trainee: &dyn Trainee, parameters: &[Tensor<2>], micro: &Micro) -> Result<StepGradient, NnError> {
     // Leaves of its own keep this graph apart from those of other workers.
-    let leaves: Vec<Tensor<2>> = parameters.iter().map(|tensor| tensor.clone().autodiff().require_grad()).collect();
+    let leaves: Vec<Tensor<2>> =
+        parameters.iter().map(|tensor| tensor.clone().autodiff().require_grad()).collect();
     let loss = trainee.loss(&leaves, micro);
     let mut found = loss.backward();
     let mut gradients = Vec::with_capacity(leaves.len());

@@ -23,12 +23,19 @@ fn backbone_weights(backbone: &Backbone) -> WeightMap {
     Backbone::names(shape)
         .into_iter()
         .zip(backbone.tensors())
-        .map(|((name, sizes), tensor)| (name, crate::weights::Weight { shape: sizes, values: download(tensor).unwrap() }))
+        .map(|((name, sizes), tensor)| {
+            (name, crate::weights::Weight { shape: sizes, values: download(tensor).unwrap() })
+        })
         .collect()
 }
 
 /// Loss and gradients of some trainee against the reference and its finite differences.
-fn check_gradients(trainee: &dyn Trainee, parameters: &Parameters, reference: &Reference, rows: &[TokenExample]) {
+fn check_gradients(
+    trainee: &dyn Trainee,
+    parameters: &Parameters,
+    reference: &Reference,
+    rows: &[TokenExample],
+) {
     let workers = Workers::new(2).unwrap();
     let batch: Vec<&TokenExample> = rows.iter().collect();
     let count = rows.iter().map(loss_tokens).sum();
@@ -93,7 +100,8 @@ fn every_expert_gradient_is_the_slope_of_the_reference() {
         let batch: Vec<&TokenExample> = rows.iter().collect();
         let count = rows.iter().map(loss_tokens).sum();
         let micro = &divide(&batch, 6, count, None)[0];
-        let leaves: Vec<_> = parameters.upload(&Device::flex()).into_iter().map(|t| t.autodiff().require_grad()).collect();
+        let leaves: Vec<_> =
+            parameters.upload(&Device::flex()).into_iter().map(|t| t.autodiff().require_grad()).collect();
         let loss = download(trainee.loss(&leaves, micro).inner()).unwrap()[0];
         assert!((f64::from(loss) - reference.loss(&rows)).abs() < 1e-4);
     });
@@ -147,7 +155,10 @@ fn a_killed_training_ends_in_the_same_bytes() {
     let last = run(Some(work.path()), parts.path(), 0);
     assert_eq!(last, undisturbed);
     for file in ["adapter.safetensors", "adapter.json"] {
-        assert_eq!(std::fs::read(whole.path().join(file)).unwrap(), std::fs::read(parts.path().join(file)).unwrap());
+        assert_eq!(
+            std::fs::read(whole.path().join(file)).unwrap(),
+            std::fs::read(parts.path().join(file)).unwrap()
+        );
     }
 }
 
@@ -195,7 +206,10 @@ fn accumulation_is_a_larger_batch() {
 #[test]
 fn adamw_takes_the_steps_of_torch() {
     // torch 2.x, AdamW([1.0, -2.0, 3.0], lr=0.1, weight_decay=0.1), gradients of three steps below.
-    let weights = WeightMap::from([("w".into(), crate::weights::Weight { shape: vec![1, 3], values: vec![1.0, -2.0, 3.0] })]);
+    let weights = WeightMap::from([(
+        "w".into(),
+        crate::weights::Weight { shape: vec![1, 3], values: vec![1.0, -2.0, 3.0] },
+    )]);
     let mut parameters = Parameters::new(&[("w".into(), vec![1, 3])], weights);
     let steps = [[0.5, -1.0, 0.0], [0.25, 2.0, -0.1], [-1.0, 0.0, 0.3]];
     let (mut exact, mut first, mut second) = ([1.0f64, -2.0, 3.0], [0.0f64; 3], [0.0f64; 3]);
@@ -240,23 +254,37 @@ fn what_cannot_be_trained_is_refused() {
     let rows = examples(3, 29, 1);
     assert!(matches!(attempt(&good, &examples(3, 60, 1), &training(2)), NnError::TokenId { known: 29, .. }));
     let long = TokenExample::new(vec![1; 90], &[2; 30]);
-    assert!(matches!(attempt(&good, &[long], &training(2)), NnError::RowTooLong { tokens: 120, context: 96, .. }));
+    assert!(matches!(
+        attempt(&good, &[long], &training(2)),
+        NnError::RowTooLong { tokens: 120, context: 96, .. }
+    ));
     let silent = TokenExample::new(vec![1, 2, 3], &[]);
     assert!(matches!(attempt(&good, &[silent], &training(2)), NnError::NothingToLearn));
-    assert!(matches!(attempt(&adapter(&[], 0, 0.0), &rows, &training(2)), NnError::Setting { field: "targets", .. }));
-    assert!(matches!(attempt(&adapter(&[Target::Q], 0, 1.0), &rows, &training(2)), NnError::Setting { field: "dropout", .. }));
+    assert!(matches!(
+        attempt(&adapter(&[], 0, 0.0), &rows, &training(2)),
+        NnError::Setting { field: "targets", .. }
+    ));
+    assert!(matches!(
+        attempt(&adapter(&[Target::Q], 0, 1.0), &rows, &training(2)),
+        NnError::Setting { field: "dropout", .. }
+    ));
     let wild = TrainingSpec { learning_rate: 1e30, gradient_clip: 0.0, ..training(20) };
     let error = attempt(&adapter(&ALL, 0, 0.0), &rows, &wild);
-    assert!(matches!(error, NnError::Diverged { step: 2.., .. } | NnError::GradientDiverged { step: 2.., .. }), "{error}");
+    assert!(
+        matches!(error, NnError::Diverged { step: 2.., .. } | NnError::GradientDiverged { step: 2.., .. }),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_pretrained_backbone_learns_and_can_be_opened() {
     let out = tempfile::tempdir().unwrap();
-    let rows: Vec<TokenExample> = examples(12, 29, 5).into_iter().map(TokenExample::with_loss_everywhere).collect();
+    let rows: Vec<TokenExample> =
+        examples(12, 29, 5).into_iter().map(TokenExample::with_loss_everywhere).collect();
     let mut on_step = |_: &StepReport| Flow::Go;
     let mut control = TrainingControl { checkpoint: None, on_step: &mut on_step };
-    let outcome = Learner::pretrain(&shape(false), &rows, &training(60), &mut control, out.path(), &device(2)).unwrap();
+    let outcome =
+        Learner::pretrain(&shape(false), &rows, &training(60), &mut control, out.path(), &device(2)).unwrap();
     assert!(outcome.final_loss < 0.7 * outcome.losses[0].1, "{:?}", outcome.losses);
     assert_eq!(outcome.parameters, shape(false).parameters());
     let learner = Learner::open(out.path(), &device(1)).unwrap();

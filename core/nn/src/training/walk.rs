@@ -57,8 +57,11 @@ impl Training<'_> {
         let mut stopped = false;
         let rest = steps.saturating_sub(progress.step);
         for rows in batches.starting_at(progress.step).take(usize::try_from(rest).unwrap_or(usize::MAX)) {
-            let batches: Vec<Vec<&TokenExample>> =
-                rows.batches.iter().map(|batch| batch.iter().map(|&row| &examples[kept[row]]).collect()).collect();
+            let batches: Vec<Vec<&TokenExample>> = rows
+                .batches
+                .iter()
+                .map(|batch| batch.iter().map(|&row| &examples[kept[row]]).collect())
+                .collect();
             let report = self.step(parameters, &batches, &mut progress, steps)?;
             let flow = (control.on_step)(&report);
             stopped = flow == Flow::Stop && progress.step < steps;
@@ -92,7 +95,8 @@ impl Training<'_> {
             .flat_map(|(number, batch)| {
                 let label = format!("dropout/{}/{number}", progress.step);
                 let seed = Seed(spec.seed).derive(&label).0;
-                let dropout = (self.dropout > 0.0).then_some(Dropout { seed, share: self.dropout, first_token: 0 });
+                let dropout =
+                    (self.dropout > 0.0).then_some(Dropout { seed, share: self.dropout, first_token: 0 });
                 divide(batch, spec.micro_batch, normaliser, dropout)
             })
             .collect();
