@@ -2,17 +2,19 @@
 //! literally: a special token written out in a dataset stays text, but where a template puts it.
 
 mod special;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, TokenizerImpl};
+use tokenizers::{AddedToken, Trainer};
 
 use crate::error::DataError;
 use crate::format::shorten;
 use special::{SpecialTokens, save_config};
+use words::Words;
 
 /// Special tokens of a tokenizer trained here, in the order of their ids.
 pub const SPECIAL_TOKENS: [&str; 3] = ["<pad>", "<bos>", "<eos>"];
@@ -36,6 +38,8 @@ struct Inner {
     literal: tokenizers::Tokenizer,
     /// Special tokens in text are special tokens; only chat templates need it.
     marked: OnceLock<tokenizers::Tokenizer>,
+    /// Whether [`words`] gives what `literal` gives.
+    by_words: bool,
     special: SpecialTokens,
     vocabulary: u32,
 }
@@ -73,16 +77,17 @@ impl Tokenizer {
             .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
             .show_progress(false)
             .build();
+        let trouble_in = |error: tokenizers::Error| trouble(error.to_string());
+        let mut model = BPE::default();
+        trainer.feed(texts, |text| Ok(Words::of(text).map(words::written).collect())).map_err(trouble_in)?;
+        let special = trainer.train(&mut model).map_err(trouble_in)?;
         let bytes = ByteLevel::new(false, false, true);
-        let mut trained: TokenizerImpl<BPE, tokenizers::NormalizerWrapper, ByteLevel, ByteLevel, ByteLevel> =
-            TokenizerImpl::new(BPE::default());
+        let mut trained = tokenizers::Tokenizer::new(model);
         trained.with_pre_tokenizer(Some(bytes));
         trained.with_decoder(Some(bytes));
-        trained.train(&mut trainer, texts).map_err(|error| trouble(error.to_string()))?;
-        let json = trained.to_string(false).map_err(|error| trouble(error.to_string()))?;
-        let literal = tokenizers::Tokenizer::from_bytes(json).map_err(|error| trouble(error.to_string()))?;
-        let special = SpecialTokens::trained(&literal);
-        Self::assemble(literal, special).ok_or_else(|| trouble("it has no token".into()))
+        trained.add_special_tokens(special).map_err(trouble_in)?;
+        let special = SpecialTokens::trained(&trained);
+        Self::assemble(trained, special).ok_or_else(|| trouble("it has no token".into()))
     }
 
     /// Loads a `tokenizer.json`, or the one in a folder. Special tokens are read from `tokenizer_config.json`,
@@ -130,7 +135,13 @@ impl Tokenizer {
         let last = literal.get_vocab(true).into_values().max()?;
         let vocabulary = last.checked_add(1)?;
         Some(Self {
-            inner: Arc::new(Inner { literal, marked: OnceLock::new(), special, vocabulary }),
+            inner: Arc::new(Inner {
+                by_words: words::applies(&literal),
+                literal,
+                marked: OnceLock::new(),
+                special,
+                vocabulary,
+            }),
             added: Arc::new([]),
             first_added: vocabulary,
         })
@@ -142,6 +153,9 @@ impl Tokenizer {
     /// # Errors
     /// Text that the tokenizer has no token for; never with a byte-level one.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        if self.inner.by_words {
+            return words::encode(&self.inner.literal, text);
+        }
         encode_with(&self.inner.literal, text)
     }
 
@@ -158,6 +172,9 @@ impl Tokenizer {
     /// # Errors
     /// As [`Self::encode`].
     pub fn encode_all(&self, texts: Vec<String>, marked: bool) -> Result<Vec<Vec<u32>>, DataError> {
+        if self.inner.by_words && !marked {
+            return words::encode_all(&self.inner.literal, &texts);
+        }
         let tokenizer = if marked { self.marked() } else { &self.inner.literal };
         let first = texts.first().map(|text| shorten(text)).unwrap_or_default();
         let encodings = tokenizer

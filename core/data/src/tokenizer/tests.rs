@@ -178,6 +178,17 @@ proptest! {
     }
 
     #[test]
+    fn words_give_what_the_pipeline_gives(text in "(?s)([a-zA-Z0-9'. \t\n\r<>_é漢\u{300}\u{a0}\u{2003}²Ⅷ]|\\PC|.){0,80}") {
+        static TOKENIZER: LazyLock<Tokenizer> = LazyLock::new(|| trained(320));
+        let tokenizer = &*TOKENIZER;
+        prop_assert!(tokenizer.inner.by_words);
+        let pipeline = super::encode_with(&tokenizer.inner.literal, &text).expect("byte-level");
+        prop_assert_eq!(&tokenizer.encode(&text).expect("ids"), &pipeline);
+        let all = tokenizer.encode_all(vec![text.clone(), text], false).expect("ids");
+        prop_assert_eq!(all, [pipeline.clone(), pipeline]);
+    }
+
+    #[test]
     fn no_file_makes_loading_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("tokenizer.json"), bytes).expect("written");
