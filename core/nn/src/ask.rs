@@ -40,11 +40,11 @@ impl Learner {
         self.in_batches(&items, batch, progress, &|batch| {
             let pass = Pass::new(batch.iter().map(|&row| (rows[row].ids.as_slice(), 0)));
             let mix = self.mix(batch.iter().map(|&row| &rows[row].answerer));
-            let logits = self.model.logits(&pass, &mix, &pass.last_tokens(), None)?;
-            Ok(logits
-                .iter()
-                .map(|logits| log_softmax_at(logits, tokens).iter().map(|value| value.exp()).collect())
-                .collect())
+            let mut found = Vec::with_capacity(batch.len());
+            self.model.logits(&pass, &mix, &pass.last_tokens(), None, &mut |_, logits| {
+                found.push(log_softmax_at(logits, tokens).iter().map(|value| value.exp()).collect());
+            })?;
+            Ok(found)
         })
     }
 
@@ -74,20 +74,20 @@ impl Learner {
             let pass =
                 Pass::new(batch.iter().map(|&row| (&rows[row].row.ids[..rows[row].row.ids.len() - 1], 0)));
             let mix = self.mix(batch.iter().map(|&row| &rows[row].row.answerer));
-            let mut needed = Vec::new();
-            for (&row, segment) in batch.iter().zip(pass.segments().iter()) {
-                needed.extend((rows[row].from - 1..segment.length).map(|at| segment.start + at));
+            // Of each scored token: the token before it, its place in the batch, and its id.
+            let (mut needed, mut targets) = (Vec::new(), Vec::new());
+            for (place, (&row, segment)) in batch.iter().zip(pass.segments().iter()).enumerate() {
+                let ScoredRow { row, from } = &rows[row];
+                needed.extend((from - 1..segment.length).map(|at| segment.start + at));
+                targets.extend(row.ids[*from..].iter().map(|&id| (place, id)));
             }
-            let logits = self.model.logits(&pass, &mix, &Arc::new(needed), None)?;
-            let mut logits = logits.iter();
-            let score = |&row: &usize| {
-                let targets = &rows[row].row.ids[rows[row].from..];
-                let found = targets.iter().zip(&mut logits);
-                let total: f64 =
-                    found.map(|(&target, logits)| f64::from(log_softmax_at(logits, &[target])[0])).sum();
-                (-total / targets.len() as f64) as f32
-            };
-            Ok(batch.iter().map(score).collect())
+            let mut totals = vec![(0.0f64, 0.0f64); batch.len()];
+            self.model.logits(&pass, &mix, &Arc::new(needed), None, &mut |number, logits| {
+                let (place, id) = targets[number];
+                totals[place].0 -= f64::from(log_softmax_at(logits, &[id])[0]);
+                totals[place].1 += 1.0;
+            })?;
+            Ok(totals.iter().map(|(total, count)| (total / count) as f32).collect())
         })
     }
 

@@ -12,6 +12,9 @@ use crate::kernel::linear;
 use crate::pass::Pass;
 use crate::weights::download;
 
+/// Logits that exist together.
+const LOGITS: usize = 1 << 22;
+
 /// A frozen backbone.
 pub(crate) struct Model {
     pub(crate) backbone: Backbone,
@@ -31,8 +34,9 @@ impl Model {
         self.backbone.forward(pass, Around { mix, needed, cache, dropout: None })
     }
 
-    /// Logits of the needed tokens, each over the vocabulary and the added tokens its row's
-    /// experts know.
+    /// Tells `each` the logits of every needed token, in order: its number, and one logit for each
+    /// id of the vocabulary and the added tokens its row's experts know. Only a block of tokens
+    /// has logits at a time.
     ///
     /// # Errors
     /// When the backend fails, or a logit is not a number; the row is one of the pass.
@@ -42,25 +46,32 @@ impl Model {
         mix: &Mix,
         needed: &Arc<Vec<usize>>,
         cache: Option<&mut KvCache>,
-    ) -> Result<Vec<Vec<f32>>, NnError> {
-        let hidden = self.hidden(pass, mix, Some(needed), cache);
-        let base = download(linear(hidden.clone(), self.backbone.head()))?;
-        let added = match mix.added_head() {
-            Some(head) => download(linear(hidden, head))?,
-            None => Vec::new(),
-        };
+        each: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<(), NnError> {
+        let all = self.hidden(pass, mix, Some(needed), cache);
         let vocabulary = self.backbone.shape.vocabulary;
-        let extra = added.len() / needed.len().max(1);
-        let mut rows = Vec::with_capacity(needed.len());
-        for (number, (&token, base)) in needed.iter().zip(base.chunks_exact(vocabulary)).enumerate() {
-            let row = pass.rows()[token];
-            let mut logits = base.to_vec();
-            logits.extend(mix.added_logits(row, &added[number * extra..][..extra]));
-            if !logits.iter().all(|logit| logit.is_finite()) {
-                return Err(NnError::Logits { row });
+        let most = (LOGITS / vocabulary).max(16);
+        let mut row_logits = Vec::with_capacity(vocabulary);
+        for first in (0..needed.len()).step_by(most) {
+            let block = most.min(needed.len() - first);
+            let hidden = all.clone().narrow(0, first, block);
+            let base = download(linear(hidden.clone(), self.backbone.head()))?;
+            let added = match mix.added_head() {
+                Some(head) => download(linear(hidden, head))?,
+                None => Vec::new(),
+            };
+            let extra = added.len() / block;
+            for (number, base) in base.chunks_exact(vocabulary).enumerate() {
+                let row = pass.rows()[needed[first + number]];
+                row_logits.clear();
+                row_logits.extend_from_slice(base);
+                row_logits.extend(mix.added_logits(row, &added[number * extra..][..extra]));
+                if !row_logits.iter().all(|logit| logit.is_finite()) {
+                    return Err(NnError::Logits { row });
+                }
+                each(first + number, &row_logits);
             }
-            rows.push(logits);
         }
-        Ok(rows)
+        Ok(())
     }
 }

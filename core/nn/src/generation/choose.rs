@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::spec::Strategy;
+use crate::kernel::simd::{exp, max, sum2, vectorised};
 
 /// Chooses a token by the row's logits. `seen` are the row's tokens so far.
 pub(crate) fn choose(logits: &[f32], seen: &[u32], strategy: Strategy, rng: &mut ChaCha8Rng) -> usize {
@@ -70,14 +71,24 @@ fn penalise(logits: &mut [f32], seen: &[u32], penalty: f32) {
 
 /// Log-probabilities of some ids under logits; negative infinity for an id past them.
 pub(crate) fn log_softmax_at(logits: &[f32], ids: &[u32]) -> Vec<f32> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|logit| f64::from(logit - largest).exp()).sum();
-    let log_sum = f64::from(largest) + sum.ln();
-    ids.iter()
-        .map(|&id| {
-            logits.get(id as usize).map_or(f32::NEG_INFINITY, |logit| (f64::from(*logit) - log_sum) as f32)
-        })
-        .collect()
+    let log_sum = log_sum_exp(logits);
+    let of = |&id: &u32| match logits.get(id as usize) {
+        Some(logit) => (f64::from(*logit) - log_sum) as f32,
+        None => f32::NEG_INFINITY,
+    };
+    ids.iter().map(of).collect()
+}
+
+vectorised! {
+    fn log_sum_exp(logits: &[f32]) -> f64 {
+        let largest = max(logits);
+        // Short f32 sums, added up in f64.
+        let sum: f64 = logits
+            .chunks(512)
+            .map(|chunk| f64::from(sum2(chunk, chunk, |logit, _| exp(logit - largest))))
+            .sum();
+        f64::from(largest) + sum.ln()
+    }
 }
 
 #[cfg(test)]

@@ -59,9 +59,9 @@ pub(crate) fn generate(
     let mut pass = Pass::new(open.iter().map(|row| (row.ids.as_slice(), 0)));
     loop {
         let wanted: Arc<Vec<usize>> = pass.last_tokens();
-        let all_logits = model.logits(&pass, &mix, &wanted, Some(&mut cache))?;
         let mut kept = Vec::with_capacity(open.len());
-        for (number, (row, logits)) in open.iter_mut().zip(&all_logits).enumerate() {
+        let mut each = |number: usize, logits: &[f32]| {
+            let row = &mut open[number];
             let token = choose(logits, &row.ids, decoding.strategy, &mut row.rng) as u32;
             row.log_probability += f64::from(log_softmax_at(logits, &[token])[0]);
             row.chosen += 1;
@@ -74,7 +74,12 @@ pub(crate) fn generate(
             } else {
                 kept.push(number);
             }
-        }
+        };
+        let told = model.logits(&pass, &mix, &wanted, Some(&mut cache), &mut each);
+        told.map_err(|error| match error {
+            NnError::Logits { row } => NnError::Logits { row: open[row].place },
+            other => other,
+        })?;
         if kept.is_empty() {
             break;
         }
