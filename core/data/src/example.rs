@@ -20,7 +20,7 @@ pub struct Example {
     pub input: String,
     /// The answer that is learnt.
     pub output: String,
-    /// Every answer that counts as right, `output` among them.
+    /// Every answer that counts as right; `output` is among them, if need be without the blanks around it.
     pub references: Vec<String>,
 }
 
