@@ -98,6 +98,13 @@ pub enum Fault {
         /// What it may say.
         limit: usize,
     },
+    /// Its answer is no value of the contract: text that is not UTF-8, a list beyond its memory, a case
+    /// that does not exist.
+    #[error("its answer is no value of the contract: {problem}")]
+    NoValue {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// It stopped itself or did what WebAssembly forbids.
     #[error("it trapped: {trap}")]
     Trap {

@@ -25,6 +25,7 @@ pub(crate) struct Guest {
     tables: u64,
     refused: Option<Fault>,
     words: Vec<String>,
+    fits: bool,
 }
 
 impl Guest {
@@ -36,11 +37,17 @@ impl Guest {
             tables: 0,
             refused: None,
             words: Vec::new(),
+            fits: false,
         };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| guest);
         store.set_hostcall_fuel(limits.answer_bytes);
         store
+    }
+
+    /// Says that the instance has the contract's functions: what goes wrong from here on is its doing.
+    pub(crate) fn fits(store: &mut Store<Self>) {
+        store.data_mut().fits = true;
     }
 
     /// Memory in use, bytes.
@@ -124,7 +131,10 @@ fn fault_of(
             limit: guest.limits.answer_bytes,
         });
     }
-    Err(cause)
+    match guest.fits {
+        true => Ok(Fault::NoValue { problem: cause }),
+        false => Err(cause),
+    }
 }
 
 impl ResourceLimiter for Guest {

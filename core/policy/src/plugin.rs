@@ -193,10 +193,12 @@ impl World {
         let said = guest::run(&mut store, id, Call::Describe, 0, |store| match self {
             Self::Router(world) => {
                 let instance = world.instantiate(&mut *store)?;
+                Guest::fits(store);
                 instance.cadre_policy_router().call_describe(store)
             }
             Self::Selector(world) => {
                 let instance = world.instantiate(&mut *store)?;
+                Guest::fits(store);
                 instance.cadre_policy_selector().call_describe(store)
             }
         })?;

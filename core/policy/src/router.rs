@@ -76,7 +76,7 @@ impl Router {
             return Ok(Vec::new());
         }
         match self.call(batch, batch_call(batch)) {
-            Err(error) if batch.len() > 1 => Err(self.narrowed(batch).unwrap_or(error)),
+            Err(error) if names_no_query(&error) => Err(self.narrowed(batch).unwrap_or(error)),
             done => done,
         }
     }
@@ -153,6 +153,7 @@ impl Router {
         let bytes = self.settings.len() + convert::card_bytes(&self.experts);
         let (instance, opened) = guest::run(&mut store, &self.id, Call::Open, bytes, |store| {
             let instance = self.world.instantiate(&mut *store)?;
+            Guest::fits(store);
             let opened = convert::with_cards(&self.experts, |cards| {
                 instance
                     .cadre_policy_router()
@@ -167,6 +168,15 @@ impl Router {
         })?;
         Ok((store, instance))
     }
+}
+
+fn names_no_query(error: &PolicyError) -> bool {
+    matches!(
+        error,
+        PolicyError::Stopped { call: Call::RouteBatch(_), .. }
+            | PolicyError::Refused { call: Call::RouteBatch(_), .. }
+            | PolicyError::Answer { call: Call::RouteBatch(_), .. }
+    )
 }
 
 fn batch_call(batch: &[Evidence]) -> Call {

@@ -127,6 +127,7 @@ impl Selector {
         let (instance, opened) =
             guest::run(&mut store, &self.id, Call::Open, self.settings.len(), |store| {
                 let instance = self.world.instantiate(&mut *store)?;
+            Guest::fits(store);
                 let opened = instance
                     .cadre_policy_selector()
                     .call_open(store, &self.settings)?;

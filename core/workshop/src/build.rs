@@ -29,6 +29,7 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    version: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
 }
@@ -83,10 +84,54 @@ pub fn build(toolchain: &Toolchain, folder: &Path, locked: bool) -> Result<Built
         path: module.clone(),
         source,
     })?;
+    let mut bytes = encode(&module, &bytes)?;
+    append_section(&mut bytes, "version", package.version.as_bytes());
     Ok(Built {
         name: package.name.clone(),
-        bytes: encode(&module, &bytes)?,
+        bytes,
     })
+}
+
+/// Appends a custom section: the package's version can be read without running anything.
+fn append_section(component: &mut Vec<u8>, name: &str, content: &[u8]) {
+    let mut section = Vec::with_capacity(name.len() + content.len() + 5);
+    push_length(&mut section, name.len());
+    section.extend(name.as_bytes());
+    section.extend(content);
+    component.push(0);
+    push_length(component, section.len());
+    component.extend(section);
+}
+
+/// Unsigned LEB128, as WebAssembly writes lengths.
+fn push_length(bytes: &mut Vec<u8>, mut length: usize) {
+    loop {
+        let low = (length & 0x7f) as u8;
+        length >>= 7;
+        if length == 0 {
+            bytes.push(low);
+            return;
+        }
+        bytes.push(low | 0x80);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Sections as WebAssembly wants them.
+
+    use super::append_section;
+
+    #[test]
+    fn a_section_is_well_formed() {
+        let mut bytes = vec![9];
+        append_section(&mut bytes, "version", b"0.1.0");
+        assert_eq!(bytes, b"\x09\x00\x0d\x07version0.1.0");
+        let mut long = Vec::new();
+        append_section(&mut long, "v", &[0; 200]);
+        assert_eq!(&long[..3], [0, 0xca, 0x01]);
+        assert_eq!(long.len(), 3 + 202);
+    }
 }
 
 fn metadata(folder: &Path) -> Result<Metadata, WorkshopError> {

@@ -243,7 +243,7 @@ mod tests {
             .iter()
             .flat_map(|folder| {
                 let entries = fs::read_dir(plugins.join(folder)).unwrap();
-                entries.flatten().filter(|entry| entry.path().is_file()).map(|entry| {
+                entries.flatten().filter(|entry| entry.path().is_file()).map(move |entry| {
                     format!("{folder}/{}", entry.file_name().to_string_lossy())
                 })
             })
