@@ -1,3 +1,5 @@
+//! Experts: mixtures, starts, files and their damage. Small random models; nothing is downloaded.
+
 use super::*;
 use crate::error::NnError;
 use crate::fixture::{ALL, adapter, device, examples, shaken, shape, train, training};

@@ -1,3 +1,6 @@
+//! Answers, scores and embeddings against the f64 reference, and against themselves in other batches.
+//! Small random models; it trains nothing.
+
 use super::*;
 use crate::adapter::Adapter;
 use crate::error::NnError;

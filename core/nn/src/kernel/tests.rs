@@ -1,3 +1,6 @@
+//! Every fused operation against the one composed of burn's own: values, gradients, poison. It knows
+//! no model.
+
 use std::sync::Arc;
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData};

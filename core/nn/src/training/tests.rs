@@ -1,3 +1,6 @@
+//! Gradients against the slopes of the f64 reference; AdamW, resuming, threads, refusals. Small random
+//! models; it measures no speed.
+
 use burn::tensor::{DType, Device};
 use cadre_data::TokenExample;
 use rand::{RngExt, SeedableRng};
