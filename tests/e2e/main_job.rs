@@ -21,7 +21,7 @@ fn a_recipe_runs_to_its_report_and_the_second_run_finds_everything_done() {
     assert_eq!(matrix.len(), tasks);
     for (row, scores) in matrix.iter().enumerate() {
         for (column, score) in scores.as_array().unwrap().iter().enumerate() {
-            assert_eq!(score.is_number(), column <= row, "R[{row}][{column}] = {score}");
+            assert!(score.is_number() || column > row, "R[{row}][{column}] = {score}");
         }
     }
     assert_eq!(first["experts"].as_array().unwrap().len(), tasks);

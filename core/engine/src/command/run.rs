@@ -34,6 +34,9 @@ pub(super) fn run(args: &RunArgs, common: &Common, terminal: &Terminal) -> Done 
         return Err(EngineError::NothingToResume { folder: folder.layout.folder().to_owned() });
     }
     folder.begin(&opened.loaded, plan)?;
+    for stage in RunFolder::damaged(plan, store)? {
+        terminal.note(&format!("{stage}: damaged, set aside; it is made again"));
+    }
     let id = folder.layout.id();
     if opened.loaded.recipe.sweep.is_some() {
         terminal.note("note: this runs the recipe's base point; its [sweep] is left out");

@@ -65,6 +65,19 @@ impl RunFolder {
         Ok(write_atomic(&self.layout.plan(), &bytes)?)
     }
 
+    /// Looks at the artifacts that `finish` reads: a damaged one is set aside by the store and so made again by the
+    /// walk, which itself looks at what it reads only. Says which were damaged.
+    pub(super) fn damaged(plan: &Plan, store: &ArtifactStore) -> Result<Vec<String>, EngineError> {
+        let read = [StageKind::Evaluate, StageKind::OutOfDistribution, StageKind::Report];
+        let mut damaged = Vec::new();
+        for stage in plan.stages.iter().filter(|stage| read.contains(&stage.kind)) {
+            if let Lookup::Damaged { .. } = store.get(&stage.key)? {
+                damaged.push(stage.name.clone());
+            }
+        }
+        Ok(damaged)
+    }
+
     /// Puts the report and the predictions there, from the store.
     pub(super) fn finish(&self, plan: &Plan, store: &ArtifactStore) -> Result<Report, EngineError> {
         let stage = plan.stages.iter().find(|stage| stage.kind == StageKind::Report);
