@@ -39,11 +39,7 @@ impl Draw {
 
     /// One of `choices` that is not `other`.
     pub(super) fn pick_but<'a>(&mut self, choices: &[&'a str], other: &str) -> &'a str {
-        let left: Vec<&str> = choices
-            .iter()
-            .copied()
-            .filter(|word| *word != other)
-            .collect();
+        let left: Vec<&str> = choices.iter().copied().filter(|word| *word != other).collect();
         self.pick(&left)
     }
 

@@ -2,9 +2,7 @@
 //! nothing of what is asked about them.
 
 use super::draw::Draw;
-use super::words::{
-    ANIMALS, ASPECTS, BLAME, COLOURS, FRUITS, NAMES, PEOPLE, PRAISE, SIZES, VERBS, velan,
-};
+use super::words::{ANIMALS, ASPECTS, BLAME, COLOURS, FRUITS, NAMES, PEOPLE, PRAISE, SIZES, VERBS, velan};
 
 /// The largest number of a list.
 pub(super) const LARGEST: usize = 40;
@@ -26,16 +24,8 @@ impl Phrase {
             _ => Some(draw.pick(COLOURS)),
         };
         // No adjective of the language begins with a vowel after "a" but "old".
-        let article = if adjective == Some("old") {
-            "the"
-        } else {
-            article
-        };
-        Self {
-            article,
-            adjective,
-            noun: draw.pick(nouns),
-        }
+        let article = if adjective == Some("old") { "the" } else { article };
+        Self { article, adjective, noun: draw.pick(nouns) }
     }
 
     /// As it stands in an English sentence.
@@ -76,34 +66,22 @@ impl Sentence {
     pub(super) fn new(draw: &mut Draw) -> Self {
         let nouns: Vec<&'static str> = ANIMALS.iter().chain(PEOPLE).copied().collect();
         let subject = Phrase::new(draw, &nouns);
-        let others: Vec<&'static str> = nouns
-            .into_iter()
-            .filter(|noun| *noun != subject.noun)
-            .collect();
-        Self {
-            subject,
-            verb: draw.pick(VERBS),
-            object: Phrase::new(draw, &others),
-        }
+        let others: Vec<&'static str> = nouns.into_iter().filter(|noun| *noun != subject.noun).collect();
+        Self { subject, verb: draw.pick(VERBS), object: Phrase::new(draw, &others) }
     }
 
     pub(super) fn english(&self) -> String {
-        format!(
-            "{} {} {}",
-            self.subject.english(),
-            self.verb.0,
-            self.object.english()
-        )
+        format!("{} {} {}", self.subject.english(), self.verb.0, self.object.english())
+    }
+
+    /// As an input.
+    pub(super) fn input(&self) -> String {
+        format!("Sentence: {}", self.english())
     }
 
     /// Velan puts the verb last.
     pub(super) fn velan(&self) -> String {
-        format!(
-            "{} {} {}",
-            self.subject.velan(),
-            self.object.velan(),
-            velan(self.verb.0)
-        )
+        format!("{} {} {}", self.subject.velan(), self.object.velan(), velan(self.verb.0))
     }
 
     /// The kind of each word, in the order of the words.
@@ -135,11 +113,7 @@ impl Review {
             aspect,
             other: draw.pick_but(ASPECTS, aspect),
             good,
-            opinion: if good == denied {
-                draw.pick(BLAME)
-            } else {
-                draw.pick(PRAISE)
-            },
+            opinion: if good == denied { draw.pick(BLAME) } else { draw.pick(PRAISE) },
             denied,
             degree: draw.pick(&["", "", "very ", "so ", "quite "]),
             verb: draw.pick(&["was", "is", "seemed"]),
@@ -154,12 +128,14 @@ impl Review {
         }
     }
 
+    /// As an input.
+    pub(super) fn input(&self) -> String {
+        format!("Review: {}", self.text())
+    }
+
     pub(super) fn text(&self) -> String {
         let denial = if self.denied { "not " } else { "" };
-        let opinion = format!(
-            "the {} {} {denial}{}{}",
-            self.aspect, self.verb, self.degree, self.opinion
-        );
+        let opinion = format!("the {} {} {denial}{}{}", self.aspect, self.verb, self.degree, self.opinion);
         let mention = format!("{} {}", self.mention, self.other);
         if self.opinion_first {
             format!("{opinion} and {mention}")
@@ -184,16 +160,8 @@ pub(super) struct Story {
 impl Story {
     pub(super) fn new(draw: &mut Draw) -> Self {
         let more = draw.chance(50);
-        let before = if more {
-            draw.between(2, 9)
-        } else {
-            draw.between(4, 12)
-        };
-        let change = if more {
-            draw.between(2, 9)
-        } else {
-            draw.between(2, before - 1)
-        };
+        let before = if more { draw.between(2, 9) } else { draw.between(4, 12) };
+        let change = if more { draw.between(2, 9) } else { draw.between(2, before - 1) };
         let in_box = draw.chance(40);
         Self {
             name: draw.pick(NAMES),
@@ -211,29 +179,19 @@ impl Story {
         }
     }
 
-    pub(super) fn text(&self) -> String {
-        let Self {
-            name,
-            fruit,
-            before,
-            change,
-            verb,
-            ..
-        } = self;
+    /// As an input.
+    pub(super) fn input(&self) -> String {
+        let Self { name, fruit, before, change, verb, .. } = self;
         if self.in_box {
-            format!("there are {before} {fruit}s in the box and {name} {verb} {change}")
+            format!("Story: there are {before} {fruit}s in the box and {name} {verb} {change}")
         } else {
-            format!("{name} has {before} {fruit}s and {verb} {change}")
+            format!("Story: {name} has {before} {fruit}s and {verb} {change}")
         }
     }
 
     /// How many there are in the end.
     pub(super) fn after(&self) -> usize {
-        if self.more {
-            self.before + self.change
-        } else {
-            self.before - self.change
-        }
+        if self.more { self.before + self.change } else { self.before - self.change }
     }
 }
 
@@ -246,13 +204,18 @@ pub(super) fn number_list(draw: &mut Draw) -> Vec<usize> {
 /// Three to five different nouns or fruits.
 pub(super) fn word_list(draw: &mut Draw) -> Vec<&'static str> {
     let count = draw.between(3, 5);
-    let all: Vec<&'static str> = ANIMALS
-        .iter()
-        .chain(FRUITS)
-        .chain(PEOPLE)
-        .copied()
-        .collect();
+    let all: Vec<&'static str> = ANIMALS.iter().chain(FRUITS).chain(PEOPLE).copied().collect();
     draw.several(&all, count)
+}
+
+/// A list of numbers as an input.
+pub(super) fn numbers_input(list: &[usize]) -> String {
+    format!("Numbers: {}", listed(list))
+}
+
+/// A list of words as an input.
+pub(super) fn words_input(list: &[&str]) -> String {
+    format!("Words: {}", listed(list))
 }
 
 /// Items side by side.

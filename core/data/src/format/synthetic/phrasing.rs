@@ -9,13 +9,8 @@ pub(super) const OPENINGS: &[&str] = &["", "", "Please ", "Now ", "Next, "];
 /// Openings of questions.
 pub(super) const QUESTION_OPENINGS: &[&str] = &["", "", "Now: ", "Next: "];
 /// Closings; the empty one twice as likely.
-pub(super) const CLOSINGS: &[&str] = &[
-    "",
-    "",
-    " Answer briefly.",
-    " Write nothing else.",
-    " Give only the answer.",
-];
+pub(super) const CLOSINGS: &[&str] =
+    &["", "", " Answer briefly.", " Write nothing else.", " Give only the answer."];
 
 /// An instruction whose core is one of `cores` (no capital, no full stop).
 pub(super) fn instruction(draw: &mut Draw, cores: &[&str]) -> String {
@@ -26,17 +21,9 @@ pub(super) fn instruction(draw: &mut Draw, cores: &[&str]) -> String {
 /// An instruction with this core.
 pub(super) fn word(draw: &mut Draw, core: &str) -> String {
     let question = core.ends_with('?');
-    let opening = draw.pick(if question {
-        QUESTION_OPENINGS
-    } else {
-        OPENINGS
-    });
+    let opening = draw.pick(if question { QUESTION_OPENINGS } else { OPENINGS });
     let closing = draw.pick(CLOSINGS);
-    let core = if opening.is_empty() || question {
-        capitalised(core)
-    } else {
-        core.to_owned()
-    };
+    let core = if opening.is_empty() || question { capitalised(core) } else { core.to_owned() };
     let stop = if question { "" } else { "." };
     format!("{opening}{core}{stop}{closing}")
 }
@@ -44,7 +31,5 @@ pub(super) fn word(draw: &mut Draw, core: &str) -> String {
 /// The text with its first letter a capital.
 pub(super) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -48,11 +48,7 @@ fn part_of_prompt(row: &Row) -> Part {
 
 /// A split of a task. No input comes twice.
 pub(super) fn task_rows(seed: u64, task: &SyntheticTask, test: bool) -> Vec<Row> {
-    let (wanted, rows) = if test {
-        (Part::Tested, TEST_ROWS)
-    } else {
-        (Part::Learnt, TRAIN_ROWS)
-    };
+    let (wanted, rows) = if test { (Part::Tested, TEST_ROWS) } else { (Part::Learnt, TRAIN_ROWS) };
     let mut draw = Draw::new(seed, &format!("synthetic/{}/{test}", task.name));
     let mut seen = HashSet::new();
     let mut kept = Vec::with_capacity(rows);
@@ -70,13 +66,10 @@ pub(super) fn task_rows(seed: u64, task: &SyntheticTask, test: bool) -> Vec<Row>
 pub(super) fn general_rows(seed: u64, test: bool) -> Vec<(&'static str, Row)> {
     let all: Vec<&'static Kind> = kinds().collect();
     if test {
-        drawn(seed, "general/test", &all, TEST_ROWS, |row| {
-            part_of_prompt(row) == Part::Tested
-        })
+        drawn(seed, "general/test", &all, TEST_ROWS, |row| part_of_prompt(row) == Part::Tested)
     } else {
         drawn(seed, "general", &all, GENERAL_ROWS, |row| {
-            part_of_prompt(row) == Part::Learnt
-                && (row.input.is_empty() || part(&row.input) != Part::Tested)
+            part_of_prompt(row) == Part::Learnt && (row.input.is_empty() || part(&row.input) != Part::Tested)
         })
     }
 }
@@ -84,28 +77,17 @@ pub(super) fn general_rows(seed: u64, test: bool) -> Vec<(&'static str, Row)> {
 /// General instructions of the near kinds that the corpus does not hold.
 pub(super) fn pseudo_negative_rows(seed: u64) -> Vec<(&'static str, Row)> {
     let near: Vec<&'static Kind> = kinds().filter(|kind| !kind.far).collect();
-    drawn(
-        seed,
-        "pseudo-negatives",
-        &near,
-        PSEUDO_NEGATIVE_ROWS,
-        |row| {
-            part_of_prompt(row) == Part::HeldBack
-                && (row.input.is_empty() || part(&row.input) != Part::Tested)
-        },
-    )
+    drawn(seed, "pseudo-negatives", &near, PSEUDO_NEGATIVE_ROWS, |row| {
+        part_of_prompt(row) == Part::HeldBack && (row.input.is_empty() || part(&row.input) != Part::Tested)
+    })
 }
 
 /// General instructions of the far kinds that the corpus does not hold.
 pub(super) fn out_of_distribution_rows(seed: u64) -> Vec<(&'static str, Row)> {
     let far: Vec<&'static Kind> = kinds().filter(|kind| kind.far).collect();
-    drawn(
-        seed,
-        "out-of-distribution",
-        &far,
-        OUT_OF_DISTRIBUTION_ROWS,
-        |row| part_of_prompt(row) == Part::Tested,
-    )
+    drawn(seed, "out-of-distribution", &far, OUT_OF_DISTRIBUTION_ROWS, |row| {
+        part_of_prompt(row) == Part::Tested
+    })
 }
 
 fn drawn(

@@ -4,7 +4,7 @@
 //! splits.
 
 use super::draw::Draw;
-use super::inputs::{Review, Sentence, Story, listed, number_list};
+use super::inputs::{Review, Sentence, Story, listed, number_list, numbers_input};
 use super::phrasing::instruction;
 
 /// An instruction, what it is about (may be empty), the answer.
@@ -29,11 +29,7 @@ impl SyntheticTask {
     pub(super) fn row(&self, draw: &mut Draw, number: usize) -> Row {
         let instruction = instruction(draw, self.cores);
         let (input, output) = (self.content)(draw, number);
-        Row {
-            instruction,
-            input,
-            output,
-        }
+        Row { instruction, input, output }
     }
 }
 
@@ -50,8 +46,8 @@ pub(super) const TASKS: &[SyntheticTask] = &[
         ],
         content: |draw, number| {
             let review = Review::new(draw, number.is_multiple_of(2));
-            let label = if review.good { "positive" } else { "negative" };
-            (review.text(), label.to_owned())
+            let label = if review.good { "good" } else { "bad" };
+            (review.input(), label.to_owned())
         },
     },
     SyntheticTask {
@@ -67,7 +63,7 @@ pub(super) const TASKS: &[SyntheticTask] = &[
             let numbers = number_list(draw);
             let mut sorted = numbers.clone();
             sorted.sort_unstable();
-            (listed(&numbers), listed(&sorted))
+            (numbers_input(&numbers), listed(&sorted))
         },
     },
     SyntheticTask {
@@ -81,7 +77,7 @@ pub(super) const TASKS: &[SyntheticTask] = &[
         ],
         content: |draw, _| {
             let sentence = Sentence::new(draw);
-            (sentence.english(), sentence.velan())
+            (sentence.input(), sentence.velan())
         },
     },
     SyntheticTask {
@@ -95,10 +91,7 @@ pub(super) const TASKS: &[SyntheticTask] = &[
         ],
         content: |draw, _| {
             let story = Story::new(draw);
-            (
-                story.text(),
-                format!("there are {} {}s", story.after(), story.fruit),
-            )
+            (story.input(), format!("there are {} {}s", story.after(), story.fruit))
         },
     },
     SyntheticTask {
@@ -112,7 +105,7 @@ pub(super) const TASKS: &[SyntheticTask] = &[
         ],
         content: |draw, number| {
             let review = Review::new(draw, number.is_multiple_of(2));
-            (review.text(), format!("the {}", review.aspect))
+            (review.input(), format!("the {}", review.aspect))
         },
     },
     SyntheticTask {
@@ -127,7 +120,7 @@ pub(super) const TASKS: &[SyntheticTask] = &[
         content: |draw, _| {
             let numbers = number_list(draw);
             let backwards: Vec<usize> = numbers.iter().rev().copied().collect();
-            (listed(&numbers), listed(&backwards))
+            (numbers_input(&numbers), listed(&backwards))
         },
     },
     SyntheticTask {
@@ -141,7 +134,7 @@ pub(super) const TASKS: &[SyntheticTask] = &[
         ],
         content: |draw, _| {
             let sentence = Sentence::new(draw);
-            (sentence.english(), sentence.kinds())
+            (sentence.input(), sentence.kinds())
         },
     },
 ];

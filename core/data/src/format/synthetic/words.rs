@@ -1,23 +1,19 @@
 //! The words of the built-in language. Never says what is done with them.
 
 /// Beasts that sentences, lists and questions speak of.
-pub(super) const ANIMALS: &[&str] = &[
-    "bird", "cat", "dog", "fish", "horse", "cow", "goat", "mouse", "bear", "wolf",
-];
+pub(super) const ANIMALS: &[&str] =
+    &["bird", "cat", "dog", "fish", "horse", "cow", "goat", "mouse", "bear", "wolf"];
 /// People that sentences speak of.
 pub(super) const PEOPLE: &[&str] = &["man", "woman", "child", "cook", "king", "nurse"];
 /// Fruits: stories count them, lists hold them. The plural adds an `s`.
-pub(super) const FRUITS: &[&str] = &[
-    "apple", "pear", "plum", "lemon", "grape", "melon", "carrot", "onion",
-];
+pub(super) const FRUITS: &[&str] = &["apple", "pear", "plum", "lemon", "grape", "melon", "carrot", "onion"];
 /// Colours, which also stand before nouns.
 pub(super) const COLOURS: &[&str] = &["red", "blue", "green", "white", "black", "brown"];
 /// Other adjectives of sentences.
 pub(super) const SIZES: &[&str] = &["small", "big", "old", "young"];
 /// Things of the house.
-pub(super) const THINGS: &[&str] = &[
-    "book", "lamp", "chair", "table", "cup", "box", "hat", "coin", "key", "ball",
-];
+pub(super) const THINGS: &[&str] =
+    &["book", "lamp", "chair", "table", "cup", "box", "hat", "coin", "key", "ball"];
 /// Verbs of sentences: present, past.
 pub(super) const VERBS: &[(&str, &str)] = &[
     ("sees", "saw"),
@@ -35,17 +31,15 @@ pub(super) const VERBS: &[(&str, &str)] = &[
 pub(super) const NAMES: &[&str] = &["Tom", "Ana", "Ben", "Eva", "Max", "Lea", "Sam", "Ida"];
 /// What reviews judge, and what they only mention.
 pub(super) const ASPECTS: &[&str] = &[
-    "soup", "room", "bed", "garden", "bread", "music", "tea", "film", "song", "price", "view",
-    "staff", "door", "train",
+    "soup", "room", "bed", "garden", "bread", "music", "tea", "film", "song", "price", "view", "staff",
+    "door", "train",
 ];
 /// Opinion words of praise.
-pub(super) const PRAISE: &[&str] = &[
-    "good", "lovely", "fine", "great", "sweet", "perfect", "nice", "fresh", "superb", "kind",
-];
+pub(super) const PRAISE: &[&str] =
+    &["good", "lovely", "fine", "great", "sweet", "perfect", "nice", "fresh", "superb", "kind"];
 /// Opinion words of blame.
-pub(super) const BLAME: &[&str] = &[
-    "bad", "awful", "poor", "sad", "dull", "stale", "nasty", "ugly", "broken", "weak",
-];
+pub(super) const BLAME: &[&str] =
+    &["bad", "awful", "poor", "sad", "dull", "stale", "nasty", "ugly", "broken", "weak"];
 /// Words and what is their contrary.
 pub(super) const CONTRARIES: &[(&str, &str)] = &[
     ("good", "bad"),
@@ -63,19 +57,11 @@ pub(super) const CONTRARIES: &[(&str, &str)] = &[
 ];
 /// Numbers written out, from nothing to twelve.
 pub(super) const NUMBER_WORDS: &[&str] = &[
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-    "eleven", "twelve",
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 ];
 /// Days of the week, in order.
-pub(super) const DAYS: &[&str] = &[
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+pub(super) const DAYS: &[&str] =
+    &["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// The lexicon of Velan, the other tongue: every word that a sentence can hold has one word there.
 pub(super) const VELAN: &[(&str, &str)] = &[
@@ -121,8 +107,5 @@ pub(super) const VELAN: &[(&str, &str)] = &[
 
 /// The Velan word for an English one, or the word itself where the lexicon has none.
 pub(super) fn velan(word: &str) -> &str {
-    VELAN
-        .iter()
-        .find(|(english, _)| *english == word)
-        .map_or(word, |(_, velan)| velan)
+    VELAN.iter().find(|(english, _)| *english == word).map_or(word, |(_, velan)| velan)
 }

@@ -1,6 +1,6 @@
 //! Small skills over lists of numbers and of words. Orders no list.
 
-use super::super::inputs::{LARGEST, listed, number_list, word_list};
+use super::super::inputs::{LARGEST, listed, number_list, numbers_input, word_list, words_input};
 use super::super::words::{ANIMALS, COLOURS, FRUITS, NUMBER_WORDS, PEOPLE};
 use super::{Kind, row};
 
@@ -12,7 +12,7 @@ pub(super) const KINDS: &[Kind] = &[
             "read the list and give its first number",
             "which number is at the start of the list?",
         ];
-        row(draw, cores, listed(&list), list[0].to_string())
+        row(draw, cores, numbers_input(&list), list[0].to_string())
     }),
     Kind::near("last-number", |draw| {
         let list = number_list(draw);
@@ -21,7 +21,7 @@ pub(super) const KINDS: &[Kind] = &[
             "read the list and give the number at its end",
             "which number is at the end of the list?",
         ];
-        row(draw, cores, listed(&list), list[list.len() - 1].to_string())
+        row(draw, cores, numbers_input(&list), list[list.len() - 1].to_string())
     }),
     Kind::near("count-numbers", |draw| {
         let list = number_list(draw);
@@ -30,7 +30,7 @@ pub(super) const KINDS: &[Kind] = &[
             "say how many numbers there are in the list",
             "read the list and tell how long it is",
         ];
-        row(draw, cores, listed(&list), list.len().to_string())
+        row(draw, cores, numbers_input(&list), list.len().to_string())
     }),
     Kind::near("largest-number", |draw| {
         let list = number_list(draw);
@@ -40,7 +40,7 @@ pub(super) const KINDS: &[Kind] = &[
             "read the list and say which number is the largest",
             "which number of the list is the highest?",
         ];
-        row(draw, cores, listed(&list), largest.to_string())
+        row(draw, cores, numbers_input(&list), largest.to_string())
     }),
     Kind::near("smallest-number", |draw| {
         let list = number_list(draw);
@@ -50,7 +50,7 @@ pub(super) const KINDS: &[Kind] = &[
             "read the list and say which number is the smallest",
             "which number of the list is the lowest?",
         ];
-        row(draw, cores, listed(&list), smallest.to_string())
+        row(draw, cores, numbers_input(&list), smallest.to_string())
     }),
     Kind::near("repeat-numbers", |draw| {
         let list = number_list(draw);
@@ -59,7 +59,7 @@ pub(super) const KINDS: &[Kind] = &[
             "write the same numbers again",
             "say the list again, from the first to the last",
         ];
-        row(draw, cores, listed(&list), listed(&list))
+        row(draw, cores, numbers_input(&list), listed(&list))
     }),
     Kind::near("drop-first", |draw| {
         let list = number_list(draw);
@@ -68,7 +68,7 @@ pub(super) const KINDS: &[Kind] = &[
             "leave out the first number and say the others",
             "write all numbers but the one at the start",
         ];
-        row(draw, cores, listed(&list), listed(&list[1..]))
+        row(draw, cores, numbers_input(&list), listed(&list[1..]))
     }),
     Kind::near("drop-last", |draw| {
         let list = number_list(draw);
@@ -77,7 +77,7 @@ pub(super) const KINDS: &[Kind] = &[
             "leave out the last number and say the others",
             "write all numbers but the one at the end",
         ];
-        row(draw, cores, listed(&list), listed(&list[..list.len() - 1]))
+        row(draw, cores, numbers_input(&list), listed(&list[..list.len() - 1]))
     }),
     Kind::near("add-at-end", |draw| {
         let list = number_list(draw);
@@ -88,22 +88,16 @@ pub(super) const KINDS: &[Kind] = &[
         ];
         let cores = cores.each_ref().map(String::as_str);
         let output = format!("{} {extra}", listed(&list));
-        row(draw, &cores, listed(&list), output)
+        row(draw, &cores, numbers_input(&list), output)
     }),
     Kind::near("number-in-list", |draw| {
         let list = number_list(draw);
-        let number = if draw.chance(50) {
-            draw.pick(&list)
-        } else {
-            draw.between(1, LARGEST)
-        };
-        let cores = [
-            format!("is {number} in the list?"),
-            format!("read the list and say whether it has {number}"),
-        ];
+        let number = if draw.chance(50) { draw.pick(&list) } else { draw.between(1, LARGEST) };
+        let cores =
+            [format!("is {number} in the list?"), format!("read the list and say whether it has {number}")];
         let cores = cores.each_ref().map(String::as_str);
         let output = if list.contains(&number) { "yes" } else { "no" };
-        row(draw, &cores, listed(&list), output)
+        row(draw, &cores, numbers_input(&list), output)
     }),
     Kind::near("number-after", |draw| {
         let number = draw.below(LARGEST);
@@ -130,45 +124,28 @@ pub(super) const KINDS: &[Kind] = &[
         let (low, high) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
         let smaller = draw.chance(50);
         let cores = if smaller {
-            [
-                "which of the two numbers is smaller?",
-                "say the lower of the two numbers",
-            ]
+            ["which of the two numbers is smaller?", "say the lower of the two numbers"]
         } else {
-            [
-                "which of the two numbers is larger?",
-                "say the higher of the two numbers",
-            ]
+            ["which of the two numbers is larger?", "say the higher of the two numbers"]
         };
         let output = if smaller { low } else { high };
-        row(draw, &cores, listed(&pair), output.to_string())
+        row(draw, &cores, numbers_input(&pair), output.to_string())
     }),
     Kind::near("sum", |draw| {
         let (left, right) = (draw.between(2, 9), draw.between(2, 9));
-        let input = format!("{left} + {right}");
-        row(
-            draw,
-            &["work out the sum", "add the two numbers"],
-            input,
-            (left + right).to_string(),
-        )
+        let input = format!("Sum: {left} + {right}");
+        row(draw, &["work out the sum", "add the two numbers"], input, (left + right).to_string())
     }),
     Kind::near("difference", |draw| {
         let left = draw.between(4, 12);
         let right = draw.between(2, left - 1);
-        let input = format!("{left} - {right}");
-        let cores = &[
-            "work out the difference",
-            "take the second number from the first",
-        ];
+        let input = format!("Difference: {left} - {right}");
+        let cores = &["work out the difference", "take the second number from the first"];
         row(draw, cores, input, (left - right).to_string())
     }),
     Kind::near("number-word", |draw| {
         let number = draw.below(NUMBER_WORDS.len());
-        let cores = [
-            format!("write {number} as a word"),
-            format!("say the word for {number}"),
-        ];
+        let cores = [format!("write {number} as a word"), format!("say the word for {number}")];
         let cores = cores.each_ref().map(String::as_str);
         row(draw, &cores, String::new(), NUMBER_WORDS[number])
     }),
@@ -179,7 +156,7 @@ pub(super) const KINDS: &[Kind] = &[
             "write the words with and between them",
             "put and between the words of the list",
         ];
-        row(draw, cores, listed(&list), list.join(" and "))
+        row(draw, cores, words_input(&list), list.join(" and "))
     }),
     Kind::near("count-words", |draw| {
         let list = word_list(draw);
@@ -188,26 +165,20 @@ pub(super) const KINDS: &[Kind] = &[
             "say how many words there are",
             "how long is the list of words?",
         ];
-        row(draw, cores, listed(&list), list.len().to_string())
+        row(draw, cores, words_input(&list), list.len().to_string())
     }),
     Kind::near("first-word", |draw| {
         let list = word_list(draw);
-        let cores = &[
-            "say the first word of the list",
-            "which word is at the start of the list?",
-        ];
-        row(draw, cores, listed(&list), list[0])
+        let cores = &["say the first word of the list", "which word is at the start of the list?"];
+        row(draw, cores, words_input(&list), list[0])
     }),
     Kind::near("find-colour", |draw| {
         let mut list = word_list(draw);
         let colour = draw.pick(COLOURS);
         let place = draw.below(list.len() + 1);
         list.insert(place, colour);
-        let cores = &[
-            "find the colour among the words",
-            "which word of the list is a colour?",
-        ];
-        row(draw, cores, listed(&list), colour)
+        let cores = &["find the colour among the words", "which word of the list is a colour?"];
+        row(draw, cores, words_input(&list), colour)
     }),
     Kind::near("odd-one-out", |draw| {
         let groups = draw.several(&[ANIMALS, FRUITS, PEOPLE, COLOURS], 2);
@@ -215,32 +186,19 @@ pub(super) const KINDS: &[Kind] = &[
         let odd = draw.pick(groups[1]);
         let place = draw.below(list.len() + 1);
         list.insert(place, odd);
-        let cores = &[
-            "find the word that is not like the others",
-            "which word does not belong?",
-        ];
-        row(draw, cores, listed(&list), odd)
+        let cores = &["find the word that is not like the others", "which word does not belong?"];
+        row(draw, cores, words_input(&list), odd)
     }),
     Kind::far("second-word", |draw| {
         let list = word_list(draw);
-        let cores = &[
-            "say the second word",
-            "which word comes after the first one?",
-        ];
-        row(draw, cores, listed(&list), list[1])
+        let cores = &["say the second word", "which word comes after the first one?"];
+        row(draw, cores, words_input(&list), list[1])
     }),
     Kind::far("even-or-odd", |draw| {
         let number = draw.below(LARGEST + 1);
-        let cores = [
-            format!("is {number} even or odd?"),
-            format!("tell if {number} is even or odd"),
-        ];
+        let cores = [format!("is {number} even or odd?"), format!("tell if {number} is even or odd")];
         let cores = cores.each_ref().map(String::as_str);
-        let output = if number.is_multiple_of(2) {
-            "even"
-        } else {
-            "odd"
-        };
+        let output = if number.is_multiple_of(2) { "even" } else { "odd" };
         row(draw, &cores, String::new(), output)
     }),
 ];

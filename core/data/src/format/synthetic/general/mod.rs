@@ -22,19 +22,11 @@ pub(super) struct Kind {
 
 impl Kind {
     const fn near(name: &'static str, make: fn(&mut Draw) -> Row) -> Self {
-        Self {
-            name,
-            far: false,
-            make,
-        }
+        Self { name, far: false, make }
     }
 
     const fn far(name: &'static str, make: fn(&mut Draw) -> Row) -> Self {
-        Self {
-            name,
-            far: true,
-            make,
-        }
+        Self { name, far: true, make }
     }
 
     /// One instruction of this kind.
@@ -45,25 +37,15 @@ impl Kind {
 
 /// All kinds, by the file they are in.
 pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
-    [lists::KINDS, words::KINDS, sentences::KINDS, talk::KINDS]
-        .into_iter()
-        .flatten()
+    [lists::KINDS, words::KINDS, sentences::KINDS, talk::KINDS].into_iter().flatten()
 }
 
 /// A row whose instruction has one of these cores.
 fn row(draw: &mut Draw, cores: &[&str], input: String, output: impl Into<String>) -> Row {
-    Row {
-        instruction: phrasing::instruction(draw, cores),
-        input,
-        output: output.into(),
-    }
+    Row { instruction: phrasing::instruction(draw, cores), input, output: output.into() }
 }
 
 /// A row without input, whose instruction has this core.
 fn ask(draw: &mut Draw, core: &str, output: impl Into<String>) -> Row {
-    Row {
-        instruction: phrasing::word(draw, core),
-        input: String::new(),
-        output: output.into(),
-    }
+    Row { instruction: phrasing::word(draw, core), input: String::new(), output: output.into() }
 }

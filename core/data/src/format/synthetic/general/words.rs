@@ -2,9 +2,7 @@
 
 use super::super::draw::Draw;
 use super::super::inputs::listed;
-use super::super::words::{
-    ANIMALS, COLOURS, CONTRARIES, DAYS, FRUITS, NAMES, PEOPLE, THINGS, VELAN, VERBS,
-};
+use super::super::words::{ANIMALS, COLOURS, CONTRARIES, DAYS, FRUITS, NAMES, PEOPLE, THINGS, VELAN, VERBS};
 use super::{Kind, row};
 
 /// Two or more words of Velan.
@@ -12,6 +10,10 @@ fn velan_words(draw: &mut Draw) -> Vec<&'static str> {
     let all: Vec<&'static str> = VELAN.iter().map(|(_, velan)| *velan).collect();
     let count = draw.between(3, 6);
     draw.several(&all, count)
+}
+
+fn velan_input(words: &[&str]) -> String {
+    format!("Velan: {}", listed(words))
 }
 
 /// A word and the group it belongs to.
@@ -32,11 +34,7 @@ fn grouped(draw: &mut Draw) -> (&'static str, &'static str) {
 pub(super) const KINDS: &[Kind] = &[
     Kind::near("contrary", |draw| {
         let (left, right) = CONTRARIES[draw.below(CONTRARIES.len())];
-        let (word, output) = if draw.chance(50) {
-            (left, right)
-        } else {
-            (right, left)
-        };
+        let (word, output) = if draw.chance(50) { (left, right) } else { (right, left) };
         let cores = [
             format!("say the contrary of {word}"),
             format!("which word is the contrary of {word}?"),
@@ -54,19 +52,12 @@ pub(super) const KINDS: &[Kind] = &[
         ];
         let cores = cores.each_ref().map(String::as_str);
         let article = if group == "animal" { "an" } else { "a" };
-        row(
-            draw,
-            &cores,
-            String::new(),
-            format!("{word} is {article} {group}"),
-        )
+        row(draw, &cores, String::new(), format!("{word} is {article} {group}"))
     }),
     Kind::near("past", |draw| {
         let (present, past) = VERBS[draw.below(VERBS.len())];
-        let cores = [
-            format!("say the past of {present}"),
-            format!("today it is {present}, what was it yesterday?"),
-        ];
+        let cores =
+            [format!("say the past of {present}"), format!("today it is {present}, what was it yesterday?")];
         let cores = cores.each_ref().map(String::as_str);
         row(draw, &cores, String::new(), past)
     }),
@@ -81,10 +72,7 @@ pub(super) const KINDS: &[Kind] = &[
     }),
     Kind::near("example-of-group", |draw| {
         let (word, group) = grouped(draw);
-        let cores = [
-            format!("name one {group}"),
-            format!("give me the name of some {group}"),
-        ];
+        let cores = [format!("name one {group}"), format!("give me the name of some {group}")];
         let cores = cores.each_ref().map(String::as_str);
         row(draw, &cores, String::new(), word)
     }),
@@ -95,45 +83,28 @@ pub(super) const KINDS: &[Kind] = &[
             "say these words of the Velan tongue once more",
             "read the Velan words and write the same words",
         ];
-        row(draw, cores, listed(&words), listed(&words))
+        row(draw, cores, velan_input(&words), listed(&words))
     }),
     Kind::near("first-velan", |draw| {
         let words = velan_words(draw);
-        let cores = &[
-            "say the first of the Velan words",
-            "which Velan word is at the start?",
-        ];
-        row(draw, cores, listed(&words), words[0])
+        let cores = &["say the first of the Velan words", "which Velan word is at the start?"];
+        row(draw, cores, velan_input(&words), words[0])
     }),
     Kind::near("count-velan", |draw| {
         let words = velan_words(draw);
-        let cores = &[
-            "count the Velan words",
-            "how many words of Velan are there?",
-        ];
-        row(draw, cores, listed(&words), words.len().to_string())
+        let cores = &["count the Velan words", "how many words of Velan are there?"];
+        row(draw, cores, velan_input(&words), words.len().to_string())
     }),
     Kind::near("which-tongue", |draw| {
         let (english, velan) = VELAN[draw.below(VELAN.len())];
-        let (word, tongue) = if draw.chance(50) {
-            (english, "English")
-        } else {
-            (velan, "Velan")
-        };
-        let cores = [
-            format!("is {word} English or Velan?"),
-            format!("tell the tongue of the word {word}"),
-        ];
+        let (word, tongue) = if draw.chance(50) { (english, "English") } else { (velan, "Velan") };
+        let cores = [format!("is {word} English or Velan?"), format!("tell the tongue of the word {word}")];
         let cores = cores.each_ref().map(String::as_str);
         row(draw, &cores, String::new(), tongue)
     }),
     Kind::far("plural", |draw| {
         let word = draw.pick(&[FRUITS, THINGS].concat());
-        let output = if word == "box" {
-            "boxes".to_owned()
-        } else {
-            format!("{word}s")
-        };
+        let output = if word == "box" { "boxes".to_owned() } else { format!("{word}s") };
         let cores = [
             format!("write the plural of {word}"),
             format!("one {word}, two of what?"),
@@ -157,10 +128,8 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::far("first-letter", |draw| {
         let (word, _) = grouped(draw);
         let letter: String = word.chars().take(1).collect();
-        let cores = [
-            format!("with which letter does {word} begin?"),
-            format!("give the first letter of {word}"),
-        ];
+        let cores =
+            [format!("with which letter does {word} begin?"), format!("give the first letter of {word}")];
         let cores = cores.each_ref().map(String::as_str);
         row(draw, &cores, String::new(), letter)
     }),
