@@ -27,7 +27,13 @@ use crate::terminal::{Manner, Terminal};
 /// queries are routed and what is measured. Cadre does what of it has not been done before, and writes
 /// a report.
 #[derive(Debug, Parser)]
-#[command(name = "cadre", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "cadre",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct CommandLine {
     #[command(flatten)]
     common: Common,

@@ -112,7 +112,9 @@ pub enum EngineError {
         found: u32,
     },
     /// A router asked too often.
-    #[error("route query {query}: {router} was asked {limit} times and still does not decide (routing.max-rounds)")]
+    #[error(
+        "route query {query}: {router} was asked {limit} times and still does not decide (routing.max-rounds)"
+    )]
     TooManyRounds {
         /// The router.
         router: String,
@@ -197,7 +199,9 @@ pub enum EngineError {
         what: String,
     },
     /// The backbone's context leaves no room for a prompt.
-    #[error("make prompts: the backbone's context of {context} tokens has no room beside a response of up to {response}")]
+    #[error(
+        "make prompts: the backbone's context of {context} tokens has no room beside a response of up to {response}"
+    )]
     NoRoom {
         /// Longest row of the backbone.
         context: usize,

@@ -74,7 +74,8 @@ impl Executor {
         if let Some(model) = models.get(backbone.key()) {
             return Ok(Arc::clone(model));
         }
-        let model = Arc::new(OpenModel::open(work.backbone_folder(backbone), *backbone.key(), &device(work))?);
+        let model =
+            Arc::new(OpenModel::open(work.backbone_folder(backbone), *backbone.key(), &device(work))?);
         models.insert(*backbone.key(), Arc::clone(&model));
         Ok(model)
     }

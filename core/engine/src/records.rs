@@ -87,7 +87,8 @@ pub(crate) fn write_rows<T: Serialize>(
 
 /// Reads the rows of a file that [`write_rows`] wrote.
 pub(crate) fn read_rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, EngineError> {
-    let text = std::fs::read_to_string(path).map_err(|source| EngineError::Read { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| EngineError::Read { path: path.to_owned(), source })?;
     let broken = |line: usize, source| EngineError::Line { path: path.to_owned(), line: line + 1, source };
     let mut lines = text.lines().enumerate();
     let header: Header = match lines.next() {

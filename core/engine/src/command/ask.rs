@@ -58,9 +58,13 @@ pub(super) fn ask(args: &AskArgs, common: &Common, terminal: &Terminal) -> Done 
             answering: &work.answering,
             prompt: &work.prompt,
             decoding: &work.decoding,
-            backbone: backbone
-                .ok_or_else(|| EngineError::InputMissing { stage: stage.name.clone(), what: "backbone".to_owned() })?,
-            experts: of_kind(StageKind::Train).map(|(input, artifact)| (input.name.as_str(), artifact)).collect(),
+            backbone: backbone.ok_or_else(|| EngineError::InputMissing {
+                stage: stage.name.clone(),
+                what: "backbone".to_owned(),
+            })?,
+            experts: of_kind(StageKind::Train)
+                .map(|(input, artifact)| (input.name.as_str(), artifact))
+                .collect(),
             descriptors: of_kind(StageKind::Describe).map(|(_, artifact)| artifact).collect(),
         },
         &executor,
@@ -129,7 +133,8 @@ fn as_text(answered: &Answered, library: &ExpertLibrary) -> String {
     let who = match &answered.trace.responder {
         Responder::Mix(_) => {
             let shares = answered.trace.responder.shares();
-            let named = shares.iter().map(|(expert, share)| format!("{} {share:.2}", name(library, Some(*expert))));
+            let named =
+                shares.iter().map(|(expert, share)| format!("{} {share:.2}", name(library, Some(*expert))));
             named.collect::<Vec<_>>().join(" + ")
         }
         alone => name(library, alone.chosen()),
@@ -152,7 +157,12 @@ fn found(seen: &RouterObservation, library: &ExpertLibrary) -> String {
     match &seen.finding {
         RouterFinding::Claim(claim) => {
             let share = SeenClaim { expert: 0, accept: claim.accept, reject: claim.reject }.share();
-            format!("claims {:5.1} %  (accepts {:.4}, rejects {:.4})", 100.0 * share, claim.accept, claim.reject)
+            format!(
+                "claims {:5.1} %  (accepts {:.4}, rejects {:.4})",
+                100.0 * share,
+                claim.accept,
+                claim.reject
+            )
         }
         RouterFinding::Embedding(vector) => format!("an embedding of {} numbers", vector.len()),
         RouterFinding::Surprise(loss) => format!("surprised by {loss:.3} nats a token"),
@@ -168,6 +178,7 @@ fn as_json(answered: &Answered, library: &ExpertLibrary) -> serde_json::Value {
     json!({
         "asked": answered.trace.observations,
         "experts": library.cards().iter().map(|card| card.task.clone()).collect::<Vec<_>>(),
+        "rounds": answered.trace.rounds,
         "chosen": answered.trace.responder.chosen(),
         "mix": answered.trace.responder.shares(),
         "answer": answered.text,

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use cadre_data::{
-    Example, FieldMap, SourceSpec, Split, Target, Template, TokenExample, Tokenizer, format, load_source, sample,
-    shown_tokens,
+    Example, FieldMap, SourceSpec, Split, Target, Template, TokenExample, Tokenizer, format, load_source,
+    sample, shown_tokens,
 };
 use cadre_scheduler::{BackboneWork, PrepareWork, PretrainTokenizer, StageKind, StageWork, TrainWork};
 use cadre_store::{Lookup, Seed};
@@ -93,7 +93,8 @@ fn show_texts(task: &str, examples: &[Example], count: usize, terminal: &Termina
         let prompt = Template::Plain.prompt(&example)?;
         let head = format!("{HEAD}{}{HEAD:#}  {task}, {} examples", example.id, examples.len());
         let others = example.references.len().saturating_sub(1);
-        let others = if others > 0 { format!("  {DIM}(+{others} more references){DIM:#}") } else { String::new() };
+        let others =
+            if others > 0 { format!("  {DIM}(+{others} more references){DIM:#}") } else { String::new() };
         terminal.print(&format!("{head}\n{prompt}\n{LEARNED}⟦{}⟧{LEARNED:#}{others}\n", example.output));
     }
     Ok(())
@@ -116,7 +117,8 @@ fn of_recipe(args: &ShowArgs, common: &Common, terminal: &Terminal) -> Done {
         _ => None,
     };
     if tokenizer.is_none() {
-        terminal.note("note: the tokenizer is trained with the backbone, which is not there yet; text is shown");
+        terminal
+            .note("note: the tokenizer is trained with the backbone, which is not there yet; text is shown");
     }
     let mut shown = 0;
     for stage in &opened.plan.stages {
@@ -125,7 +127,8 @@ fn of_recipe(args: &ShowArgs, common: &Common, terminal: &Terminal) -> Done {
             continue;
         }
         shown += 1;
-        let examples = (format(&work.source.format)?.load)(&source_spec(&work.source), &work.task, args.split.split())?;
+        let examples =
+            (format(&work.source.format)?.load)(&source_spec(&work.source), &work.task, args.split.split())?;
         match (&encoding, &tokenizer) {
             (Some(encoding), _) => show_tokens(&work.task, &examples, args.count, encoding, terminal)?,
             _ => show_texts(&work.task, &examples, args.count, terminal)?,
@@ -154,17 +157,25 @@ fn tokenizer(opened: &Opened) -> Result<Option<Tokenizer>, EngineError> {
     let Some(stage) = stage else { return Ok(None) };
     let folder: PathBuf = match &stage.work {
         StageWork::Backbone(BackboneWork::Checkpoint(work)) => work.path.clone(),
-        StageWork::Backbone(BackboneWork::Pretrain(work)) => match (&work.tokenizer, opened.store.get(&stage.key)?) {
-            (_, Lookup::Whole(artifact)) => artifact.folder().to_owned(),
-            (PretrainTokenizer::File(file), _) => file.path.clone(),
-            (PretrainTokenizer::TrainBpe(_), _) => return Ok(None),
-        },
+        StageWork::Backbone(BackboneWork::Pretrain(work)) => {
+            match (&work.tokenizer, opened.store.get(&stage.key)?) {
+                (_, Lookup::Whole(artifact)) => artifact.folder().to_owned(),
+                (PretrainTokenizer::File(file), _) => file.path.clone(),
+                (PretrainTokenizer::TrainBpe(_), _) => return Ok(None),
+            }
+        }
         _ => return Ok(None),
     };
     Ok(Some(Tokenizer::from_file(Path::new(&folder))?))
 }
 
-fn show_tokens(task: &str, examples: &[Example], count: usize, encoding: &Encoding, terminal: &Terminal) -> Done {
+fn show_tokens(
+    task: &str,
+    examples: &[Example],
+    count: usize,
+    encoding: &Encoding,
+    terminal: &Terminal,
+) -> Done {
     let marked = encoding.encoder.marking().is_some();
     let own = if marked { Target::Accept } else { Target::Plain };
     for (place, example) in sample(examples.to_vec(), Some(count), Seed(0)).iter().enumerate() {

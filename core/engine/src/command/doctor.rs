@@ -68,7 +68,8 @@ fn as_json(finding: &Finding) -> String {
         State::Missing => "missing",
         State::Broken => "broken",
     };
-    json!({ "what": finding.what, "state": state, "detail": finding.detail, "mend": finding.mend }).to_string()
+    json!({ "what": finding.what, "state": state, "detail": finding.detail, "mend": finding.mend })
+        .to_string()
 }
 
 fn as_text(finding: &Finding) -> String {
@@ -77,7 +78,8 @@ fn as_text(finding: &Finding) -> String {
         State::Missing => ("–", anstyle::AnsiColor::Yellow.on_default()),
         State::Broken => ("!!", anstyle::AnsiColor::Red.on_default().bold()),
     };
-    let mend = finding.mend.as_ref().map(|mend| format!("\n                  mend: {mend}")).unwrap_or_default();
+    let mend =
+        finding.mend.as_ref().map(|mend| format!("\n                  mend: {mend}")).unwrap_or_default();
     format!("{style}{mark:>3}{style:#}  {:12} {}{mend}", finding.what, finding.detail)
 }
 
@@ -174,7 +176,9 @@ fn runs(common: &Common) -> Finding {
 
 fn data(env: &EnvSource) -> Finding {
     match env.get("CADRE_DATA").map(PathBuf::from) {
-        Some(folder) if folder.is_dir() => Finding::good("data", format!("$CADRE_DATA is {}", folder.display())),
+        Some(folder) if folder.is_dir() => {
+            Finding::good("data", format!("$CADRE_DATA is {}", folder.display()))
+        }
         Some(folder) => Finding::lacking(
             "data",
             State::Broken,
@@ -184,7 +188,8 @@ fn data(env: &EnvSource) -> Finding {
         None => Finding::lacking(
             "data",
             State::Missing,
-            "$CADRE_DATA is not set; recipes on real data need it, those on the built-in stream do not".to_owned(),
+            "$CADRE_DATA is not set; recipes on real data need it, those on the built-in stream do not"
+                .to_owned(),
             "export CADRE_DATA=/path/to/data",
         ),
     }
@@ -215,7 +220,11 @@ fn policies(common: &Common, env: &EnvSource) -> Vec<Finding> {
         ));
     }
     let compiled = std::env::temp_dir();
-    let folder = if common.store.exists() { common.store.join("compiled-policies") } else { compiled.join("cadre-doctor") };
+    let folder = if common.store.exists() {
+        common.store.join("compiled-policies")
+    } else {
+        compiled.join("cadre-doctor")
+    };
     if let Err(error) = Sandbox::new(&folder, Limits::default()) {
         findings.push(Finding::lacking(
             "sandbox",
@@ -230,7 +239,8 @@ fn policies(common: &Common, env: &EnvSource) -> Vec<Finding> {
 /// Only those who write policies need one.
 fn toolchain() -> Finding {
     let targets = Command::new("rustup").args(["target", "list", "--installed"]).output();
-    let there = targets.is_ok_and(|found| String::from_utf8_lossy(&found.stdout).contains("wasm32-unknown-unknown"));
+    let there =
+        targets.is_ok_and(|found| String::from_utf8_lossy(&found.stdout).contains("wasm32-unknown-unknown"));
     if there {
         return Finding::good("wasm target", "wasm32-unknown-unknown is installed".to_owned());
     }

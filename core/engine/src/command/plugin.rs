@@ -99,7 +99,12 @@ fn list(common: &Common, terminal: &Terminal) -> Done {
         terminal.print(&line(entry, &sandbox, width));
     }
     for broken in catalog.broken() {
-        terminal.print(&format!("{:width$}  broken    {}: {}", broken.name, broken.file.display(), broken.problem));
+        terminal.print(&format!(
+            "{:width$}  broken    {}: {}",
+            broken.name,
+            broken.file.display(),
+            broken.problem
+        ));
     }
     if catalog.entries().is_empty() {
         let looked: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
@@ -112,7 +117,8 @@ fn line(entry: &PluginEntry, sandbox: &Sandbox, width: usize) -> String {
     let said = match sandbox.load(&entry.file) {
         Ok(plugin) => {
             let said = plugin.description();
-            let reference = if said.reference.is_empty() { String::new() } else { format!(" ({})", said.reference) };
+            let reference =
+                if said.reference.is_empty() { String::new() } else { format!(" ({})", said.reference) };
             format!("{}  {}{reference}", said.version, said.summary)
         }
         Err(error) => format!("does not load: {error}"),

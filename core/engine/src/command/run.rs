@@ -65,7 +65,8 @@ pub(super) fn run(args: &RunArgs, common: &Common, terminal: &Terminal) -> Done 
     match terminal.manner() {
         Manner::Quiet => {}
         Manner::Json => {
-            terminal.print(&serde_json::json!({ "run": id, "report": folder.layout.report_json() }).to_string());
+            terminal
+                .print(&serde_json::json!({ "run": id, "report": folder.layout.report_json() }).to_string());
         }
         Manner::Spoken => terminal.print(&summary(&report, &folder, started.elapsed().as_secs_f64())),
     }
@@ -104,10 +105,17 @@ fn summary(report: &cadre_eval::Report, folder: &RunFolder, seconds: f64) -> Str
             figure(routing.probes_per_query)
         ));
         if let Some(outside) = &report.out_of_distribution {
-            text.push_str(&format!("; out of distribution to the backbone {} %", percent(outside.to_backbone)));
+            text.push_str(&format!(
+                "; out of distribution to the backbone {} %",
+                percent(outside.to_backbone)
+            ));
         }
         text.push('\n');
     }
-    text.push_str(&format!("done in {}; report: {}\n", duration(seconds), folder.layout.report_html().display()));
+    text.push_str(&format!(
+        "done in {}; report: {}\n",
+        duration(seconds),
+        folder.layout.report_html().display()
+    ));
     text
 }

@@ -29,11 +29,14 @@ impl RunFolder {
             return Ok(Self { layout: RunLayout::at(direct) });
         }
         let all = known(runs);
-        let mut fitting: Vec<&(PathBuf, String)> = all.iter().filter(|(_, name)| name.starts_with(id)).collect();
+        let mut fitting: Vec<&(PathBuf, String)> =
+            all.iter().filter(|(_, name)| name.starts_with(id)).collect();
         if let Some(exact) = all.iter().find(|(_, name)| name == id) {
             fitting = vec![exact];
         }
-        fitting.sort_by_key(|(folder, _)| std::fs::metadata(folder.join("events.jsonl")).and_then(|file| file.modified()).ok());
+        fitting.sort_by_key(|(folder, _)| {
+            std::fs::metadata(folder.join("events.jsonl")).and_then(|file| file.modified()).ok()
+        });
         match fitting.last() {
             Some((folder, _)) => Ok(Self { layout: RunLayout::at(folder) }),
             None => Err(EngineError::NotFound {
@@ -54,14 +57,19 @@ impl RunFolder {
     pub(super) fn plan(&self) -> Result<Plan, EngineError> {
         let path = self.layout.plan();
         let text = std::fs::read(&path).map_err(|source| EngineError::Read { path: path.clone(), source })?;
-        serde_json::from_slice(&text).map_err(|source| EngineError::Line { path, line: source.line(), source })
+        serde_json::from_slice(&text).map_err(|source| EngineError::Line {
+            path,
+            line: source.line(),
+            source,
+        })
     }
 
     /// Makes the folder and puts the expanded recipe and the plan there.
     pub(super) fn begin(&self, loaded: &Loaded, plan: &Plan) -> Result<(), EngineError> {
         self.layout.create()?;
         write_atomic(&self.layout.recipe(), loaded.expand().as_bytes())?;
-        let bytes = serde_json::to_vec_pretty(plan).map_err(|source| EngineError::NoJson { what: "the plan", source })?;
+        let bytes = serde_json::to_vec_pretty(plan)
+            .map_err(|source| EngineError::NoJson { what: "the plan", source })?;
         Ok(write_atomic(&self.layout.plan(), &bytes)?)
     }
 
@@ -81,7 +89,10 @@ impl RunFolder {
     /// Puts the report and the predictions there, from the store.
     pub(super) fn finish(&self, plan: &Plan, store: &ArtifactStore) -> Result<Report, EngineError> {
         let stage = plan.stages.iter().find(|stage| stage.kind == StageKind::Report);
-        let stage = stage.ok_or_else(|| EngineError::InputMissing { stage: plan.name.clone(), what: "report".to_owned() })?;
+        let stage = stage.ok_or_else(|| EngineError::InputMissing {
+            stage: plan.name.clone(),
+            what: "report".to_owned(),
+        })?;
         let artifact = artifact(store, stage)?;
         let json = artifact.read(REPORT_JSON)?;
         let report = Report::from_json(&String::from_utf8_lossy(&json))?;
@@ -96,7 +107,8 @@ impl RunFolder {
 
     fn keep_predictions(&self, plan: &Plan, store: &ArtifactStore) -> Result<(), EngineError> {
         let folder = self.layout.predictions();
-        std::fs::create_dir_all(&folder).map_err(|source| EngineError::Write { path: folder.clone(), source })?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|source| EngineError::Write { path: folder.clone(), source })?;
         let asked = [StageKind::Evaluate, StageKind::OutOfDistribution];
         for stage in plan.stages.iter().filter(|stage| asked.contains(&stage.kind)) {
             let name = stage.name.replace('/', "-");

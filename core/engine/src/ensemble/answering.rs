@@ -42,8 +42,11 @@ pub(crate) fn answer_all(
             queries.iter().map(|query| RouteTrace::straight(query, responder.clone())).collect()
         }
     };
-    let asked: Vec<(Question, &Query)> =
-        traces.iter().zip(queries).map(|(trace, query)| (Question::answer(trace.responder.clone()), query)).collect();
+    let asked: Vec<(Question, &Query)> = traces
+        .iter()
+        .zip(queries)
+        .map(|(trace, query)| (Question::answer(trace.responder.clone()), query))
+        .collect();
     let findings = book.find(probing, Kind::Answer, &asked, watch)?;
     traces
         .into_iter()

@@ -90,8 +90,9 @@ impl EvidenceBook {
         let mut addresses = Vec::with_capacity(asked.len());
         for (question, query) in asked {
             let who = &question.responder;
-            let (subject, parameters) =
-                *responders.entry(who).or_insert_with(|| (probing.subject(who), probing.parameters(kind, who)));
+            let (subject, parameters) = *responders
+                .entry(who)
+                .or_insert_with(|| (probing.subject(who), probing.parameters(kind, who)));
             addresses.push(Address { subject, entry: entry(kind, &parameters, query) });
         }
         let all: BTreeSet<Digest> = responders.values().map(|(subject, _)| *subject).collect();
@@ -237,5 +238,4 @@ impl FindsOut for BookFinder<'_> {
 }
 
 #[cfg(test)]
-#[path = "evidence_book_tests.rs"]
 mod tests;

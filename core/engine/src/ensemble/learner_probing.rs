@@ -49,19 +49,30 @@ impl LearnerProbing<'_> {
     fn rows(&self, asked: &[(&Responder, &Query)]) -> Vec<Row> {
         asked
             .iter()
-            .map(|(responder, query)| Row { ids: query.ids.clone(), answerer: self.library.answerer(responder) })
+            .map(|(responder, query)| Row {
+                ids: query.ids.clone(),
+                answerer: self.library.answerer(responder),
+            })
             .collect()
     }
 
-    fn claims(&self, asked: &[(&Responder, &Query)], told: Told<'_>) -> Result<Vec<RouterFinding>, EngineError> {
+    fn claims(
+        &self,
+        asked: &[(&Responder, &Query)],
+        told: Told<'_>,
+    ) -> Result<Vec<RouterFinding>, EngineError> {
         let Some(marking) = self.marking else {
             return Err(EngineError::FindingsMissing { asked: asked.len() });
         };
         let pairs = match (marking.accept.as_slice(), marking.reject.as_slice()) {
             (&[accept], &[reject]) => {
                 let rows = self.rows(asked);
-                let found =
-                    self.learner.next_token_probabilities(&rows, &[accept, reject], self.decoding.batch, told)?;
+                let found = self.learner.next_token_probabilities(
+                    &rows,
+                    &[accept, reject],
+                    self.decoding.batch,
+                    told,
+                )?;
                 found.into_iter().map(|pair| (pair[0], pair[1])).collect()
             }
             (accept, reject) => {
@@ -93,7 +104,11 @@ impl LearnerProbing<'_> {
         Ok(losses.into_iter().map(|loss| (-loss * text.len() as f32).exp()).collect())
     }
 
-    fn surprises(&self, asked: &[(&Responder, &Query)], told: Told<'_>) -> Result<Vec<RouterFinding>, EngineError> {
+    fn surprises(
+        &self,
+        asked: &[(&Responder, &Query)],
+        told: Told<'_>,
+    ) -> Result<Vec<RouterFinding>, EngineError> {
         let mut found = vec![0.0; asked.len()];
         let (mut places, mut rows) = (Vec::new(), Vec::new());
         for (place, row) in self.rows(asked).into_iter().enumerate() {
@@ -110,13 +125,21 @@ impl LearnerProbing<'_> {
         Ok(found.into_iter().map(RouterFinding::Surprise).collect())
     }
 
-    fn embeddings(&self, asked: &[(&Responder, &Query)], told: Told<'_>) -> Result<Vec<RouterFinding>, EngineError> {
+    fn embeddings(
+        &self,
+        asked: &[(&Responder, &Query)],
+        told: Told<'_>,
+    ) -> Result<Vec<RouterFinding>, EngineError> {
         let prompts: Vec<Vec<u32>> = asked.iter().map(|(_, query)| query.ids.clone()).collect();
         let found = self.learner.embed(&prompts, self.decoding.batch, told)?;
         Ok(found.into_iter().map(RouterFinding::Embedding).collect())
     }
 
-    fn answers(&self, asked: &[(&Responder, &Query)], told: Told<'_>) -> Result<Vec<RouterFinding>, EngineError> {
+    fn answers(
+        &self,
+        asked: &[(&Responder, &Query)],
+        told: Told<'_>,
+    ) -> Result<Vec<RouterFinding>, EngineError> {
         let rows: Vec<Row> = asked
             .iter()
             .map(|(responder, query)| Row {

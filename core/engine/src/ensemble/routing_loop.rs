@@ -139,7 +139,10 @@ fn find_all(
             findings[slot] = Some(finding);
         }
     }
-    findings.into_iter().collect::<Option<Vec<_>>>().ok_or(EngineError::FindingsMissing { asked: asked.len() })
+    findings
+        .into_iter()
+        .collect::<Option<Vec<_>>>()
+        .ok_or(EngineError::FindingsMissing { asked: asked.len() })
 }
 
 /// Refuses a probe that the recipe does not allow or that cannot be answered.
@@ -194,5 +197,4 @@ fn mixed(shares: &[cadre_wall::Share]) -> Responder {
 }
 
 #[cfg(test)]
-#[path = "routing_loop_tests.rs"]
 mod tests;

@@ -1,7 +1,9 @@
 //! The selecting loop: asks a data-selection policy for picks, finds out in one batch a kind what it wants
 //! to know, asks again. Knows neither how findings are made nor what a selector thinks.
 
-use cadre_wall::{Candidate, Generation, Order, Pick, SelectorFinding, SelectorObservation, SelectorProbe, SelectorStep};
+use cadre_wall::{
+    Candidate, Generation, Order, Pick, SelectorFinding, SelectorObservation, SelectorProbe, SelectorStep,
+};
 
 use crate::error::EngineError;
 
@@ -69,18 +71,28 @@ pub(crate) fn select_all(
     for _ in 0..=SELECTOR_ROUNDS {
         match selector.select(order, candidates, &seen)? {
             SelectorStep::Done(picks) => {
-                let mut distinct: Vec<String> = seen.iter().map(|observation| format!("{:?}", observation.probe)).collect();
+                let mut distinct: Vec<String> =
+                    seen.iter().map(|observation| format!("{:?}", observation.probe)).collect();
                 distinct.sort_unstable();
                 distinct.dedup();
                 return Ok(Selected { picks, asked: seen.len() as u64, computed: distinct.len() as u64 });
             }
             SelectorStep::Ask(probes) => {
                 let findings = find(&probes, order, candidates, finder, selector.name())?;
-                seen.extend(probes.into_iter().zip(findings).map(|(probe, finding)| SelectorObservation { probe, finding }));
+                seen.extend(
+                    probes
+                        .into_iter()
+                        .zip(findings)
+                        .map(|(probe, finding)| SelectorObservation { probe, finding }),
+                );
             }
         }
     }
-    Err(EngineError::SelectorRounds { selector: selector.name().to_owned(), task: order.task, limit: SELECTOR_ROUNDS })
+    Err(EngineError::SelectorRounds {
+        selector: selector.name().to_owned(),
+        task: order.task,
+        limit: SELECTOR_ROUNDS,
+    })
 }
 
 fn find(
@@ -114,7 +126,8 @@ fn find(
         Refused::NotHere(reason) => refused(what.to_owned(), reason),
         Refused::Failed(error) => error,
     };
-    let mut embeddings = if embedded.is_empty() { Vec::new() } else { finder.embeddings(&embedded)? }.into_iter();
+    let mut embeddings =
+        if embedded.is_empty() { Vec::new() } else { finder.embeddings(&embedded)? }.into_iter();
     let mut losses = match lost.as_slice() {
         [] => Vec::new(),
         lost => finder.losses(lost).map_err(|refusal| unless_refused(refusal, "a loss"))?,
@@ -137,5 +150,4 @@ fn find(
 }
 
 #[cfg(test)]
-#[path = "selecting_loop_tests.rs"]
 mod tests;

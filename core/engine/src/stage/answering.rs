@@ -14,8 +14,8 @@ use super::describe::{DESCRIPTORS, Descriptors};
 use super::encoding::Encoding;
 use super::inputs::task_of;
 use crate::ensemble::{
-    Answered, Decides, ExpertLibrary, Guide, LearnerProbing, MountedExpert, Query, Responder, RoutingBounds, Watch,
-    answer_all,
+    Answered, Decides, ExpertLibrary, Guide, LearnerProbing, MountedExpert, Query, Responder, RoutingBounds,
+    Watch, answer_all,
 };
 use crate::error::EngineError;
 use crate::executor::{Executor, OpenModel};

@@ -4,7 +4,9 @@
 use cadre_data::{Encoder, EncodingLimits, Example, Target, TokenExample, Tokenizer};
 use cadre_nn::{BackboneShape, BackendKind, DeviceSpec, Learner, Precision, TrainingControl};
 use cadre_recipe::PretrainLoss;
-use cadre_scheduler::{BackboneWork, CheckpointWork, PretrainTokenizer, PretrainWork, StageFacts, StageJob, StageKind};
+use cadre_scheduler::{
+    BackboneWork, CheckpointWork, PretrainTokenizer, PretrainWork, StageFacts, StageJob, StageKind,
+};
 use serde_json::json;
 
 use super::encoding::template;
@@ -28,7 +30,8 @@ fn checkpoint(work: &CheckpointWork, job: &StageJob<'_>) -> Result<StageFacts, E
     let plainest = DeviceSpec { backend: BackendKind::Cpu, precision: Precision::F32, threads: 0 };
     let learner = Learner::open(&work.path, &plainest)?;
     Tokenizer::from_file(&work.path)?;
-    let files: Vec<_> = work.files.iter().map(|file| json!({ "name": file.name, "digest": file.digest })).collect();
+    let files: Vec<_> =
+        work.files.iter().map(|file| json!({ "name": file.name, "digest": file.digest })).collect();
     let facts = json!({ "parameters": learner.shape().parameters() });
     let listed = json!({ "format-version": 1, "files": files });
     job.draft.write("checkpoint.json", listed.to_string().as_bytes())?;
@@ -40,9 +43,9 @@ fn pretrain(work: &PretrainWork, job: &StageJob<'_>) -> Result<StageFacts, Engin
     let tokenizer = match &work.tokenizer {
         PretrainTokenizer::File(file) => Tokenizer::from_file(&file.path)?,
         PretrainTokenizer::TrainBpe(size) => {
-            let mut texts = corpus
-                .iter()
-                .flat_map(|example| [example.instruction.as_str(), example.input.as_str(), example.output.as_str()]);
+            let mut texts = corpus.iter().flat_map(|example| {
+                [example.instruction.as_str(), example.input.as_str(), example.output.as_str()]
+            });
             Tokenizer::train_bpe(&mut texts, *size)?
         }
     };

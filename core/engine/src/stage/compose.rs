@@ -95,7 +95,12 @@ fn rehearsed(
     let mut finder = StageFinder::new(job, executor, &model, &encoding, work.grant_experts)?;
     let selected = select_all(&mut selector, &order, &candidates, &mut finder)?;
     *probes = (selected.asked, selected.computed);
-    selected.picks.iter().enumerate().map(|(place, pick)| mixed_in(pick, place, &memory, &order, work, compose)).collect()
+    selected
+        .picks
+        .iter()
+        .enumerate()
+        .map(|(place, pick)| mixed_in(pick, place, &memory, &order, work, compose))
+        .collect()
 }
 
 /// All memories, oldest task first, with the place of each example's task.

@@ -44,13 +44,18 @@ pub(super) fn describe(
     let names: Vec<&str> = descriptors.iter().map(|descriptor| descriptor.name.as_str()).collect();
     let facts = json!({ "descriptors": names });
     let file = Descriptors { format_version: 1, descriptors };
-    let bytes = serde_json::to_vec(&file).map_err(|source| EngineError::NoJson { what: "descriptors", source })?;
+    let bytes =
+        serde_json::to_vec(&file).map_err(|source| EngineError::NoJson { what: "descriptors", source })?;
     job.draft.write(DESCRIPTORS, &bytes)?;
     Ok(facts)
 }
 
 /// The L2-normalised mean of the backbone's embeddings of the task's training prompts.
-fn prompt_centroid(work: &DescribeWork, executor: &Executor, job: &StageJob<'_>) -> Result<Vec<f32>, EngineError> {
+fn prompt_centroid(
+    work: &DescribeWork,
+    executor: &Executor,
+    job: &StageJob<'_>,
+) -> Result<Vec<f32>, EngineError> {
     let model = executor.model(&work.model, only(job, StageKind::Backbone)?)?;
     let prompts = examples(only(job, StageKind::Prepare)?, TRAIN)?;
     let shape = model.learner.shape();

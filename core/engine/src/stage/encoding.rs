@@ -1,7 +1,9 @@
 //! From the values of a stage's work to the things of `cadre-data`: sources, templates, encoders, indicator
 //! tokens. Reads a template file, nothing else.
 
-use cadre_data::{Encoder, EncodingLimits, Example, FieldMap, IndicatorForm, Marking, SourceSpec, Template, Tokenizer};
+use cadre_data::{
+    Encoder, EncodingLimits, Example, FieldMap, IndicatorForm, Marking, SourceSpec, Template, Tokenizer,
+};
 use cadre_recipe::{Indicator, IndicatorKind};
 use cadre_scheduler::{PromptWork, SourceWork, TemplateWork};
 
@@ -75,7 +77,11 @@ impl Encoding {
             Some(IndicatorKind::NewToken) => 2,
             _ => 0,
         };
-        Ok(Self { encoder: Encoder::new(tokenizer, template.clone(), marking, limits), added_tokens, template })
+        Ok(Self {
+            encoder: Encoder::new(tokenizer, template.clone(), marking, limits),
+            added_tokens,
+            template,
+        })
     }
 
     /// Examples as queries, numbered from 0. `expert` says which expert learned an example's task.

@@ -101,7 +101,8 @@ pub(super) fn evaluate(
         });
     }
     let row = Row { format_version: 1, learned: work.learned.clone(), routed, tasks };
-    let bytes = serde_json::to_vec(&row).map_err(|source| EngineError::NoJson { what: "a row of R", source })?;
+    let bytes =
+        serde_json::to_vec(&row).map_err(|source| EngineError::NoJson { what: "a row of R", source })?;
     job.draft.write(ROW, &bytes)?;
     write_rows(&job.draft.path(ROUTES), "routes", &routes)?;
     write_rows(&job.draft.path(PREDICTIONS), "predictions", &predictions)?;
@@ -132,7 +133,12 @@ fn scores(column: &Column<'_>, example: &Example, prediction: &str) -> Vec<(Stri
 }
 
 /// The way of a query, to be kept.
-pub(super) fn route_row(example: &Example, task: Option<&str>, answered: &Answered, routed: bool) -> RouteRow {
+pub(super) fn route_row(
+    example: &Example,
+    task: Option<&str>,
+    answered: &Answered,
+    routed: bool,
+) -> RouteRow {
     let trace = &answered.trace;
     RouteRow {
         id: example.id.clone(),

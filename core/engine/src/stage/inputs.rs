@@ -22,7 +22,10 @@ pub(super) fn named<'a>(job: &'a StageJob<'_>, name: &str) -> Result<&'a Artifac
 /// The first artifact of a kind.
 pub(super) fn only<'a>(job: &'a StageJob<'_>, kind: StageKind) -> Result<&'a Artifact, EngineError> {
     let found = job.inputs_of(kind).next().map(|input| &input.artifact);
-    found.ok_or_else(|| EngineError::InputMissing { stage: job.spec.name.clone(), what: kind.name().to_owned() })
+    found.ok_or_else(|| EngineError::InputMissing {
+        stage: job.spec.name.clone(),
+        what: kind.name().to_owned(),
+    })
 }
 
 /// All inputs of a kind, in the order of the plan.

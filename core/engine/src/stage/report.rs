@@ -77,7 +77,8 @@ pub(super) fn report(work: &ReportWork, job: &StageJob<'_>) -> Result<StageFacts
     };
     let extras = extras(work, &rows, outside, &outside_routes, &all(job, StageKind::Evaluate), &experts)?;
     job.draft.write(REPORT_JSON, report.to_json()?.as_bytes())?;
-    let bytes = serde_json::to_vec(&extras).map_err(|source| EngineError::NoJson { what: "the report", source })?;
+    let bytes =
+        serde_json::to_vec(&extras).map_err(|source| EngineError::NoJson { what: "the report", source })?;
     job.draft.write(EXTRAS_JSON, &bytes)?;
     Ok(json!({ "average-score": report.average_score }))
 }
@@ -121,7 +122,8 @@ fn cost(work: &ReportWork, job: &StageJob<'_>, rows: &[RoutedRow], outside: &[Ro
         }
     }
     let routers = probes.count();
-    let selectors = |fact: &str| manifests.iter().filter_map(|manifest| manifest.facts[fact].as_u64()).sum::<u64>();
+    let selectors =
+        |fact: &str| manifests.iter().filter_map(|manifest| manifest.facts[fact].as_u64()).sum::<u64>();
     Cost {
         wall_seconds: manifests.iter().map(|manifest| manifest.wall_seconds).sum(),
         training_tokens: tokens,
@@ -157,7 +159,10 @@ fn provenance(work: &ReportWork) -> Provenance {
         data: made
             .data
             .iter()
-            .map(|data| DataProvenance { path: data.file.display().to_string(), digest: data.digest.to_string() })
+            .map(|data| DataProvenance {
+                path: data.file.display().to_string(),
+                digest: data.digest.to_string(),
+            })
             .collect(),
     }
 }

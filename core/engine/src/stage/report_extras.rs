@@ -31,10 +31,14 @@ pub(super) fn extras(
     if let Some(last) = rows.last() {
         let metric = |task: &String| {
             let scored = last.row.tasks.iter().find(|scored| scored.task == *task);
-            scored.and_then(|scored| scored.scores.first()).map(|(metric, _)| metric.clone()).unwrap_or_default()
+            scored
+                .and_then(|scored| scored.scores.first())
+                .map(|(metric, _)| metric.clone())
+                .unwrap_or_default()
         };
         extras.task_metrics = work.tasks.iter().map(metric).collect();
-        extras.claims = last.routes.iter().chain(outside_routes).flat_map(|route| claims(work, route)).collect();
+        extras.claims =
+            last.routes.iter().chain(outside_routes).flat_map(|route| claims(work, route)).collect();
     }
     for input in evaluations.last().copied().into_iter().chain(outside) {
         for record in read_rows(&input.artifact.path(PREDICTIONS))? {

@@ -12,7 +12,8 @@ use cadre_wall::{Candidate, Generation, Order, Role, RouterFinding, SelectorObse
 use super::encoding::Encoding;
 use super::watch::JobWatch;
 use crate::ensemble::{
-    EvidenceBook, ExpertLibrary, FindsForSelector, Kind, LearnerProbing, Query, Question, Refused, Responder, Selects,
+    EvidenceBook, ExpertLibrary, FindsForSelector, Kind, LearnerProbing, Query, Question, Refused, Responder,
+    Selects,
 };
 use crate::error::EngineError;
 use crate::executor::{Executor, OpenModel};
@@ -176,7 +177,8 @@ impl FindsForSelector for StageFinder<'_> {
             let from = tokens.mask.iter().position(|counts| *counts).unwrap_or(tokens.ids.len() - 1);
             rows.push(ScoredRow { row: Row { ids: tokens.ids, answerer: answerer.clone() }, from });
         }
-        let found = self.model.learner.mean_negative_log_likelihoods(&rows, ROWS_A_BATCH, &mut |_| self.flow());
+        let found =
+            self.model.learner.mean_negative_log_likelihoods(&rows, ROWS_A_BATCH, &mut |_| self.flow());
         found.map_err(|error| Refused::Failed(error.into()))
     }
 
@@ -254,7 +256,8 @@ fn sampled_alike(one: &Generation, other: &Generation) -> bool {
 
 /// A text up to the first of its stop texts.
 fn cut_at(mut text: String, stops: &[String]) -> String {
-    let first = stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop.as_str())).min();
+    let first =
+        stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop.as_str())).min();
     if let Some(end) = first {
         text.truncate(end);
     }

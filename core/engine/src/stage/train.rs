@@ -14,7 +14,11 @@ use super::training::{keep_losses, tell, training_spec};
 use crate::error::EngineError;
 use crate::executor::Executor;
 
-pub(super) fn train(work: &TrainWork, executor: &Executor, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
+pub(super) fn train(
+    work: &TrainWork,
+    executor: &Executor,
+    job: &StageJob<'_>,
+) -> Result<StageFacts, EngineError> {
     let model = executor.model(&work.model, only(job, StageKind::Backbone)?)?;
     let rows = read_training_rows(&only(job, StageKind::Compose)?.path(TRAINING))?;
     let shape = model.learner.shape();

@@ -56,6 +56,7 @@ pub(super) fn keep_losses(job: &StageJob<'_>, outcome: &TrainingOutcome) -> Resu
         return Err(EngineError::Interrupted);
     }
     let losses = Losses { format_version: 1, losses: outcome.losses.clone() };
-    let bytes = serde_json::to_vec(&losses).map_err(|source| EngineError::NoJson { what: "losses", source })?;
+    let bytes =
+        serde_json::to_vec(&losses).map_err(|source| EngineError::NoJson { what: "losses", source })?;
     Ok(job.draft.write(LOSSES, &bytes)?)
 }

@@ -79,7 +79,9 @@ impl EventSink for Bars {
                 }
             }
             EventKind::Cached => self.total.inc(1),
-            EventKind::Waiting { pid } => self.line(format!("{name:width$}   waits for process {pid}, which does it")),
+            EventKind::Waiting { pid } => {
+                self.line(format!("{name:width$}   waits for process {pid}, which does it"))
+            }
             EventKind::Damaged { file, problem, .. } => {
                 self.line(format!("{name:width$}   was damaged ({file}: {problem}); set aside, made again"));
             }
@@ -109,7 +111,5 @@ impl Drop for Bars {
 
 /// A style from words that stand in this file; a bar without a style is still a bar.
 fn style(words: &str) -> ProgressStyle {
-    ProgressStyle::with_template(words)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━━─")
+    ProgressStyle::with_template(words).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─")
 }

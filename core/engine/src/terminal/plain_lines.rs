@@ -60,7 +60,9 @@ impl EventSink for PlainLines {
                 }
             }
             EventKind::Cached => {}
-            EventKind::Waiting { pid } => self.say(&event.stage, &format!("waits for process {pid}, which does it")),
+            EventKind::Waiting { pid } => {
+                self.say(&event.stage, &format!("waits for process {pid}, which does it"))
+            }
             EventKind::Damaged { file, problem, .. } => {
                 self.say(&event.stage, &format!("was damaged ({file}: {problem}); set aside, made again"));
             }

@@ -52,7 +52,10 @@ impl Probing for FakeModel {
 
 fn finding(who: &Responder, query: &Query) -> RouterFinding {
     let expert = who.chosen().map_or(0.0, |expert| expert as f32);
-    RouterFinding::Claim(Claim { accept: 1.0 / (expert + query.ids.len() as f32 + 3.0), reject: query.id as f32 })
+    RouterFinding::Claim(Claim {
+        accept: 1.0 / (expert + query.ids.len() as f32 + 3.0),
+        reject: query.id as f32,
+    })
 }
 
 struct Patient;
@@ -169,7 +172,8 @@ fn rows_of_one_page_may_be_on_different_experts() {
 fn damaged_evidence_is_computed_again() {
     let folder = tempfile::tempdir().unwrap();
     let queries = queries(5);
-    let before = book(&folder).find(&FakeModel::new(8), Kind::Claim, &claims_of(0, &queries), &Patient).unwrap();
+    let before =
+        book(&folder).find(&FakeModel::new(8), Kind::Claim, &claims_of(0, &queries), &Patient).unwrap();
     let mut pages = Vec::new();
     let mut folders = vec![folder.path().join("store/evidence")];
     while let Some(next) = folders.pop() {

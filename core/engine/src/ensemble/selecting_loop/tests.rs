@@ -38,7 +38,8 @@ impl FindsForSelector for Finder {
     }
 }
 
-const ORDER: Order = Order { purpose: Purpose::Remember, role: Role::Negative, task: 4, budget: Some(2), seed: 1 };
+const ORDER: Order =
+    Order { purpose: Purpose::Remember, role: Role::Negative, task: 4, budget: Some(2), seed: 1 };
 
 fn candidates() -> Vec<Candidate> {
     let candidate = |id| Candidate {
@@ -95,14 +96,16 @@ fn what_cannot_be_found_out_is_refused_with_the_reason() {
     let mut selector = Fake(|_: &[SelectorObservation]| SelectorStep::Ask(vec![SelectorProbe::Loss(10)]));
     let error = select_all(&mut selector, &ORDER, &candidates(), &mut Finder).unwrap_err();
     assert!(error.to_string().contains("no expert has been trained yet"), "{error}");
-    let mut selector = Fake(|_: &[SelectorObservation]| SelectorStep::Ask(vec![SelectorProbe::Embedding(99)]));
+    let mut selector =
+        Fake(|_: &[SelectorObservation]| SelectorStep::Ask(vec![SelectorProbe::Embedding(99)]));
     let error = select_all(&mut selector, &ORDER, &candidates(), &mut Finder).unwrap_err();
     assert!(error.to_string().contains("candidate 99"), "{error}");
 }
 
 #[test]
 fn endless_asking_ends() {
-    let mut selector = Fake(|_: &[SelectorObservation]| SelectorStep::Ask(vec![SelectorProbe::Embedding(10)]));
+    let mut selector =
+        Fake(|_: &[SelectorObservation]| SelectorStep::Ask(vec![SelectorProbe::Embedding(10)]));
     let error = select_all(&mut selector, &ORDER, &candidates(), &mut Finder).unwrap_err();
     assert!(matches!(error, EngineError::SelectorRounds { limit: SELECTOR_ROUNDS, .. }), "{error}");
 }

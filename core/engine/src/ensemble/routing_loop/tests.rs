@@ -43,7 +43,9 @@ impl FindsOut for Finder {
 const BOUNDS: RoutingBounds = RoutingBounds { max_rounds: 8, grant_task: false, experts: 3, claims: true };
 
 fn queries(count: u64) -> Vec<Query> {
-    (0..count).map(|id| Query::new(id, format!("query {id}"), vec![1, id as u32], Some((id % 3) as u32))).collect()
+    (0..count)
+        .map(|id| Query::new(id, format!("query {id}"), vec![1, id as u32], Some((id % 3) as u32)))
+        .collect()
 }
 
 /// Newest to oldest, as SEE asks.
@@ -88,7 +90,8 @@ fn one_round_is_one_pass_a_kind() {
     let traces = route_all(&mut Fake(step), &queries(2), BOUNDS, &mut finder).unwrap();
     assert_eq!(finder.passes, [(Kind::Embedding, 2), (Kind::Claim, 4), (Kind::Surprise, 2)]);
     let kinds: Vec<_> = traces[1].observations.iter().map(|seen| seen.probe.clone()).collect();
-    let asked = [RouterProbe::Claim(0), RouterProbe::Embedding, RouterProbe::Claim(2), RouterProbe::Surprise(None)];
+    let asked =
+        [RouterProbe::Claim(0), RouterProbe::Embedding, RouterProbe::Claim(2), RouterProbe::Surprise(None)];
     assert_eq!(kinds, asked);
 }
 
