@@ -6,9 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use cadre_policy::{Limits, LoadedFrom, Sandbox};
-use cadre_wall::{
-    Claim, Evidence, ExpertCard, Query, RouterFinding, RouterObservation, RouterProbe,
-};
+use cadre_wall::{Claim, Evidence, ExpertCard, Query, RouterFinding, RouterObservation, RouterProbe};
 
 const BATCH: u64 = 256;
 const EXPERTS: u32 = 10;
@@ -89,19 +87,12 @@ fn cards() -> Vec<ExpertCard> {
 fn batch() -> Vec<Evidence> {
     (0..BATCH)
         .map(|id| Evidence {
-            query: Query {
-                id,
-                prompt: "x".repeat(PROMPT_BYTES),
-                prompt_tokens: 100,
-            },
+            query: Query { id, prompt: "x".repeat(PROMPT_BYTES), prompt_tokens: 100 },
             observations: (0..EXPERTS)
                 .rev()
                 .map(|expert| RouterObservation {
                     probe: RouterProbe::Claim(expert),
-                    finding: RouterFinding::Claim(Claim {
-                        accept: 0.1,
-                        reject: 0.8,
-                    }),
+                    finding: RouterFinding::Claim(Claim { accept: 0.1, reject: 0.8 }),
                 })
                 .collect(),
         })

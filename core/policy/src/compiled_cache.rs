@@ -28,10 +28,7 @@ pub(crate) struct CompiledCache {
 
 impl CompiledCache {
     pub(crate) fn open(folder: &Path, engine: &Engine) -> Result<Self, PolicyError> {
-        let failed = |source| PolicyError::CacheFolder {
-            folder: folder.to_owned(),
-            source,
-        };
+        let failed = |source| PolicyError::CacheFolder { folder: folder.to_owned(), source };
         if let Some(parent) = folder.parent() {
             fs::create_dir_all(parent).map_err(failed)?;
         }
@@ -51,11 +48,7 @@ impl CompiledCache {
         // DefaultHasher is fixed for a given compiler; where it changes, all is compiled once more.
         let mut mark = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut mark);
-        Ok(Self {
-            folder: folder.to_owned(),
-            trusted,
-            engine_mark: mark.finish(),
-        })
+        Ok(Self { folder: folder.to_owned(), trusted, engine_mark: mark.finish() })
     }
 
     fn path(&self, component: &Digest) -> PathBuf {
@@ -71,14 +64,12 @@ impl CompiledCache {
         }
         let path = self.path(digest);
         let bytes = fs::read(&path).ok()?;
-        let component = Self::payload(&bytes, digest)
-            .ok_or_else(|| "damaged".to_owned())
-            .and_then(|code| {
-                // SAFETY: the folder can be written to by this user alone, the header says that this
-                // program wrote the entry for these bytes, and its digest that it is whole; wasmtime
-                // itself refuses code of another version, other settings or another processor.
-                unsafe { Component::deserialize(engine, code) }.map_err(|error| error.to_string())
-            });
+        let component = Self::payload(&bytes, digest).ok_or_else(|| "damaged".to_owned()).and_then(|code| {
+            // SAFETY: the folder can be written to by this user alone, the header says that this
+            // program wrote the entry for these bytes, and its digest that it is whole; wasmtime
+            // itself refuses code of another version, other settings or another processor.
+            unsafe { Component::deserialize(engine, code) }.map_err(|error| error.to_string())
+        });
         match component {
             Ok(component) => Some(component),
             Err(problem) => {
@@ -98,10 +89,8 @@ impl CompiledCache {
         bytes.extend(digest.as_bytes());
         bytes.extend(Digest::of_bytes(code).as_bytes());
         bytes.extend(code);
-        write_atomic(&self.path(digest), &bytes).map_err(|source| PolicyError::Cache {
-            folder: self.folder.clone(),
-            source,
-        })
+        write_atomic(&self.path(digest), &bytes)
+            .map_err(|source| PolicyError::Cache { folder: self.folder.clone(), source })
     }
 
     fn payload<'a>(bytes: &'a [u8], digest: &Digest) -> Option<&'a [u8]> {

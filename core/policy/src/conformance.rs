@@ -65,17 +65,11 @@ impl Conformance {
     /// Whether nothing failed.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.checks
-            .iter()
-            .all(|check| check.outcome != ConformanceOutcome::Fail)
+        self.checks.iter().all(|check| check.outcome != ConformanceOutcome::Fail)
     }
 
     fn add(&mut self, name: &str, outcome: ConformanceOutcome, detail: impl Into<String>) {
-        self.checks.push(ConformanceCheck {
-            name: name.to_owned(),
-            outcome,
-            detail: detail.into(),
-        });
+        self.checks.push(ConformanceCheck { name: name.to_owned(), outcome, detail: detail.into() });
     }
 }
 
@@ -123,9 +117,7 @@ impl Sandbox {
         report.name(file);
         let played = match plugin.kind() {
             PluginKind::Router => router_play::play(&plugin, settings_json, self.limits().rounds),
-            PluginKind::Selector => {
-                selector_play::play(&plugin, settings_json, self.limits().rounds)
-            }
+            PluginKind::Selector => selector_play::play(&plugin, settings_json, self.limits().rounds),
         };
         match played {
             Ok(played) => report.played(played),
@@ -155,10 +147,7 @@ impl Conformance {
 
     fn played(&mut self, played: Played) {
         self.add("answers", ConformanceOutcome::Pass, played.summary);
-        for (name, differences) in [
-            ("determinism", played.repeated),
-            ("batch", played.rearranged),
-        ] {
+        for (name, differences) in [("determinism", played.repeated), ("batch", played.rearranged)] {
             match differences {
                 None => {}
                 Some(Ok(detail)) => self.add(name, ConformanceOutcome::Pass, detail),
@@ -169,11 +158,7 @@ impl Conformance {
         self.memory_bytes = Some(played.memory);
         self.microseconds_each = Some(played.microseconds_each);
         let share = played.fuel as f64 / played.fuel_allowed.max(1) as f64;
-        let outcome = if share > 0.5 {
-            ConformanceOutcome::Warning
-        } else {
-            ConformanceOutcome::Pass
-        };
+        let outcome = if share > 0.5 { ConformanceOutcome::Warning } else { ConformanceOutcome::Pass };
         self.add(
             "limits",
             outcome,
@@ -189,21 +174,16 @@ impl Conformance {
         } else {
             ConformanceOutcome::Pass
         };
-        self.add(
-            "speed",
-            outcome,
-            format!("{:.2} µs a {}", played.microseconds_each, played.each),
-        );
+        self.add("speed", outcome, format!("{:.2} µs a {}", played.microseconds_each, played.each));
     }
 }
 
 /// An error with what to do about the most usual one.
 fn explained(error: &PolicyError) -> String {
     match error {
-        PolicyError::Refused {
-            call: crate::Call::Open,
-            ..
-        } => format!("{error} (settings for the check can be given)"),
+        PolicyError::Refused { call: crate::Call::Open, .. } => {
+            format!("{error} (settings for the check can be given)")
+        }
         _ => error.to_string(),
     }
 }

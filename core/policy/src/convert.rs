@@ -12,30 +12,21 @@ pub(crate) fn card_bytes(cards: &[wall::ExpertCard]) -> usize {
     cards
         .iter()
         .map(|card| {
-            let vectors: usize = card
-                .descriptors
-                .iter()
-                .map(|vector| vector.name.len() + 4 * vector.values.len() + 16)
-                .sum();
+            let vectors: usize =
+                card.descriptors.iter().map(|vector| vector.name.len() + 4 * vector.values.len() + 16).sum();
             card.task.len() + vectors + 32
         })
         .sum()
 }
 
 /// Calls `act` with the cards as the policy takes them.
-pub(crate) fn with_cards<R>(
-    cards: &[wall::ExpertCard],
-    act: impl FnOnce(&[wit::ExpertCard<'_>]) -> R,
-) -> R {
+pub(crate) fn with_cards<R>(cards: &[wall::ExpertCard], act: impl FnOnce(&[wit::ExpertCard<'_>]) -> R) -> R {
     let vectors: Vec<Vec<wit::NamedVector<'_>>> = cards
         .iter()
         .map(|card| {
             card.descriptors
                 .iter()
-                .map(|vector| wit::NamedVector {
-                    name: &vector.name,
-                    values: &vector.values,
-                })
+                .map(|vector| wit::NamedVector { name: &vector.name, values: &vector.values })
                 .collect()
         })
         .collect();
@@ -104,10 +95,9 @@ pub(crate) fn with_evidence<R>(
 
 fn router_observation(seen: &wall::RouterObservation) -> wit_router::Observation<'_> {
     let finding = match &seen.finding {
-        wall::RouterFinding::Claim(claim) => wit_router::Finding::Claim(wit_router::Claim {
-            accept: claim.accept,
-            reject: claim.reject,
-        }),
+        wall::RouterFinding::Claim(claim) => {
+            wit_router::Finding::Claim(wit_router::Claim { accept: claim.accept, reject: claim.reject })
+        }
         wall::RouterFinding::Embedding(values) => wit_router::Finding::Embedding(values),
         wall::RouterFinding::Surprise(value) => wit_router::Finding::Surprise(*value),
         wall::RouterFinding::Answer(answer) => wit_router::Finding::Answer(wit_router::Answer {
@@ -137,10 +127,7 @@ pub(crate) fn router_step(step: wit_router::Step) -> wall::RouterStep {
         wit_router::Step::Mix(shares) => wall::RouterStep::Mix(
             shares
                 .into_iter()
-                .map(|share| wall::Share {
-                    expert: share.expert,
-                    weight: share.weight,
-                })
+                .map(|share| wall::Share { expert: share.expert, weight: share.weight })
                 .collect(),
         ),
     }
@@ -161,10 +148,8 @@ pub(crate) fn selection_bytes(
     candidates: &[wall::Candidate],
     observations: &[wall::SelectorObservation],
 ) -> usize {
-    let candidates: usize = candidates
-        .iter()
-        .map(|one| 48 + one.instruction.len() + one.input.len() + one.response.len())
-        .sum();
+    let candidates: usize =
+        candidates.iter().map(|one| 48 + one.instruction.len() + one.input.len() + one.response.len()).sum();
     let observations: usize = observations
         .iter()
         .map(|seen| {
@@ -224,11 +209,8 @@ pub(crate) fn with_selection<R>(
             _ => Vec::new(),
         })
         .collect();
-    let observations: Vec<wit_selector::Observation<'_>> = observations
-        .iter()
-        .zip(&stops)
-        .map(|(seen, stop)| selector_observation(seen, stop))
-        .collect();
+    let observations: Vec<wit_selector::Observation<'_>> =
+        observations.iter().zip(&stops).map(|(seen, stop)| selector_observation(seen, stop)).collect();
     act(&candidates, &observations)
 }
 
@@ -266,9 +248,7 @@ pub(crate) fn selector_step(step: wit_selector::Step) -> wall::SelectorStep {
         wit_selector::Step::Ask(probes) => {
             wall::SelectorStep::Ask(probes.into_iter().map(selector_probe).collect())
         }
-        wit_selector::Step::Done(picks) => {
-            wall::SelectorStep::Done(picks.into_iter().map(pick).collect())
-        }
+        wit_selector::Step::Done(picks) => wall::SelectorStep::Done(picks.into_iter().map(pick).collect()),
     }
 }
 
@@ -276,18 +256,16 @@ fn selector_probe(probe: wit_selector::ProbeResult) -> wall::SelectorProbe {
     match probe {
         wit_selector::ProbeResult::Embedding(id) => wall::SelectorProbe::Embedding(id),
         wit_selector::ProbeResult::Loss(id) => wall::SelectorProbe::Loss(id),
-        wit_selector::ProbeResult::Generate(wish) => {
-            wall::SelectorProbe::Generate(wall::Generation {
-                prompt: wish.prompt,
-                expert: wish.expert,
-                max_new_tokens: wish.max_new_tokens,
-                temperature: wish.temperature,
-                top_p: wish.top_p,
-                repetition_penalty: wish.repetition_penalty,
-                seed: wish.seed,
-                stop: wish.stop,
-            })
-        }
+        wit_selector::ProbeResult::Generate(wish) => wall::SelectorProbe::Generate(wall::Generation {
+            prompt: wish.prompt,
+            expert: wish.expert,
+            max_new_tokens: wish.max_new_tokens,
+            temperature: wish.temperature,
+            top_p: wish.top_p,
+            repetition_penalty: wish.repetition_penalty,
+            seed: wish.seed,
+            stop: wish.stop,
+        }),
     }
 }
 
@@ -295,14 +273,12 @@ fn pick(pick: wit_selector::Pick) -> wall::Pick {
     wall::Pick {
         source: match pick.source {
             wit_selector::Source::Existing(id) => wall::Source::Existing(id),
-            wit_selector::Source::Synthetic(example) => {
-                wall::Source::Synthetic(wall::SyntheticExample {
-                    task: example.task,
-                    instruction: example.instruction,
-                    input: example.input,
-                    response: example.response,
-                })
-            }
+            wit_selector::Source::Synthetic(example) => wall::Source::Synthetic(wall::SyntheticExample {
+                task: example.task,
+                instruction: example.instruction,
+                input: example.input,
+                response: example.response,
+            }),
         },
         role: match pick.role {
             wit_selector::Role::Positive => wall::Role::Positive,

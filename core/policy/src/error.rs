@@ -402,9 +402,5 @@ fn listed(names: &[String]) -> String {
 }
 
 fn quoted(words: &str) -> String {
-    if words.is_empty() {
-        String::new()
-    } else {
-        format!("; its last words: {words}")
-    }
+    if words.is_empty() { String::new() } else { format!("; its last words: {words}") }
 }

@@ -86,28 +86,18 @@ pub(crate) fn run<R>(
                 fault,
                 last_words: store.data().words.join("\n"),
             },
-            Err(problem) => PolicyError::Shape {
-                plugin: Arc::clone(plugin),
-                problem,
-            },
+            Err(problem) => PolicyError::Shape { plugin: Arc::clone(plugin), problem },
         }
     })
 }
 
 fn ticks(time: Duration) -> u64 {
-    u64::try_from(time.as_millis() / TICK.as_millis())
-        .unwrap_or(u64::MAX / 2)
-        .clamp(1, u64::MAX / 2)
+    u64::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX / 2).clamp(1, u64::MAX / 2)
 }
 
 /// Why a call did not return; or, where it never began, in what the component differs from the
 /// contract.
-fn fault_of(
-    error: &wasmtime::Error,
-    guest: &Guest,
-    fuel: u64,
-    time: Duration,
-) -> Result<Fault, String> {
+fn fault_of(error: &wasmtime::Error, guest: &Guest, fuel: u64, time: Duration) -> Result<Fault, String> {
     // A refused growth comes to light as whatever the policy's allocator does then.
     if let Some(refused) = &guest.refused {
         return Ok(refused.clone());
@@ -116,20 +106,14 @@ fn fault_of(
         return Ok(match trap {
             Trap::OutOfFuel => Fault::Fuel { limit: fuel },
             Trap::Interrupt => Fault::Time { limit: time },
-            Trap::StackOverflow => Fault::Stack {
-                limit: guest.limits.stack_bytes,
-            },
-            other => Fault::Trap {
-                trap: other.to_string().trim_start_matches("wasm trap: ").to_owned(),
-            },
+            Trap::StackOverflow => Fault::Stack { limit: guest.limits.stack_bytes },
+            other => Fault::Trap { trap: other.to_string().trim_start_matches("wasm trap: ").to_owned() },
         });
     }
     let cause = error.root_cause().to_string();
     // The type behind this message is wasmtime's own; a test watches the words.
     if cause.contains("fuel allocated for hostcalls has been exhausted") {
-        return Ok(Fault::AnswerSize {
-            limit: guest.limits.answer_bytes,
-        });
+        return Ok(Fault::AnswerSize { limit: guest.limits.answer_bytes });
     }
     match guest.fits {
         true => Ok(Fault::NoValue { problem: cause }),
@@ -138,12 +122,7 @@ fn fault_of(
 }
 
 impl ResourceLimiter for Guest {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let wanted = self.memory.saturating_add((desired.saturating_sub(current)) as u64);
         let limit = self.limits.memory_bytes;
         if wanted > limit {
@@ -154,12 +133,7 @@ impl ResourceLimiter for Guest {
         Ok(true)
     }
 
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let wanted = self.tables.saturating_add((desired.saturating_sub(current)) as u64);
         let limit = self.limits.table_elements;
         if wanted > limit {

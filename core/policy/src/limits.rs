@@ -59,13 +59,11 @@ impl Limits {
     /// Fuel of a call that is given so many bytes.
     pub(crate) fn fuel_for(&self, bytes: usize) -> u64 {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.fuel
-            .saturating_add(self.fuel_per_byte.saturating_mul(bytes))
+        self.fuel.saturating_add(self.fuel_per_byte.saturating_mul(bytes))
     }
 
     /// Wall-clock net of a call that has so much fuel.
     pub(crate) fn time_for(&self, fuel: u64) -> Duration {
-        self.wall_clock
-            .saturating_add(Duration::from_secs(fuel / self.fuel_per_second.max(1)))
+        self.wall_clock.saturating_add(Duration::from_secs(fuel / self.fuel_per_second.max(1)))
     }
 }

@@ -74,18 +74,8 @@ impl Plugin {
             problem: error.root_cause().to_string(),
         })?;
         let description = world.describe(engine, &limits, &id)?;
-        let id = Arc::new(PluginId {
-            name: description.name.clone(),
-            ..Arc::unwrap_or_clone(id)
-        });
-        Ok(Self {
-            engine: engine.clone(),
-            world,
-            id,
-            description,
-            limits,
-            loaded_from,
-        })
+        let id = Arc::new(PluginId { name: description.name.clone(), ..Arc::unwrap_or_clone(id) });
+        Ok(Self { engine: engine.clone(), world, id, description, limits, loaded_from })
     }
 
     /// What the plugin says of itself.
@@ -126,11 +116,7 @@ impl Plugin {
     ///
     /// # Errors
     /// When the plugin is a selector, refuses the settings, or is stopped.
-    pub fn router(
-        &self,
-        settings_json: &str,
-        experts: &[ExpertCard],
-    ) -> Result<Router, PolicyError> {
+    pub fn router(&self, settings_json: &str, experts: &[ExpertCard]) -> Result<Router, PolicyError> {
         match &self.world {
             World::Router(world) => Router::open(
                 self.engine.clone(),
@@ -162,19 +148,11 @@ impl Plugin {
     }
 
     fn wrong_kind(&self, wanted: PluginKind) -> PolicyError {
-        PolicyError::Kind {
-            plugin: Arc::clone(&self.id),
-            found: self.kind(),
-            wanted,
-        }
+        PolicyError::Kind { plugin: Arc::clone(&self.id), found: self.kind(), wanted }
     }
 }
 
-fn world(
-    engine: &Engine,
-    component: &Component,
-    kind: PluginKind,
-) -> wasmtime::Result<World> {
+fn world(engine: &Engine, component: &Component, kind: PluginKind) -> wasmtime::Result<World> {
     let before: InstancePre<Guest> = guest::linker(engine)?.instantiate_pre(component)?;
     Ok(match kind {
         PluginKind::Router => World::Router(RouterPluginPre::new(before)?),

@@ -110,9 +110,7 @@ impl Router {
         let (mut store, instance) = self.fresh()?;
         let bytes = convert::evidence_bytes(batch);
         let said = guest::run(&mut store, &self.id, call, bytes, |store| {
-            convert::with_evidence(batch, |batch| {
-                instance.cadre_policy_router().call_route(store, batch)
-            })
+            convert::with_evidence(batch, |batch| instance.cadre_policy_router().call_route(store, batch))
         })?;
         let fuel_allowed = self.limits.fuel_for(bytes);
         self.last = Usage {
@@ -120,11 +118,8 @@ impl Router {
             fuel_allowed,
             memory: store.data().memory(),
         };
-        let steps = said.map_err(|message| PolicyError::Refused {
-            plugin: Arc::clone(&self.id),
-            call,
-            message,
-        })?;
+        let steps =
+            said.map_err(|message| PolicyError::Refused { plugin: Arc::clone(&self.id), call, message })?;
         let broken = |call, problem: AnswerProblem| PolicyError::Answer {
             plugin: Arc::clone(&self.id),
             call,
@@ -155,9 +150,7 @@ impl Router {
             let instance = self.world.instantiate(&mut *store)?;
             Guest::fits(store);
             let opened = convert::with_cards(&self.experts, |cards| {
-                instance
-                    .cadre_policy_router()
-                    .call_open(store, &self.settings, cards)
+                instance.cadre_policy_router().call_open(store, &self.settings, cards)
             })?;
             Ok((instance, opened))
         })?;

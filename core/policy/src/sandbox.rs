@@ -46,16 +46,11 @@ impl Sandbox {
     /// # Errors
     /// When the folder cannot be made, or WebAssembly cannot be run here.
     pub fn new(cache: &Path, limits: Limits) -> Result<Self, PolicyError> {
-        let engine = Engine::new(&settings(&limits)).map_err(|error| PolicyError::Engine {
-            problem: error.to_string(),
-        })?;
+        let engine = Engine::new(&settings(&limits))
+            .map_err(|error| PolicyError::Engine { problem: error.to_string() })?;
         let cache = CompiledCache::open(cache, &engine)?;
         start_clock(&engine);
-        Ok(Self {
-            engine,
-            cache,
-            limits,
-        })
+        Ok(Self { engine, cache, limits })
     }
 
     /// The limits under which policies run here.
@@ -72,14 +67,8 @@ impl Sandbox {
     pub fn load(&self, file: &Path) -> Result<Plugin, PolicyError> {
         let bytes = self.read(file)?;
         let kind = surface::kind_of(file, &bytes)?;
-        let name = file.file_stem().map_or_else(String::new, |stem| {
-            stem.to_string_lossy().into_owned()
-        });
-        let id = Arc::new(PluginId {
-            name,
-            file: file.to_owned(),
-            digest: Digest::of_bytes(&bytes),
-        });
+        let name = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let id = Arc::new(PluginId { name, file: file.to_owned(), digest: Digest::of_bytes(&bytes) });
         let (component, from) = match self.cache.get(&self.engine, &id.digest) {
             Some(component) => (component, LoadedFrom::Cache),
             None => (self.compile(&id, bytes)?, LoadedFrom::Compilation),
@@ -88,25 +77,16 @@ impl Sandbox {
     }
 
     fn read(&self, file: &Path) -> Result<Vec<u8>, PolicyError> {
-        let failed = |source| PolicyError::Read {
-            file: file.to_owned(),
-            source,
-        };
+        let failed = |source| PolicyError::Read { file: file.to_owned(), source };
         let limit = self.limits.file_bytes;
         let mut bytes = Vec::new();
         let open = File::open(file).map_err(failed)?;
         let told = open.metadata().map_err(failed)?.len();
         // One byte more than allowed: a file may grow, and some files have no length.
-        open.take(limit.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
+        open.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
         let length = bytes.len() as u64;
         if length > limit {
-            return Err(PolicyError::FileSize {
-                file: file.to_owned(),
-                bytes: told.max(length),
-                limit,
-            });
+            return Err(PolicyError::FileSize { file: file.to_owned(), bytes: told.max(length), limit });
         }
         Ok(bytes)
     }
@@ -121,17 +101,11 @@ impl Sandbox {
             let _ = send.send(code.map_err(|error| error.root_cause().to_string()));
         });
         let limit = self.limits.compile_time;
-        let malformed = |problem| PolicyError::Malformed {
-            file: id.file.clone(),
-            problem,
-        };
+        let malformed = |problem| PolicyError::Malformed { file: id.file.clone(), problem };
         let code = match receive.recv_timeout(limit) {
             Ok(code) => code.map_err(malformed)?,
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                return Err(PolicyError::CompileTime {
-                    plugin: Arc::clone(id),
-                    limit,
-                });
+                return Err(PolicyError::CompileTime { plugin: Arc::clone(id), limit });
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 return Err(malformed("the compiler broke down over it".into()));

@@ -38,14 +38,8 @@ impl Selector {
         limits: Limits,
         settings: &str,
     ) -> Result<Self, PolicyError> {
-        let selector = Self {
-            engine,
-            world,
-            id,
-            limits,
-            settings: settings.to_owned(),
-            last: Usage::default(),
-        };
+        let selector =
+            Self { engine, world, id, limits, settings: settings.to_owned(), last: Usage::default() };
         selector.fresh()?;
         Ok(selector)
     }
@@ -80,19 +74,11 @@ impl Selector {
             fuel_allowed,
             memory: store.data().memory(),
         };
-        let step = said.map_err(|message| PolicyError::Refused {
-            plugin: Arc::clone(&self.id),
-            call,
-            message,
-        })?;
+        let step =
+            said.map_err(|message| PolicyError::Refused { plugin: Arc::clone(&self.id), call, message })?;
         let step = convert::selector_step(step);
-        verdict::selector_step(&step, order, candidates, observations).map_err(|problem| {
-            PolicyError::Answer {
-                plugin: Arc::clone(&self.id),
-                call,
-                problem,
-            }
-        })?;
+        verdict::selector_step(&step, order, candidates, observations)
+            .map_err(|problem| PolicyError::Answer { plugin: Arc::clone(&self.id), call, problem })?;
         Ok(step)
     }
 
@@ -127,10 +113,8 @@ impl Selector {
         let (instance, opened) =
             guest::run(&mut store, &self.id, Call::Open, self.settings.len(), |store| {
                 let instance = self.world.instantiate(&mut *store)?;
-            Guest::fits(store);
-                let opened = instance
-                    .cadre_policy_selector()
-                    .call_open(store, &self.settings)?;
+                Guest::fits(store);
+                let opened = instance.cadre_policy_selector().call_open(store, &self.settings)?;
                 Ok((instance, opened))
             })?;
         opened.map_err(|message| PolicyError::Refused {

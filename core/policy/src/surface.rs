@@ -11,10 +11,7 @@ use crate::{PluginKind, PolicyError};
 /// Reads which kind of policy a file is, and refuses what is none, what was built for another version
 /// and what wants more than is granted.
 pub(crate) fn kind_of(file: &Path, bytes: &[u8]) -> Result<PluginKind, PolicyError> {
-    let not = |found| PolicyError::NotAComponent {
-        file: file.to_owned(),
-        found,
-    };
+    let not = |found| PolicyError::NotAComponent { file: file.to_owned(), found };
     if bytes.starts_with(b"\x7fELF") {
         return Err(not("native code (compiled policies are never taken from outside)"));
     }
@@ -25,10 +22,7 @@ pub(crate) fn kind_of(file: &Path, bytes: &[u8]) -> Result<PluginKind, PolicyErr
         return Err(not("cut off"));
     }
     let mut names = Names::default();
-    names.read(bytes).map_err(|problem| PolicyError::Malformed {
-        file: file.to_owned(),
-        problem,
-    })?;
+    names.read(bytes).map_err(|problem| PolicyError::Malformed { file: file.to_owned(), problem })?;
     if names.is_module {
         return Err(not("a core module"));
     }
@@ -59,28 +53,15 @@ pub(crate) fn kind_of(file: &Path, bytes: &[u8]) -> Result<PluginKind, PolicyErr
     let imports: Vec<String> = names
         .imports
         .into_iter()
-        .filter(|import| {
-            !matches!(
-                contract_name(import),
-                Some(("types" | "diagnostics", _))
-            )
-        })
+        .filter(|import| !matches!(contract_name(import), Some(("types" | "diagnostics", _))))
         .collect();
     if !imports.is_empty() {
-        return Err(PolicyError::UngrantedImport {
-            file: file.to_owned(),
-            imports,
-        });
+        return Err(PolicyError::UngrantedImport { file: file.to_owned(), imports });
     }
     match kinds.as_slice() {
         [kind] => Ok(*kind),
-        [] => Err(PolicyError::NotAPolicy {
-            file: file.to_owned(),
-            exports: names.exports,
-        }),
-        _ => Err(PolicyError::TwoPolicies {
-            file: file.to_owned(),
-        }),
+        [] => Err(PolicyError::NotAPolicy { file: file.to_owned(), exports: names.exports }),
+        _ => Err(PolicyError::TwoPolicies { file: file.to_owned() }),
     }
 }
 
@@ -152,10 +133,7 @@ mod tests {
 
     #[test]
     fn names_are_taken_apart() {
-        assert_eq!(
-            contract_name("cadre:policy/router@0.1.0"),
-            Some(("router", "0.1.0"))
-        );
+        assert_eq!(contract_name("cadre:policy/router@0.1.0"), Some(("router", "0.1.0")));
         assert_eq!(contract_name("wasi:clocks/monotonic-clock@0.2.0"), None);
         assert_eq!(contract_name("cadre:policy/router"), Some(("router", "(none)")));
     }

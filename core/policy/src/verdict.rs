@@ -15,9 +15,7 @@ pub(crate) fn description(said: &Description) -> Result<(), AnswerProblem> {
     let is_name = |text: &str| {
         !text.is_empty()
             && text.len() <= 64
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
     let is_line = |text: &str| text.chars().count() <= 1_000 && !text.chars().any(char::is_control);
     let problem = |field, value: &str, expected| AnswerProblem::Description {
@@ -42,11 +40,7 @@ pub(crate) fn description(said: &Description) -> Result<(), AnswerProblem> {
 
 /// One step a query.
 pub(crate) fn step_count(given: usize, wanted: usize) -> Result<(), AnswerProblem> {
-    if given == wanted {
-        Ok(())
-    } else {
-        Err(AnswerProblem::StepCount { given, wanted })
-    }
+    if given == wanted { Ok(()) } else { Err(AnswerProblem::StepCount { given, wanted }) }
 }
 
 /// A router's step for one query.
@@ -64,22 +58,14 @@ pub(crate) fn router_step(
 }
 
 fn expert(index: ExpertIndex, experts: usize) -> Result<(), AnswerProblem> {
-    if (index as usize) < experts {
-        Ok(())
-    } else {
-        Err(AnswerProblem::ExpertIndex { index, experts })
-    }
+    if (index as usize) < experts { Ok(()) } else { Err(AnswerProblem::ExpertIndex { index, experts }) }
 }
 
 fn asked(probes: &[RouterProbe], evidence: &Evidence, experts: usize) -> Result<(), AnswerProblem> {
     if probes.is_empty() {
         return Err(AnswerProblem::EmptyAsk);
     }
-    let known: HashSet<&RouterProbe> = evidence
-        .observations
-        .iter()
-        .map(|seen| &seen.probe)
-        .collect();
+    let known: HashSet<&RouterProbe> = evidence.observations.iter().map(|seen| &seen.probe).collect();
     let mut now = HashSet::with_capacity(probes.len());
     for probe in probes {
         match probe {
@@ -126,25 +112,15 @@ fn mixture(shares: &[Share], experts: usize) -> Result<(), AnswerProblem> {
         expert(share.expert, experts)?;
         weight(share.weight)?;
         if !seen.insert(share.expert) {
-            return Err(AnswerProblem::RepeatedShare {
-                index: share.expert,
-            });
+            return Err(AnswerProblem::RepeatedShare { index: share.expert });
         }
         sum += share.weight;
     }
-    if sum > 0.0 && sum.is_finite() {
-        Ok(())
-    } else {
-        Err(AnswerProblem::WeightSum { sum })
-    }
+    if sum > 0.0 && sum.is_finite() { Ok(()) } else { Err(AnswerProblem::WeightSum { sum }) }
 }
 
 fn weight(weight: f32) -> Result<(), AnswerProblem> {
-    if weight.is_finite() && weight >= 0.0 {
-        Ok(())
-    } else {
-        Err(AnswerProblem::Weight { weight })
-    }
+    if weight.is_finite() && weight >= 0.0 { Ok(()) } else { Err(AnswerProblem::Weight { weight }) }
 }
 
 /// A selector's step.
@@ -169,10 +145,7 @@ fn wanted(
     if probes.is_empty() {
         return Err(AnswerProblem::EmptyAsk);
     }
-    let known: HashSet<String> = observations
-        .iter()
-        .map(|seen| selector_probe_name(&seen.probe))
-        .collect();
+    let known: HashSet<String> = observations.iter().map(|seen| selector_probe_name(&seen.probe)).collect();
     let mut now = HashSet::with_capacity(probes.len());
     for probe in probes {
         match probe {
@@ -208,32 +181,15 @@ pub(crate) fn cut(name: String) -> String {
 }
 
 fn candidate(id: u64, ids: &HashSet<u64>) -> Result<(), AnswerProblem> {
-    if ids.contains(&id) {
-        Ok(())
-    } else {
-        Err(AnswerProblem::CandidateId { id })
-    }
+    if ids.contains(&id) { Ok(()) } else { Err(AnswerProblem::CandidateId { id }) }
 }
 
 fn text_wish(wish: &Generation) -> Result<(), AnswerProblem> {
     let check = |fits: bool, name, value: f64, expected| {
-        if fits {
-            Ok(())
-        } else {
-            Err(AnswerProblem::Generation {
-                name,
-                value,
-                expected,
-            })
-        }
+        if fits { Ok(()) } else { Err(AnswerProblem::Generation { name, value, expected }) }
     };
     let temperature = wish.temperature;
-    check(
-        wish.max_new_tokens > 0,
-        "max-new-tokens",
-        f64::from(wish.max_new_tokens),
-        "at least 1",
-    )?;
+    check(wish.max_new_tokens > 0, "max-new-tokens", f64::from(wish.max_new_tokens), "at least 1")?;
     check(
         temperature.is_finite() && temperature >= 0.0,
         "temperature",
@@ -266,10 +222,7 @@ fn picked(picks: &[Pick], order: &Order, ids: &HashSet<u64>) -> Result<(), Answe
                 }
             }
             Source::Synthetic(example) if example.task > order.task => {
-                return Err(AnswerProblem::SyntheticTask {
-                    task: example.task,
-                    at: order.task,
-                });
+                return Err(AnswerProblem::SyntheticTask { task: example.task, at: order.task });
             }
             Source::Synthetic(_) => {}
         }

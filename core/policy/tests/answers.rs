@@ -33,7 +33,10 @@ fn one_step_a_query() {
     let place = Place::new();
     for (given, body) in [
         (0, "(call $done (i32.const 1048576) (i32.const 0))"),
-        (4, "(call $fill (i32.const 4) (i32.const 2) (i32.const 0)) (call $done (i32.const 1048576) (i32.const 4))"),
+        (
+            4,
+            "(call $fill (i32.const 4) (i32.const 2) (i32.const 0)) (call $done (i32.const 1048576) (i32.const 4))",
+        ),
     ] {
         let plugin = place.load(&Guest::router().call(body)).unwrap();
         let mut router = plugin.router("{}", &cards(3)).unwrap();
@@ -107,11 +110,9 @@ fn endless_asking_has_a_limit() {
 fn weights_must_be_numbers() {
     let place = Place::new();
     // Shares: expert, then the weight's bytes.
-    for (bytes, word) in [
-        ("\\00\\00\\c0\\7f", "NaN"),
-        ("\\00\\00\\80\\7f", "inf"),
-        ("\\00\\00\\80\\bf", "-1"),
-    ] {
+    for (bytes, word) in
+        [("\\00\\00\\c0\\7f", "NaN"), ("\\00\\00\\80\\7f", "inf"), ("\\00\\00\\80\\bf", "-1")]
+    {
         let list = format!("(data (i32.const 3000) \"\\01\\00\\00\\00{bytes}\")");
         let error = place.routing_error(&last_step(MIX, 3000, 1, &list), 2);
         let (call, what) = problem(&error);
@@ -124,7 +125,8 @@ fn weights_must_be_numbers() {
     assert_eq!(problem(&error).1, AnswerProblem::WeightSum { sum: 0.0 });
     let error = place.routing_error(&last_step(MIX, 3000, 0, ""), 2);
     assert_eq!(problem(&error).1, AnswerProblem::EmptyMix);
-    let twice = "(data (i32.const 3000) \"\\01\\00\\00\\00\\00\\00\\80\\3f\\01\\00\\00\\00\\00\\00\\80\\3f\")";
+    let twice =
+        "(data (i32.const 3000) \"\\01\\00\\00\\00\\00\\00\\80\\3f\\01\\00\\00\\00\\00\\00\\80\\3f\")";
     let error = place.routing_error(&last_step(MIX, 3000, 2, twice), 2);
     assert_eq!(problem(&error).1, AnswerProblem::RepeatedShare { index: 1 });
 }
@@ -160,7 +162,8 @@ fn picks_must_make_sense() {
     assert_eq!(selection_problem(&place, &twice), AnswerProblem::RepeatedPick { id: 0 });
     let heavy = picks(1, "(f32.store (i32.const 3044) (f32.const nan))");
     assert!(matches!(selection_problem(&place, &heavy), AnswerProblem::Weight { .. }));
-    let ahead = picks(1, "(i32.store (i32.const 3000) (i32.const 1)) (i32.store (i32.const 3008) (i32.const 3))");
+    let ahead =
+        picks(1, "(i32.store (i32.const 3000) (i32.const 1)) (i32.store (i32.const 3008) (i32.const 3))");
     assert_eq!(selection_problem(&place, &ahead), AnswerProblem::SyntheticTask { task: 3, at: 2 });
 }
 

@@ -74,10 +74,7 @@ fn memory_has_a_limit_at_the_start_and_later() {
     let place = Place::new();
     let limit = 16 << 20;
     let at_start = Guest::router().memory("(memory (export \"memory\") 1000)");
-    assert_eq!(
-        fault(&place.refusal(&at_start)),
-        &Fault::Memory { wanted: 1000 * 65536, limit }
-    );
+    assert_eq!(fault(&place.refusal(&at_start)), &Fault::Memory { wanted: 1000 * 65536, limit });
     let later = Guest::router().call(
         "(block $full (loop $on
            (br_if $full (i32.eq (memory.grow (i32.const 16)) (i32.const -1))) (br $on)))
@@ -127,9 +124,7 @@ fn last_words_are_kept_and_cleaned() {
         .globals("(data (i32.const 2048) \"panicked: no \\1b[31mexpert\\0ain sight\")")
         .call("(call $log (i32.const 3) (i32.const 2048) (i32.const 33)) (unreachable)");
     let error = place.routing_error(&talks, 1);
-    let PolicyError::Stopped { last_words, .. } = &error else {
-        panic!("{error}")
-    };
+    let PolicyError::Stopped { last_words, .. } = &error else { panic!("{error}") };
     assert_eq!(last_words, "panicked: no \u{fffd}[31mexpert in sight");
     assert!(error.to_string().ends_with(last_words.as_str()), "{error}");
 }
@@ -141,9 +136,7 @@ fn an_endless_log_is_not_kept() {
         .imports("(import \"cadre:policy/diagnostics@0.1.0\" \"log\" (func $log (param i32 i32 i32)))")
         .call("(loop $on (call $log (i32.const 3) (i32.const 0) (i32.const 900000)) (br $on)) (unreachable)");
     let error = place.routing_error(&talks, 1);
-    let PolicyError::Stopped { last_words, .. } = &error else {
-        panic!("{error}")
-    };
+    let PolicyError::Stopped { last_words, .. } = &error else { panic!("{error}") };
     assert!(last_words.len() <= 8 * 2_001 * 3, "{}", last_words.len());
 }
 
@@ -204,13 +197,11 @@ fn a_trap_costs_the_call_and_nothing_else() {
 #[test]
 fn nothing_leaks_from_call_to_call() {
     let place = Place::new();
-    let counts = Guest::router()
-        .globals("(global $calls (mut i32) (i32.const 0))")
-        .call(
-            "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+    let counts = Guest::router().globals("(global $calls (mut i32) (i32.const 0))").call(
+        "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
              (call $fill (local.get $length) (i32.const 1) (global.get $calls))
              (call $done (i32.const 1048576) (local.get $length))",
-        );
+    );
     let plugin = place.load(&counts).unwrap();
     let mut router = plugin.router("{}", &cards(3)).unwrap();
     let first = router.route(&batch(2)).unwrap();
@@ -233,9 +224,8 @@ fn the_check_finds_what_leaks_from_query_to_query() {
              (call $done (i32.const 1048576) (local.get $length))",
         );
     let report = place.sandbox.conformance(&leaks.write(place.folder.path()), "{}");
-    let failed = |check: &&cadre_policy::ConformanceCheck| {
-        check.outcome == cadre_policy::ConformanceOutcome::Fail
-    };
+    let failed =
+        |check: &&cadre_policy::ConformanceCheck| check.outcome == cadre_policy::ConformanceOutcome::Fail;
     let failed: Vec<&str> = report.checks.iter().filter(failed).map(|check| check.name.as_str()).collect();
     assert_eq!(failed, ["batch"], "{report:?}");
 }

@@ -65,9 +65,7 @@ fn imports_beyond_the_contract_are_refused_by_name() {
     for import in ["wasi:clocks/monotonic-clock@0.2.0", "wasi:random/random@0.2.0", "my:own/thing"] {
         let text = format!("(component (import \"{import}\" (instance)))");
         let error = place.load_text(&text).unwrap_err();
-        let PolicyError::UngrantedImport { imports, .. } = &error else {
-            panic!("{error}")
-        };
+        let PolicyError::UngrantedImport { imports, .. } = &error else { panic!("{error}") };
         assert_eq!(imports, &[import]);
         assert!(error.to_string().contains("not granted"), "{error}");
     }
@@ -86,7 +84,10 @@ fn another_version_of_the_contract_is_named() {
     ] {
         let text = format!("(component (instance (export \"{name}\")))");
         let error = place.load_text(&text).unwrap_err();
-        assert!(matches!(&error, PolicyError::ContractVersion { found: version, .. } if version == found), "{error}");
+        assert!(
+            matches!(&error, PolicyError::ContractVersion { found: version, .. } if version == found),
+            "{error}"
+        );
         assert!(error.to_string().contains("this build speaks 0.1.0"), "{error}");
     }
 }
@@ -129,10 +130,7 @@ fn names_must_fit_into_reports() {
 
 #[test]
 fn files_have_a_size_and_must_be_there() {
-    let place = Place::with(Limits {
-        file_bytes: 100,
-        ..tight()
-    });
+    let place = Place::with(Limits { file_bytes: 100, ..tight() });
     let error = place.refusal(&Guest::router());
     assert!(matches!(error, PolicyError::FileSize { limit: 100, .. }), "{error}");
     let error = place.sandbox.load(&place.folder.path().join("nowhere.wasm")).unwrap_err();

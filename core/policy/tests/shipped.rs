@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use cadre_policy::{Limits, Plugin, PluginKind, PolicyError};
 use cadre_wall::{
-    ExpertCard, NamedVector, RouterFinding, RouterObservation, RouterProbe, RouterStep,
-    SelectorFinding, SelectorObservation, SelectorProbe, SelectorStep, Source,
+    ExpertCard, NamedVector, RouterFinding, RouterObservation, RouterProbe, RouterStep, SelectorFinding,
+    SelectorObservation, SelectorProbe, SelectorStep, Source,
 };
 use guest::{Place, batch, candidates, cards, claim, order};
 
@@ -21,9 +21,7 @@ fn load(place: &Place, name: &str) -> Plugin {
 }
 
 fn picked(step: SelectorStep) -> Vec<u64> {
-    let SelectorStep::Done(picks) = step else {
-        panic!("asks: {step:?}")
-    };
+    let SelectorStep::Done(picks) = step else { panic!("asks: {step:?}") };
     picks
         .into_iter()
         .map(|pick| match pick.source {
@@ -47,9 +45,10 @@ fn all_keep_the_contract() {
         assert!(report.passed(), "{report:#?}");
         assert_eq!(report.kind, Some(kind));
         assert_eq!(report.description.map(|said| said.name).as_deref(), Some(name));
-        let warned = report.checks.iter().find(|check| {
-            check.outcome != cadre_policy::ConformanceOutcome::Pass && check.name != "speed"
-        });
+        let warned = report
+            .checks
+            .iter()
+            .find(|check| check.outcome != cadre_policy::ConformanceOutcome::Pass && check.name != "speed");
         assert_eq!(warned, None);
     }
 }
@@ -127,9 +126,7 @@ fn kmeans_takes_from_every_cloud() {
     let told: Vec<SelectorObservation> = probes
         .into_iter()
         .map(|probe| {
-            let SelectorProbe::Embedding(id) = probe else {
-                panic!("wants {probe:?}")
-            };
+            let SelectorProbe::Embedding(id) = probe else { panic!("wants {probe:?}") };
             // Two clouds; within each the first lies at the middle.
             let near = if id % 10 == 0 { 0.0 } else { 0.01 * id as f32 };
             let cloud = if id < 10 { 0.0 } else { 8.0 };

@@ -31,9 +31,8 @@ pub(super) fn fraction(label: &str) -> f32 {
 
 /// A vector of length 1 that depends on the seed alone.
 pub(super) fn unit_vector(seed: u64, dimensions: usize) -> Vec<f32> {
-    let values: Vec<f32> = (0..dimensions)
-        .map(|place| fraction(&format!("vector {seed} {place}")) - 0.5)
-        .collect();
+    let values: Vec<f32> =
+        (0..dimensions).map(|place| fraction(&format!("vector {seed} {place}")) - 0.5).collect();
     let norm = values.iter().map(|value| value * value).sum::<f32>().sqrt();
     values.iter().map(|value| value / norm).collect()
 }

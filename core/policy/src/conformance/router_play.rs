@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use cadre_wall::{
-    Answer, Claim, Evidence, Query, RouterFinding, RouterObservation, RouterProbe, RouterStep,
-};
+use cadre_wall::{Answer, Claim, Evidence, Query, RouterFinding, RouterObservation, RouterProbe, RouterStep};
 
 use super::play::{Played, fraction, unit_vector};
 use crate::{Plugin, PolicyError, Router};
@@ -27,9 +25,9 @@ pub(super) fn play(plugin: &Plugin, settings: &str, rounds: u32) -> Result<Playe
         None if first.calls.len() == second.calls.len() => {
             Ok(format!("{} calls, repeated in fresh instances", first.calls.len()))
         }
-        Some(round) => Err(format!(
-            "round {round} gave other steps when it was repeated in a fresh instance"
-        )),
+        Some(round) => {
+            Err(format!("round {round} gave other steps when it was repeated in a fresh instance"))
+        }
         None => Err("it took another number of rounds when it was repeated".into()),
     };
 
@@ -43,10 +41,7 @@ pub(super) fn play(plugin: &Plugin, settings: &str, rounds: u32) -> Result<Playe
     }
     let differs = |others: &[(u64, String)]| {
         let pairs = first.decisions.iter().zip(others);
-        pairs
-            .filter(|(a, b)| a != b)
-            .map(|(a, _)| a.0)
-            .next()
+        pairs.filter(|(a, b)| a != b).map(|(a, _)| a.0).next()
     };
     let rearranged = match (differs(&other), differs(&alone)) {
         (None, None) => Ok("the same alone, together and in the other order".into()),
@@ -64,7 +59,9 @@ pub(super) fn play(plugin: &Plugin, settings: &str, rounds: u32) -> Result<Playe
     Ok(Played {
         summary: format!(
             "{QUERIES} queries, {EXPERTS} experts: {}; {:.1} probes a query, {} rounds",
-            first.ends, first.probes as f64 / QUERIES as f64, first.calls.len()
+            first.ends,
+            first.probes as f64 / QUERIES as f64,
+            first.calls.len()
         ),
         repeated: Some(repeated),
         rearranged: Some(rearranged),
@@ -102,12 +99,7 @@ fn queries() -> Vec<Evidence> {
         .collect()
 }
 
-fn run(
-    router: &mut Router,
-    queries: &[Evidence],
-    experts: u32,
-    rounds: u32,
-) -> Result<Run, PolicyError> {
+fn run(router: &mut Router, queries: &[Evidence], experts: u32, rounds: u32) -> Result<Run, PolicyError> {
     let mut all = queries.to_vec();
     let mut open: Vec<usize> = (0..all.len()).collect();
     let mut ends: Vec<Option<RouterStep>> = vec![None; all.len()];
@@ -139,9 +131,7 @@ fn run(
                 RouterStep::Ask(probes) => {
                     run.probes += probes.len();
                     let query = all[*place].query.id;
-                    all[*place]
-                        .observations
-                        .extend(probes.iter().map(|probe| found(query, probe, experts)));
+                    all[*place].observations.extend(probes.iter().map(|probe| found(query, probe, experts)));
                     still.push(*place);
                 }
                 end => ends[*place] = Some(end.clone()),
@@ -167,25 +157,17 @@ fn run(
 fn found(query: u64, probe: &RouterProbe, experts: u32) -> RouterObservation {
     let chance = fraction(&format!("{query} {probe:?}"));
     let finding = match probe {
-        RouterProbe::Claim(_) => RouterFinding::Claim(Claim {
-            accept: chance * 0.9,
-            reject: (1.0 - chance) * 0.9,
-        }),
+        RouterProbe::Claim(_) => {
+            RouterFinding::Claim(Claim { accept: chance * 0.9, reject: (1.0 - chance) * 0.9 })
+        }
         RouterProbe::Embedding => RouterFinding::Embedding(unit_vector(1000 + query, DIMENSIONS)),
         RouterProbe::Surprise(_) => RouterFinding::Surprise(4.0 * chance),
-        RouterProbe::Answer(_) => RouterFinding::Answer(Answer {
-            text: format!("{query}"),
-            mean_log_probability: -chance,
-        }),
+        RouterProbe::Answer(_) => {
+            RouterFinding::Answer(Answer { text: format!("{query}"), mean_log_probability: -chance })
+        }
         RouterProbe::Task => RouterFinding::Task(
-            (query % u64::from(experts + 1))
-                .try_into()
-                .ok()
-                .filter(|task| *task < experts),
+            (query % u64::from(experts + 1)).try_into().ok().filter(|task| *task < experts),
         ),
     };
-    RouterObservation {
-        probe: probe.clone(),
-        finding,
-    }
+    RouterObservation { probe: probe.clone(), finding }
 }

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use cadre_wall::{
-    Candidate, Order, Purpose, Role, SelectorFinding, SelectorObservation, SelectorProbe,
-    SelectorStep, Source,
+    Candidate, Order, Purpose, Role, SelectorFinding, SelectorObservation, SelectorProbe, SelectorStep,
+    Source,
 };
 
 use super::play::{Played, fraction, unit_vector};
@@ -17,21 +17,12 @@ const TIMED_CALLS: usize = 5;
 
 pub(super) fn play(plugin: &Plugin, settings: &str, rounds: u32) -> Result<Played, PolicyError> {
     let mut selector = plugin.selector(settings)?;
-    let remember = Order {
-        purpose: Purpose::Remember,
-        role: Role::Negative,
-        task: 3,
-        budget: Some(BUDGET),
-        seed: 7,
-    };
+    let remember =
+        Order { purpose: Purpose::Remember, role: Role::Negative, task: 3, budget: Some(BUDGET), seed: 7 };
     let candidates = candidates();
     let first = run(&mut selector, &remember, &candidates, rounds)?;
     let second = run(&mut selector, &remember, &candidates, rounds)?;
-    let compose = Order {
-        purpose: Purpose::Compose,
-        budget: None,
-        ..remember
-    };
+    let compose = Order { purpose: Purpose::Compose, budget: None, ..remember };
     let composed = run(&mut selector, &compose, &candidates[..BUDGET as usize], rounds)?;
     // Nothing to choose from is the first there is.
     run(&mut selector, &remember, &[], rounds)?;
@@ -50,7 +41,10 @@ pub(super) fn play(plugin: &Plugin, settings: &str, rounds: u32) -> Result<Playe
     Ok(Played {
         summary: format!(
             "{CANDIDATES} candidates, {BUDGET} wanted: remembered {} ({} made up), composed {} of {BUDGET}; {} probes",
-            first.picked, first.made_up, composed.picked, first.observations.len()
+            first.picked,
+            first.made_up,
+            composed.picked,
+            first.observations.len()
         ),
         repeated: Some(repeated),
         rearranged: None,
@@ -116,10 +110,7 @@ fn run(
             SelectorStep::Ask(probes) => run.observations.extend(probes.into_iter().map(found)),
             SelectorStep::Done(picks) => {
                 run.picked = picks.len();
-                run.made_up = picks
-                    .iter()
-                    .filter(|pick| matches!(pick.source, Source::Synthetic(_)))
-                    .count();
+                run.made_up = picks.iter().filter(|pick| matches!(pick.source, Source::Synthetic(_))).count();
                 return Ok(run);
             }
         }

@@ -20,14 +20,8 @@ fn a_good_description_passes() {
 
 #[test]
 fn good_steps_pass() {
-    let evidence = Evidence {
-        query: Query {
-            id: 1,
-            prompt: String::new(),
-            prompt_tokens: 0,
-        },
-        observations: vec![],
-    };
+    let evidence =
+        Evidence { query: Query { id: 1, prompt: String::new(), prompt_tokens: 0 }, observations: vec![] };
     let share = |expert, weight| Share { expert, weight };
     for step in [
         RouterStep::Backbone,
@@ -47,18 +41,8 @@ fn good_steps_pass() {
 
 #[test]
 fn good_picks_pass() {
-    let order = Order {
-        purpose: Purpose::Compose,
-        role: Role::Negative,
-        task: 2,
-        budget: Some(1),
-        seed: 0,
-    };
-    let pick = |source| Pick {
-        source,
-        role: Role::Positive,
-        weight: 0.5,
-    };
+    let order = Order { purpose: Purpose::Compose, role: Role::Negative, task: 2, budget: Some(1), seed: 0 };
+    let pick = |source| Pick { source, role: Role::Positive, weight: 0.5 };
     let made_up = SyntheticExample {
         task: 2,
         instruction: String::new(),

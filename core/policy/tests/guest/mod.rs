@@ -1,16 +1,13 @@
 //! Small guests written as WebAssembly text: a policy that behaves, with one part of it exchanged.
 
-#![expect(
-    dead_code,
-    reason = "every test program is compiled for itself and uses some of this"
-)]
+#![expect(dead_code, reason = "every test program is compiled for itself and uses some of this")]
 
 use std::path::{Path, PathBuf};
 
 use cadre_policy::{Limits, PolicyError, Sandbox};
 use cadre_wall::{
-    Candidate, Claim, Evidence, ExpertCard, Order, Purpose, Query, Role, RouterFinding,
-    RouterObservation, RouterProbe,
+    Candidate, Claim, Evidence, ExpertCard, Order, Purpose, Query, Role, RouterFinding, RouterObservation,
+    RouterProbe,
 };
 
 /// A core module that is a router or selector, by parts.
@@ -97,16 +94,7 @@ impl Guest {
     }
 
     pub fn module(&self) -> Vec<u8> {
-        let Self {
-            interface,
-            imports,
-            memory,
-            globals,
-            name,
-            describe,
-            open,
-            call,
-        } = self;
+        let Self { interface, imports, memory, globals, name, describe, open, call } = self;
         let (function, parameters, settings) = match *interface {
             "router" => ("route", ROUTE, "(param i32 i32 i32 i32)"),
             _ => ("select", SELECT, "(param i32 i32)"),
@@ -246,11 +234,7 @@ pub fn cards(count: u32) -> Vec<ExpertCard> {
 pub fn batch(count: u64) -> Vec<Evidence> {
     (0..count)
         .map(|place| Evidence {
-            query: Query {
-                id: 40 + place,
-                prompt: "sort: 3 1 2".into(),
-                prompt_tokens: 5,
-            },
+            query: Query { id: 40 + place, prompt: "sort: 3 1 2".into(), prompt_tokens: 5 },
             observations: vec![],
         })
         .collect()
@@ -259,21 +243,12 @@ pub fn batch(count: u64) -> Vec<Evidence> {
 pub fn claim(expert: u32, accept: f32) -> RouterObservation {
     RouterObservation {
         probe: RouterProbe::Claim(expert),
-        finding: RouterFinding::Claim(Claim {
-            accept,
-            reject: 1.0 - accept,
-        }),
+        finding: RouterFinding::Claim(Claim { accept, reject: 1.0 - accept }),
     }
 }
 
 pub fn order(budget: u32) -> Order {
-    Order {
-        purpose: Purpose::Remember,
-        role: Role::Negative,
-        task: 2,
-        budget: Some(budget),
-        seed: 9,
-    }
+    Order { purpose: Purpose::Remember, role: Role::Negative, task: 2, budget: Some(budget), seed: 9 }
 }
 
 pub fn candidates(count: u64) -> Vec<Candidate> {
