@@ -61,12 +61,8 @@ fn a_full_disk_is_told_and_the_run_goes_on_when_there_is_room() {
         return;
     }
     let full = bench.cadre(&["run", &recipe(), "--store", "small"]);
-    let grown = Command::new("mount")
-        .args(["-o", "remount,size=200m"])
-        .arg(&small)
-        .status()
-        .unwrap()
-        .success();
+    let grown =
+        Command::new("mount").args(["-o", "remount,size=200m"]).arg(&small).status().unwrap().success();
     let after = bench.cadre(&["run", &recipe(), "--store", "small"]);
     Command::new("umount").arg(&small).status().unwrap();
     full.expect_code(1).expect_told(&["No space left"]);
@@ -89,10 +85,8 @@ fn a_store_of_a_later_version_is_refused() {
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {

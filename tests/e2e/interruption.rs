@@ -47,10 +47,7 @@ fn ctrl_c_stops_cleanly_and_the_next_run_goes_on() {
     let bench = Workbench::new();
     let mut child = bench.start(&["run", &recipe]);
     assert!(!wait(&mut child, Duration::from_millis(1500)), "the run was over before it could be stopped");
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     bench.cadre(&["run", &recipe, "--resume-only"]).expect_code(0);
@@ -60,10 +57,7 @@ fn ctrl_c_stops_cleanly_and_the_next_run_goes_on() {
 #[test]
 fn resume_only_begins_nothing() {
     let bench = Workbench::new();
-    bench
-        .cadre(&["run", &recipe(), "--resume-only"])
-        .expect_code(2)
-        .expect_told(&["resume"]);
+    bench.cadre(&["run", &recipe(), "--resume-only"]).expect_code(2).expect_told(&["resume"]);
     assert!(!bench.path().join("runs").exists());
 }
 

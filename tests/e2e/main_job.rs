@@ -71,10 +71,7 @@ fn methods_beside_each_other_share_what_they_have_in_common() {
     let planned = bench
         .cadre(&["plan", &smoke("see-tiny.toml"), "--set", "routing.router.threshold=0.9"])
         .expect_code(0);
-    let to_train = planned
-        .stdout
-        .lines()
-        .filter(|line| line.contains("train/") && line.contains("to do"))
-        .count();
+    let to_train =
+        planned.stdout.lines().filter(|line| line.contains("train/") && line.contains("to do")).count();
     assert_eq!(to_train, 0, "another threshold trains nothing\n{}", planned.stdout);
 }

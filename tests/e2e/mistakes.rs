@@ -83,10 +83,7 @@ fn a_recipe_that_is_not_there_is_told() {
 
 #[test]
 fn a_checkpoint_folder_without_a_config_is_told() {
-    refused(
-        "[backbone]\ncheckpoint = \"empty\"\n",
-        &["checkpoint"],
-    );
+    refused("[backbone]\ncheckpoint = \"empty\"\n", &["checkpoint"]);
 }
 
 #[test]
@@ -113,10 +110,7 @@ fn a_broken_row_of_a_dataset_is_told_with_file_and_line() {
             smoke()
         ),
     );
-    bench
-        .cadre(&["run", "broken.toml"])
-        .expect_code(1)
-        .expect_told(&["two/train.jsonl", ":9"]);
+    bench.cadre(&["run", "broken.toml"]).expect_code(1).expect_told(&["two/train.jsonl", ":9"]);
 }
 
 #[test]

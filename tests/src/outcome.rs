@@ -41,11 +41,7 @@ impl Outcome {
     #[track_caller]
     pub fn expect_told(self, fragments: &[&str]) -> Self {
         for fragment in fragments {
-            assert!(
-                self.stderr.contains(fragment),
-                "`{fragment}` is not in\n{}",
-                self.stderr
-            );
+            assert!(self.stderr.contains(fragment), "`{fragment}` is not in\n{}", self.stderr);
         }
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
         self

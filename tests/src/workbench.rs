@@ -17,8 +17,8 @@ pub fn repository() -> PathBuf {
 /// The folder of real data, if this machine has it; says plainly when a test skips for want of it.
 #[must_use]
 pub fn data_folder(test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("CADRE_DATA")
-        .map_or_else(|| repository().join("../shared/data"), PathBuf::from);
+    let folder =
+        std::env::var_os("CADRE_DATA").map_or_else(|| repository().join("../shared/data"), PathBuf::from);
     if folder.join("superni").is_dir() {
         return Some(folder);
     }
@@ -92,11 +92,7 @@ impl Workbench {
     #[must_use]
     pub fn command(&self, program: &str, args: &[&str]) -> Command {
         let path = program_path(program);
-        assert!(
-            path.exists(),
-            "{} is not there: `cargo xtask test` builds it first",
-            path.display()
-        );
+        assert!(path.exists(), "{} is not there: `cargo xtask test` builds it first", path.display());
         let mut command = Command::new(path);
         command
             .args(args)

@@ -8,12 +8,11 @@ mod selection;
 
 pub use expert::{Description, ExpertCard, ExpertIndex, NamedVector};
 pub use routing::{
-    Answer, Claim, Evidence, Query, RouterFinding, RouterObservation, RouterProbe, RouterStep,
-    Share,
+    Answer, Claim, Evidence, Query, RouterFinding, RouterObservation, RouterProbe, RouterStep, Share,
 };
 pub use selection::{
-    Candidate, Generation, Order, Pick, Purpose, Role, SelectorFinding, SelectorObservation,
-    SelectorProbe, SelectorStep, Source, SyntheticExample,
+    Candidate, Generation, Order, Pick, Purpose, Role, SelectorFinding, SelectorObservation, SelectorProbe,
+    SelectorStep, Source, SyntheticExample,
 };
 
 /// Version of the WIT package `cadre:policy` that this build speaks.

@@ -1,8 +1,6 @@
 //! The words and the contract's text say the same.
 
-use crate::{
-    CONTRACT_VERSION, Claim, Evidence, Query, RouterFinding, RouterObservation, RouterProbe, WIT,
-};
+use crate::{CONTRACT_VERSION, Claim, Evidence, Query, RouterFinding, RouterObservation, RouterProbe, WIT};
 
 #[test]
 fn the_text_names_the_version() {
@@ -12,23 +10,13 @@ fn the_text_names_the_version() {
 #[test]
 fn evidence_reads_as_written() -> Result<(), serde_json::Error> {
     let evidence = Evidence {
-        query: Query {
-            id: 7,
-            prompt: "sort: 3 1 2".into(),
-            prompt_tokens: 5,
-        },
+        query: Query { id: 7, prompt: "sort: 3 1 2".into(), prompt_tokens: 5 },
         observations: vec![
             RouterObservation {
                 probe: RouterProbe::Claim(2),
-                finding: RouterFinding::Claim(Claim {
-                    accept: 0.25,
-                    reject: 0.5,
-                }),
+                finding: RouterFinding::Claim(Claim { accept: 0.25, reject: 0.5 }),
             },
-            RouterObservation {
-                probe: RouterProbe::Task,
-                finding: RouterFinding::Task(None),
-            },
+            RouterObservation { probe: RouterProbe::Task, finding: RouterFinding::Task(None) },
         ],
     };
     let text = serde_json::to_string(&evidence)?;

@@ -48,18 +48,11 @@ struct Target {
 pub fn build(toolchain: &Toolchain, folder: &Path, locked: bool) -> Result<Built, WorkshopError> {
     let metadata = metadata(folder)?;
     let manifest = folder.join("Cargo.toml");
-    let manifest = manifest.canonicalize().map_err(|source| WorkshopError::Read {
-        path: manifest,
-        source,
-    })?;
-    let no_library = || WorkshopError::NoLibrary {
-        folder: folder.to_owned(),
-    };
-    let package = metadata
-        .packages
-        .iter()
-        .find(|package| package.manifest_path == manifest)
-        .ok_or_else(no_library)?;
+    let manifest =
+        manifest.canonicalize().map_err(|source| WorkshopError::Read { path: manifest, source })?;
+    let no_library = || WorkshopError::NoLibrary { folder: folder.to_owned() };
+    let package =
+        metadata.packages.iter().find(|package| package.manifest_path == manifest).ok_or_else(no_library)?;
     let library = package
         .targets
         .iter()
@@ -80,16 +73,10 @@ pub fn build(toolchain: &Toolchain, folder: &Path, locked: bool) -> Result<Built
         .join(TARGET)
         .join("release")
         .join(format!("{}.wasm", library.name.replace('-', "_")));
-    let bytes = fs::read(&module).map_err(|source| WorkshopError::Read {
-        path: module.clone(),
-        source,
-    })?;
+    let bytes = fs::read(&module).map_err(|source| WorkshopError::Read { path: module.clone(), source })?;
     let mut bytes = encode(&module, &bytes)?;
     append_section(&mut bytes, "version", package.version.as_bytes());
-    Ok(Built {
-        name: package.name.clone(),
-        bytes,
-    })
+    Ok(Built { name: package.name.clone(), bytes })
 }
 
 /// Appends a custom section: the package's version can be read without running anything.
@@ -140,33 +127,16 @@ fn metadata(folder: &Path) -> Result<Metadata, WorkshopError> {
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .current_dir(folder)
         .stderr(Stdio::inherit());
-    let said = cargo.output().map_err(|source| WorkshopError::Program {
-        program: "cargo".into(),
-        source,
-    })?;
+    let said = cargo.output().map_err(|source| WorkshopError::Program { program: "cargo".into(), source })?;
     if !said.status.success() {
-        return Err(WorkshopError::Cargo {
-            command: "cargo metadata",
-            folder: folder.to_owned(),
-        });
+        return Err(WorkshopError::Cargo { command: "cargo metadata", folder: folder.to_owned() });
     }
-    serde_json::from_slice(&said.stdout).map_err(|source| WorkshopError::Metadata {
-        folder: folder.to_owned(),
-        source,
-    })
+    serde_json::from_slice(&said.stdout)
+        .map_err(|source| WorkshopError::Metadata { folder: folder.to_owned(), source })
 }
 
 fn run(cargo: &mut Command, command: &'static str, folder: &Path) -> Result<(), WorkshopError> {
-    let status = cargo.status().map_err(|source| WorkshopError::Program {
-        program: "cargo".into(),
-        source,
-    })?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(WorkshopError::Cargo {
-            command,
-            folder: folder.to_owned(),
-        })
-    }
+    let status =
+        cargo.status().map_err(|source| WorkshopError::Program { program: "cargo".into(), source })?;
+    if status.success() { Ok(()) } else { Err(WorkshopError::Cargo { command, folder: folder.to_owned() }) }
 }

@@ -38,24 +38,17 @@ fn with_contract(module: &Path, bytes: &[u8]) -> Result<Vec<u8>, WorkshopError> 
         .into_iter()
         .find(|(interface, _)| contains(bytes, format!("cadre:policy/{interface}@").as_bytes()))
         .map(|(_, world)| world)
-        .ok_or_else(|| WorkshopError::NotAPolicy {
-            module: module.to_owned(),
-        })?;
+        .ok_or_else(|| WorkshopError::NotAPolicy { module: module.to_owned() })?;
     let unreadable = |problem: String| WorkshopError::Contract { problem };
     let mut contract = Resolve::default();
-    let package = contract
-        .push_str("policy.wit", CONTRACT)
-        .map_err(|error| unreadable(format!("{error:#}")))?;
-    let world = contract
-        .select_world(&[package], Some(world))
-        .map_err(|error| unreadable(format!("{error:#}")))?;
+    let package =
+        contract.push_str("policy.wit", CONTRACT).map_err(|error| unreadable(format!("{error:#}")))?;
+    let world =
+        contract.select_world(&[package], Some(world)).map_err(|error| unreadable(format!("{error:#}")))?;
     let mut bytes = bytes.to_vec();
-    embed_component_metadata(&mut bytes, &contract, world, StringEncoding::UTF8).map_err(
-        |error| WorkshopError::Component {
-            module: module.to_owned(),
-            problem: format!("{error:#}"),
-        },
-    )?;
+    embed_component_metadata(&mut bytes, &contract, world, StringEncoding::UTF8).map_err(|error| {
+        WorkshopError::Component { module: module.to_owned(), problem: format!("{error:#}") }
+    })?;
     Ok(bytes)
 }
 

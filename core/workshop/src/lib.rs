@@ -11,8 +11,8 @@ mod toolchain;
 pub use start::{NewPolicy, PolicyKind, start, start_in_tree};
 
 pub use build::{Built, build};
-pub use make::make;
 pub use encode::encode;
+pub use make::make;
 pub use toolchain::Toolchain;
 
 pub use error::WorkshopError;

@@ -17,10 +17,8 @@ pub fn make(from: &Path, to: Option<&Path>) -> Result<PathBuf, WorkshopError> {
         let built = build(&Toolchain::find()?, from, false)?;
         (built.bytes, from.join(format!("{}.wasm", built.name)))
     } else {
-        let module = fs::read(from).map_err(|source| WorkshopError::Read {
-            path: from.to_owned(),
-            source,
-        })?;
+        let module =
+            fs::read(from).map_err(|source| WorkshopError::Read { path: from.to_owned(), source })?;
         let name = from.file_name().unwrap_or_default().to_string_lossy();
         let name = name.split('.').next().unwrap_or_default();
         let beside = from.with_file_name(format!("{name}.wasm"));
@@ -30,9 +28,6 @@ pub fn make(from: &Path, to: Option<&Path>) -> Result<PathBuf, WorkshopError> {
         (encode(from, &module)?, beside)
     };
     let file = to.map_or(beside, Path::to_owned);
-    fs::write(&file, bytes).map_err(|source| WorkshopError::Write {
-        path: file.clone(),
-        source,
-    })?;
+    fs::write(&file, bytes).map_err(|source| WorkshopError::Write { path: file.clone(), source })?;
     Ok(file)
 }

@@ -23,9 +23,7 @@ impl FromStr for PolicyKind {
         match text {
             "router" => Ok(Self::Router),
             "selector" => Ok(Self::Selector),
-            other => Err(WorkshopError::Kind {
-                given: other.to_owned(),
-            }),
+            other => Err(WorkshopError::Kind { given: other.to_owned() }),
         }
     }
 }
@@ -102,10 +100,7 @@ pub fn start(kind: PolicyKind, name: &str, parent: &Path) -> Result<NewPolicy, W
     }
     write(&folder.join("README.md"), &named(README, kind, name))?;
     write(&folder.join(".gitignore"), "/target\n")?;
-    Ok(NewPolicy {
-        source: folder.join("src/lib.rs"),
-        folder,
-    })
+    Ok(NewPolicy { source: folder.join("src/lib.rs"), folder })
 }
 
 const OWN_WORKSPACE: &str = "
@@ -123,21 +118,12 @@ strip = true
 ///
 /// # Errors
 /// When the name will not do, the folder is there already, or a file cannot be read or written.
-pub fn start_in_tree(
-    kind: PolicyKind,
-    name: &str,
-    plugins: &Path,
-) -> Result<NewPolicy, WorkshopError> {
+pub fn start_in_tree(kind: PolicyKind, name: &str, plugins: &Path) -> Result<NewPolicy, WorkshopError> {
     let manifest = plugins.join("Cargo.toml");
-    let members = fs::read_to_string(&manifest).map_err(|source| WorkshopError::Read {
-        path: manifest.clone(),
-        source,
-    })?;
+    let members = fs::read_to_string(&manifest)
+        .map_err(|source| WorkshopError::Read { path: manifest.clone(), source })?;
     if !members.contains(MEMBERS) {
-        return Err(WorkshopError::Manifest {
-            path: manifest,
-            expected: MEMBERS.trim_ascii_end(),
-        });
+        return Err(WorkshopError::Manifest { path: manifest, expected: MEMBERS.trim_ascii_end() });
     }
     let folder = new_folder(name, plugins)?;
     for (path, text) in template(kind) {
@@ -147,10 +133,7 @@ pub fn start_in_tree(
     }
     let members = members.replacen(MEMBERS, &format!("{MEMBERS}    \"{name}\",\n"), 1);
     write(&manifest, &members)?;
-    Ok(NewPolicy {
-        source: folder.join("src/lib.rs"),
-        folder,
-    })
+    Ok(NewPolicy { source: folder.join("src/lib.rs"), folder })
 }
 
 fn template(kind: PolicyKind) -> &'static [(&'static str, &'static str)] {
@@ -178,24 +161,18 @@ fn named(text: &str, kind: PolicyKind, name: &str) -> String {
         "Router" | "Selector" => format!("{type_name}Policy"),
         _ => type_name,
     };
-    text.replace("my-policy", name)
-        .replace(package, name)
-        .replace(class, &type_name)
+    text.replace("my-policy", name).replace(package, name).replace(class, &type_name)
 }
 
 fn new_folder(name: &str, parent: &Path) -> Result<PathBuf, WorkshopError> {
     let fits = (2..=64).contains(&name.len())
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && !name.ends_with('-')
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     // Cargo keeps some names for itself, the plugins' folder some more.
     let taken = ["core", "std", "alloc", "test", "sdk", "template", "examples", "target"];
     if !fits || taken.contains(&name) {
-        return Err(WorkshopError::Name {
-            given: name.to_owned(),
-        });
+        return Err(WorkshopError::Name { given: name.to_owned() });
     }
     let folder = parent.join(name);
     if folder.exists() {
@@ -205,10 +182,7 @@ fn new_folder(name: &str, parent: &Path) -> Result<PathBuf, WorkshopError> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), WorkshopError> {
-    let failed = |source| WorkshopError::Write {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| WorkshopError::Write { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -243,9 +217,10 @@ mod tests {
             .iter()
             .flat_map(|folder| {
                 let entries = fs::read_dir(plugins.join(folder)).unwrap();
-                entries.flatten().filter(|entry| entry.path().is_file()).map(move |entry| {
-                    format!("{folder}/{}", entry.file_name().to_string_lossy())
-                })
+                entries
+                    .flatten()
+                    .filter(|entry| entry.path().is_file())
+                    .map(move |entry| format!("{folder}/{}", entry.file_name().to_string_lossy()))
             })
             .collect();
         there.push("Cargo.lock".to_owned());

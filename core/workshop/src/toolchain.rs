@@ -29,11 +29,8 @@ pub struct Toolchain {
 impl fmt::Display for Toolchain {
     /// The compiler's version and where its library is from: what the bytes of a component depend on.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let library = if self.builds_library {
-            "library built from its sources"
-        } else {
-            "library as it comes"
-        };
+        let library =
+            if self.builds_library { "library built from its sources" } else { "library as it comes" };
         write!(f, "{}, {library}", self.version)
     }
 }
@@ -70,9 +67,7 @@ impl Toolchain {
             .env_remove("RUSTUP_TOOLCHAIN")
             .env_remove("RUSTC_WRAPPER");
         if self.builds_library {
-            cargo
-                .arg("-Zbuild-std=std,panic_abort")
-                .env("RUSTC_BOOTSTRAP", "1");
+            cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
         }
         if let Some(linker) = &self.linker {
             cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
@@ -131,16 +126,12 @@ impl Compiler {
     fn has_library(&self) -> bool {
         let folder = self.sysroot.join("lib/rustlib").join(TARGET).join("lib");
         std::fs::read_dir(folder).is_ok_and(|entries| {
-            entries
-                .flatten()
-                .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+            entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
         })
     }
 
     fn has_sources(&self) -> bool {
-        self.sysroot
-            .join("lib/rustlib/src/rust/library/std/Cargo.toml")
-            .exists()
+        self.sysroot.join("lib/rustlib/src/rust/library/std/Cargo.toml").exists()
     }
 
     fn linker(&self) -> Option<PathBuf> {

@@ -9,7 +9,8 @@ use cadre_workshop::Toolchain;
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "PREBUILT.toml";
-const HEAD: &str = "# Written by `cargo xtask plugins`: what the components beside it were made from and by.\n";
+const HEAD: &str =
+    "# Written by `cargo xtask plugins`: what the components beside it were made from and by.\n";
 const FORMAT_VERSION: u32 = 1;
 
 /// All components of the repository.
@@ -36,10 +37,7 @@ impl Prebuilt {
     pub(crate) fn read(plugins: &Path) -> Result<Self> {
         let file = plugins.join(FILE);
         if !file.exists() {
-            return Ok(Self {
-                format_version: FORMAT_VERSION,
-                component: BTreeMap::new(),
-            });
+            return Ok(Self { format_version: FORMAT_VERSION, component: BTreeMap::new() });
         }
         let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
         let read: Self = toml::from_str(&text).with_context(|| format!("reading {}", file.display()))?;
@@ -88,7 +86,9 @@ impl Prebuilt {
             bail!("{} is not the component that {FILE} names", file.display());
         }
         if self.of(name)?.sources != source_digest(plugins, name)? {
-            bail!("the sources of `{name}` have changed since its component was built; `cargo xtask plugins {name}` builds it again");
+            bail!(
+                "the sources of `{name}` have changed since its component was built; `cargo xtask plugins {name}` builds it again"
+            );
         }
         Ok(())
     }
@@ -163,9 +163,7 @@ fn without_members(manifest: &str) -> String {
 
 /// The lock file's packages that come from a registry.
 fn foreign_packages(lock: &str) -> String {
-    lock.split("[[package]]")
-        .filter(|package| package.contains("source = "))
-        .collect()
+    lock.split("[[package]]").filter(|package| package.contains("source = ")).collect()
 }
 
 #[cfg(test)]
@@ -177,7 +175,8 @@ mod tests {
     #[test]
     fn members_do_not_decide() {
         let one = "[workspace]\nmembers = [\n    \"a\",\n]\n\n[workspace.package]\nversion = \"1\"\n";
-        let two = "[workspace]\nmembers = [\n    \"a\",\n    \"b\",\n]\n\n[workspace.package]\nversion = \"1\"\n";
+        let two =
+            "[workspace]\nmembers = [\n    \"a\",\n    \"b\",\n]\n\n[workspace.package]\nversion = \"1\"\n";
         assert_eq!(without_members(one), without_members(two));
         assert!(without_members(one).contains("version"));
     }
