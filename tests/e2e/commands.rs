@@ -34,6 +34,19 @@ fn the_light_program_plans_what_the_whole_one_plans() {
 }
 
 #[test]
+fn the_light_program_says_which_backend_to_build() {
+    let bench = Workbench::new();
+    let backend = |sets: &[&str]| {
+        let recipe = smoke();
+        let args: Vec<&str> = ["backend", &recipe].into_iter().chain(sets.iter().copied()).collect();
+        bench.planner(&args)
+    };
+    assert_eq!(backend(&[]).expect_code(0).stdout, "cpu\n");
+    assert_eq!(backend(&["--set", "device.backend=cuda:1"]).expect_code(0).stdout, "cuda:1\n");
+    backend(&["--set", "seeed=1"]).expect_code(2).expect_told(&["seeed"]);
+}
+
+#[test]
 fn the_schema_is_the_one_in_the_repository() {
     let bench = Workbench::new();
     let schema = bench.cadre(&["schema"]).expect_code(0);

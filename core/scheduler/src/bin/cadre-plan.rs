@@ -1,5 +1,5 @@
 //! `cadre-plan`: plans and expands recipes without the crates that compute, so that a plan needs no long build. Does
-//! what `cadre plan` and `cadre expand` do, and nothing else.
+//! what `cadre plan` and `cadre expand` do, says which backend a recipe asks for, and nothing else.
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -44,6 +44,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The backend a recipe asks for, after the recipe is found to be right: what `cargo xtask run` asks before it
+    /// builds.
+    Backend {
+        #[command(flatten)]
+        recipe: RecipeArgs,
+    },
     /// The page on stages and the recipe keys they read, as Markdown.
     Stages,
 }
@@ -78,6 +84,11 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Stages => say(&stage_reference_markdown()),
+        Command::Backend { recipe } => {
+            let (loaded, _) = load(recipe)?;
+            RecipeErrors::of(check(&loaded))?;
+            say(&format!("{}\n", loaded.recipe.device.backend))
+        }
         Command::Expand { recipe, json } => {
             let (loaded, _) = load(recipe)?;
             if *json {
