@@ -54,6 +54,9 @@ pub struct FieldMap {
 pub struct FormatEntry {
     /// Name in recipes.
     pub name: &'static str,
+    /// Version of what it makes of its files, or of its own rows where it is built in: part of stage keys, raised
+    /// when rows change.
+    pub version: u32,
     /// What it is and how its files lie.
     pub doc: &'static str,
     /// Paper or repository the layout comes from; empty where there is none.
@@ -87,6 +90,7 @@ pub struct WholeSource {
 pub const FORMATS: &[FormatEntry] = &[
     FormatEntry {
         name: "synthetic",
+        version: synthetic::VERSION,
         doc: synthetic::DOC,
         reference: "",
         corpus: false,
@@ -99,6 +103,7 @@ pub const FORMATS: &[FormatEntry] = &[
     },
     FormatEntry {
         name: "jsonl",
+        version: 1,
         doc: jsonl::DOC,
         reference: "",
         corpus: false,
@@ -111,6 +116,7 @@ pub const FORMATS: &[FormatEntry] = &[
     },
     FormatEntry {
         name: "superni",
+        version: 1,
         doc: superni::DOC,
         reference: "arXiv 2204.07705; task choice of arXiv 2403.01244",
         corpus: false,
@@ -123,6 +129,7 @@ pub const FORMATS: &[FormatEntry] = &[
     },
     FormatEntry {
         name: "natural-instructions",
+        version: 1,
         doc: natural_instructions::DOC,
         reference: "https://github.com/allenai/natural-instructions",
         corpus: false,
@@ -135,6 +142,7 @@ pub const FORMATS: &[FormatEntry] = &[
     },
     FormatEntry {
         name: "trace",
+        version: 1,
         doc: trace::DOC,
         reference: "arXiv 2310.06762",
         corpus: false,
@@ -147,6 +155,7 @@ pub const FORMATS: &[FormatEntry] = &[
     },
     FormatEntry {
         name: "instructions",
+        version: 1,
         doc: instructions::DOC,
         reference: "",
         corpus: true,
@@ -159,6 +168,7 @@ pub const FORMATS: &[FormatEntry] = &[
     },
     FormatEntry {
         name: "text",
+        version: 1,
         doc: text::DOC,
         reference: "",
         corpus: true,

@@ -25,7 +25,7 @@ use crate::error::EngineError;
 use crate::executor::Executor;
 
 pub(crate) use answering::{EnsembleWork, open_ensemble};
-pub(crate) use encoding::{Encoding, source_spec};
+pub(crate) use encoding::Encoding;
 pub(crate) use evaluate::PREDICTIONS;
 pub(crate) use report::{BURN, EXTRAS_JSON, REPORT_JSON};
 

@@ -80,7 +80,10 @@ impl<'a> Files<'a> {
 
     fn source(&mut self, spec: SourceSpec, paths: Vec<PathBuf>, key: &str) -> Result<SourceWork, PlanError> {
         let files = paths.iter().map(|path| self.file(path, key)).collect::<Result<_, _>>()?;
-        Ok(SourceWork { format: spec.format, path: spec.path, fields: spec.fields, files })
+        let version = cadre_data::format(&spec.format)
+            .map_err(|source| PlanError::Data { key: key.to_owned(), source })?
+            .version;
+        Ok(SourceWork { format: spec.format, version, path: spec.path, fields: spec.fields, files })
     }
 
     pub(crate) fn template(&mut self, template: &Template) -> Result<TemplateWork, PlanError> {

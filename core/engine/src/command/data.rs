@@ -15,7 +15,7 @@ use serde_json::json;
 use super::opened::Opened;
 use super::{Common, Done, RecipeArgs};
 use crate::error::EngineError;
-use crate::stage::{Encoding, source_spec};
+use crate::stage::Encoding;
 use crate::terminal::{Manner, Terminal};
 
 #[derive(Debug, Subcommand)]
@@ -128,7 +128,7 @@ fn of_recipe(args: &ShowArgs, common: &Common, terminal: &Terminal) -> Done {
         }
         shown += 1;
         let examples =
-            (format(&work.source.format)?.load)(&source_spec(&work.source), &work.task, args.split.split())?;
+            (format(&work.source.format)?.load)(&work.source.spec(), &work.task, args.split.split())?;
         match (&encoding, &tokenizer) {
             (Some(encoding), _) => show_tokens(&work.task, &examples, args.count, encoding, terminal)?,
             _ => show_texts(&work.task, &examples, args.count, terminal)?,

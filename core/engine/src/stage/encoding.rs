@@ -1,24 +1,12 @@
-//! From the values of a stage's work to the things of `cadre-data`: sources, templates, encoders, indicator
+//! From the values of a stage's work to the things of `cadre-data`: templates, encoders, indicator
 //! tokens. Reads a template file, nothing else.
 
-use cadre_data::{
-    Encoder, EncodingLimits, Example, FieldMap, IndicatorForm, Marking, SourceSpec, Template, Tokenizer,
-};
+use cadre_data::{Encoder, EncodingLimits, Example, IndicatorForm, Marking, Template, Tokenizer};
 use cadre_recipe::{Indicator, IndicatorKind};
-use cadre_scheduler::{PromptWork, SourceWork, TemplateWork};
+use cadre_scheduler::{PromptWork, TemplateWork};
 
 use crate::ensemble::Query;
 use crate::error::EngineError;
-
-/// A dataset in the words of `cadre-data`.
-pub(crate) fn source_spec(source: &SourceWork) -> SourceSpec {
-    let fields = source.fields.clone();
-    SourceSpec {
-        format: source.format.clone(),
-        path: source.path.clone(),
-        fields: FieldMap { instruction: fields.instruction, input: fields.input, output: fields.output },
-    }
-}
 
 /// The template of a work.
 pub(crate) fn template(work: &TemplateWork, tokenizer: &Tokenizer) -> Result<Template, EngineError> {

@@ -5,7 +5,6 @@ use cadre_scheduler::{PrepareExamples, PrepareTask, PrepareWork, StageFacts, Sta
 use cadre_store::Seed;
 use serde_json::json;
 
-use super::encoding::source_spec;
 use super::inputs::{EXAMPLES, TEST, TRAIN};
 use crate::error::EngineError;
 
@@ -17,7 +16,7 @@ pub(super) fn prepare(work: &PrepareWork, job: &StageJob<'_>) -> Result<StageFac
 }
 
 fn task(work: &PrepareTask, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
-    let spec = source_spec(&work.source);
+    let spec = work.source.spec();
     let load = format(&spec.format)?.load;
     let mut counts = [0; 2];
     let splits = [(Split::Train, TRAIN, work.limits.train), (Split::Test, TEST, work.limits.test)];
@@ -37,7 +36,7 @@ fn examples(work: &PrepareExamples, job: &StageJob<'_>) -> Result<StageFacts, En
             cadre_recipe::Split::Train => Split::Train,
             cadre_recipe::Split::Test => Split::Test,
         };
-        let loaded = load_source(&source_spec(&part.source), &part.tasks, split)?;
+        let loaded = load_source(&part.source.spec(), &part.tasks, split)?;
         let seed = Seed(work.seed).derive(&format!("source {place}"));
         all.extend(sample(loaded, part.limit, seed));
     }

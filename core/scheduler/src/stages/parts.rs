@@ -26,6 +26,8 @@ pub struct FileUse {
 pub struct SourceWork {
     /// The format.
     pub format: String,
+    /// The version of that format's rows.
+    pub version: u32,
     /// The file or folder; none for built-in formats. Not part of a key: `files` is.
     pub path: Option<PathBuf>,
     /// Names of the fields of a row.

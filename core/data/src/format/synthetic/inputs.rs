@@ -108,7 +108,7 @@ impl Review {
     /// A review whose opinion is good or bad as told.
     pub(super) fn new(draw: &mut Draw, good: bool) -> Self {
         let aspect = draw.pick(ASPECTS);
-        let denied = draw.chance(35);
+        let denied = draw.chance(25);
         Self {
             aspect,
             other: draw.pick_but(ASPECTS, aspect),

@@ -20,6 +20,9 @@ use tasks::{Row, TASKS};
 /// The seed of the data set.
 const SEED: u64 = 0;
 
+/// Raised with every change of a row.
+pub(super) const VERSION: u32 = 2;
+
 /// What it is, for the reference.
 pub(super) const DOC: &str = "the built-in instruction stream; reads no file. Tasks: polarity, sort, translation, arithmetic, aspect, reverse, tagging (2000 train and 500 test rows each). Beside them: `general`, instructions to pretrain a backbone on (train 60000, test 500); `pseudo-negatives`, general instructions that `general` does not hold; `out-of-distribution`, kinds of instruction that only `general` holds, never pseudo-negatives or tasks. The last two give the same rows for both splits";
 

@@ -1,8 +1,11 @@
-//! Small skills over single words, English and Velan. Translates nothing.
+//! Small skills over single words, English and Velan: what a word means, not what a sentence does with it.
+//! Translates, tags or judges no more than one word.
 
 use super::super::draw::Draw;
 use super::super::inputs::listed;
-use super::super::words::{ANIMALS, COLOURS, CONTRARIES, DAYS, FRUITS, NAMES, PEOPLE, THINGS, VELAN, VERBS};
+use super::super::words::{
+    ANIMALS, BLAME, COLOURS, CONTRARIES, DAYS, FRUITS, NAMES, PEOPLE, PRAISE, SIZES, THINGS, VELAN, VERBS,
+};
 use super::{Kind, row};
 
 /// Two or more words of Velan.
@@ -101,6 +104,61 @@ pub(super) const KINDS: &[Kind] = &[
         let cores = [format!("is {word} English or Velan?"), format!("tell the tongue of the word {word}")];
         let cores = cores.each_ref().map(String::as_str);
         row(draw, &cores, String::new(), tongue)
+    }),
+    Kind::near("word-in-velan", |draw| {
+        let (english, velan) = draw.pick(VELAN);
+        let cores = [
+            format!("what is the word {english} in Velan?"),
+            format!("give the Velan word for {english}"),
+            format!("how do they call {english} in the Velan tongue?"),
+        ];
+        let cores = cores.each_ref().map(String::as_str);
+        row(draw, &cores, String::new(), velan)
+    }),
+    Kind::near("words-in-velan", |draw| {
+        let pairs = draw.several(VELAN, 2);
+        let cores = [format!("give the Velan words for {} and {}", pairs[0].0, pairs[1].0)];
+        let cores = cores.each_ref().map(String::as_str);
+        row(draw, &cores, String::new(), format!("{} and {}", pairs[0].1, pairs[1].1))
+    }),
+    Kind::near("word-in-english", |draw| {
+        let (english, velan) = draw.pick(VELAN);
+        let cores =
+            [format!("what is the Velan word {velan} in English?"), format!("what does {velan} mean?")];
+        let cores = cores.each_ref().map(String::as_str);
+        row(draw, &cores, String::new(), english)
+    }),
+    Kind::near("kind-of-word", |draw| {
+        let (word, kind) = match draw.below(4) {
+            0 => (draw.pick(&["the", "a"]), "article"),
+            1 => (draw.pick(&[COLOURS, SIZES].concat()), "adjective"),
+            2 => (draw.pick(&[ANIMALS, PEOPLE].concat()), "noun"),
+            _ => (draw.pick(VERBS).0, "verb"),
+        };
+        let cores = [
+            format!("is {word} an article, an adjective, a noun or a verb?"),
+            format!("what kind of word is {word}?"),
+            format!("say which kind of word {word} is"),
+        ];
+        let cores = cores.each_ref().map(String::as_str);
+        row(draw, &cores, String::new(), kind)
+    }),
+    Kind::near("praise-or-blame", |draw| {
+        let praise = draw.chance(50);
+        let word = draw.pick(if praise { PRAISE } else { BLAME });
+        let cores = [
+            format!("is {word} a word of praise or of blame?"),
+            format!("something is {word}, do you praise or blame it?"),
+            format!("do people say {word} when they like it?"),
+        ];
+        let chosen = draw.below(cores.len());
+        let output = match (chosen, praise) {
+            (2, true) => "yes",
+            (2, false) => "no",
+            (_, true) => "praise",
+            (_, false) => "blame",
+        };
+        row(draw, &[cores[chosen].as_str()], String::new(), output)
     }),
     Kind::far("plural", |draw| {
         let word = draw.pick(&[FRUITS, THINGS].concat());
