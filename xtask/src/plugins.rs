@@ -29,5 +29,5 @@ pub(crate) fn test() -> Result<()> {
 fn componentize(command: &str, args: &[String]) -> Result<ExitCode> {
     let program = shell::built("componentize", &[], true)?;
     let mut run = Command::new(program);
-    shell::pass_on(run.arg(command).args(args).current_dir(shell::root()))
+    shell::hand_over(run.arg(command).args(args).current_dir(shell::root()))
 }

@@ -52,7 +52,7 @@ impl Selects for LoadedSelector {
 }
 
 /// What the recipe does with chosen examples, in the words of the wall.
-pub(super) fn role(role: RecipeRole) -> Role {
+pub(crate) fn wall_role(role: RecipeRole) -> Role {
     match role {
         RecipeRole::Negative => Role::Negative,
         RecipeRole::Positive => Role::Positive,
