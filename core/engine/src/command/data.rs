@@ -81,7 +81,7 @@ fn of_source(args: &ShowArgs, terminal: &Terminal) -> Done {
         None => (format(name)?.tasks)(&spec)?,
     };
     for task in tasks {
-        let examples = load_source(&spec, &[task.clone()], args.split.split())?;
+        let examples = load_source(&spec, std::slice::from_ref(&task), args.split.split())?;
         show_texts(&task, &examples, args.count, terminal)?;
     }
     Ok(())
