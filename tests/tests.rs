@@ -3,24 +3,40 @@
 //! - `main_job`: a recipe runs to its report; a second run finds everything done.
 //! - `interruption`: a run killed at any moment, or stopped by Ctrl-C, ends in the same report.
 //! - `damage`: damaged artifacts, a full disk.
+//! - `hostile`: policies that do harm.
 //! - `mistakes`: what is wrong with a recipe or the data is told, with its place; nothing is written.
+//! - `checkpoints`: a backbone of one's own, whole or broken.
 //! - `commands`: every other command.
 //! - `shipped`: the recipes of the repository load and plan.
 //! - `real_data`: the real tasks, where this machine has them.
 
+#[cfg(test)]
+#[path = "e2e/checkpoints.rs"]
+mod checkpoints;
+#[cfg(test)]
 #[path = "e2e/commands.rs"]
 mod commands;
+#[cfg(test)]
 #[path = "e2e/damage.rs"]
 mod damage;
+#[cfg(test)]
+#[path = "e2e/hostile.rs"]
+mod hostile;
+#[cfg(test)]
 #[path = "e2e/interruption.rs"]
 mod interruption;
+#[cfg(test)]
 #[path = "e2e/main_job.rs"]
 mod main_job;
+#[cfg(test)]
 #[path = "e2e/mistakes.rs"]
 mod mistakes;
+#[cfg(test)]
 #[path = "e2e/real_data.rs"]
 mod real_data;
+#[cfg(test)]
 #[path = "e2e/report_file.rs"]
 mod report_file;
+#[cfg(test)]
 #[path = "e2e/shipped.rs"]
 mod shipped;

@@ -67,11 +67,21 @@ fn completions_come_for_every_shell() {
 #[test]
 fn doctor_says_what_is_there() {
     let bench = Workbench::new();
-    let told = bench.cadre(&["doctor"]);
-    assert!(told.code == Some(0) || told.code == Some(1));
-    for word in ["cpu", "store", "see"] {
+    let mut command = bench.command("cadre", &["doctor"]);
+    let told = cadre_tests::Outcome::of(&command.env_remove("CADRE_DATA").output().unwrap());
+    let told = told.expect_code(0);
+    for word in ["cpu", "store", "see", "mend: export CADRE_DATA"] {
         assert!(told.stdout.contains(word), "{word}\n{}", told.stdout);
     }
+}
+
+#[test]
+fn doctor_fails_where_something_is_broken() {
+    let bench = Workbench::new();
+    let mut command = bench.command("cadre", &["doctor"]);
+    let told = cadre_tests::Outcome::of(&command.env("CADRE_PLUGINS", "nowhere").output().unwrap());
+    assert!(told.stdout.contains("mend: "), "{}", told.stdout);
+    told.expect_code(1).expect_told(&["policies"]);
 }
 
 #[test]
@@ -92,11 +102,213 @@ fn a_file_that_is_no_component_fails_its_check() {
     bench.cadre(&["plugin", "check", "no.wasm"]).expect_code(1).expect_told(&["no.wasm"]);
 }
 
+/// What `data show --json` says of a recipe.
+fn shown(bench: &Workbench, args: &[&str]) -> Vec<Value> {
+    let recipe = smoke();
+    let mut all = vec!["data", "show", &recipe, "--json"];
+    all.extend(args);
+    let told = bench.cadre(&all).expect_code(0);
+    told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The text of the tokens that carry loss, and of the others.
+fn by_loss(row: &Value) -> (String, String) {
+    let texts = row["text"].as_array().unwrap().iter().map(|text| text.as_str().unwrap());
+    let learned = row["learned"].as_array().unwrap().iter().map(|learned| learned.as_bool().unwrap());
+    let (mut with, mut without) = (String::new(), String::new());
+    for (text, learned) in texts.zip(learned) {
+        if learned { with.push_str(text) } else { without.push_str(text) }
+    }
+    (with, without)
+}
+
 #[test]
-fn data_show_marks_what_carries_loss() {
+fn data_show_gives_the_rows_of_an_expert_with_indicator_and_loss_mask() {
     let bench = Workbench::new();
-    let shown = bench.cadre(&["data", "show", &smoke()]).expect_code(0);
-    assert!(shown.stdout.contains('⟦') && shown.stdout.contains('⟧'), "{}", shown.stdout);
+    let rows = shown(&bench, &[]);
+    let of = |expert: &str, origin: &str| -> Vec<&Value> {
+        rows.iter().filter(|row| row["expert"] == expert && row["as"] == origin).collect()
+    };
+    let experts: Vec<&str> = rows.iter().map(|row| row["expert"].as_str().unwrap()).collect();
+    let (first, last) = (experts[0], experts[experts.len() - 1]);
+    assert_ne!(first, last);
+    assert!(of(first, "rehearsed").is_empty(), "nothing comes before the first task");
+    assert!(!of(last, "rehearsed").is_empty() && !of(first, "pseudo-negative").is_empty());
+    for row in &rows {
+        let (learned, given) = by_loss(row);
+        if row["as"] == "own" {
+            assert!(learned.starts_with("<accept>") && learned.len() > "<accept>".len(), "{row}");
+            assert_eq!(row["task"], row["expert"]);
+        } else {
+            assert_eq!(learned, "<reject>", "{row}");
+            assert_ne!(row["task"], row["expert"]);
+        }
+        assert!(given.starts_with("<bos>") && !given.contains("<accept>"), "{row}");
+    }
+    // With their responses, where the recipe keeps them; of one task only, where that is asked.
+    let kept = shown(&bench, &["--set", "rehearsal.negatives-keep-response=true", "--task", last]);
+    assert!(kept.iter().all(|row| row["expert"] == last));
+    let rejected = kept.iter().find(|row| row["as"] == "rehearsed").unwrap();
+    let learned = by_loss(rejected).0;
+    assert!(learned.starts_with("<reject>") && learned.ends_with("<eos>"), "{learned}");
+}
+
+#[test]
+fn data_show_gives_the_very_rows_after_a_run_and_the_same_tokens() {
+    let bench = Workbench::new();
+    let before = shown(&bench, &["-n", "3"]);
+    bench.cadre(&["run", &smoke(), "--quiet"]).expect_code(0);
+    let after = shown(&bench, &["-n", "3"]);
+    assert!(before.iter().all(|row| row["composed"] == false));
+    assert!(after.iter().all(|row| row["composed"] == true));
+    // The tokenizer of the run is the one that was shown before it.
+    let ids = |rows: &[Value]| -> Vec<Value> {
+        rows.iter().filter(|row| row["as"] == "own").map(|row| row["ids"].clone()).collect()
+    };
+    assert_eq!(ids(&before), ids(&after));
+}
+
+#[test]
+fn data_show_is_legible_without_colours() {
+    let bench = Workbench::new();
+    let shown = bench.cadre(&["data", "show", &smoke(), "-n", "1"]).expect_code(0);
+    assert!(shown.stdout.contains("⟦<accept>│") && shown.stdout.contains("⟦<reject>⟧"), "{}", shown.stdout);
+    assert!(!shown.stdout.contains('\x1b'), "{}", shown.stdout);
+    let coloured = coloured(&bench, &["data", "show", &smoke(), "-n", "1"], "CLICOLOR_FORCE", "1");
+    assert!(coloured.contains("\x1b["), "{coloured}");
+    let tests = bench.cadre(&["data", "show", &smoke(), "--split", "test"]).expect_code(0);
+    assert!(tests.stdout.contains("⟦<accept>│"), "{}", tests.stdout);
+    bench
+        .cadre(&["data", "show", &smoke(), "--task", "sorrt"])
+        .expect_code(2)
+        .expect_told(&["sorrt", "sort"]);
+}
+
+#[test]
+fn data_show_of_what_is_trained_without_indicators_has_none() {
+    let bench = Workbench::new();
+    for (name, target) in
+        [("sequential-tiny", "answer"), ("multi-task-tiny", "answer"), ("zero-shot-tiny", "")]
+    {
+        let recipe = repository().join(format!("recipes/smoke/{name}.toml")).display().to_string();
+        let told = bench.cadre(&["data", "show", &recipe, "--json", "-n", "1"]).expect_code(0);
+        for line in told.stdout.lines() {
+            let row: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(row["target"].as_str().unwrap_or(""), target, "{name}: {row}");
+        }
+        assert!(!told.stdout.contains("<accept>"), "{name}");
+    }
+}
+
+/// Standard output with this variable set.
+fn coloured(bench: &Workbench, args: &[&str], variable: &str, value: &str) -> String {
+    let mut command = bench.command("cadre", args);
+    command.env(variable, value);
+    cadre_tests::Outcome::of(&command.output().unwrap()).expect_code(0).stdout
+}
+
+#[test]
+fn colours_come_where_they_are_wanted_only() {
+    let bench = Workbench::new();
+    for args in [vec!["plan", &smoke()], vec!["doctor"]] {
+        assert!(!bench.cadre(&args).stdout.contains('\x1b'), "{args:?}: a pipe is no terminal");
+        assert!(coloured(&bench, &args, "CLICOLOR_FORCE", "1").contains("\x1b["), "{args:?}");
+        let mut command = bench.command("cadre", &args);
+        command.env("CLICOLOR_FORCE", "0").env("NO_COLOR", "1");
+        let plain = cadre_tests::Outcome::of(&command.output().unwrap()).expect_code(0);
+        assert!(!plain.stdout.contains('\x1b'), "{args:?}");
+    }
+}
+
+#[test]
+fn every_command_speaks_json() {
+    let bench = Workbench::new();
+    let recipe = smoke();
+    let see = repository().join("plugins/see/see.wasm").display().to_string();
+    for args in [
+        vec!["plan", &recipe],
+        vec!["expand", &recipe],
+        vec!["schema"],
+        vec!["doctor"],
+        vec!["data", "show", "synthetic"],
+        vec!["plugin", "list"],
+        vec!["plugin", "check", &see],
+        vec!["run", &recipe],
+    ] {
+        let told = bench.cadre(&[&args[..], &["--json"]].concat()).expect_code(0);
+        let values = serde_json::Deserializer::from_str(&told.stdout).into_iter::<Value>();
+        let count = values.map(|value| assert!(value.is_ok(), "{args:?}: {value:?}")).count();
+        assert!(count > 0, "{args:?}");
+        assert_eq!(told.stderr, "", "{args:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let bench = Workbench::new();
+    let recipe = smoke();
+    for args in [
+        vec!["schema"],
+        vec!["completions", "bash"],
+        vec!["expand", &recipe],
+        vec!["plan", &recipe],
+        vec!["doctor"],
+        vec!["plugin", "list"],
+        vec!["data", "show", "synthetic"],
+        vec!["--help"],
+    ] {
+        let mut command = bench.command("cadre", &args);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let told = cadre_tests::Outcome::of(&output).expect_code(0);
+        assert_eq!(told.stderr, "", "{args:?}");
+    }
+}
+
+#[test]
+fn looking_makes_no_folders() {
+    let bench = Workbench::new();
+    let recipe = smoke();
+    let see = repository().join("plugins/see/see.wasm").display().to_string();
+    for args in [
+        vec!["plan", &recipe],
+        vec!["expand", &recipe],
+        vec!["doctor"],
+        vec!["data", "show", &recipe],
+        vec!["plugin", "list"],
+        vec!["plugin", "check", &see],
+        vec!["report", "see-tiny"],
+        vec!["ask", "see-tiny", "who are you?"],
+    ] {
+        bench.cadre(&args);
+        let left: Vec<_> =
+            std::fs::read_dir(bench.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(left.is_empty(), "{args:?} left {left:?}");
+    }
+}
+
+#[test]
+fn quiet_says_what_was_asked_for_only() {
+    let bench = Workbench::new();
+    let told = bench.cadre(&["run", &smoke(), "--quiet"]).expect_code(0);
+    assert_eq!((told.stdout.as_str(), told.stderr.as_str()), ("", ""));
+    let planned = bench.cadre(&["plan", &smoke(), "--quiet"]).expect_code(0);
+    assert!(planned.stdout.contains("cached"), "{}", planned.stdout);
+}
+
+#[test]
+fn the_light_program_takes_the_same_options() {
+    let bench = Workbench::new();
+    let options = ["--store", "s", "--runs", "r", "--quiet"];
+    for command in ["plan", "expand"] {
+        let recipe = smoke();
+        let args = [&[command, recipe.as_str()][..], &options].concat();
+        assert_eq!(bench.planner(&args).expect_code(0).stdout, bench.cadre(&args).expect_code(0).stdout);
+        let json = [&args[..], &["--json"]].concat();
+        assert_eq!(bench.planner(&json).expect_code(0).stdout, bench.cadre(&json).expect_code(0).stdout);
+    }
 }
 
 #[test]
@@ -114,4 +326,36 @@ fn a_finished_run_answers_questions() {
     assert!(folder.join("report.html").exists());
 
     bench.cadre(&["report", "nothing-like-it"]).expect_code(2).expect_told(&["nothing-like-it"]);
+
+    let answer: Value =
+        serde_json::from_str(&bench.cadre(&["ask", &id, "sort: 2 1", "--json"]).expect_code(0).stdout)
+            .unwrap();
+    assert!(answer["answer"].is_string() && !answer["asked"].as_array().unwrap().is_empty(), "{answer}");
+    let again: Value =
+        serde_json::from_str(&bench.cadre(&["report", &id, "--json"]).expect_code(0).stdout).unwrap();
+    assert_eq!(again, super::report_file::report(bench.path()));
+}
+
+#[test]
+fn report_opens_the_page_in_a_browser() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let bench = Workbench::new();
+    let recipe = repository().join("recipes/smoke/zero-shot-tiny.toml").display().to_string();
+    bench.cadre(&["run", &recipe, "--quiet"]).expect_code(0);
+    let opener = bench.write("bin/xdg-open", "#!/bin/sh\necho \"$1\" > opened.new && mv opened.new opened\n");
+    std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", bench.path().join("bin").display());
+    let mut command = bench.command("cadre", &["report", "zero-shot-tiny", "--open"]);
+    let told = cadre_tests::Outcome::of(&command.env("PATH", path).output().unwrap()).expect_code(0);
+    assert!(told.stdout.contains("zero-shot-tiny"), "{}", told.stdout);
+    let opened = bench.path().join("opened");
+    while !opened.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(std::fs::read_to_string(opened).unwrap().contains("report.html"));
+
+    let mut command = bench.command("cadre", &["report", "zero-shot-tiny", "--open"]);
+    let told = cadre_tests::Outcome::of(&command.env("PATH", "/nowhere").output().unwrap());
+    told.expect_code(2).expect_told(&["xdg-open", "by hand"]);
 }

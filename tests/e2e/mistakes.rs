@@ -1,7 +1,7 @@
 //! What is wrong is told with its place, and nothing runs: exit code 2 for the recipe and the command line,
 //! 1 for data that turns out broken.
 
-use cadre_tests::{Workbench, repository};
+use cadre_tests::{Workbench, contract, repository};
 
 fn smoke() -> String {
     repository().join("recipes/smoke/see-tiny.toml").display().to_string()
@@ -10,43 +10,208 @@ fn smoke() -> String {
 /// A recipe that inherits the smoke recipe and adds a mistake; planning it must fail and leave no trace.
 fn refused(text: &str, told: &[&str]) {
     let bench = Workbench::new();
-    let recipe = format!("name = \"wrong\"\ninherit = [\"{}\"]\n{text}", smoke());
-    bench.write("wrong.toml", &recipe);
-    let mut expected = vec!["wrong.toml"];
+    refused_in(&bench, text, told, &["cadre", "cadre-plan"]);
+}
+
+/// The same in a folder that holds something already, by the programs that can know of the mistake.
+fn refused_in(bench: &Workbench, text: &str, told: &[&str], programs: &[&str]) {
+    let inherit =
+        if text.contains("inherit = ") { String::new() } else { format!("inherit = [\"{}\"]\n", smoke()) };
+    bench.write("wrong.toml", &format!("name = \"wrong\"\n{inherit}{text}"));
+    let mut expected = vec!["wrong.toml", "nothing was run, nothing was written"];
     expected.extend(told);
-    bench.cadre(&["run", "wrong.toml"]).expect_code(2).expect_told(&expected);
-    bench.planner(&["plan", "wrong.toml"]).expect_code(2).expect_told(&expected);
-    assert!(!bench.path().join("runs").exists(), "a refused recipe leaves no run");
+    for program in programs {
+        let command = if *program == "cadre" { "run" } else { "plan" };
+        let output = bench.command(program, &[command, "wrong.toml"]).output().unwrap();
+        cadre_tests::Outcome::of(&output).expect_code(2).expect_told(&expected);
+    }
+    for folder in ["runs", "store"] {
+        assert!(!bench.path().join(folder).exists(), "a refused recipe leaves no {folder}");
+    }
+}
+
+/// The fragments of the smoke recipes, without SEE's own sections.
+fn fragments() -> String {
+    let base = repository().join("recipes/base");
+    let names = ["smoke-stream.toml", "smoke-expert.toml"].map(|name| format!("{:?}", base.join(name)));
+    format!("inherit = [{}]\n", names.join(", "))
+}
+
+/// A mistake that only the program that runs policies finds.
+fn refused_at_trial(text: &str, told: &[&str]) {
+    refused_in(&Workbench::new(), text, told, &["cadre"]);
 }
 
 #[test]
 fn an_unknown_key_gets_a_suggestion() {
-    refused("[expert.adapter]\nrnak = 4\n", &["rnak", "rank"]);
+    refused("[expert.adapter]\nrnak = 4\n", &["rnak", "did you mean `rank`?", "wrong.toml:4"]);
 }
 
 #[test]
 fn an_unknown_section_gets_a_suggestion() {
-    refused("[rehersal]\nrole = \"negative\"\n", &["rehersal", "rehearsal"]);
+    refused("[rehersal]\nrole = \"negative\"\n", &["rehersal", "did you mean `rehearsal`?"]);
 }
 
 #[test]
 fn a_wrong_type_says_what_was_expected() {
-    refused("[expert.training]\nbatch = \"many\"\n", &["batch", "many"]);
+    refused(
+        "[expert.training]\nbatch = \"many\"\n",
+        &["`expert.training.batch` is", "many", "expected a whole number from 1 to"],
+    );
 }
 
 #[test]
 fn a_number_outside_its_range_says_the_range() {
-    refused("[routing]\nrouter = { plugin = \"see\", threshold = 0.5 }\nmax-rounds = 0\n", &["max-rounds"]);
+    refused(
+        "[routing]\nrouter = { plugin = \"see\", threshold = 0.5 }\nmax-rounds = 0\n",
+        &["`routing.max-rounds` is out of range: 0", "expected", "10000"],
+    );
 }
 
 #[test]
 fn a_task_that_the_stream_lacks_is_named() {
-    refused("[stream]\norder = [\"polarity\", \"sorrt\"]\n", &["sorrt", "sort"]);
+    refused("[stream]\norder = [\"polarity\", \"sorrt\"]\n", &["sorrt", "did you mean `sort`?"]);
 }
 
 #[test]
 fn a_policy_that_is_not_there_lists_those_that_are() {
-    refused("[routing]\nrouter = { plugin = \"sea\" }\n", &["sea", "see", "oracle", "nearest"]);
+    refused(
+        "[routing]\nrouter = { plugin = \"sea\" }\n",
+        &["sea", "did you mean `see`?", "oracle", "nearest"],
+    );
+}
+
+#[test]
+fn a_policy_of_another_contract_is_told_both_versions() {
+    let bench = Workbench::new();
+    let shipped = std::fs::read(repository().join("plugins/see/see.wasm")).unwrap();
+    let spoken = contract();
+    let (ours, other) = (format!("router@{spoken}"), format!("router@9{}", &spoken[1..]));
+    let mut bytes = shipped.clone();
+    for place in 0..bytes.len() - ours.len() {
+        if bytes[place..].starts_with(ours.as_bytes()) {
+            bytes[place..place + other.len()].copy_from_slice(other.as_bytes());
+        }
+    }
+    assert_ne!(bytes, shipped);
+    bench.write("plugins/later.wasm", "");
+    std::fs::write(bench.path().join("plugins/later.wasm"), bytes).unwrap();
+    let text = "[routing]\nrouter = { plugin = \"later\" }\n";
+    refused_in(&bench, text, &["`later` keeps contract 9", "speaks 0"], &["cadre", "cadre-plan"]);
+}
+
+#[test]
+fn a_file_that_is_no_policy_is_told() {
+    let bench = Workbench::new();
+    bench.write("plugins/broken.wasm", "not a component");
+    let text = "[routing]\nrouter = { plugin = \"broken\" }\n";
+    refused_in(&bench, text, &["broken.wasm", "is no policy"], &["cadre", "cadre-plan"]);
+}
+
+#[test]
+fn a_threshold_needs_experts_that_claim() {
+    let text = format!(
+        "{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"see\", threshold = 0.5 }}\n",
+        fragments()
+    );
+    refused(&text, &["`threshold` needs `[indicator]`"]);
+}
+
+#[test]
+fn a_router_that_asks_for_claims_needs_experts_that_claim() {
+    for settings in ["", ", order = \"oldest-first\"", ", score = \"raw\", max-probes = 1"] {
+        let text = format!(
+            "{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"see\"{settings} }}\n",
+            fragments()
+        );
+        refused_at_trial(&text, &["`see` asks the experts for their claims", "add `[indicator]`"]);
+    }
+}
+
+#[test]
+fn a_router_that_asks_for_the_truth_needs_a_grant() {
+    let text =
+        format!("{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"oracle\" }}\n", fragments());
+    refused_at_trial(&text, &["`oracle` asks for the true task", "grant = [\"task\"]"]);
+}
+
+#[test]
+fn a_router_that_wants_descriptors_says_which() {
+    let text =
+        format!("{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"nearest\" }}\n", fragments());
+    refused_at_trial(&text, &["`nearest` refuses to be opened", "descriptors = [\"prompt-centroid\"]"]);
+}
+
+#[test]
+fn settings_that_a_policy_refuses_are_told_before_anything_runs() {
+    refused_at_trial(
+        "[routing]\nrouter = { plugin = \"see\", treshold = 0.5 }\n",
+        &["`see` has no setting `treshold`", "did you mean `threshold`?", "max-probes"],
+    );
+    refused_at_trial(
+        "[routing]\nrouter = { plugin = \"see\", threshold = 1.5 }\n",
+        &["`see` refuses `threshold`", "0..=1", "wrong.toml:4:"],
+    );
+    refused_at_trial(
+        "[routing]\nrouter = { plugin = \"see\", threshold = 0.5, order = 3 }\n",
+        &["`see` refuses `order`", "wrong.toml:4:"],
+    );
+    refused_at_trial(
+        "[rehearsal]\nselector = { plugin = \"random\", share = 0.5, shuffel = true }\n",
+        &["`random`", "shuffel"],
+    );
+}
+
+#[test]
+fn an_indicator_that_the_tokenizer_splits_is_told() {
+    // A tokenizer that the run would train is asked too.
+    refused_at_trial(
+        "[indicator]\naccept = \"<accept>\"\nkind = \"existing-token\"\n",
+        &["indicator `<accept>` is not one token", "kind = \"text\""],
+    );
+    let bench = Workbench::new();
+    bench.write("tokenizer.json", TOKENIZER);
+    let text = "[backbone.pretrain]\ntokenizer = { file = \"tokenizer.json\" }\n[indicator]\naccept = \"<accept>\"\nkind = \"existing-token\"\n";
+    refused_in(&bench, text, &["indicator `<accept>` is not one token"], &["cadre", "cadre-plan"]);
+}
+
+/// A byte-level tokenizer of a few characters.
+const TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [
+  {"id": 0, "content": "<eos>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+  "normalizer": null, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+  "post_processor": null, "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+  "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null, "end_of_word_suffix": null,
+  "fuse_unk": false, "byte_fallback": false, "vocab": {"<eos>": 0, "<": 1, ">": 2, "a": 3, "c": 4, "e": 5, "j": 6, "p": 7, "r": 8, "t": 9},
+  "merges": []}}"#;
+
+#[test]
+fn sections_that_contradict_are_told_with_the_reason() {
+    // Told where the one stands, and by whom the other was set.
+    refused(
+        "[expert]\nper = \"stream\"\n",
+        &[
+            "`[routing]` contradicts `expert.per = \"stream\"`",
+            "there is one adapter, and it answers everything",
+            "see-tiny.toml:17",
+            "`expert.per` is set by wrong.toml:4",
+            "3 mistakes",
+        ],
+    );
+}
+
+#[test]
+fn a_sweep_over_a_key_that_is_not_there_is_told() {
+    refused(
+        "[sweep]\ngrid = { \"expert.adapter.rnak\" = [1, 2] }\n",
+        &["`expert.adapter.rnak` is no key that a sweep can set", "did you mean `expert.adapter.rank`?"],
+    );
+}
+
+#[test]
+fn a_precision_that_the_backend_lacks_is_told() {
+    let bench = Workbench::new();
+    let text = "[device]\nprecision = \"bf16\"\n";
+    refused_in(&bench, text, &["backend `cpu` does not compute in `bf16`", "expected `f32`"], &["cadre"]);
 }
 
 #[test]
@@ -79,11 +244,6 @@ fn the_environment_is_a_layer_and_is_named() {
 fn a_recipe_that_is_not_there_is_told() {
     let bench = Workbench::new();
     bench.cadre(&["run", "nowhere.toml"]).expect_code(2).expect_told(&["nowhere.toml"]);
-}
-
-#[test]
-fn a_checkpoint_folder_without_a_config_is_told() {
-    refused("[backbone]\ncheckpoint = \"empty\"\n", &["checkpoint"]);
 }
 
 #[test]
@@ -124,7 +284,7 @@ fn a_backend_that_this_build_lacks_names_the_command_that_builds_it() {
     bench
         .cadre(&["run", &smoke(), "--set", "device.backend=cuda"])
         .expect_code(2)
-        .expect_told(&["cuda", "--features"]);
+        .expect_told(&["this build has no backend `cuda`", "--features cadre-engine/cuda"]);
 }
 
 #[test]

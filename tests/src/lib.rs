@@ -4,4 +4,4 @@ mod outcome;
 mod workbench;
 
 pub use outcome::Outcome;
-pub use workbench::{Workbench, data_folder, repository};
+pub use workbench::{Workbench, contract, data_folder, repository};

@@ -14,6 +14,19 @@ pub fn repository() -> PathBuf {
     manifest.parent().unwrap_or(manifest).to_owned()
 }
 
+/// The version of the contract with policies, as `0.1.0`.
+///
+/// # Panics
+/// If the contract names none.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test without a contract cannot say anything")]
+pub fn contract() -> String {
+    let file = repository().join("core/wall/wit/policy.wit");
+    let text = std::fs::read_to_string(file).expect("the contract");
+    let package = text.lines().find_map(|line| line.strip_prefix("package cadre:policy@"));
+    package.and_then(|version| version.strip_suffix(';')).expect("a version").to_owned()
+}
+
 /// The folder of real data, if this machine has it; says plainly when a test skips for want of it.
 #[must_use]
 pub fn data_folder(test: &str) -> Option<PathBuf> {

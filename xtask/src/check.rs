@@ -25,6 +25,7 @@ pub(crate) fn check(args: &[String]) -> Result<ExitCode> {
     let mut clippy = shell::cargo();
     clippy.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
     shell::must(&mut clippy, "cargo clippy")?;
+    plugins::lint()?;
     if all_backends {
         step("types of every backend");
         let mut types = shell::cargo();

@@ -18,19 +18,19 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     let program = build_program(feature_of(&backend))?;
-    shell::pass_on(Command::new(program).arg("run").args(args))
+    shell::hand_over(Command::new(program).arg("run").args(args))
 }
 
 /// `plan` and `expand`, served without tensor code.
 pub(crate) fn plan(command: &str, args: &[String]) -> Result<ExitCode> {
     let planner = shell::built("cadre-plan", &[], true)?;
-    shell::pass_on(Command::new(planner).arg(command).args(args))
+    shell::hand_over(Command::new(planner).arg(command).args(args))
 }
 
 /// Any command of the program, on the default backend.
 pub(crate) fn program(args: &[String]) -> Result<ExitCode> {
     let program = build_program(None)?;
-    shell::pass_on(Command::new(program).args(args))
+    shell::hand_over(Command::new(program).args(args))
 }
 
 fn build_program(feature: Option<&str>) -> Result<PathBuf> {

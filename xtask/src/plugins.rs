@@ -19,15 +19,27 @@ pub(crate) fn new(args: &[String]) -> Result<ExitCode> {
 
 /// The policies' native tests.
 pub(crate) fn test() -> Result<()> {
-    let mut tests = shell::cargo();
-    tests.args(["test", "--manifest-path", "plugins/Cargo.toml", "--workspace"]);
-    // Beside the workspace's own artifacts: one folder to keep between runs.
-    tests.arg("--target-dir").arg(shell::target().join("policies"));
-    shell::must(&mut tests, "cargo test of the policies")
+    shell::must(&mut native("test"), "cargo test of the policies")
+}
+
+/// The policies' lints.
+pub(crate) fn lint() -> Result<()> {
+    let mut clippy = native("clippy");
+    clippy.args(["--all-targets", "--", "--deny", "warnings"]);
+    shell::must(&mut clippy, "cargo clippy of the policies")
+}
+
+/// A cargo command on the policies as plain Rust. Its artifacts lie beside the workspace's own: one folder to keep
+/// between runs.
+fn native(command: &str) -> Command {
+    let mut cargo = shell::cargo();
+    cargo.args([command, "--manifest-path", "plugins/Cargo.toml", "--workspace", "--target-dir"]);
+    cargo.arg(shell::target().join("policies"));
+    cargo
 }
 
 fn componentize(command: &str, args: &[String]) -> Result<ExitCode> {
     let program = shell::built("componentize", &[], true)?;
     let mut run = Command::new(program);
-    shell::pass_on(run.arg(command).args(args).current_dir(shell::root()))
+    shell::hand_over(run.arg(command).args(args).current_dir(shell::root()))
 }

@@ -58,8 +58,18 @@ pub(crate) fn must(command: &mut Command, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command and passes its exit code on; a death by signal becomes 128 + its number.
-pub(crate) fn pass_on(command: &mut Command) -> Result<ExitCode> {
+/// Hands over to a command: this process becomes it, so that Ctrl-C and the exit code are its own business. Comes
+/// back only where it cannot be started.
+#[cfg(unix)]
+pub(crate) fn hand_over(command: &mut Command) -> Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    let error = command.exec();
+    Err(error).with_context(|| format!("failed to start {:?}", command.get_program()))
+}
+
+/// Hands over to a command: runs it and passes its exit code on.
+#[cfg(not(unix))]
+pub(crate) fn hand_over(command: &mut Command) -> Result<ExitCode> {
     Ok(exit_code(status(command)?))
 }
 

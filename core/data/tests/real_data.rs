@@ -205,6 +205,7 @@ fn minimind_with_its_chat_template() {
     assert_eq!(encoder.prompt_ids(&example).expect("ids"), tokens.ids[..tokens.len() - tokens.loss_tokens()]);
 }
 
+#[cfg(test)]
 fn round_trips(tokenizer: &Tokenizer) {
     let Some(path) = real("superni") else { return };
     let task = load_task(&spec("superni", &path), "trans").expect("a task");

@@ -14,12 +14,17 @@ mod run;
 mod run_folder;
 mod schema;
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand};
+use cadre_scheduler::{CommonArgs, RecipeArgs};
+use clap::{Parser, Subcommand};
 
 use crate::error::EngineError;
 use crate::terminal::{Manner, Terminal};
+
+/// What stands under the help.
+const ENDINGS: &str = "\
+Exit codes: 0 done, 1 failed, 2 the recipe or the command line is wrong, 130 interrupted (what was done is kept).
+Environment: CADRE__SECTION__KEY sets a value of the recipe, CADRE_PLUGINS names folders of policies, CADRE_DATA the \
+folder of datasets, CADRE_LOG how much is logged (CADRE_LOG=debug).";
 
 /// Continual fine-tuning experiments with ensembles of experts.
 ///
@@ -31,42 +36,15 @@ use crate::terminal::{Manner, Terminal};
     name = "cadre",
     version,
     max_term_width = 100,
+    after_help = ENDINGS,
     subcommand_required = true,
     arg_required_else_help = true
 )]
 pub(crate) struct CommandLine {
     #[command(flatten)]
-    common: Common,
+    common: CommonArgs,
     #[command(subcommand)]
     command: Command,
-}
-
-/// What every command takes.
-#[derive(Debug, Args)]
-pub(crate) struct Common {
-    /// Folder of finished stages; recipes and runs share it
-    #[arg(long, global = true, value_name = "DIR", default_value = "store")]
-    pub(crate) store: PathBuf,
-    /// Folder of runs: their reports, events and predictions
-    #[arg(long, global = true, value_name = "DIR", default_value = "runs")]
-    pub(crate) runs: PathBuf,
-    /// Say nothing but errors and what was asked for
-    #[arg(long, short, global = true)]
-    quiet: bool,
-    /// Speak JSON on standard output, one value a line
-    #[arg(long, global = true)]
-    json: bool,
-}
-
-/// A recipe and what is changed in it.
-#[derive(Debug, Args)]
-pub(crate) struct RecipeArgs {
-    /// The recipe: a TOML file
-    #[arg(value_name = "RECIPE")]
-    pub(crate) recipe: PathBuf,
-    /// Change a value of the recipe, as `stream.limits.train=200`; may be given several times
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(crate) sets: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,9 +52,9 @@ enum Command {
     /// Plan a recipe, do what is missing, write the report
     Run(run::RunArgs),
     /// Show the stages of a recipe: cached or to do, and what they will cost
-    Plan(plan::PlanArgs),
+    Plan(RecipeArgs),
     /// Show a recipe after inheritance and defaults, each value with where it came from
-    Expand(expand::ExpandArgs),
+    Expand(RecipeArgs),
     /// Show the report of a run, written anew from its stages
     Report(report::ReportArgs),
     /// Put one query through the ensemble of a run and show who was asked and who answered
@@ -114,7 +92,7 @@ pub(crate) fn serve(line: CommandLine) -> u8 {
         Command::Plugin(command) => plugin::plugin(command, &line.common, &terminal),
         Command::Doctor(args) => doctor::doctor(args, &line.common, &terminal),
         Command::Schema => schema::schema(&terminal),
-        Command::Completions(args) => completions::completions(args),
+        Command::Completions(args) => completions::completions(args, &terminal),
     };
     match outcome {
         Ok(()) => 0,

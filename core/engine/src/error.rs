@@ -238,6 +238,12 @@ pub enum EngineError {
         /// How many checks.
         failed: usize,
     },
+    /// Something that Cadre stands on is broken.
+    #[error("find everything in order: see {what} above")]
+    Ailing {
+        /// What is broken.
+        what: String,
+    },
     /// A policy could not be started or built.
     #[error("make the policy: {0}")]
     Workshop(#[from] cadre_workshop::WorkshopError),

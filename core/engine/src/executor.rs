@@ -2,7 +2,7 @@
 //! each stage to its body. Keeps nothing that a key does not name.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cadre_data::Tokenizer;
@@ -99,7 +99,7 @@ impl Executor {
         if let Some(open) = &*sandbox {
             return Ok(Arc::clone(open));
         }
-        let open = Arc::new(Sandbox::new(&compiled_policies(&self.store), Limits::default())?);
+        let open = Arc::new(Sandbox::new(&compiled_policies(self.store.root()), Limits::default())?);
         *sandbox = Some(Arc::clone(&open));
         Ok(open)
     }
@@ -121,9 +121,16 @@ pub(crate) fn device(work: &ModelWork) -> DeviceSpec {
     }
 }
 
-/// Where compiled policies are kept: beside the artifacts, as anything else that can be made again.
-pub(crate) fn compiled_policies(store: &ArtifactStore) -> std::path::PathBuf {
-    store.root().join("compiled-policies")
+/// Where compiled policies are kept: beside the artifacts, as anything else that can be made again; where there is no
+/// store (yet), in the user's cache.
+pub(crate) fn compiled_policies(store: &Path) -> PathBuf {
+    if store.join("FORMAT").exists() {
+        return store.join("compiled-policies");
+    }
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.filter(|folder| folder.is_absolute());
+    let home = || std::env::home_dir().map(|home| home.join(".cache"));
+    cache.or_else(home).unwrap_or_else(std::env::temp_dir).join("cadre/compiled-policies")
 }
 
 impl StageExecutor for Executor {

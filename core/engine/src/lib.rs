@@ -11,6 +11,7 @@ mod records;
 mod stage;
 mod start;
 mod terminal;
+mod trial;
 
 pub use error::EngineError;
 pub use start::main;

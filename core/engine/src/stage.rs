@@ -25,9 +25,14 @@ use crate::error::EngineError;
 use crate::executor::Executor;
 
 pub(crate) use answering::{EnsembleWork, open_ensemble};
+pub(crate) use backbone::{backbone_sizes, planned_tokenizer};
+pub(crate) use compose::{TRAINING, draw_outside};
+pub(crate) use describe::descriptor_name;
 pub(crate) use encoding::Encoding;
 pub(crate) use evaluate::PREDICTIONS;
+pub(crate) use prepare::{draw_examples, draw_task};
 pub(crate) use report::{BURN, EXTRAS_JSON, REPORT_JSON};
+pub(crate) use selecting::wall_role;
 
 /// Does the work of a stage. A stop that was asked for is an outcome, not an error.
 pub(crate) fn execute(executor: &Executor, job: &StageJob<'_>) -> Result<StageOutcome, EngineError> {

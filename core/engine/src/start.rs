@@ -12,7 +12,7 @@ use crate::command::{CommandLine, serve};
 /// The program `cadre`, from its arguments to its exit code: 0 done, 1 failed, 2 the recipe or the command line
 /// is wrong, 130 interrupted.
 pub fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| say_panic(panic)));
+    std::panic::set_hook(Box::new(say_panic));
     listen_to_logs();
     let line = CommandLine::parse();
     // The hook has said what happened; what was finished is in the store.

@@ -9,6 +9,7 @@ mod wording;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use cadre_scheduler::{EventSink, Plan};
 
@@ -76,15 +77,36 @@ impl Terminal {
     }
 
     /// What listens to a walk over `plan`; everything that happens is also written to `events`.
-    pub(crate) fn listen(&self, plan: &Plan, events: &Path) -> Result<Box<dyn EventSink>, EngineError> {
+    pub(crate) fn listen(&self, plan: &Plan, events: &Path) -> Result<Listening, EngineError> {
+        let mut announce: Announcer = Arc::new(|_| {});
         let shown: Box<dyn EventSink> = match self.manner {
             Manner::Quiet => Box::new(event_log::Nobody),
             Manner::Json => Box::new(json_lines::JsonLines),
-            Manner::Spoken if std::io::stderr().is_terminal() => Box::new(bars::Bars::new(plan)),
-            Manner::Spoken => Box::new(plain_lines::PlainLines::new(plan)),
+            Manner::Spoken if std::io::stderr().is_terminal() => {
+                let bars = bars::Bars::new(plan);
+                announce = bars.announcer();
+                Box::new(bars)
+            }
+            Manner::Spoken => {
+                announce = Arc::new(|text| {
+                    let _ = writeln!(std::io::stderr().lock(), "{text}");
+                });
+                Box::new(plain_lines::PlainLines::new(plan))
+            }
         };
-        Ok(Box::new(event_log::EventLog::open(events, shown)?))
+        Ok(Listening { events: Box::new(event_log::EventLog::open(events, shown)?), announce })
     }
+}
+
+/// Says something beside the progress of a walk, from any thread.
+pub(crate) type Announcer = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// A walk's audience.
+pub(crate) struct Listening {
+    /// Takes its events.
+    pub(crate) events: Box<dyn EventSink>,
+    /// Says what is no event.
+    pub(crate) announce: Announcer,
 }
 
 const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();

@@ -1,5 +1,6 @@
 //! Answers that make no sense: each is refused with the query, and what is wrong with it.
 
+#[cfg(test)]
 mod guest;
 
 use cadre_policy::{AnswerProblem, Call, PolicyError};
@@ -133,6 +134,7 @@ fn weights_must_be_numbers() {
 
 /// A selector that gives `count` picks from 3000 on; a pick is 56 bytes: the source's kind, the id at
 /// 8, then role at 48 and weight at 52.
+#[cfg(test)]
 fn picks(count: u32, list: &str) -> Guest {
     Guest::selector().call(&format!(
         "(memory.fill (i32.const 3000) (i32.const 0) (i32.const 200))

@@ -1,5 +1,6 @@
 //! Compiled policies that were kept: taken when whole, made again when not.
 
+#[cfg(test)]
 mod guest;
 
 use std::fs;
@@ -8,12 +9,12 @@ use std::path::PathBuf;
 
 use cadre_policy::{LoadedFrom, Sandbox};
 use guest::{Guest, Place, batch, cards, tight};
-
+#[cfg(test)]
 fn entries(place: &Place) -> Vec<PathBuf> {
     let folder = place.folder.path().join("compiled");
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
-
+#[cfg(test)]
 fn loaded(place: &Place) -> LoadedFrom {
     let plugin = place.load(&Guest::router()).unwrap();
     let mut router = plugin.router("{}", &cards(2)).unwrap();

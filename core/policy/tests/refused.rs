@@ -1,5 +1,6 @@
 //! Files that are not let in: what they are, what they want, and the error that says so.
 
+#[cfg(test)]
 mod guest;
 
 use cadre_policy::{Limits, PluginKind, PolicyError};

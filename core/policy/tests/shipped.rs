@@ -1,6 +1,7 @@
 //! The components that lie in the repository: they keep the contract and do what their sources do,
 //! whether or not a WebAssembly toolchain is here to build them.
 
+#[cfg(test)]
 mod guest;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use guest::{Place, batch, candidates, cards, claim, order};
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../plugins/{name}/{name}.wasm"))
 }
-
+#[cfg(test)]
 fn load(place: &Place, name: &str) -> Plugin {
     place.sandbox.load(&file(name)).unwrap()
 }

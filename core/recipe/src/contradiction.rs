@@ -45,6 +45,13 @@ impl Judge<'_> {
         self.findings.push(Finding::key(KeyPath::of(at), mistake));
     }
 
+    /// Something that cannot be beside `expert.per` as it is.
+    fn contradicts_per(&mut self, at: &str, what: String, why: &'static str) {
+        let against = format!("`expert.per = \"{}\"`", self.text("expert.per").unwrap_or("task"));
+        let mistake = Mistake::Contradiction { what, against, why };
+        self.findings.push(Finding::key(KeyPath::of(at), mistake).beside(KeyPath::of("expert.per")));
+    }
+
     fn needs(&mut self, at: &str, what: String, needed: &str, why: &'static str) {
         let mistake = Mistake::Needs { what, needed: needed.to_owned(), why };
         self.findings.push(Finding::key(KeyPath::of(at), mistake));
@@ -98,28 +105,16 @@ impl Judge<'_> {
             }
             "stream" | "union" => {
                 if self.has("routing") {
-                    self.contradicts(
-                        "routing",
-                        "`[routing]`".into(),
-                        &stated,
-                        "there is one adapter, and it answers everything",
-                    );
+                    let why = "there is one adapter, and it answers everything";
+                    self.contradicts_per("routing", "`[routing]`".into(), why);
                 }
                 if self.has("indicator") {
-                    self.contradicts(
-                        "indicator",
-                        "`[indicator]`".into(),
-                        &stated,
-                        "one adapter has no queries to claim from others",
-                    );
+                    let why = "one adapter has no queries to claim from others";
+                    self.contradicts_per("indicator", "`[indicator]`".into(), why);
                 }
                 if per == "union" && self.has("rehearsal") {
-                    self.contradicts(
-                        "rehearsal",
-                        "`[rehearsal]`".into(),
-                        &stated,
-                        "all tasks are learned at once, so nothing is rehearsed",
-                    );
+                    let why = "all tasks are learned at once, so nothing is rehearsed";
+                    self.contradicts_per("rehearsal", "`[rehearsal]`".into(), why);
                 }
                 let (refused, why) = if per == "stream" {
                     (
@@ -130,7 +125,7 @@ impl Judge<'_> {
                     ("previous", "all tasks are learned at once, so there is no previous expert")
                 };
                 if self.text("expert.start") == Some(refused) {
-                    self.contradicts("expert.start", format!("`start = \"{refused}\"`"), &stated, why);
+                    self.contradicts_per("expert.start", format!("`start = \"{refused}\"`"), why);
                 }
             }
             _ => {}
@@ -164,12 +159,7 @@ impl Judge<'_> {
         match role.as_deref() {
             Some("negative") if one_adapter && self.text("expert.per") == Some("stream") => {
                 let why = "one adapter answers everything, so it has nothing to reject";
-                self.contradicts(
-                    "rehearsal.role",
-                    "`role = \"negative\"`".into(),
-                    "`expert.per = \"stream\"`",
-                    why,
-                );
+                self.contradicts_per("rehearsal.role", "`role = \"negative\"`".into(), why);
             }
             Some("negative") if self.has("expert") && !one_adapter && !self.has("indicator") => {
                 let why = "a negative is learned as the reject indicator";

@@ -166,7 +166,13 @@ fn name(value: &mut Value, path: &Path) {
 fn located(layers: &[Layer], main: &str, finding: Finding) -> RecipeError {
     let mut error = RecipeError::at_key(layers, main, &finding.path, finding.point, finding.mistake);
     error.expected = finding.expected;
-    error.suggestion = finding.suggestion;
+    error.suggestion = finding.suggestion.or_else(|| {
+        // Of two keys that do not go together one is shown; the other may stand in another file.
+        let other = finding.beside?;
+        let (layer, value) = layers.iter().rev().find_map(|layer| Some((layer, layer.find(&other)?)))?;
+        let place = layer.source.at(value.key.start);
+        (layer.source.name() != error.file).then(|| format!("`{other}` is set by {place}"))
+    });
     error
 }
 

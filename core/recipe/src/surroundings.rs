@@ -26,7 +26,7 @@ pub struct Surroundings {
 pub struct Capabilities {
     /// The backends that were compiled in.
     pub backends: Vec<BackendSupport>,
-    /// The command that builds another backend, up to the feature's name: `cargo build -p cadre-engine --features`.
+    /// The command that builds another backend, up to the feature's name: `cargo build --features cadre-engine/`.
     pub build_with: String,
 }
 
@@ -65,7 +65,7 @@ impl Capabilities {
         let Some(support) = self.backends.iter().find(|support| support.name == backend.name()) else {
             let mistake = Mistake::NoBackend { name: backend.to_string() };
             let there = listed(self.backends.iter().map(|support| support.name.as_str()), "or");
-            let command = format!("build it with `{} {}`", self.build_with, backend.name());
+            let command = format!("build it with `{}{}`", self.build_with, backend.name());
             return Some(
                 Finding::value(KeyPath::of("device.backend"), mistake).expect(there).suggest(Some(command)),
             );

@@ -20,15 +20,22 @@ pub(crate) struct Finding {
     pub(crate) mistake: Mistake,
     pub(crate) expected: Option<String>,
     pub(crate) suggestion: Option<String>,
+    /// The other key, where two do not go together.
+    pub(crate) beside: Option<KeyPath>,
 }
 
 impl Finding {
     pub(crate) fn key(path: KeyPath, mistake: Mistake) -> Self {
-        Self { path, point: Point::Key, mistake, expected: None, suggestion: None }
+        Self { path, point: Point::Key, mistake, expected: None, suggestion: None, beside: None }
     }
 
     pub(crate) fn value(path: KeyPath, mistake: Mistake) -> Self {
         Self { point: Point::Value, ..Self::key(path, mistake) }
+    }
+
+    pub(crate) fn beside(mut self, other: KeyPath) -> Self {
+        self.beside = Some(other);
+        self
     }
 
     pub(crate) fn expect(mut self, expected: impl Into<String>) -> Self {

@@ -3,16 +3,16 @@
 
 use std::path::Path;
 
-use cadre_data::{DataError, IndicatorForm, Marking, SourceSpec, Tokenizer};
+use cadre_data::{DataError, Marking, SourceSpec, Tokenizer};
 use cadre_recipe::{IndicatorKind, Loaded, Order, Pretrain, RecipeError, Source, Template, TokenizerSource};
 use serde_json::Value;
 
-use crate::files::{data_split, source_spec, stream_spec};
+use crate::files::{data_split, indicator_form, source_spec, stream_spec};
 use crate::planner::order_choice;
 
 /// Every mistake that only a look at data and files can find, each placed where its value stands.
 #[must_use]
-pub fn check(loaded: &Loaded) -> Vec<RecipeError> {
+pub(crate) fn check(loaded: &Loaded) -> Vec<RecipeError> {
     let mut checker = Checker { loaded, mistakes: Vec::new() };
     checker.stream();
     checker.sources();
@@ -158,11 +158,7 @@ impl Checker<'_> {
             self.mistakes.push(self.loaded.mistake("stream.template", problem));
         }
         if let Some(indicator) = marks {
-            let form = match indicator.kind {
-                IndicatorKind::NewToken => IndicatorForm::NewToken,
-                IndicatorKind::ExistingToken => IndicatorForm::ExistingToken,
-                IndicatorKind::Text => IndicatorForm::Text,
-            };
+            let form = indicator_form(indicator.kind);
             let rows = rows.unwrap_or_else(|| tokenizer.vocabulary());
             if let Err(problem) = Marking::new(&tokenizer, form, &indicator.accept, &indicator.reject, rows) {
                 let wrong = match &problem {

@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cadre_data::{FieldMap, SourceSpec};
-use cadre_recipe::{PluginCatalog, PluginEntry, PluginKind, PluginUse, Source, Stream, Template};
+use cadre_data::{FieldMap, IndicatorForm, SourceSpec};
+use cadre_recipe::{
+    IndicatorKind, PluginCatalog, PluginEntry, PluginKind, PluginUse, Source, Stream, Template,
+};
 use cadre_store::{Digest, FileDigests, StoreError};
 
 use crate::error::PlanError;
@@ -163,10 +165,22 @@ pub(crate) fn source_spec(source: &Source) -> SourceSpec {
     }
 }
 
-pub(crate) fn data_split(split: cadre_recipe::Split) -> cadre_data::Split {
+/// A split in the words of `cadre-data`.
+#[must_use]
+pub fn data_split(split: cadre_recipe::Split) -> cadre_data::Split {
     match split {
         cadre_recipe::Split::Train => cadre_data::Split::Train,
         cadre_recipe::Split::Test => cadre_data::Split::Test,
+    }
+}
+
+/// A form of indicator in the words of `cadre-data`.
+#[must_use]
+pub fn indicator_form(kind: IndicatorKind) -> IndicatorForm {
+    match kind {
+        IndicatorKind::NewToken => IndicatorForm::NewToken,
+        IndicatorKind::ExistingToken => IndicatorForm::ExistingToken,
+        IndicatorKind::Text => IndicatorForm::Text,
     }
 }
 

@@ -1,6 +1,7 @@
 //! From a recipe to what has to be done, and through it: a plan of stages with keys, and a walk that does what is
 //! not there yet. Knows stages by name, values and key only: what their bodies do is the executor's business.
 
+mod arguments;
 mod check;
 mod coverage;
 mod error;
@@ -10,6 +11,7 @@ mod executor;
 mod files;
 #[cfg(test)]
 mod fixture;
+mod open_recipe;
 mod plan;
 mod planner;
 mod render;
@@ -18,10 +20,11 @@ mod stages;
 mod walk;
 mod works;
 
-pub use check::check;
+pub use arguments::{CommonArgs, RecipeArgs};
+pub use files::{data_split, indicator_form};
+pub use open_recipe::{OpenRecipe, Planned};
 
 pub use plan::{Plan, PlanStatus, StageState};
-pub use planner::plan;
 pub use render::{render, render_json};
 
 pub use stages::{

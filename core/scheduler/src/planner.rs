@@ -23,7 +23,11 @@ use crate::works::Works;
 ///
 /// # Errors
 /// When a file, a dataset or a plugin that the recipe names is not there, or the recipe was not checked.
-pub fn plan(recipe: &Recipe, catalog: &PluginCatalog, digests: &FileDigests) -> Result<Plan, PlanError> {
+pub(crate) fn plan(
+    recipe: &Recipe,
+    catalog: &PluginCatalog,
+    digests: &FileDigests,
+) -> Result<Plan, PlanError> {
     let tasks = task_order(recipe)?;
     let planner = Planner {
         recipe,

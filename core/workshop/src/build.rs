@@ -103,24 +103,6 @@ fn push_length(bytes: &mut Vec<u8>, mut length: usize) {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    //! Sections as WebAssembly wants them.
-
-    use super::append_section;
-
-    #[test]
-    fn a_section_is_well_formed() {
-        let mut bytes = vec![9];
-        append_section(&mut bytes, "version", b"0.1.0");
-        assert_eq!(bytes, b"\x09\x00\x0d\x07version0.1.0");
-        let mut long = Vec::new();
-        append_section(&mut long, "v", &[0; 200]);
-        assert_eq!(&long[..3], [0, 0xca, 0x01]);
-        assert_eq!(long.len(), 3 + 202);
-    }
-}
-
 fn metadata(folder: &Path) -> Result<Metadata, WorkshopError> {
     let mut cargo = Command::new("cargo");
     cargo
@@ -139,4 +121,22 @@ fn run(cargo: &mut Command, command: &'static str, folder: &Path) -> Result<(), 
     let status =
         cargo.status().map_err(|source| WorkshopError::Program { program: "cargo".into(), source })?;
     if status.success() { Ok(()) } else { Err(WorkshopError::Cargo { command, folder: folder.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Sections as WebAssembly wants them.
+
+    use super::append_section;
+
+    #[test]
+    fn a_section_is_well_formed() {
+        let mut bytes = vec![9];
+        append_section(&mut bytes, "version", b"0.1.0");
+        assert_eq!(bytes, b"\x09\x00\x0d\x07version0.1.0");
+        let mut long = Vec::new();
+        append_section(&mut long, "v", &[0; 200]);
+        assert_eq!(&long[..3], [0, 0xca, 0x01]);
+        assert_eq!(long.len(), 3 + 202);
+    }
 }

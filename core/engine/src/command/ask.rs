@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use cadre_data::Example;
-use cadre_scheduler::{EvaluateWork, Plan, StageKind, StageSpec, StageWork};
+use cadre_scheduler::{CommonArgs, EvaluateWork, Plan, StageKind, StageSpec, StageWork};
 use cadre_store::{Artifact, ArtifactStore};
 use cadre_wall::{RouterFinding, RouterObservation, RouterProbe};
 use clap::Args;
 use serde_json::json;
 
+use super::Done;
 use super::run_folder::{RunFolder, artifact};
-use super::{Common, Done};
 use crate::ensemble::{Answered, ExpertLibrary, Kind, Responder, SeenClaim, Watch};
 use crate::error::EngineError;
 use crate::executor::Executor;
@@ -43,7 +43,7 @@ impl Watch for Silent {
     }
 }
 
-pub(super) fn ask(args: &AskArgs, common: &Common, terminal: &Terminal) -> Done {
+pub(super) fn ask(args: &AskArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let folder = RunFolder::find(&args.id, &common.runs)?;
     let plan = folder.plan()?;
     let store = Arc::new(ArtifactStore::open(&common.store)?);

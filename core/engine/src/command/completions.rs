@@ -4,6 +4,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::{CommandLine, Done};
+use crate::terminal::Terminal;
 
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArgs {
@@ -12,7 +13,10 @@ pub(super) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(super) fn completions(args: &CompletionsArgs) -> Done {
-    clap_complete::generate(args.shell, &mut CommandLine::command(), "cadre", &mut std::io::stdout());
+pub(super) fn completions(args: &CompletionsArgs, terminal: &Terminal) -> Done {
+    // Into memory first: the generator takes a reader that has gone away for a bug.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut CommandLine::command(), "cadre", &mut script);
+    terminal.print(&String::from_utf8_lossy(&script));
     Ok(())
 }

@@ -5,13 +5,16 @@ use std::process::Command;
 
 use cadre_policy::{Limits, Sandbox};
 use cadre_recipe::{EnvSource, PluginCatalog};
+use cadre_scheduler::CommonArgs;
 use cadre_store::{ArtifactStore, STORE_FORMAT};
 use cadre_wall::CONTRACT_VERSION;
 use clap::Args;
 use serde_json::json;
 
+use super::Done;
 use super::opened::capabilities;
-use super::{Common, Done};
+use crate::error::EngineError;
+use crate::executor::compiled_policies;
 use crate::stage::BURN;
 use crate::terminal::{Manner, Terminal};
 
@@ -44,7 +47,7 @@ impl Finding {
     }
 }
 
-pub(super) fn doctor(_: &DoctorArgs, common: &Common, terminal: &Terminal) -> Done {
+pub(super) fn doctor(_: &DoctorArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let env = EnvSource::process();
     let mut findings = vec![program(), processor()];
     findings.extend(backends());
@@ -59,7 +62,12 @@ pub(super) fn doctor(_: &DoctorArgs, common: &Common, terminal: &Terminal) -> Do
             _ => terminal.print(&as_text(finding)),
         }
     }
-    Ok(())
+    let broken: Vec<&str> = findings
+        .iter()
+        .filter(|finding| finding.state == State::Broken)
+        .map(|finding| finding.what)
+        .collect();
+    if broken.is_empty() { Ok(()) } else { Err(EngineError::Ailing { what: broken.join(", ") }) }
 }
 
 fn as_json(finding: &Finding) -> String {
@@ -119,7 +127,7 @@ fn backends() -> Vec<Finding> {
     let mut findings = vec![Finding::good("backends", names.join(", "))];
     let device = Path::new("/dev/nvidia0").exists() || Path::new("/dev/nvidiactl").exists();
     if device && !names.contains(&"cuda") {
-        let mend = format!("{} cuda", capabilities.build_with);
+        let mend = format!("{}cuda", capabilities.build_with);
         findings.push(Finding::lacking(
             "cuda",
             State::Missing,
@@ -130,7 +138,7 @@ fn backends() -> Vec<Finding> {
     findings
 }
 
-fn store(common: &Common) -> Finding {
+fn store(common: &CommonArgs) -> Finding {
     let shown = common.store.display();
     if !common.store.exists() {
         return Finding::good("store", format!("{shown} is not there yet; the first run makes it"));
@@ -169,7 +177,7 @@ fn size(folder: &Path) -> (u64, u64) {
     (files, bytes)
 }
 
-fn runs(common: &Common) -> Finding {
+fn runs(common: &CommonArgs) -> Finding {
     let folders = std::fs::read_dir(&common.runs).map_or(0, |entries| entries.flatten().count());
     Finding::good("runs", format!("{}: {folders}", common.runs.display()))
 }
@@ -195,7 +203,7 @@ fn data(env: &EnvSource) -> Finding {
     }
 }
 
-fn policies(common: &Common, env: &EnvSource) -> Vec<Finding> {
+fn policies(common: &CommonArgs, env: &EnvSource) -> Vec<Finding> {
     let folders = PluginCatalog::search_path(Path::new("recipes/any.toml"), env);
     let catalog = PluginCatalog::scan(&folders);
     let names: Vec<&str> = catalog.entries().iter().map(|entry| entry.name.as_str()).collect();
@@ -219,13 +227,7 @@ fn policies(common: &Common, env: &EnvSource) -> Vec<Finding> {
             "cargo xtask plugins",
         ));
     }
-    let compiled = std::env::temp_dir();
-    let folder = if common.store.exists() {
-        common.store.join("compiled-policies")
-    } else {
-        compiled.join("cadre-doctor")
-    };
-    if let Err(error) = Sandbox::new(&folder, Limits::default()) {
+    if let Err(error) = Sandbox::new(&compiled_policies(&common.store), Limits::default()) {
         findings.push(Finding::lacking(
             "sandbox",
             State::Broken,

@@ -1,20 +1,14 @@
-//! `cadre expand RECIPE`: the recipe after inheritance and defaults, as TOML that loads again.
+//! `cadre expand RECIPE`: the recipe after inheritance and defaults, as TOML that loads again. Looks at no data.
 
-use clap::Args;
+use cadre_scheduler::RecipeArgs;
 
-use super::opened::load;
-use super::{Done, RecipeArgs};
+use super::Done;
+use super::opened::read;
 use crate::error::EngineError;
 use crate::terminal::{Manner, Terminal};
 
-#[derive(Debug, Args)]
-pub(super) struct ExpandArgs {
-    #[command(flatten)]
-    recipe: RecipeArgs,
-}
-
-pub(super) fn expand(args: &ExpandArgs, terminal: &Terminal) -> Done {
-    let (loaded, _) = load(&args.recipe)?;
+pub(super) fn expand(args: &RecipeArgs, terminal: &Terminal) -> Done {
+    let loaded = read(args)?.loaded;
     match terminal.manner() {
         Manner::Json => {
             let json = serde_json::to_string(&loaded.recipe);

@@ -1,45 +1,40 @@
-//! A recipe that was read, checked against this build, and planned against a store. Never does a stage.
+//! A recipe that was read, checked against this build and its policies, and planned. Never does a stage, and makes no
+//! store.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use cadre_recipe::{
-    BackendSupport, Capabilities, EnvSource, Loaded, PluginCatalog, Recipe, RecipeErrors, Surroundings,
-};
-use cadre_scheduler::Plan;
-use cadre_store::ArtifactStore;
+use cadre_recipe::{BackendSupport, Capabilities, Loaded, RecipeErrors};
+use cadre_scheduler::{OpenRecipe, Plan, PlanStatus, RecipeArgs};
 
-use super::RecipeArgs;
 use crate::error::EngineError;
+use crate::trial::try_out;
 
 /// A recipe and what it means here.
 pub(super) struct Opened {
     pub(super) loaded: Loaded,
     pub(super) plan: Plan,
-    pub(super) store: Arc<ArtifactStore>,
+    pub(super) status: PlanStatus,
 }
 
 impl Opened {
-    /// Reads, checks and plans. Nothing runs; nothing is written but digests of files.
+    /// Reads, checks and plans, and tries the policies and the checkpoint out. Nothing runs.
     pub(super) fn of(args: &RecipeArgs, store: &Path) -> Result<Self, EngineError> {
-        let (loaded, catalog) = load(args)?;
-        let store = Arc::new(ArtifactStore::open(store)?);
-        let digests = store.file_digests()?;
-        let plan = cadre_scheduler::plan(&loaded.recipe, &catalog, &digests)?;
-        digests.save()?;
-        Ok(Self { loaded, plan, store })
+        let open = read(args)?;
+        open.check().map_err(wrong)?;
+        let planned = open.plan(store)?;
+        let mistakes = try_out(&open.loaded, &planned.plan, store)?;
+        RecipeErrors::of(mistakes).map_err(wrong)?;
+        Ok(Self { loaded: open.loaded, plan: planned.plan, status: planned.status })
     }
 }
 
-/// Reads a recipe and checks it, all mistakes together.
-pub(super) fn load(args: &RecipeArgs) -> Result<(Loaded, PluginCatalog), EngineError> {
-    let env = EnvSource::process();
-    let catalog = PluginCatalog::scan(&PluginCatalog::search_path(&args.recipe, &env));
-    let surroundings = Surroundings { capabilities: Some(capabilities()), plugins: Some(catalog.clone()) };
-    let wrong = |mistakes: RecipeErrors| EngineError::Recipe(Box::new(mistakes));
-    let loaded = Recipe::load_in(&args.recipe, &args.sets, &env, &surroundings).map_err(wrong)?;
-    RecipeErrors::of(cadre_scheduler::check(&loaded)).map_err(wrong)?;
-    Ok((loaded, catalog))
+/// Reads a recipe for this build.
+pub(super) fn read(args: &RecipeArgs) -> Result<OpenRecipe, EngineError> {
+    OpenRecipe::read(args, Some(capabilities())).map_err(wrong)
+}
+
+fn wrong(mistakes: RecipeErrors) -> EngineError {
+    EngineError::Recipe(Box::new(mistakes))
 }
 
 /// What this build computes on.
@@ -52,5 +47,8 @@ pub(super) fn capabilities() -> Capabilities {
     if cfg!(feature = "cuda") {
         backends.push(support("cuda", true));
     }
-    Capabilities { backends, build_with: "cargo build --package cadre-engine --features".to_owned() }
+    Capabilities {
+        backends,
+        build_with: "cargo build --workspace --bin cadre --features cadre-engine/".to_owned(),
+    }
 }

@@ -1,26 +1,16 @@
 //! `cadre plan RECIPE`: the stages, what is there and what it will cost. Runs nothing.
 
-use std::io::IsTerminal;
+use cadre_scheduler::{CommonArgs, RecipeArgs, render, render_json};
 
-use cadre_scheduler::{render, render_json};
-use clap::Args;
-
+use super::Done;
 use super::opened::Opened;
-use super::{Common, Done, RecipeArgs};
 use crate::terminal::{Manner, Terminal};
 
-#[derive(Debug, Args)]
-pub(super) struct PlanArgs {
-    #[command(flatten)]
-    recipe: RecipeArgs,
-}
-
-pub(super) fn plan(args: &PlanArgs, common: &Common, terminal: &Terminal) -> Done {
-    let opened = Opened::of(&args.recipe, &common.store)?;
-    let status = opened.plan.status(&opened.store)?;
+pub(super) fn plan(args: &RecipeArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
+    let opened = Opened::of(args, &common.store)?;
     match terminal.manner() {
-        Manner::Json => terminal.print(&render_json(&opened.plan, &status).to_string()),
-        _ => terminal.print(&render(&opened.plan, &status, std::io::stdout().is_terminal())),
+        Manner::Json => terminal.print(&render_json(&opened.plan, &opened.status).to_string()),
+        _ => terminal.print(&render(&opened.plan, &opened.status, true)),
     }
     Ok(())
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use cadre_policy::{Conformance, ConformanceOutcome, Limits, Sandbox};
 use cadre_recipe::{EnvSource, PluginCatalog, PluginEntry};
-use cadre_store::ArtifactStore;
+use cadre_scheduler::CommonArgs;
 use cadre_workshop::PolicyKind;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Common, Done};
+use super::Done;
 use crate::error::EngineError;
 use crate::executor::compiled_policies;
 use crate::terminal::{Manner, Terminal};
@@ -65,7 +65,7 @@ enum NewKind {
     Selector,
 }
 
-pub(super) fn plugin(command: &PluginCommand, common: &Common, terminal: &Terminal) -> Done {
+pub(super) fn plugin(command: &PluginCommand, common: &CommonArgs, terminal: &Terminal) -> Done {
     match command {
         PluginCommand::List => list(common, terminal),
         PluginCommand::Check(args) => check(args, common, terminal),
@@ -74,12 +74,11 @@ pub(super) fn plugin(command: &PluginCommand, common: &Common, terminal: &Termin
     }
 }
 
-fn sandbox(common: &Common) -> Result<Sandbox, EngineError> {
-    let store = ArtifactStore::open(&common.store)?;
-    Ok(Sandbox::new(&compiled_policies(&store), Limits::default())?)
+fn sandbox(common: &CommonArgs) -> Result<Sandbox, EngineError> {
+    Ok(Sandbox::new(&compiled_policies(&common.store), Limits::default())?)
 }
 
-fn list(common: &Common, terminal: &Terminal) -> Done {
+fn list(common: &CommonArgs, terminal: &Terminal) -> Done {
     let env = EnvSource::process();
     let folders = PluginCatalog::search_path(Path::new("recipes/any.toml"), &env);
     let catalog = PluginCatalog::scan(&folders);
@@ -126,7 +125,7 @@ fn line(entry: &PluginEntry, sandbox: &Sandbox, width: usize) -> String {
     format!("{:width$}  {:8}  {said}", entry.name, entry.kind.name())
 }
 
-fn check(args: &CheckArgs, common: &Common, terminal: &Terminal) -> Done {
+fn check(args: &CheckArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let found = sandbox(common)?.conformance(&args.file, &args.settings);
     match terminal.manner() {
         Manner::Json => {
@@ -179,7 +178,7 @@ fn new(args: &NewArgs, terminal: &Terminal) -> Done {
     Ok(())
 }
 
-fn build(args: &BuildArgs, common: &Common, terminal: &Terminal) -> Done {
+fn build(args: &BuildArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let file = cadre_workshop::make(&args.from, args.out.as_deref())?;
     terminal.print(&format!("built {}", file.display()));
     check(&CheckArgs { file, settings: "{}".to_owned() }, common, terminal)

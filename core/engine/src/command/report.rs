@@ -2,11 +2,12 @@
 
 use std::process::{Command, Stdio};
 
+use cadre_scheduler::CommonArgs;
 use cadre_store::ArtifactStore;
 use clap::Args;
 
+use super::Done;
 use super::run_folder::RunFolder;
-use super::{Common, Done};
 use crate::error::EngineError;
 use crate::terminal::{Manner, Terminal};
 
@@ -20,7 +21,7 @@ pub(super) struct ReportArgs {
     open: bool,
 }
 
-pub(super) fn report(args: &ReportArgs, common: &Common, terminal: &Terminal) -> Done {
+pub(super) fn report(args: &ReportArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let folder = RunFolder::find(&args.id, &common.runs)?;
     let store = ArtifactStore::open(&common.store)?;
     let report = folder.finish(&folder.plan()?, &store)?;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cadre_scheduler::{PlanStatus, StageState, StopFlag, WalkOptions, walk};
+use cadre_scheduler::{CommonArgs, PlanStatus, RecipeArgs, StageState, StopFlag, WalkOptions, walk};
+use cadre_store::ArtifactStore;
 use clap::Args;
 
+use super::Done;
 use super::opened::Opened;
 use super::run_folder::RunFolder;
-use super::{Common, Done, RecipeArgs};
 use crate::error::EngineError;
 use crate::executor::Executor;
 use crate::interrupt;
@@ -26,13 +27,14 @@ pub(super) struct RunArgs {
     resume_only: bool,
 }
 
-pub(super) fn run(args: &RunArgs, common: &Common, terminal: &Terminal) -> Done {
+pub(super) fn run(args: &RunArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let opened = Opened::of(&args.recipe, &common.store)?;
-    let (plan, store) = (&opened.plan, &opened.store);
+    let plan = &opened.plan;
     let folder = RunFolder::of(plan, &common.runs);
     if args.resume_only && !folder.layout.folder().exists() {
         return Err(EngineError::NothingToResume { folder: folder.layout.folder().to_owned() });
     }
+    let store = &Arc::new(ArtifactStore::open(&common.store)?);
     folder.begin(&opened.loaded, plan)?;
     for stage in RunFolder::damaged(plan, store)? {
         terminal.note(&format!("{stage}: damaged, set aside; it is made again"));
@@ -44,19 +46,15 @@ pub(super) fn run(args: &RunArgs, common: &Common, terminal: &Terminal) -> Done 
     terminal.note(&format!("{id}: {}", amount(&plan.status(store)?)));
 
     let stop = StopFlag::new();
-    let spoken = terminal.manner() == Manner::Spoken;
-    let told = move |text: &str| {
-        if spoken {
-            eprintln!("{text}");
-        }
-    };
-    interrupt::listen(stop.clone(), told).map_err(|source| EngineError::Signals { source })?;
     let executor = Executor::new(Arc::clone(store));
     let started = Instant::now();
     let outcome = {
-        let events = terminal.listen(plan, &folder.layout.events())?;
+        let listening = terminal.listen(plan, &folder.layout.events())?;
+        let announce = listening.announce;
+        interrupt::listen(stop.clone(), move |text| announce(text))
+            .map_err(|source| EngineError::Signals { source })?;
         let options = WalkOptions { jobs: args.jobs as usize, stop, keep_going: false };
-        walk(plan, store, &executor, &*events, &options)?
+        walk(plan, store, &executor, &*listening.events, &options)?
     };
     if outcome.stopped() {
         return Err(EngineError::Interrupted);

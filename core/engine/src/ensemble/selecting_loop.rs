@@ -40,12 +40,12 @@ pub(crate) enum Refused {
     /// It cannot be found out in this stage.
     NotHere(&'static str),
     /// It failed.
-    Failed(EngineError),
+    Failed(Box<EngineError>),
 }
 
 impl From<EngineError> for Refused {
     fn from(error: EngineError) -> Self {
-        Self::Failed(error)
+        Self::Failed(Box::new(error))
     }
 }
 
@@ -124,7 +124,7 @@ fn find(
     }
     let unless_refused = |refusal, what: &str| match refusal {
         Refused::NotHere(reason) => refused(what.to_owned(), reason),
-        Refused::Failed(error) => error,
+        Refused::Failed(error) => *error,
     };
     let mut embeddings =
         if embedded.is_empty() { Vec::new() } else { finder.embeddings(&embedded)? }.into_iter();

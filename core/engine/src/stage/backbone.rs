@@ -2,15 +2,18 @@
 //! pretrained, with a tokenizer of its own if the recipe wants one.
 
 use cadre_data::{Encoder, EncodingLimits, Example, Target, TokenExample, Tokenizer};
-use cadre_nn::{BackboneShape, BackendKind, DeviceSpec, Learner, Precision, TrainingControl};
+use cadre_nn::{BackboneShape, BackendKind, DeviceSpec, Learner, NnError, Precision, TrainingControl};
 use cadre_recipe::PretrainLoss;
 use cadre_scheduler::{
-    BackboneWork, CheckpointWork, PretrainTokenizer, PretrainWork, StageFacts, StageJob, StageKind,
+    BackboneWork, CheckpointWork, Plan, PrepareWork, PretrainTokenizer, PretrainWork, StageFacts, StageJob,
+    StageKind, StageWork,
 };
+use cadre_store::{ArtifactStore, Lookup};
 use serde_json::json;
 
 use super::encoding::template;
 use super::inputs::{EXAMPLES, examples, only};
+use super::prepare::draw_examples;
 use super::training::{keep_losses, tell, training_spec};
 use crate::error::EngineError;
 use crate::executor::device;
@@ -40,15 +43,7 @@ fn checkpoint(work: &CheckpointWork, job: &StageJob<'_>) -> Result<StageFacts, E
 
 fn pretrain(work: &PretrainWork, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
     let corpus = examples(only(job, StageKind::Prepare)?, EXAMPLES)?;
-    let tokenizer = match &work.tokenizer {
-        PretrainTokenizer::File(file) => Tokenizer::from_file(&file.path)?,
-        PretrainTokenizer::TrainBpe(size) => {
-            let mut texts = corpus.iter().flat_map(|example| {
-                [example.instruction.as_str(), example.input.as_str(), example.output.as_str()]
-            });
-            Tokenizer::train_bpe(&mut texts, *size)?
-        }
-    };
+    let tokenizer = backbone_tokenizer(&work.tokenizer, &corpus)?;
     let architecture = &work.architecture;
     let shape = BackboneShape {
         vocabulary: tokenizer.vocabulary() as usize,
@@ -78,6 +73,75 @@ fn pretrain(work: &PretrainWork, job: &StageJob<'_>) -> Result<StageFacts, Engin
         "training-tokens": outcome.tokens,
         "final-loss": outcome.final_loss,
     }))
+}
+
+/// The tokenizer of a backbone that is pretrained on this corpus.
+fn backbone_tokenizer(work: &PretrainTokenizer, corpus: &[Example]) -> Result<Tokenizer, EngineError> {
+    Ok(match work {
+        PretrainTokenizer::File(file) => Tokenizer::from_file(&file.path)?,
+        PretrainTokenizer::TrainBpe(size) => {
+            let mut texts = corpus.iter().flat_map(|example| {
+                [example.instruction.as_str(), example.input.as_str(), example.output.as_str()]
+            });
+            Tokenizer::train_bpe(&mut texts, *size)?
+        }
+    })
+}
+
+/// The tokenizer that a plan's backbone has or will have: the one that is there, or else one trained from the corpus
+/// as the run will train it, after `told`.
+pub(crate) fn planned_tokenizer(
+    plan: &Plan,
+    store: Option<&ArtifactStore>,
+    told: &dyn Fn(),
+) -> Result<Option<Tokenizer>, EngineError> {
+    let backbone = plan.stages.iter().find_map(|stage| match &stage.work {
+        StageWork::Backbone(work) => Some((stage, work)),
+        _ => None,
+    });
+    let (stage, work) = match backbone {
+        None => return Ok(None),
+        Some((_, BackboneWork::Checkpoint(work))) => return Ok(Some(Tokenizer::from_file(&work.path)?)),
+        Some((stage, BackboneWork::Pretrain(work))) => (stage, work),
+    };
+    if let Some(store) = store
+        && let Lookup::Whole(artifact) = store.get(&stage.key)?
+    {
+        return Ok(Some(Tokenizer::from_file(artifact.folder())?));
+    }
+    let corpus = match (&work.tokenizer, plan.stage("prepare/corpus").map(|stage| &stage.work)) {
+        (PretrainTokenizer::TrainBpe(_), Some(StageWork::Prepare(PrepareWork::Examples(corpus)))) => {
+            told();
+            draw_examples(corpus)?
+        }
+        _ => Vec::new(),
+    };
+    backbone_tokenizer(&work.tokenizer, &corpus).map(Some)
+}
+
+/// Sizes of a backbone that can be known before it is there.
+pub(crate) struct BackboneSizes {
+    /// Width of the residual stream, and so of an embedding.
+    pub(crate) hidden: usize,
+    /// Longest sequence in tokens.
+    pub(crate) context: usize,
+    /// Rows of its embedding; those of its tokenizer where none is said.
+    pub(crate) vocabulary: Option<usize>,
+}
+
+/// The sizes of a backbone, from its configuration.
+pub(crate) fn backbone_sizes(work: &BackboneWork) -> Result<BackboneSizes, NnError> {
+    Ok(match work {
+        BackboneWork::Checkpoint(work) => {
+            let shape = BackboneShape::read(&work.path.join("config.json"))?;
+            BackboneSizes { hidden: shape.hidden, context: shape.context, vocabulary: Some(shape.vocabulary) }
+        }
+        BackboneWork::Pretrain(work) => BackboneSizes {
+            hidden: work.architecture.hidden as usize,
+            context: work.architecture.context as usize,
+            vocabulary: None,
+        },
+    })
 }
 
 fn encode(

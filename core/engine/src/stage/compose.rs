@@ -3,20 +3,23 @@
 //! rehearsal of replay baselines: examples of earlier tasks to be learned again. Encodes nothing.
 
 use cadre_data::{Example, RehearsalMemory, Remembered, Target, TrainingRow, sample, write_training_rows};
-use cadre_scheduler::{ComposeWork, RehearseWork, StageFacts, StageInput, StageJob, StageKind};
+use cadre_scheduler::{
+    ComposeWork, PseudoNegativesWork, RehearseWork, StageFacts, StageInput, StageJob, StageKind,
+};
+use cadre_store::Seed;
 use cadre_wall::{Order, Pick, Purpose, Role, Source};
 use serde_json::json;
 
 use super::encoding::Encoding;
 use super::inputs::{EXAMPLES, TRAIN, all, examples, named, only, task_examples, task_of};
 use super::remember::MEMORY;
-use super::selecting::{LoadedSelector, StageFinder, candidates, role};
+use super::selecting::{LoadedSelector, StageFinder, candidates, wall_role};
 use crate::ensemble::select_all;
 use crate::error::EngineError;
 use crate::executor::Executor;
 
 /// The training set.
-pub(super) const TRAINING: &str = "training.jsonl";
+pub(crate) const TRAINING: &str = "training.jsonl";
 
 pub(super) fn compose(
     work: &ComposeWork,
@@ -36,7 +39,7 @@ pub(super) fn compose(
     let rehearsed = rows.len() - own;
     if let Some(outside) = &work.pseudo_negatives {
         let all = examples(named(job, "prepare/pseudo-negatives")?, EXAMPLES)?;
-        let drawn = sample(all, outside.count, job.spec.seed().derive("pseudo-negatives"));
+        let drawn = draw_outside(all, outside, job.spec.seed());
         rows.extend(drawn.into_iter().map(|example| row(example, Role::Negative, 1.0, work)));
     }
     let outside = rows.len() - own - rehearsed;
@@ -48,6 +51,11 @@ pub(super) fn compose(
         "probes-asked": probes.0,
         "probes-computed": probes.1,
     }))
+}
+
+/// The pseudo-negatives that a stage of this seed takes.
+pub(crate) fn draw_outside(all: Vec<Example>, work: &PseudoNegativesWork, stage: Seed) -> Vec<Example> {
+    sample(all, work.count, stage.derive("pseudo-negatives"))
 }
 
 /// An example as the learner is to see it.
@@ -86,7 +94,7 @@ fn rehearsed(
     let candidates = candidates(&kept, &tasks, &encoding)?;
     let order = Order {
         purpose: Purpose::Compose,
-        role: role(work.role),
+        role: wall_role(work.role),
         task: work.place,
         budget: None,
         seed: job.spec.seed().derive("selector").0,

@@ -19,6 +19,13 @@ pub(super) const DESCRIPTORS: &str = "descriptors.json";
 /// Prompts embedded at once.
 const ROWS_A_BATCH: usize = 32;
 
+/// A descriptor's name, as routers are told it.
+pub(crate) fn descriptor_name(descriptor: Descriptor) -> &'static str {
+    match descriptor {
+        Descriptor::PromptCentroid => "prompt-centroid",
+    }
+}
+
 /// What the file holds.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -34,12 +41,10 @@ pub(super) fn describe(
 ) -> Result<StageFacts, EngineError> {
     let mut descriptors = Vec::new();
     for descriptor in &work.descriptors {
-        match descriptor {
-            Descriptor::PromptCentroid => descriptors.push(NamedVector {
-                name: "prompt-centroid".to_owned(),
-                values: prompt_centroid(work, executor, job)?,
-            }),
-        }
+        let values = match descriptor {
+            Descriptor::PromptCentroid => prompt_centroid(work, executor, job)?,
+        };
+        descriptors.push(NamedVector { name: descriptor_name(*descriptor).to_owned(), values });
     }
     let names: Vec<&str> = descriptors.iter().map(|descriptor| descriptor.name.as_str()).collect();
     let facts = json!({ "descriptors": names });

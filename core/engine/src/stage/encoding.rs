@@ -1,9 +1,9 @@
 //! From the values of a stage's work to the things of `cadre-data`: templates, encoders, indicator
 //! tokens. Reads a template file, nothing else.
 
-use cadre_data::{Encoder, EncodingLimits, Example, IndicatorForm, Marking, Template, Tokenizer};
+use cadre_data::{Encoder, EncodingLimits, Example, Marking, Template, Tokenizer};
 use cadre_recipe::{Indicator, IndicatorKind};
-use cadre_scheduler::{PromptWork, TemplateWork};
+use cadre_scheduler::{PromptWork, TemplateWork, indicator_form};
 
 use crate::ensemble::Query;
 use crate::error::EngineError;
@@ -43,12 +43,8 @@ impl Encoding {
         let (tokenizer, marking) = match indicator {
             None => (tokenizer.clone(), None),
             Some(Indicator { accept, reject, kind }) => {
-                let form = match kind {
-                    IndicatorKind::NewToken => IndicatorForm::NewToken,
-                    IndicatorKind::ExistingToken => IndicatorForm::ExistingToken,
-                    IndicatorKind::Text => IndicatorForm::Text,
-                };
-                let (tokenizer, marking) = Marking::new(tokenizer, form, accept, reject, rows)?;
+                let (tokenizer, marking) =
+                    Marking::new(tokenizer, indicator_form(*kind), accept, reject, rows)?;
                 (tokenizer, Some(marking))
             }
         };

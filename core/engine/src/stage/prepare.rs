@@ -1,7 +1,7 @@
 //! `prepare/…`: examples out of a dataset, drawn and kept as the stages after it read them. Makes no tokens.
 
-use cadre_data::{Split, format, load_source, sample, write_examples};
-use cadre_scheduler::{PrepareExamples, PrepareTask, PrepareWork, StageFacts, StageJob};
+use cadre_data::{Example, Split, format, load_source, sample, write_examples};
+use cadre_scheduler::{PrepareExamples, PrepareTask, PrepareWork, StageFacts, StageJob, data_split};
 use cadre_store::Seed;
 use serde_json::json;
 
@@ -16,30 +16,38 @@ pub(super) fn prepare(work: &PrepareWork, job: &StageJob<'_>) -> Result<StageFac
 }
 
 fn task(work: &PrepareTask, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
-    let spec = work.source.spec();
-    let load = format(&spec.format)?.load;
     let mut counts = [0; 2];
-    let splits = [(Split::Train, TRAIN, work.limits.train), (Split::Test, TEST, work.limits.test)];
-    for (count, (split, file, limit)) in counts.iter_mut().zip(splits) {
-        let seed = Seed(work.seed).derive(&format!("{}/{}", work.task, split.name()));
-        let drawn = sample(load(&spec, &work.task, split)?, limit, seed);
+    for (count, (split, file)) in counts.iter_mut().zip([(Split::Train, TRAIN), (Split::Test, TEST)]) {
+        let drawn = draw_task(work, split)?;
         *count = drawn.len();
         job.draft.write(file, &write_examples(&drawn))?;
     }
     Ok(json!({ "task": work.task, "train": counts[0], "test": counts[1] }))
 }
 
+/// A split of a task, cut to its limit.
+pub(crate) fn draw_task(work: &PrepareTask, split: Split) -> Result<Vec<Example>, EngineError> {
+    let limit = match split {
+        Split::Train => work.limits.train,
+        Split::Test => work.limits.test,
+    };
+    let loaded = (format(&work.source.format)?.load)(&work.source.spec(), &work.task, split)?;
+    Ok(sample(loaded, limit, Seed(work.seed).derive(&format!("{}/{}", work.task, split.name()))))
+}
+
 fn examples(work: &PrepareExamples, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
+    let all = draw_examples(work)?;
+    job.draft.write(EXAMPLES, &write_examples(&all))?;
+    Ok(json!({ "examples": all.len() }))
+}
+
+/// The examples of all sources, each cut to its limit.
+pub(crate) fn draw_examples(work: &PrepareExamples) -> Result<Vec<Example>, EngineError> {
     let mut all = Vec::new();
     for (place, part) in work.sources.iter().enumerate() {
-        let split = match part.split {
-            cadre_recipe::Split::Train => Split::Train,
-            cadre_recipe::Split::Test => Split::Test,
-        };
-        let loaded = load_source(&part.source.spec(), &part.tasks, split)?;
+        let loaded = load_source(&part.source.spec(), &part.tasks, data_split(part.split))?;
         let seed = Seed(work.seed).derive(&format!("source {place}"));
         all.extend(sample(loaded, part.limit, seed));
     }
-    job.draft.write(EXAMPLES, &write_examples(&all))?;
-    Ok(json!({ "examples": all.len() }))
+    Ok(all)
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::encoding::Encoding;
 use super::inputs::{TRAIN, only, task_examples};
-use super::selecting::{LoadedSelector, StageFinder, candidates, role};
+use super::selecting::{LoadedSelector, StageFinder, candidates, wall_role};
 use crate::ensemble::select_all;
 use crate::error::EngineError;
 use crate::executor::Executor;
@@ -33,7 +33,7 @@ pub(super) fn remember(
     )?;
     let order = Order {
         purpose: Purpose::Remember,
-        role: role(work.role),
+        role: wall_role(work.role),
         task: work.place,
         budget: Some(budget(work.budget, examples.len())),
         seed: job.spec.seed().derive("selector").0,

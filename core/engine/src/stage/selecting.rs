@@ -52,7 +52,7 @@ impl Selects for LoadedSelector {
 }
 
 /// What the recipe does with chosen examples, in the words of the wall.
-pub(super) fn role(role: RecipeRole) -> Role {
+pub(crate) fn wall_role(role: RecipeRole) -> Role {
     match role {
         RecipeRole::Negative => Role::Negative,
         RecipeRole::Positive => Role::Positive,
@@ -179,7 +179,7 @@ impl FindsForSelector for StageFinder<'_> {
         }
         let found =
             self.model.learner.mean_negative_log_likelihoods(&rows, ROWS_A_BATCH, &mut |_| self.flow());
-        found.map_err(|error| Refused::Failed(error.into()))
+        found.map_err(|error| Refused::from(EngineError::from(error)))
     }
 
     fn generated(&mut self, wanted: &[&Generation]) -> Result<Vec<String>, Refused> {
@@ -234,7 +234,7 @@ impl StageFinder<'_> {
             batch: ROWS_A_BATCH,
         };
         let found = self.model.learner.generate(&rows, &decoding, &mut |_| self.flow());
-        let found = found.map_err(|error| Refused::Failed(error.into()))?;
+        let found = found.map_err(|error| Refused::from(EngineError::from(error)))?;
         let mut texts = Vec::with_capacity(found.len());
         for (generated, generation) in found.into_iter().zip(batch) {
             let text = tokenizer.decode(&generated.ids).map_err(EngineError::from)?;

@@ -1,12 +1,14 @@
 //! Progress bars: one for the whole plan, one for each stage at work, a line for each that is done.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cadre_scheduler::{Event, EventKind, EventSink, Plan};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
+use super::Announcer;
 use super::wording::duration;
 
 /// Draws on standard error.
@@ -29,7 +31,7 @@ impl Bars {
         let width = plan.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
         let all = MultiProgress::new();
         let total = all.add(ProgressBar::new(plan.stages.len() as u64));
-        total.set_style(style("{prefix} {bar:24.cyan/dim} {pos} of {len} stages, {elapsed} gone"));
+        total.set_style(style("{prefix} {wide_bar:.cyan/dim} {pos} of {len} stages, {elapsed} gone"));
         total.set_prefix(format!("{:width$}", "all"));
         total.enable_steady_tick(Duration::from_millis(200));
         Self { all, total, stages: Mutex::new(HashMap::new()), width }
@@ -42,6 +44,14 @@ impl Bars {
         bar.set_prefix(format!("{name:width$}"));
         bar.enable_steady_tick(Duration::from_millis(200));
         Stage { bar, unit: String::new(), loss: None }
+    }
+
+    /// What else is to be said while the bars are drawn: it goes above them.
+    pub(super) fn announcer(&self) -> Announcer {
+        let all = self.all.clone();
+        Arc::new(move |text: &str| {
+            let _ = all.println(text);
+        })
     }
 
     fn line(&self, text: String) {
@@ -63,7 +73,7 @@ impl EventSink for Bars {
                 if stage.unit != *unit {
                     stage.unit.clone_from(unit);
                     let words = format!(
-                        "{{prefix}} {{bar:24.green/dim}} {{pos}} of {{len}} {}, {{per_sec}}, {{eta}} left{{msg}}",
+                        "{{prefix}} {{wide_bar:.green/dim}} {{pos}} of {{len}} {}, {{rate}}, {{eta}} left{{msg}}",
                         unit.replace(['{', '}'], "")
                     );
                     stage.bar.set_style(style(&words));
@@ -111,5 +121,30 @@ impl Drop for Bars {
 
 /// A style from words that stand in this file; a bar without a style is still a bar.
 fn style(words: &str) -> ProgressStyle {
-    ProgressStyle::with_template(words).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─")
+    ProgressStyle::with_template(words)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = out.write_str(&rate(state.per_sec()));
+        })
+        .progress_chars("━━─")
+}
+
+/// Things a second, or seconds a thing where they are slow.
+fn rate(per_second: f64) -> String {
+    match per_second {
+        fast if fast >= 10.0 => format!("{fast:.0}/s"),
+        some if some >= 1.0 => format!("{some:.1}/s"),
+        slow if slow > 0.001 => format!("{:.1} s each", 1.0 / slow),
+        _ => "–".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rate;
+
+    #[test]
+    fn rates_read_like_rates() {
+        assert_eq!([51.61, 9.96, 1.0, 0.4, 0.0].map(rate), ["52/s", "10.0/s", "1.0/s", "2.5 s each", "–"]);
+    }
 }

@@ -11,7 +11,7 @@ use cadre_wall::{
 };
 
 /// A core module that is a router or selector, by parts.
-pub struct Guest {
+pub(crate) struct Guest {
     interface: &'static str,
     imports: String,
     memory: String,
@@ -31,7 +31,7 @@ const SELECT: &str = "(param $purpose i32) (param $role i32) (param $task i32) (
 
 impl Guest {
     /// A router that sends everything to the backbone.
-    pub fn router() -> Self {
+    pub(crate) fn router() -> Self {
         Self {
             interface: "router",
             imports: String::new(),
@@ -47,7 +47,7 @@ impl Guest {
     }
 
     /// A selector that picks nothing.
-    pub fn selector() -> Self {
+    pub(crate) fn selector() -> Self {
         Self {
             interface: "selector",
             // ok(done([])): 0, then the step: 1, address, length.
@@ -56,44 +56,44 @@ impl Guest {
         }
     }
 
-    pub fn imports(mut self, text: &str) -> Self {
+    pub(crate) fn imports(mut self, text: &str) -> Self {
         self.imports = text.into();
         self
     }
 
-    pub fn memory(mut self, text: &str) -> Self {
+    pub(crate) fn memory(mut self, text: &str) -> Self {
         self.memory = text.into();
         self
     }
 
     /// Further fields of the module.
-    pub fn globals(mut self, text: &str) -> Self {
+    pub(crate) fn globals(mut self, text: &str) -> Self {
         self.globals = text.into();
         self
     }
 
-    pub fn name(mut self, text: &str) -> Self {
+    pub(crate) fn name(mut self, text: &str) -> Self {
         self.name = text.into();
         self
     }
 
-    pub fn describe(mut self, text: &str) -> Self {
+    pub(crate) fn describe(mut self, text: &str) -> Self {
         self.describe = text.into();
         self
     }
 
-    pub fn open(mut self, text: &str) -> Self {
+    pub(crate) fn open(mut self, text: &str) -> Self {
         self.open = text.into();
         self
     }
 
     /// Body of `route` or `select`; gives the address of a result.
-    pub fn call(mut self, text: &str) -> Self {
+    pub(crate) fn call(mut self, text: &str) -> Self {
         self.call = text.into();
         self
     }
 
-    pub fn module(&self) -> Vec<u8> {
+    pub(crate) fn module(&self) -> Vec<u8> {
         let Self { interface, imports, memory, globals, name, describe, open, call } = self;
         let (function, parameters, settings) = match *interface {
             "router" => ("route", ROUTE, "(param i32 i32 i32 i32)"),
@@ -154,7 +154,7 @@ impl Guest {
     }
 
     /// Writes the component into a folder.
-    pub fn write(&self, folder: &Path) -> PathBuf {
+    pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let file = folder.join("hostile.wasm");
         let component = cadre_workshop::encode(&file, &self.module()).unwrap();
         std::fs::write(&file, component).unwrap();
@@ -163,12 +163,12 @@ impl Guest {
 }
 
 /// A folder for files and a sandbox with its cache in it, with limits that end things quickly.
-pub struct Place {
-    pub folder: tempfile::TempDir,
-    pub sandbox: Sandbox,
+pub(crate) struct Place {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) sandbox: Sandbox,
 }
 
-pub fn tight() -> Limits {
+pub(crate) fn tight() -> Limits {
     Limits {
         memory_bytes: 16 << 20,
         fuel: 20_000_000,
@@ -180,45 +180,45 @@ pub fn tight() -> Limits {
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(tight())
     }
 
-    pub fn with(limits: Limits) -> Self {
+    pub(crate) fn with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Sandbox::new(&folder.path().join("compiled"), limits).unwrap();
         Self { folder, sandbox }
     }
 
     /// What becomes of a file with these bytes.
-    pub fn load_bytes(&self, bytes: &[u8]) -> Result<cadre_policy::Plugin, PolicyError> {
+    pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<cadre_policy::Plugin, PolicyError> {
         let file = self.folder.path().join("hostile.wasm");
         std::fs::write(&file, bytes).unwrap();
         self.sandbox.load(&file)
     }
 
-    pub fn load_text(&self, text: &str) -> Result<cadre_policy::Plugin, PolicyError> {
+    pub(crate) fn load_text(&self, text: &str) -> Result<cadre_policy::Plugin, PolicyError> {
         self.load_bytes(&wat::parse_str(text).unwrap())
     }
 
-    pub fn load(&self, guest: &Guest) -> Result<cadre_policy::Plugin, PolicyError> {
+    pub(crate) fn load(&self, guest: &Guest) -> Result<cadre_policy::Plugin, PolicyError> {
         self.sandbox.load(&guest.write(self.folder.path()))
     }
 
     /// Why a guest does not load.
-    pub fn refusal(&self, guest: &Guest) -> PolicyError {
+    pub(crate) fn refusal(&self, guest: &Guest) -> PolicyError {
         self.load(guest).expect_err("a hostile guest was loaded")
     }
 
     /// The error that the router gives for queries 40, 41, …
-    pub fn routing_error(&self, guest: &Guest, queries: u64) -> PolicyError {
+    pub(crate) fn routing_error(&self, guest: &Guest, queries: u64) -> PolicyError {
         let plugin = self.load(guest).unwrap();
         let mut router = plugin.router("{}", &cards(3)).unwrap();
         router.route(&batch(queries)).expect_err("a hostile guest was believed")
     }
 }
 
-pub fn cards(count: u32) -> Vec<ExpertCard> {
+pub(crate) fn cards(count: u32) -> Vec<ExpertCard> {
     (0..count)
         .map(|index| ExpertCard {
             index,
@@ -231,7 +231,7 @@ pub fn cards(count: u32) -> Vec<ExpertCard> {
 }
 
 /// Queries 40, 41, … of which nothing is known.
-pub fn batch(count: u64) -> Vec<Evidence> {
+pub(crate) fn batch(count: u64) -> Vec<Evidence> {
     (0..count)
         .map(|place| Evidence {
             query: Query { id: 40 + place, prompt: "sort: 3 1 2".into(), prompt_tokens: 5 },
@@ -240,18 +240,18 @@ pub fn batch(count: u64) -> Vec<Evidence> {
         .collect()
 }
 
-pub fn claim(expert: u32, accept: f32) -> RouterObservation {
+pub(crate) fn claim(expert: u32, accept: f32) -> RouterObservation {
     RouterObservation {
         probe: RouterProbe::Claim(expert),
         finding: RouterFinding::Claim(Claim { accept, reject: 1.0 - accept }),
     }
 }
 
-pub fn order(budget: u32) -> Order {
+pub(crate) fn order(budget: u32) -> Order {
     Order { purpose: Purpose::Remember, role: Role::Negative, task: 2, budget: Some(budget), seed: 9 }
 }
 
-pub fn candidates(count: u64) -> Vec<Candidate> {
+pub(crate) fn candidates(count: u64) -> Vec<Candidate> {
     (0..count)
         .map(|id| Candidate {
             id,

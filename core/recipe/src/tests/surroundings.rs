@@ -8,7 +8,7 @@ fn capabilities() -> Surroundings {
     let backend = |name: &str, bf16| BackendSupport { name: name.to_owned(), bf16 };
     let capabilities = Capabilities {
         backends: vec![backend("cpu", false), backend("ndarray", false)],
-        build_with: "cargo build -p cadre-engine --features".to_owned(),
+        build_with: "cargo build --workspace --bin cadre --features cadre-engine/".to_owned(),
     };
     Surroundings { capabilities: Some(capabilities), plugins: None }
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use cadre_recipe::{EnvSource, Recipe, RecipeError};
 
-use crate::check;
+use crate::check::check;
 use crate::fixture::Lab;
 
 const RECIPE: &str = r#"name = "checked"

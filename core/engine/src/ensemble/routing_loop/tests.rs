@@ -50,12 +50,11 @@ fn queries(count: u64) -> Vec<Query> {
 
 /// Newest to oldest, as SEE asks.
 fn sequential(evidence: &Evidence) -> RouterStep {
-    if let Some(seen) = evidence.observations.last() {
-        if let (RouterProbe::Claim(expert), RouterFinding::Claim(claim)) = (&seen.probe, &seen.finding) {
-            if claim.accept >= 0.5 {
-                return RouterStep::Choose(*expert);
-            }
-        }
+    if let Some(seen) = evidence.observations.last()
+        && let (RouterProbe::Claim(expert), RouterFinding::Claim(claim)) = (&seen.probe, &seen.finding)
+        && claim.accept >= 0.5
+    {
+        return RouterStep::Choose(*expert);
     }
     match 2_u32.checked_sub(evidence.observations.len() as u32) {
         Some(next) => RouterStep::Ask(vec![RouterProbe::Claim(next)]),

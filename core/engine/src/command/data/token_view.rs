@@ -1,0 +1,84 @@
+//! One example on a terminal: token by token, what is learned and what is not, legible without colours. Encodes
+//! nothing.
+
+use anstyle::{AnsiColor, Style};
+use cadre_data::{ShownToken, Target};
+
+/// Headings.
+pub(super) const HEAD: Style = Style::new().bold();
+/// What matters less.
+pub(super) const DIM: Style = Style::new().dimmed();
+/// Tokens that carry loss.
+pub(super) const LEARNED: Style = AnsiColor::Green.on_default().bold();
+/// The indicator that rejects.
+const REJECTED: Style = AnsiColor::Red.on_default().bold();
+
+/// What the marks mean, in a line.
+pub(super) const LEGEND: &str = "│ parts tokens; ⟦ ⟧ holds those that carry loss";
+
+/// The tokens, with a bar between neighbours and brackets around what carries loss.
+pub(super) fn tokens(shown: &[ShownToken], target: Target) -> String {
+    let learned = match target {
+        Target::Reject { .. } => REJECTED,
+        Target::Plain | Target::Accept => LEARNED,
+    };
+    let mut text = String::new();
+    let mut before: Option<&ShownToken> = None;
+    for (place, token) in shown.iter().enumerate() {
+        let was = before.is_some_and(|before| before.in_loss);
+        match (was, token.in_loss) {
+            (false, true) => text.push_str(&format!("{learned}⟦{learned:#}")),
+            (true, false) => text.push_str(&format!("{learned}⟧{learned:#}")),
+            _ if before.is_some() => text.push_str(&format!("{DIM}│{DIM:#}")),
+            _ => {}
+        }
+        // Neighbours differ even where a bar is lost in the text.
+        let plain = if place % 2 == 0 { Style::new() } else { DIM };
+        let style = if token.in_loss { learned } else { plain };
+        let visible = token.text.replace('\n', "↵\n");
+        text.push_str(&format!("{style}{visible}{style:#}"));
+        before = Some(token);
+    }
+    if before.is_some_and(|before| before.in_loss) {
+        text.push_str(&format!("{learned}⟧{learned:#}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use cadre_data::{ShownToken, Target};
+
+    use super::tokens;
+
+    fn shown(texts: &[(&str, bool)]) -> Vec<ShownToken> {
+        let token = |(text, in_loss): &(&str, bool)| ShownToken {
+            text: (*text).to_owned(),
+            id: 0,
+            in_loss: *in_loss,
+        };
+        texts.iter().map(token).collect()
+    }
+
+    #[test]
+    fn what_carries_loss_stands_in_brackets_without_colours_too() {
+        let row = shown(&[("sort", false), (" 3", false), ("<accept>", true), (" 3", true), ("<eos>", true)]);
+        let text = tokens(&row, Target::Accept);
+        assert_eq!(strip_str(&text).to_string(), "sort│ 3⟦<accept>│ 3│<eos>⟧");
+        assert!(text.contains("\x1b[32m") || text.contains("\x1b[1m"), "{text:?}");
+    }
+
+    #[test]
+    fn loss_may_end_before_the_row_does() {
+        let row = shown(&[("a", true), ("b", false), ("\n", false)]);
+        assert_eq!(strip_str(&tokens(&row, Target::Plain)).to_string(), "⟦a⟧b│↵\n");
+        assert_eq!(tokens(&[], Target::Plain), "");
+    }
+
+    #[test]
+    fn accepting_and_rejecting_look_different() {
+        let row = shown(&[("<reject>", true)]);
+        assert_ne!(tokens(&row, Target::Reject { keep_response: false }), tokens(&row, Target::Accept));
+    }
+}

@@ -1,0 +1,304 @@
+//! A trial before anything runs: the policies of a recipe are opened with their settings and asked once about made-up
+//! queries, a checkpoint's configuration is read, and indicators are looked up. What they could only do wrong hours later is a mistake of the
+//! recipe, told with its place. What they answer is not judged, and nothing is kept of it.
+
+use std::path::Path;
+
+use cadre_policy::{Limits, Plugin, PolicyError, Router, Sandbox, Selector};
+use cadre_recipe::{IndicatorKind, Loaded, RecipeError, TokenizerSource};
+use cadre_scheduler::{Answering, Plan, PluginWork, RememberWork, RoutingWork, StageWork};
+use cadre_store::ArtifactStore;
+use cadre_wall::{
+    Answer, Candidate, Claim, Evidence, ExpertCard, NamedVector, Order, Purpose, Query, RouterFinding,
+    RouterObservation, RouterProbe, RouterStep, SelectorFinding, SelectorObservation, SelectorProbe,
+    SelectorStep,
+};
+use serde_json::{Map, Value};
+
+use crate::error::EngineError;
+use crate::executor::compiled_policies;
+use crate::stage::{backbone_sizes, descriptor_name, planned_tokenizer, wall_role};
+
+/// How often a policy is asked: what it wants comes up in its first steps.
+const ROUNDS: u32 = 4;
+
+/// Tries out what the plan names; gives the mistakes of the recipe that come to light.
+pub(crate) fn try_out(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Vec<RecipeError>, EngineError> {
+    let backbone = plan.stages.iter().find_map(|stage| match &stage.work {
+        StageWork::Backbone(work) => Some(backbone_sizes(work)),
+        _ => None,
+    });
+    let width = match backbone {
+        Some(Err(problem)) => return Ok(vec![loaded.mistake("backbone.checkpoint", problem)]),
+        Some(Ok(sizes)) => sizes.hidden,
+        None => return Ok(Vec::new()),
+    };
+    if let Some(mistake) = indicator(loaded, plan, store)? {
+        return Ok(vec![mistake]);
+    }
+    let routing = plan.stages.iter().find_map(|stage| match &stage.work {
+        StageWork::Evaluate(work) => match &work.answering {
+            Answering::Routed(routing) => Some(routing),
+            Answering::Backbone | Answering::Adapter => None,
+        },
+        _ => None,
+    });
+    let selecting = plan.stages.iter().find_map(|stage| match &stage.work {
+        StageWork::Remember(work) => Some(work),
+        _ => None,
+    });
+    if routing.is_none() && selecting.is_none() {
+        return Ok(Vec::new());
+    }
+    let sandbox = Sandbox::new(&compiled_policies(store), Limits::default())?;
+    let trial = Trial { loaded, sandbox, width };
+    let routed = routing.and_then(|work| trial.router(work, plan).err());
+    let selected = selecting.and_then(|work| trial.selector(work).err());
+    Ok([routed, selected].into_iter().flatten().map(|mistake| *mistake).collect())
+}
+
+/// Whether a tokenizer that the run will train makes one token of each indicator, where the recipe wants that. (Of a
+/// tokenizer that is a file, the check of the recipe knows.)
+fn indicator(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Option<RecipeError>, EngineError> {
+    let Some(indicator) =
+        loaded.recipe.indicator.as_ref().filter(|indicator| indicator.kind == IndicatorKind::ExistingToken)
+    else {
+        return Ok(None);
+    };
+    let trained = loaded.recipe.backbone.pretrain.as_ref();
+    if !trained.is_some_and(|pretrain| matches!(pretrain.tokenizer, TokenizerSource::TrainBpe(_))) {
+        return Ok(None);
+    }
+    let store = if store.join("FORMAT").exists() { Some(ArtifactStore::open(store)?) } else { None };
+    let Some(tokenizer) = planned_tokenizer(plan, store.as_ref(), &|| {})? else { return Ok(None) };
+    let marks = [("indicator.accept", &indicator.accept), ("indicator.reject", &indicator.reject)];
+    let wrong = |(key, mark): (&str, &String)| {
+        tokenizer.single(mark).err().map(|problem| loaded.mistake(key, problem))
+    };
+    Ok(marks.into_iter().find_map(wrong))
+}
+
+struct Trial<'a> {
+    loaded: &'a Loaded,
+    sandbox: Sandbox,
+    /// Numbers in an embedding.
+    width: usize,
+}
+
+type Verdict<T> = Result<T, Box<RecipeError>>;
+
+impl Trial<'_> {
+    fn router(&self, work: &RoutingWork, plan: &Plan) -> Verdict<()> {
+        const TABLE: &str = "routing.router";
+        let plugin = self.load(TABLE, &work.router)?;
+        let cards = self.cards(plan);
+        let open = |settings: &str| plugin.router(settings, &cards).map(drop);
+        let mut router = plugin
+            .router(&json(&work.router.settings), &cards)
+            .map_err(|problem| self.refused(TABLE, &work.router, &open, problem))?;
+        match self.asked(&mut router) {
+            Err(problem) => Err(self.at_plugin(TABLE, problem)),
+            Ok(probes) => self.granted(work, &probes),
+        }
+    }
+
+    /// Whether the recipe lets the router know what it asks.
+    fn granted(&self, work: &RoutingWork, probes: &[RouterProbe]) -> Verdict<()> {
+        let name = &work.router.plugin;
+        let claims = probes.iter().any(|probe| matches!(probe, RouterProbe::Claim(_)));
+        if claims && work.indicator.is_none() {
+            let problem = format!(
+                "`{name}` asks the experts for their claims, and experts without indicators have none"
+            );
+            let hint = "add `[indicator]`, or name a router that asks for something else";
+            return Err(Box::new(self.loaded.mistake("routing.router.plugin", problem).suggest(hint)));
+        }
+        if probes.contains(&RouterProbe::Task) && !work.grant_task {
+            let problem = format!("`{name}` asks for the true task of a query, which is not granted to it");
+            let hint = "`grant = [\"task\"]` in `[routing]` grants it, and the report says so";
+            return Err(Box::new(self.loaded.mistake("routing.router.plugin", problem).suggest(hint)));
+        }
+        Ok(())
+    }
+
+    /// What a router asks about a query in its first steps. With made-up findings it may refuse to go on: that says
+    /// nothing.
+    fn asked(&self, router: &mut Router) -> Result<Vec<RouterProbe>, PolicyError> {
+        let query = Query { id: 0, prompt: "Which is larger?\n\n3 or 5".to_owned(), prompt_tokens: 12 };
+        let mut evidence = Evidence { query, observations: Vec::new() };
+        let mut asked = Vec::new();
+        for round in 0..ROUNDS {
+            let steps = match router.route(std::slice::from_ref(&evidence)) {
+                Ok(steps) => steps,
+                Err(problem) if round == 0 && !says_no(&problem) => return Err(problem),
+                Err(_) => break,
+            };
+            let Some(RouterStep::Ask(probes)) = steps.into_iter().next() else { break };
+            for probe in probes {
+                let finding = self.made_up(&probe);
+                asked.push(probe.clone());
+                evidence.observations.push(RouterObservation { probe, finding });
+            }
+        }
+        Ok(asked)
+    }
+
+    fn made_up(&self, probe: &RouterProbe) -> RouterFinding {
+        match probe {
+            RouterProbe::Claim(_) => RouterFinding::Claim(Claim { accept: 0.1, reject: 0.8 }),
+            RouterProbe::Embedding => RouterFinding::Embedding(self.embedding()),
+            RouterProbe::Surprise(_) => RouterFinding::Surprise(1.0),
+            RouterProbe::Answer(_) => {
+                RouterFinding::Answer(Answer { text: "5".to_owned(), mean_log_probability: -0.5 })
+            }
+            RouterProbe::Task => RouterFinding::Task(Some(0)),
+        }
+    }
+
+    fn selector(&self, work: &RememberWork) -> Verdict<()> {
+        const TABLE: &str = "rehearsal.selector";
+        let plugin = self.load(TABLE, &work.selector)?;
+        let open = |settings: &str| plugin.selector(settings).map(drop);
+        let mut selector = plugin
+            .selector(&json(&work.selector.settings))
+            .map_err(|problem| self.refused(TABLE, &work.selector, &open, problem))?;
+        let role = wall_role(work.role);
+        let orders = [
+            Order { purpose: Purpose::Remember, role, task: 0, budget: Some(2), seed: 0 },
+            Order { purpose: Purpose::Compose, role, task: 1, budget: None, seed: 0 },
+        ];
+        for order in orders {
+            let experts =
+                self.asks_experts(&mut selector, &order).map_err(|problem| self.at_plugin(TABLE, problem))?;
+            if experts && !work.grant_experts {
+                let name = &work.selector.plugin;
+                let problem = format!("`{name}` asks experts, which are not granted to it");
+                let hint = "`grant = [\"experts\"]` in `[rehearsal]` grants them; experts are then trained one after \
+                            the other";
+                let mistake = self.loaded.mistake("rehearsal.selector.plugin", problem).suggest(hint);
+                return Err(Box::new(mistake));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a selector asks experts in its first steps.
+    fn asks_experts(&self, selector: &mut Selector, order: &Order) -> Result<bool, PolicyError> {
+        let candidates: Vec<Candidate> = (0..4).map(candidate).collect();
+        let mut seen: Vec<SelectorObservation> = Vec::new();
+        for round in 0..ROUNDS {
+            let step = match selector.select(order, &candidates, &seen) {
+                Ok(step) => step,
+                Err(problem) if round == 0 && !says_no(&problem) => return Err(problem),
+                Err(_) => break,
+            };
+            let SelectorStep::Ask(probes) = step else { break };
+            for probe in probes {
+                let finding = match &probe {
+                    SelectorProbe::Loss(_) => return Ok(true),
+                    SelectorProbe::Generate(generation) if generation.expert.is_some() => return Ok(true),
+                    SelectorProbe::Generate(_) => SelectorFinding::Generated("5".to_owned()),
+                    SelectorProbe::Embedding(_) => SelectorFinding::Embedding(self.embedding()),
+                };
+                seen.push(SelectorObservation { probe, finding });
+            }
+        }
+        Ok(false)
+    }
+
+    fn load(&self, table: &str, work: &PluginWork) -> Verdict<Plugin> {
+        self.sandbox.load(&work.path).map_err(|problem| self.at_plugin(table, problem))
+    }
+
+    fn at_plugin(&self, table: &str, problem: PolicyError) -> Box<RecipeError> {
+        Box::new(self.loaded.mistake(&format!("{table}.plugin"), problem))
+    }
+
+    /// A policy that could not be opened: which of its settings is the trouble, where one can be told.
+    fn refused(
+        &self,
+        table: &str,
+        work: &PluginWork,
+        open: &dyn Fn(&str) -> Result<(), PolicyError>,
+        problem: PolicyError,
+    ) -> Box<RecipeError> {
+        let PolicyError::Refused { message, .. } = &problem else { return self.at_plugin(table, problem) };
+        let name = &work.plugin;
+        // Serde's words, and those of whoever writes settings like ours: names stand in backticks.
+        let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        let named = words.first().copied().filter(|word| work.settings.contains_key(*word));
+        let alone = || {
+            let one = |(key, value): (&String, &Value)| json(&Map::from_iter([(key.clone(), value.clone())]));
+            let refused =
+                |setting: &(&String, &Value)| open(&one(*setting)).is_err_and(|error| says_no(&error));
+            // Where it refuses to be opened without settings too, no setting is to blame.
+            open("{}").ok().and_then(|()| work.settings.iter().find(refused)).map(|(key, _)| key.as_str())
+        };
+        let mistake = match named.or_else(alone) {
+            Some(setting) if message.starts_with("unknown field") => {
+                let problem = format!("`{name}` has no setting `{setting}`");
+                let key = format!("{table}.{setting}");
+                match words.get(1..) {
+                    None | Some([]) => self.loaded.mistake(&key, problem).suggest("it takes no settings"),
+                    Some(known) => self.loaded.wrong_choice(&key, problem, setting, known),
+                }
+            }
+            Some(setting) => {
+                let problem = format!("`{name}` refuses `{setting}`: {message}");
+                self.loaded.mistake(&format!("{table}.{setting}"), problem)
+            }
+            None => self.loaded.mistake(table, format!("`{name}` refuses to be opened: {message}")),
+        };
+        Box::new(mistake)
+    }
+
+    /// The experts there will be at the end of the stream.
+    fn cards(&self, plan: &Plan) -> Vec<ExpertCard> {
+        let routing = self.loaded.recipe.routing.as_ref();
+        let names: Vec<&str> = routing
+            .map(|routing| {
+                routing.descriptors.iter().map(|descriptor| descriptor_name(*descriptor)).collect()
+            })
+            .unwrap_or_default();
+        let card = |(index, task): (u32, &String)| ExpertCard {
+            index,
+            task: task.clone(),
+            training_examples: 1,
+            parameters: 1,
+            descriptors: names
+                .iter()
+                .map(|name| NamedVector { name: (*name).to_owned(), values: self.embedding() })
+                .collect(),
+        };
+        (0..).zip(&plan.tasks).map(card).collect()
+    }
+
+    /// A vector of length 1.
+    fn embedding(&self) -> Vec<f32> {
+        let mut vector = vec![0.0; self.width];
+        if let Some(first) = vector.first_mut() {
+            *first = 1.0;
+        }
+        vector
+    }
+}
+
+fn json(settings: &Map<String, Value>) -> String {
+    Value::Object(settings.clone()).to_string()
+}
+
+/// Whether the policy itself said no, rather than being stopped.
+fn says_no(problem: &PolicyError) -> bool {
+    matches!(problem, PolicyError::Refused { .. })
+}
+
+fn candidate(id: u64) -> Candidate {
+    Candidate {
+        id,
+        task: 0,
+        instruction: "Which is larger?".to_owned(),
+        input: format!("{id} or 2"),
+        response: id.max(2).to_string(),
+        tokens: 12,
+    }
+}

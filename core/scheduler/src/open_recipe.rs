@@ -1,0 +1,70 @@
+//! A recipe on its way from the command line to a plan, as every program goes it: read, checked, planned. Runs
+//! nothing, and makes no store where there is none.
+
+use std::path::Path;
+
+use cadre_recipe::{Capabilities, EnvSource, Loaded, PluginCatalog, Recipe, RecipeErrors, Surroundings};
+use cadre_store::{ArtifactStore, FileDigests};
+
+use crate::arguments::RecipeArgs;
+use crate::error::PlanError;
+use crate::plan::{Plan, PlanStatus};
+
+/// A recipe that was read and found right in itself, and the policies in its reach.
+#[derive(Debug)]
+pub struct OpenRecipe {
+    /// The recipe.
+    pub loaded: Loaded,
+    /// The policies it can name.
+    pub catalog: PluginCatalog,
+}
+
+/// A plan and how much of it is done.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// What of it is in the store.
+    pub status: PlanStatus,
+}
+
+impl OpenRecipe {
+    /// Reads a recipe in this process's environment; `capabilities` are those of the program, if it computes.
+    ///
+    /// # Errors
+    /// All mistakes that can be seen without a look at data, together.
+    pub fn read(args: &RecipeArgs, capabilities: Option<Capabilities>) -> Result<Self, RecipeErrors> {
+        let env = EnvSource::process();
+        let catalog = PluginCatalog::scan(&PluginCatalog::search_path(&args.recipe, &env));
+        let surroundings = Surroundings { capabilities, plugins: Some(catalog.clone()) };
+        let loaded = Recipe::load_in(&args.recipe, &args.sets, &env, &surroundings)?;
+        Ok(Self { loaded, catalog })
+    }
+
+    /// Looks at the data and files it names.
+    ///
+    /// # Errors
+    /// All mistakes that only this look can find, together.
+    pub fn check(&self) -> Result<(), RecipeErrors> {
+        RecipeErrors::of(crate::check::check(&self.loaded))
+    }
+
+    /// Plans it against the store in this folder; where there is none, nothing is done yet.
+    ///
+    /// # Errors
+    /// When a file changed since the check, or the store cannot be read.
+    pub fn plan(&self, store: &Path) -> Result<Planned, PlanError> {
+        let store = if store.join("FORMAT").exists() { Some(ArtifactStore::open(store)?) } else { None };
+        let digests = match &store {
+            Some(store) => store.file_digests()?,
+            None => FileDigests::in_memory(),
+        };
+        let plan = crate::planner::plan(&self.loaded.recipe, &self.catalog, &digests)?;
+        let status = match &store {
+            Some(store) => plan.status(store)?,
+            None => PlanStatus::nothing_done(plan.stages.len()),
+        };
+        digests.save()?;
+        Ok(Planned { plan, status })
+    }
+}
