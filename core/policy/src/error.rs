@@ -98,6 +98,12 @@ pub enum Fault {
         /// What it may say.
         limit: usize,
     },
+    /// A longer log than allowed.
+    #[error("it logged more than {limit} bytes (limit on logs)")]
+    LogSize {
+        /// What it may log.
+        limit: usize,
+    },
     /// Its answer is no value of the contract: text that is not UTF-8, a list beyond its memory, a case
     /// that does not exist.
     #[error("its answer is no value of the contract: {problem}")]

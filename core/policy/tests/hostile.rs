@@ -130,14 +130,40 @@ fn last_words_are_kept_and_cleaned() {
 }
 
 #[test]
-fn an_endless_log_is_not_kept() {
+fn an_endless_log_ends_and_is_not_kept() {
+    let place = Place::new();
+    // Long lines, and empty ones: each counts.
+    for length in [900_000, 0] {
+        let talks = Guest::router()
+            .imports("(import \"cadre:policy/diagnostics@0.1.0\" \"log\" (func $log (param i32 i32 i32)))")
+            .call(&format!(
+                "(loop $on (call $log (i32.const 3) (i32.const 512) (i32.const {length})) (br $on)) (unreachable)"
+            ));
+        let error = place.routing_error(&talks, 1);
+        assert_eq!(fault(&error), &Fault::LogSize { limit: 1 << 20 });
+        assert_eq!(call(&error), Call::RouteQuery(40));
+        let text = error.to_string();
+        assert!(text.contains("`hostile`") && text.contains("logged more than 1048576 bytes"), "{text}");
+        let PolicyError::Stopped { last_words, .. } = &error else { panic!("{error}") };
+        assert!(last_words.len() <= 8 * 2_001 * 3, "{}", last_words.len());
+    }
+}
+
+#[test]
+fn a_log_within_its_limit_ends_nothing() {
     let place = Place::new();
     let talks = Guest::router()
         .imports("(import \"cadre:policy/diagnostics@0.1.0\" \"log\" (func $log (param i32 i32 i32)))")
-        .call("(loop $on (call $log (i32.const 3) (i32.const 0) (i32.const 900000)) (br $on)) (unreachable)");
-    let error = place.routing_error(&talks, 1);
-    let PolicyError::Stopped { last_words, .. } = &error else { panic!("{error}") };
-    assert!(last_words.len() <= 8 * 2_001 * 3, "{}", last_words.len());
+        .call(
+            "(call $log (i32.const 1) (i32.const 512) (i32.const 1000000))
+             (call $fill (local.get $length) (i32.const 2) (i32.const 0))
+             (call $done (i32.const 1048576) (local.get $length))",
+        );
+    let mut router = place.load(&talks).unwrap().router("{}", &cards(3)).unwrap();
+    // A measure of each call, not of the router.
+    for _ in 0..3 {
+        assert_eq!(router.route(&batch(2)).unwrap().len(), 2);
+    }
 }
 
 #[test]
