@@ -5,6 +5,7 @@
 //! - `damage`: damaged artifacts, a full disk.
 //! - `mistakes`: what is wrong with a recipe or the data is told, with its place; nothing is written.
 //! - `commands`: every other command.
+//! - `first_router`: the page for whoever writes a router, as it is followed.
 //! - `shipped`: the recipes of the repository load and plan.
 //! - `real_data`: the real tasks, where this machine has them.
 
@@ -12,6 +13,8 @@
 mod commands;
 #[path = "e2e/damage.rs"]
 mod damage;
+#[path = "e2e/first_router.rs"]
+mod first_router;
 #[path = "e2e/interruption.rs"]
 mod interruption;
 #[path = "e2e/main_job.rs"]

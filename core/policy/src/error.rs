@@ -385,6 +385,14 @@ pub enum PolicyError {
         /// The limit.
         rounds: u32,
     },
+    /// A finding that does not answer its probe: a mistake of the core, not of the policy.
+    #[error("what was found for {probe} of query {query} is of another kind than the probe")]
+    WrongFinding {
+        /// Of which query.
+        query: u64,
+        /// What was asked.
+        probe: String,
+    },
     /// It asks for a probe that the recipe does not grant.
     #[error("{plugin} asked for {probe} in {call}, which the recipe does not grant (`{key}`)")]
     UngrantedProbe {

@@ -11,7 +11,7 @@ use cadre_wall::{
 };
 
 /// A core module that is a router or selector, by parts.
-pub struct Guest {
+pub(crate) struct Guest {
     interface: &'static str,
     imports: String,
     memory: String,
@@ -22,8 +22,11 @@ pub struct Guest {
     call: String,
 }
 
-/// Parameters of `route`: `$batch` (address) and `$length`.
-const ROUTE: &str = "(param $batch i32) (param $length i32)";
+/// Parameters of `route`: `$ids` (address of the queries' numbers) and `$length`.
+const ROUTE: &str = "(param $ids i32) (param $length i32)";
+/// A batch is more than fits into parameters: it lies in memory, and begins with the list of numbers.
+const ENTER_ROUTE: &str = "(param $batch i32) (result i32)
+    (call $call (i32.load (local.get $batch)) (i32.load offset=4 (local.get $batch)))";
 /// Parameters of `select`; the order is flat: purpose, role, task, budget (two), seed.
 const SELECT: &str = "(param $purpose i32) (param $role i32) (param $task i32) (param $bounded i32)
     (param $budget i32) (param $seed i64) (param $candidates i32) (param $count i32)
@@ -31,7 +34,7 @@ const SELECT: &str = "(param $purpose i32) (param $role i32) (param $task i32) (
 
 impl Guest {
     /// A router that sends everything to the backbone.
-    pub fn router() -> Self {
+    pub(crate) fn router() -> Self {
         Self {
             interface: "router",
             imports: String::new(),
@@ -47,7 +50,7 @@ impl Guest {
     }
 
     /// A selector that picks nothing.
-    pub fn selector() -> Self {
+    pub(crate) fn selector() -> Self {
         Self {
             interface: "selector",
             // ok(done([])): 0, then the step: 1, address, length.
@@ -56,48 +59,61 @@ impl Guest {
         }
     }
 
-    pub fn imports(mut self, text: &str) -> Self {
-        self.imports = text.into();
+    /// Imports `$log`, whose parameters are the level, the text's address and its length.
+    pub(crate) fn logs(mut self) -> Self {
+        let version = cadre_wall::CONTRACT_VERSION;
+        self.imports = format!(
+            "(import \"cadre:policy/diagnostics@{version}\" \"log\" (func $log (param i32 i32 i32)))"
+        );
         self
     }
 
-    pub fn memory(mut self, text: &str) -> Self {
+    pub(crate) fn memory(mut self, text: &str) -> Self {
         self.memory = text.into();
         self
     }
 
     /// Further fields of the module.
-    pub fn globals(mut self, text: &str) -> Self {
+    pub(crate) fn globals(mut self, text: &str) -> Self {
         self.globals = text.into();
         self
     }
 
-    pub fn name(mut self, text: &str) -> Self {
+    pub(crate) fn name(mut self, text: &str) -> Self {
         self.name = text.into();
         self
     }
 
-    pub fn describe(mut self, text: &str) -> Self {
+    pub(crate) fn describe(mut self, text: &str) -> Self {
         self.describe = text.into();
         self
     }
 
-    pub fn open(mut self, text: &str) -> Self {
+    pub(crate) fn open(mut self, text: &str) -> Self {
         self.open = text.into();
         self
     }
 
     /// Body of `route` or `select`; gives the address of a result.
-    pub fn call(mut self, text: &str) -> Self {
+    pub(crate) fn call(mut self, text: &str) -> Self {
         self.call = text.into();
         self
     }
 
-    pub fn module(&self) -> Vec<u8> {
+    pub(crate) fn module(&self) -> Vec<u8> {
         let Self { interface, imports, memory, globals, name, describe, open, call } = self;
-        let (function, parameters, settings) = match *interface {
-            "router" => ("route", ROUTE, "(param i32 i32 i32 i32)"),
-            _ => ("select", SELECT, "(param i32 i32)"),
+        let version = cadre_wall::CONTRACT_VERSION;
+        let (parameters, settings, enter) = match *interface {
+            "router" => (
+                ROUTE,
+                "(param i32 i32 i32 i32)",
+                format!("(func (export \"cadre:policy/router@{version}#route\") {ENTER_ROUTE})"),
+            ),
+            _ => (
+                SELECT,
+                "(param i32 i32)",
+                format!("(export \"cadre:policy/selector@{version}#select\" (func $call))"),
+            ),
         };
         let name_length = name.len();
         // Text from 512, description at 128, `ok` at 192, result at 256, steps from 1 MiB.
@@ -135,7 +151,7 @@ impl Guest {
                 (call $word (i32.const 260) (local.get $at))
                 (call $word (i32.const 264) (local.get $length))
                 (i32.const 256))
-              (func $describe (export "cadre:policy/{interface}@0.1.0#describe") (result i32)
+              (func $describe (export "cadre:policy/{interface}@{version}#describe") (result i32)
                 (call $word (i32.const 128) (i32.const 512))
                 (call $word (i32.const 132) (i32.const {name_length}))
                 (call $word (i32.const 136) (i32.const 1024))
@@ -145,16 +161,17 @@ impl Guest {
                 (call $word (i32.const 152) (i32.const 0))
                 (call $word (i32.const 156) (i32.const 0))
                 {describe})
-              (func $open (export "cadre:policy/{interface}@0.1.0#open") {settings} (result i32)
+              (func $open (export "cadre:policy/{interface}@{version}#open") {settings} (result i32)
                 {open})
-              (func $call (export "cadre:policy/{interface}@0.1.0#{function}") {parameters} (result i32)
+              {enter}
+              (func $call {parameters} (result i32)
                 {call}))"#
         );
         wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
     }
 
     /// Writes the component into a folder.
-    pub fn write(&self, folder: &Path) -> PathBuf {
+    pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let file = folder.join("hostile.wasm");
         let component = cadre_workshop::encode(&file, &self.module()).unwrap();
         std::fs::write(&file, component).unwrap();
@@ -163,12 +180,12 @@ impl Guest {
 }
 
 /// A folder for files and a sandbox with its cache in it, with limits that end things quickly.
-pub struct Place {
-    pub folder: tempfile::TempDir,
-    pub sandbox: Sandbox,
+pub(crate) struct Place {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) sandbox: Sandbox,
 }
 
-pub fn tight() -> Limits {
+pub(crate) fn tight() -> Limits {
     Limits {
         memory_bytes: 16 << 20,
         fuel: 20_000_000,
@@ -180,45 +197,45 @@ pub fn tight() -> Limits {
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(tight())
     }
 
-    pub fn with(limits: Limits) -> Self {
+    pub(crate) fn with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let sandbox = Sandbox::new(&folder.path().join("compiled"), limits).unwrap();
         Self { folder, sandbox }
     }
 
     /// What becomes of a file with these bytes.
-    pub fn load_bytes(&self, bytes: &[u8]) -> Result<cadre_policy::Plugin, PolicyError> {
+    pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<cadre_policy::Plugin, PolicyError> {
         let file = self.folder.path().join("hostile.wasm");
         std::fs::write(&file, bytes).unwrap();
         self.sandbox.load(&file)
     }
 
-    pub fn load_text(&self, text: &str) -> Result<cadre_policy::Plugin, PolicyError> {
+    pub(crate) fn load_text(&self, text: &str) -> Result<cadre_policy::Plugin, PolicyError> {
         self.load_bytes(&wat::parse_str(text).unwrap())
     }
 
-    pub fn load(&self, guest: &Guest) -> Result<cadre_policy::Plugin, PolicyError> {
+    pub(crate) fn load(&self, guest: &Guest) -> Result<cadre_policy::Plugin, PolicyError> {
         self.sandbox.load(&guest.write(self.folder.path()))
     }
 
     /// Why a guest does not load.
-    pub fn refusal(&self, guest: &Guest) -> PolicyError {
+    pub(crate) fn refusal(&self, guest: &Guest) -> PolicyError {
         self.load(guest).expect_err("a hostile guest was loaded")
     }
 
     /// The error that the router gives for queries 40, 41, …
-    pub fn routing_error(&self, guest: &Guest, queries: u64) -> PolicyError {
+    pub(crate) fn routing_error(&self, guest: &Guest, queries: u64) -> PolicyError {
         let plugin = self.load(guest).unwrap();
         let mut router = plugin.router("{}", &cards(3)).unwrap();
         router.route(&batch(queries)).expect_err("a hostile guest was believed")
     }
 }
 
-pub fn cards(count: u32) -> Vec<ExpertCard> {
+pub(crate) fn cards(count: u32) -> Vec<ExpertCard> {
     (0..count)
         .map(|index| ExpertCard {
             index,
@@ -231,7 +248,7 @@ pub fn cards(count: u32) -> Vec<ExpertCard> {
 }
 
 /// Queries 40, 41, … of which nothing is known.
-pub fn batch(count: u64) -> Vec<Evidence> {
+pub(crate) fn batch(count: u64) -> Vec<Evidence> {
     (0..count)
         .map(|place| Evidence {
             query: Query { id: 40 + place, prompt: "sort: 3 1 2".into(), prompt_tokens: 5 },
@@ -240,18 +257,18 @@ pub fn batch(count: u64) -> Vec<Evidence> {
         .collect()
 }
 
-pub fn claim(expert: u32, accept: f32) -> RouterObservation {
+pub(crate) fn claim(expert: u32, accept: f32) -> RouterObservation {
     RouterObservation {
         probe: RouterProbe::Claim(expert),
         finding: RouterFinding::Claim(Claim { accept, reject: 1.0 - accept }),
     }
 }
 
-pub fn order(budget: u32) -> Order {
+pub(crate) fn order(budget: u32) -> Order {
     Order { purpose: Purpose::Remember, role: Role::Negative, task: 2, budget: Some(budget), seed: 9 }
 }
 
-pub fn candidates(count: u64) -> Vec<Candidate> {
+pub(crate) fn candidates(count: u64) -> Vec<Candidate> {
     (0..count)
         .map(|id| Candidate {
             id,
