@@ -124,3 +124,66 @@ impl<'a> Columns<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Every finding has its row, of the right query.
+
+    use cadre_wall::{
+        Answer, Claim, Evidence, Query, RouterFinding as Finding, RouterObservation, RouterProbe as Probe,
+    };
+
+    use super::Columns;
+
+    fn evidence(id: u64, seen: Vec<(Probe, Finding)>) -> Evidence {
+        let query = Query { id, prompt: format!("query {id}"), prompt_tokens: 2 };
+        let observations =
+            seen.into_iter().map(|(probe, finding)| RouterObservation { probe, finding }).collect();
+        Evidence { query, observations }
+    }
+
+    fn claim(accept: f32) -> Finding {
+        Finding::Claim(Claim { accept, reject: 0.25 })
+    }
+
+    #[test]
+    fn every_finding_has_its_row() {
+        let answer = |text: &str| Finding::Answer(Answer { text: text.into(), mean_log_probability: -0.5 });
+        let batch = [
+            evidence(7, vec![(Probe::Claim(2), claim(0.5)), (Probe::Surprise(None), Finding::Surprise(3.0))]),
+            evidence(8, vec![]),
+            evidence(
+                9,
+                vec![
+                    (Probe::Task, Finding::Task(Some(1))),
+                    (Probe::Claim(1), claim(0.125)),
+                    (Probe::Embedding, Finding::Embedding(vec![0.6, 0.8])),
+                    (Probe::Claim(0), claim(0.75)),
+                    (Probe::Answer(Some(3)), answer("1 2 3")),
+                    (Probe::Surprise(Some(1)), Finding::Surprise(2.0)),
+                ],
+            ),
+        ];
+        let columns = Columns::of(&batch).unwrap();
+        let given = columns.batch();
+        assert_eq!((given.ids, given.prompt_tokens), (&[7, 8, 9][..], &[2, 2, 2][..]));
+        assert_eq!(given.prompts, ["query 7", "query 8", "query 9"]);
+        assert_eq!((given.claims.places, given.claims.experts), (&[0, 2, 2][..], &[2, 1, 0][..]));
+        assert_eq!((given.claims.accept, given.claims.reject), (&[0.5, 0.125, 0.75][..], &[0.25; 3][..]));
+        assert_eq!((given.embeddings.places, given.embeddings.vectors), (&[2][..], &[&[0.6, 0.8][..]][..]));
+        assert_eq!((given.surprises.places, given.surprises.values), (&[0, 2][..], &[3.0, 2.0][..]));
+        assert_eq!(given.surprises.experts, [None, Some(1)]);
+        assert_eq!((given.answers.places, given.answers.experts), (&[2][..], &[Some(3)][..]));
+        assert_eq!(
+            (given.answers.texts, given.answers.mean_log_probabilities),
+            (&["1 2 3"][..], &[-0.5][..])
+        );
+        assert_eq!((given.tasks.places, given.tasks.experts), (&[2][..], &[Some(1)][..]));
+    }
+
+    #[test]
+    fn a_finding_of_another_kind_than_its_probe_is_named() {
+        let batch = [evidence(7, vec![]), evidence(8, vec![(Probe::Claim(1), Finding::Surprise(1.0))])];
+        assert_eq!(Columns::of(&batch).err(), Some((8, &Probe::Claim(1))));
+    }
+}
