@@ -7,6 +7,7 @@
 //! - `mistakes`: what is wrong with a recipe or the data is told, with its place; nothing is written.
 //! - `checkpoints`: a backbone of one's own, whole or broken.
 //! - `commands`: every other command.
+//! - `first_router`: the page for whoever writes a router, as it is followed.
 //! - `shipped`: the recipes of the repository load and plan.
 //! - `real_data`: the real tasks, where this machine has them.
 
@@ -19,6 +20,9 @@ mod commands;
 #[cfg(test)]
 #[path = "e2e/damage.rs"]
 mod damage;
+#[cfg(test)]
+#[path = "e2e/first_router.rs"]
+mod first_router;
 #[cfg(test)]
 #[path = "e2e/hostile.rs"]
 mod hostile;

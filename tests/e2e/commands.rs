@@ -93,6 +93,11 @@ fn plugins_are_listed_and_checked() {
         let file = repository().join("plugins").join(name).join(format!("{name}.wasm"));
         bench.cadre(&["plugin", "check", &file.display().to_string()]).expect_code(0);
     }
+    let list = bench.cadre(&["plugin", "list", "--json"]).expect_code(0);
+    for line in list.stdout.lines() {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&entry["version"], &entry["contract"]), (&"0.1.0".into(), &"0.2.0".into()), "{line}");
+    }
 }
 
 #[test]

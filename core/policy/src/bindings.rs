@@ -5,6 +5,8 @@ pub(crate) mod router_world {
     wasmtime::component::bindgen!({
         path: "../wall/wit",
         world: "router-plugin",
+        // Logging beyond the limit ends the call.
+        imports: { "cadre:policy/diagnostics.log": trappable },
         ownership: Borrowing { duplicate_if_necessary: true },
     });
 }

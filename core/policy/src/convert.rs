@@ -63,59 +63,6 @@ pub(crate) fn evidence_bytes(batch: &[wall::Evidence]) -> usize {
         .sum()
 }
 
-/// Calls `act` with the evidence as the policy takes it.
-pub(crate) fn with_evidence<R>(
-    batch: &[wall::Evidence],
-    act: impl FnOnce(&[wit_router::Evidence<'_>]) -> R,
-) -> R {
-    // One list for all observations: a batch has thousands of them, mostly of a few bytes.
-    let total = batch.iter().map(|evidence| evidence.observations.len()).sum();
-    let mut seen = Vec::with_capacity(total);
-    for evidence in batch {
-        seen.extend(evidence.observations.iter().map(router_observation));
-    }
-    let mut rest = seen.as_slice();
-    let evidence: Vec<wit_router::Evidence<'_>> = batch
-        .iter()
-        .map(|evidence| {
-            let (own, others) = rest.split_at(evidence.observations.len());
-            rest = others;
-            wit_router::Evidence {
-                query: wit_router::Query {
-                    id: evidence.query.id,
-                    prompt: &evidence.query.prompt,
-                    prompt_tokens: evidence.query.prompt_tokens,
-                },
-                observations: own,
-            }
-        })
-        .collect();
-    act(&evidence)
-}
-
-fn router_observation(seen: &wall::RouterObservation) -> wit_router::Observation<'_> {
-    let finding = match &seen.finding {
-        wall::RouterFinding::Claim(claim) => {
-            wit_router::Finding::Claim(wit_router::Claim { accept: claim.accept, reject: claim.reject })
-        }
-        wall::RouterFinding::Embedding(values) => wit_router::Finding::Embedding(values),
-        wall::RouterFinding::Surprise(value) => wit_router::Finding::Surprise(*value),
-        wall::RouterFinding::Answer(answer) => wit_router::Finding::Answer(wit_router::Answer {
-            text: &answer.text,
-            mean_log_probability: answer.mean_log_probability,
-        }),
-        wall::RouterFinding::Task(index) => wit_router::Finding::Task(*index),
-    };
-    let probe = match &seen.probe {
-        wall::RouterProbe::Claim(index) => wit_router::Probe::Claim(*index),
-        wall::RouterProbe::Embedding => wit_router::Probe::Embedding,
-        wall::RouterProbe::Surprise(index) => wit_router::Probe::Surprise(*index),
-        wall::RouterProbe::Answer(index) => wit_router::Probe::Answer(*index),
-        wall::RouterProbe::Task => wit_router::Probe::Task,
-    };
-    wit_router::Observation { probe, finding }
-}
-
 /// A router's step in the core's words.
 pub(crate) fn router_step(step: wit_router::Step) -> wall::RouterStep {
     match step {

@@ -98,6 +98,12 @@ pub enum Fault {
         /// What it may say.
         limit: usize,
     },
+    /// A longer log than allowed.
+    #[error("it logged more than {limit} bytes (limit on logs)")]
+    LogSize {
+        /// What it may log.
+        limit: usize,
+    },
     /// Its answer is no value of the contract: text that is not UTF-8, a list beyond its memory, a case
     /// that does not exist.
     #[error("its answer is no value of the contract: {problem}")]
@@ -378,6 +384,14 @@ pub enum PolicyError {
         call: Call,
         /// The limit.
         rounds: u32,
+    },
+    /// A finding that does not answer its probe: a mistake of the core, not of the policy.
+    #[error("what was found for {probe} of query {query} is of another kind than the probe")]
+    WrongFinding {
+        /// Of which query.
+        query: u64,
+        /// What was asked.
+        probe: String,
     },
     /// It asks for a probe that the recipe does not grant.
     #[error("{plugin} asked for {probe} in {call}, which the recipe does not grant (`{key}`)")]

@@ -15,6 +15,8 @@ use crate::{Call, Fault, Limits, PluginId, PolicyError};
 /// Lines of a policy's log that are kept, and characters of each.
 const KEPT_LINES: usize = 8;
 const KEPT_CHARACTERS: usize = 2_000;
+/// What a line of the log counts beside its text.
+const LINE_BYTES: usize = 16;
 /// Instances, tables and memories of a component: interpreters of other languages need a few dozen.
 const KEPT_PARTS: usize = 256;
 
@@ -25,6 +27,8 @@ pub(crate) struct Guest {
     tables: u64,
     refused: Option<Fault>,
     words: Vec<String>,
+    /// Bytes logged.
+    logged: usize,
     fits: bool,
 }
 
@@ -37,6 +41,7 @@ impl Guest {
             tables: 0,
             refused: None,
             words: Vec::new(),
+            logged: 0,
             fits: false,
         };
         let mut store = Store::new(engine, guest);
@@ -160,7 +165,14 @@ impl ResourceLimiter for Guest {
 impl types::Host for Guest {}
 
 impl diagnostics::Host for Guest {
-    fn log(&mut self, level: diagnostics::Level, message: String) {
+    fn log(&mut self, level: diagnostics::Level, message: String) -> wasmtime::Result<()> {
+        // What the host does for a policy costs it no fuel. A line counts even if it is empty.
+        self.logged = self.logged.saturating_add(message.len()).saturating_add(LINE_BYTES);
+        let limit = self.limits.answer_bytes;
+        if self.logged > limit {
+            self.refused = Some(Fault::LogSize { limit });
+            return Err(wasmtime::Error::msg("logged more than its limit"));
+        }
         // Whatever a policy says ends up on a terminal: no control characters.
         let line: String = message
             .chars()
@@ -176,5 +188,6 @@ impl diagnostics::Host for Guest {
             self.words.remove(0);
         }
         self.words.push(line);
+        Ok(())
     }
 }

@@ -13,6 +13,7 @@
 //! ```
 
 mod bindings;
+mod columns;
 mod compiled_cache;
 mod conformance;
 mod convert;

@@ -27,7 +27,8 @@ pub struct Limits {
     pub wall_clock: Duration,
     /// Fuel that is taken to last a second on a slow, busy machine: stretches the wall-clock net.
     pub fuel_per_second: u64,
-    /// Everything a policy says in one call, bytes as they lie in the core's memory.
+    /// Everything a policy answers in one call, bytes as they lie in the core's memory. What it logs since
+    /// the instance was made, 16 bytes a line added, has a measure of its own and the same limit.
     pub answer_bytes: usize,
     /// How often a policy may ask before it decides. The one who runs the loop keeps it, with
     /// [`crate::Router::too_many_rounds`] or [`crate::Selector::too_many_rounds`].

@@ -8,6 +8,7 @@ use cadre_wall::{Evidence, ExpertCard, RouterProbe, RouterStep};
 use wasmtime::{Engine, Store};
 
 use crate::bindings::router_world::{RouterPlugin, RouterPluginPre};
+use crate::columns::Columns;
 use crate::guest::{self, Guest};
 use crate::{AnswerProblem, Call, Limits, PluginId, PolicyError, convert, verdict};
 
@@ -107,10 +108,14 @@ impl Router {
     }
 
     fn call(&mut self, batch: &[Evidence], call: Call) -> Result<Vec<RouterStep>, PolicyError> {
+        let columns = Columns::of(batch).map_err(|(query, probe)| PolicyError::WrongFinding {
+            query,
+            probe: verdict::router_probe_name(probe),
+        })?;
         let (mut store, instance) = self.fresh()?;
         let bytes = convert::evidence_bytes(batch);
         let said = guest::run(&mut store, &self.id, call, bytes, |store| {
-            convert::with_evidence(batch, |batch| instance.cadre_policy_router().call_route(store, batch))
+            instance.cadre_policy_router().call_route(store, columns.batch())
         })?;
         let fuel_allowed = self.limits.fuel_for(bytes);
         self.last = Usage {

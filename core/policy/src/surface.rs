@@ -65,7 +65,7 @@ pub(crate) fn kind_of(file: &Path, bytes: &[u8]) -> Result<PluginKind, PolicyErr
     }
 }
 
-/// Interface and version of a name such as `cadre:policy/router@0.1.0`.
+/// Interface and version of a name such as `cadre:policy/router@0.2.0`.
 fn contract_name(name: &str) -> Option<(&str, &str)> {
     let rest = name.strip_prefix("cadre:policy/")?;
     Some(rest.split_once('@').unwrap_or((rest, "(none)")))
@@ -133,14 +133,14 @@ mod tests {
 
     #[test]
     fn names_are_taken_apart() {
-        assert_eq!(contract_name("cadre:policy/router@0.1.0"), Some(("router", "0.1.0")));
+        assert_eq!(contract_name("cadre:policy/router@0.2.0"), Some(("router", "0.2.0")));
         assert_eq!(contract_name("wasi:clocks/monotonic-clock@0.2.0"), None);
         assert_eq!(contract_name("cadre:policy/router"), Some(("router", "(none)")));
     }
 
     #[test]
     fn a_series_is_served_and_no_other() {
-        assert!(is_served("0.1.0") && is_served("0.1.7"));
-        assert!(!is_served("0.2.0") && !is_served("1.1.0") && !is_served("(none)") && !is_served("0.1"));
+        assert!(is_served("0.2.0") && is_served("0.2.7"));
+        assert!(!is_served("0.1.0") && !is_served("1.2.0") && !is_served("(none)") && !is_served("0.2"));
     }
 }

@@ -65,8 +65,7 @@ fn asked(probes: &[RouterProbe], evidence: &Evidence, experts: usize) -> Result<
     if probes.is_empty() {
         return Err(AnswerProblem::EmptyAsk);
     }
-    let known: HashSet<&RouterProbe> = evidence.observations.iter().map(|seen| &seen.probe).collect();
-    let mut now = HashSet::with_capacity(probes.len());
+    let mut now = vec![false; PROBES_OF_NOBODY + PROBES_OF_AN_EXPERT * experts];
     for probe in probes {
         match probe {
             RouterProbe::Claim(index)
@@ -77,15 +76,31 @@ fn asked(probes: &[RouterProbe], evidence: &Evidence, experts: usize) -> Result<
             | RouterProbe::Embedding
             | RouterProbe::Task => {}
         }
-        let name = || router_probe_name(probe);
-        if known.contains(probe) {
-            return Err(AnswerProblem::KnownProbe { probe: name() });
+        if evidence.observations.iter().any(|seen| seen.probe == *probe) {
+            return Err(AnswerProblem::KnownProbe { probe: router_probe_name(probe) });
         }
-        if !now.insert(probe) {
-            return Err(AnswerProblem::RepeatedProbe { probe: name() });
+        if std::mem::replace(&mut now[number(probe)], true) {
+            return Err(AnswerProblem::RepeatedProbe { probe: router_probe_name(probe) });
         }
     }
     Ok(())
+}
+
+const PROBES_OF_NOBODY: usize = 4;
+const PROBES_OF_AN_EXPERT: usize = 3;
+
+/// A number for each probe there can be; those of experts follow the others.
+fn number(probe: &RouterProbe) -> usize {
+    let of = |index: &ExpertIndex, kind| PROBES_OF_NOBODY + PROBES_OF_AN_EXPERT * *index as usize + kind;
+    match probe {
+        RouterProbe::Embedding => 0,
+        RouterProbe::Task => 1,
+        RouterProbe::Surprise(None) => 2,
+        RouterProbe::Answer(None) => 3,
+        RouterProbe::Claim(index) => of(index, 0),
+        RouterProbe::Surprise(Some(index)) => of(index, 1),
+        RouterProbe::Answer(Some(index)) => of(index, 2),
+    }
 }
 
 pub(crate) fn router_probe_name(probe: &RouterProbe) -> String {

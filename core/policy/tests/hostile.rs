@@ -121,7 +121,7 @@ fn traps_are_named() {
 fn last_words_are_kept_and_cleaned() {
     let place = Place::new();
     let talks = Guest::router()
-        .imports("(import \"cadre:policy/diagnostics@0.1.0\" \"log\" (func $log (param i32 i32 i32)))")
+        .logs()
         .globals("(data (i32.const 2048) \"panicked: no \\1b[31mexpert\\0ain sight\")")
         .call("(call $log (i32.const 3) (i32.const 2048) (i32.const 33)) (unreachable)");
     let error = place.routing_error(&talks, 1);
@@ -131,14 +131,36 @@ fn last_words_are_kept_and_cleaned() {
 }
 
 #[test]
-fn an_endless_log_is_not_kept() {
+fn an_endless_log_ends_and_is_not_kept() {
     let place = Place::new();
-    let talks = Guest::router()
-        .imports("(import \"cadre:policy/diagnostics@0.1.0\" \"log\" (func $log (param i32 i32 i32)))")
-        .call("(loop $on (call $log (i32.const 3) (i32.const 0) (i32.const 900000)) (br $on)) (unreachable)");
-    let error = place.routing_error(&talks, 1);
-    let PolicyError::Stopped { last_words, .. } = &error else { panic!("{error}") };
-    assert!(last_words.len() <= 8 * 2_001 * 3, "{}", last_words.len());
+    // Long lines, and empty ones: each counts.
+    for length in [900_000, 0] {
+        let talks = Guest::router().logs().call(&format!(
+            "(loop $on (call $log (i32.const 3) (i32.const 512) (i32.const {length})) (br $on)) (unreachable)"
+        ));
+        let error = place.routing_error(&talks, 1);
+        assert_eq!(fault(&error), &Fault::LogSize { limit: 1 << 20 });
+        assert_eq!(call(&error), Call::RouteQuery(40));
+        let text = error.to_string();
+        assert!(text.contains("`hostile`") && text.contains("logged more than 1048576 bytes"), "{text}");
+        let PolicyError::Stopped { last_words, .. } = &error else { panic!("{error}") };
+        assert!(last_words.len() <= 8 * 2_001 * 3, "{}", last_words.len());
+    }
+}
+
+#[test]
+fn a_log_within_its_limit_ends_nothing() {
+    let place = Place::new();
+    let talks = Guest::router().logs().call(
+        "(call $log (i32.const 1) (i32.const 512) (i32.const 1000000))
+             (call $fill (local.get $length) (i32.const 2) (i32.const 0))
+             (call $done (i32.const 1048576) (local.get $length))",
+    );
+    let mut router = place.load(&talks).unwrap().router("{}", &cards(3)).unwrap();
+    // A measure of each call, not of the router.
+    for _ in 0..3 {
+        assert_eq!(router.route(&batch(2)).unwrap().len(), 2);
+    }
 }
 
 #[test]
@@ -175,13 +197,13 @@ fn an_answer_that_is_no_value_of_its_type_is_refused() {
 #[test]
 fn a_trap_costs_the_call_and_nothing_else() {
     let place = Place::new();
-    // Query 41 is the trouble; an evidence is 32 bytes and begins with the query's number.
+    // Query 41 is the trouble.
     let picky = Guest::router().call(
         "(local $place i32)
          (block $end (loop $next
            (br_if $end (i32.ge_u (local.get $place) (local.get $length)))
            (if (i64.eq (i64.const 41)
-                 (i64.load (i32.add (local.get $batch) (i32.mul (local.get $place) (i32.const 32)))))
+                 (i64.load (i32.add (local.get $ids) (i32.mul (local.get $place) (i32.const 8)))))
              (then (unreachable)))
            (local.set $place (i32.add (local.get $place) (i32.const 1)))
            (br $next)))

@@ -52,7 +52,7 @@ fn what_makes_machines_differ_is_not_a_component_here() {
     ] {
         let text = format!(
             "(component (core module {module})
-               (instance (export \"cadre:policy/router@0.1.0\")))"
+               (instance (export \"cadre:policy/router@0.2.0\")))"
         );
         let error = place.load_text(&text).unwrap_err();
         assert!(matches!(error, PolicyError::Malformed { .. }), "{error}");
@@ -79,7 +79,7 @@ fn imports_beyond_the_contract_are_refused_by_name() {
 fn another_version_of_the_contract_is_named() {
     let place = Place::new();
     for (name, found) in [
-        ("cadre:policy/router@0.2.0", "0.2.0"),
+        ("cadre:policy/router@0.1.0", "0.1.0"),
         ("cadre:policy/selector@1.0.0", "1.0.0"),
         ("cadre:policy/router", "(none)"),
     ] {
@@ -89,7 +89,7 @@ fn another_version_of_the_contract_is_named() {
             matches!(&error, PolicyError::ContractVersion { found: version, .. } if version == found),
             "{error}"
         );
-        assert!(error.to_string().contains("this build speaks 0.1.0"), "{error}");
+        assert!(error.to_string().contains("this build speaks 0.2.0"), "{error}");
     }
 }
 
@@ -99,7 +99,7 @@ fn what_is_missing_or_of_another_shape_is_named() {
     let error = place.load_text("(component)").unwrap_err();
     assert!(matches!(&error, PolicyError::NotAPolicy { exports, .. } if exports.is_empty()), "{error}");
 
-    let empty = "(component (instance (export \"cadre:policy/router@0.1.0\")))";
+    let empty = "(component (instance (export \"cadre:policy/router@0.2.0\")))";
     let error = place.load_text(empty).unwrap_err();
     assert!(matches!(error, PolicyError::Shape { .. }), "{error}");
     assert!(error.to_string().contains("describe"), "{error}");
@@ -110,13 +110,13 @@ fn what_is_missing_or_of_another_shape_is_named() {
         (func $f (result u32) (canon lift (core func $i \"f\")))
         (instance $all
           (export \"describe\" (func $f)) (export \"open\" (func $f)) (export \"route\" (func $f)))
-        (export \"cadre:policy/router@0.1.0\" (instance $all)))";
+        (export \"cadre:policy/router@0.2.0\" (instance $all)))";
     let error = place.load_text(other).unwrap_err();
     assert!(matches!(error, PolicyError::Shape { .. }), "{error}");
 
     let both = "(component (instance $i)
-        (export \"cadre:policy/router@0.1.0\" (instance $i))
-        (export \"cadre:policy/selector@0.1.0\" (instance $i)))";
+        (export \"cadre:policy/router@0.2.0\" (instance $i))
+        (export \"cadre:policy/selector@0.2.0\" (instance $i)))";
     assert!(matches!(place.load_text(both).unwrap_err(), PolicyError::TwoPolicies { .. }));
 }
 

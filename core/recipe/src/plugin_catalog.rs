@@ -46,7 +46,7 @@ pub struct PluginEntry {
     pub file: PathBuf,
     /// BLAKE3 of the file: its identity in stage keys.
     pub digest: Digest,
-    /// The version of the contract its export names, as `0.1.0`.
+    /// The version of the contract its export names, as `0.2.0`.
     pub contract: String,
     /// Its own version, where the component has a `version` section.
     pub version: Option<String>,
@@ -229,7 +229,7 @@ fn inspect(bytes: &[u8]) -> Result<Said, String> {
     Ok(said)
 }
 
-/// Kind and version of an export such as `cadre:policy/router@0.1.0`.
+/// Kind and version of an export such as `cadre:policy/router@0.2.0`.
 fn contract(export: &str) -> Option<(PluginKind, String)> {
     let (interface, version) = export.strip_prefix("cadre:policy/")?.split_once('@')?;
     let kind = match interface {

@@ -28,7 +28,7 @@ impl Lab {
         {
             lab.write(
                 &format!("plugins/{name}.wasm"),
-                &component(&format!("cadre:policy/{interface}@0.1.0"), name),
+                &component(&format!("cadre:policy/{interface}@0.2.0"), name),
             );
         }
         lab.write("one.jinja", b"{{ instruction }}\n{{ input }}");

@@ -16,7 +16,7 @@ pub use selection::{
 };
 
 /// Version of the WIT package `cadre:policy` that this build speaks.
-pub const CONTRACT_VERSION: &str = "0.1.0";
+pub const CONTRACT_VERSION: &str = "0.2.0";
 
 /// The text of the contract, as it stands in `wit/policy.wit`.
 pub const WIT: &str = include_str!("../wit/policy.wit");

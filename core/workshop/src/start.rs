@@ -49,9 +49,11 @@ const SDK: &[(&str, &str)] = &[
     ("sdk/Cargo.toml", plugin_file!("sdk/Cargo.toml")),
     ("sdk/src/bindings.rs", plugin_file!("sdk/src/bindings.rs")),
     ("sdk/src/chance.rs", plugin_file!("sdk/src/chance.rs")),
+    ("sdk/src/evidence.rs", plugin_file!("sdk/src/evidence.rs")),
     ("sdk/src/lib.rs", plugin_file!("sdk/src/lib.rs")),
     ("sdk/src/panics.rs", plugin_file!("sdk/src/panics.rs")),
     ("sdk/src/router.rs", plugin_file!("sdk/src/router.rs")),
+    ("sdk/src/sample.rs", plugin_file!("sdk/src/sample.rs")),
     ("sdk/src/selector.rs", plugin_file!("sdk/src/selector.rs")),
     ("sdk/src/settings.rs", plugin_file!("sdk/src/settings.rs")),
     ("sdk/wit/policy.wit", CONTRACT),
@@ -107,7 +109,7 @@ const OWN_WORKSPACE: &str = "
 [workspace]
 
 [profile.release]
-opt-level = \"s\"
+opt-level = 3
 lto = true
 codegen-units = 1
 panic = \"abort\"

@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Imported Functions from `cadre:policy/diagnostics@0.1.0`
+// Imported Functions from `cadre:policy/diagnostics@0.2.0`
 
-__attribute__((__import_module__("cadre:policy/diagnostics@0.1.0"), __import_name__("log")))
+__attribute__((__import_module__("cadre:policy/diagnostics@0.2.0"), __import_name__("log")))
 extern void __wasm_import_cadre_policy_diagnostics_log(int32_t, uint8_t *, size_t);
 
-// Exported Functions from `cadre:policy/router@0.1.0`
+// Exported Functions from `cadre:policy/router@0.2.0`
 
-__attribute__((__weak__, __export_name__("cabi_post_cadre:policy/router@0.1.0#describe")))
+__attribute__((__weak__, __export_name__("cabi_post_cadre:policy/router@0.2.0#describe")))
 void __wasm_export_exports_cadre_policy_router_describe_post_return(uint8_t * arg0) {
   if ((*((size_t*) (arg0 + sizeof(void*)))) > 0) {
     free(*((uint8_t **) (arg0 + 0)));
@@ -26,7 +26,7 @@ void __wasm_export_exports_cadre_policy_router_describe_post_return(uint8_t * ar
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_cadre:policy/router@0.1.0#open")))
+__attribute__((__weak__, __export_name__("cabi_post_cadre:policy/router@0.2.0#open")))
 void __wasm_export_exports_cadre_policy_router_open_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -41,7 +41,7 @@ void __wasm_export_exports_cadre_policy_router_open_post_return(uint8_t * arg0) 
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_cadre:policy/router@0.1.0#route")))
+__attribute__((__weak__, __export_name__("cabi_post_cadre:policy/router@0.2.0#route")))
 void __wasm_export_exports_cadre_policy_router_route_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -159,10 +159,6 @@ void exports_cadre_policy_router_description_free(exports_cadre_policy_router_de
   cadre_policy_types_description_free(ptr);
 }
 
-void exports_cadre_policy_router_query_free(exports_cadre_policy_router_query_t *ptr) {
-  router_plugin_string_free(&ptr->prompt);
-}
-
 void exports_cadre_policy_router_option_expert_index_free(exports_cadre_policy_router_option_expert_index_t *ptr) {
   if (ptr->is_some) {
   }
@@ -184,52 +180,108 @@ void exports_cadre_policy_router_probe_free(exports_cadre_policy_router_probe_t 
   }
 }
 
-void exports_cadre_policy_router_answer_free(exports_cadre_policy_router_answer_t *ptr) {
-  router_plugin_string_free(&ptr->text);
-}
-
-void exports_cadre_policy_router_finding_free(exports_cadre_policy_router_finding_t *ptr) {
-  switch ((int32_t) ptr->tag) {
-    case 0: {
-      break;
-    }
-    case 1: {
-      router_plugin_list_f32_free(&ptr->val.embedding);
-      break;
-    }
-    case 2: {
-      break;
-    }
-    case 3: {
-      exports_cadre_policy_router_answer_free(&ptr->val.answer);
-      break;
-    }
-    case 4: {
-      exports_cadre_policy_router_option_expert_index_free(&ptr->val.task);
-      break;
-    }
-  }
-}
-
-void exports_cadre_policy_router_observation_free(exports_cadre_policy_router_observation_t *ptr) {
-  exports_cadre_policy_router_probe_free(&ptr->probe);
-  exports_cadre_policy_router_finding_free(&ptr->finding);
-}
-
-void exports_cadre_policy_router_list_observation_free(exports_cadre_policy_router_list_observation_t *ptr) {
+void router_plugin_list_u32_free(router_plugin_list_u32_t *ptr) {
   size_t list_len = ptr->len;
   if (list_len > 0) {
-    exports_cadre_policy_router_observation_t *list_ptr = ptr->ptr;
+    uint32_t *list_ptr = ptr->ptr;
     for (size_t i = 0; i < list_len; i++) {
-      exports_cadre_policy_router_observation_free(&list_ptr[i]);
     }
     free(list_ptr);
   }
 }
 
-void exports_cadre_policy_router_evidence_free(exports_cadre_policy_router_evidence_t *ptr) {
-  exports_cadre_policy_router_query_free(&ptr->query);
-  exports_cadre_policy_router_list_observation_free(&ptr->observations);
+void exports_cadre_policy_router_list_expert_index_free(exports_cadre_policy_router_list_expert_index_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    exports_cadre_policy_router_expert_index_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+    }
+    free(list_ptr);
+  }
+}
+
+void exports_cadre_policy_router_claims_free(exports_cadre_policy_router_claims_t *ptr) {
+  router_plugin_list_u32_free(&ptr->places);
+  exports_cadre_policy_router_list_expert_index_free(&ptr->experts);
+  router_plugin_list_f32_free(&ptr->accept);
+  router_plugin_list_f32_free(&ptr->reject);
+}
+
+void router_plugin_list_list_f32_free(router_plugin_list_list_f32_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    router_plugin_list_f32_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      router_plugin_list_f32_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void exports_cadre_policy_router_embeddings_free(exports_cadre_policy_router_embeddings_t *ptr) {
+  router_plugin_list_u32_free(&ptr->places);
+  router_plugin_list_list_f32_free(&ptr->vectors);
+}
+
+void exports_cadre_policy_router_list_option_expert_index_free(exports_cadre_policy_router_list_option_expert_index_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    exports_cadre_policy_router_option_expert_index_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      exports_cadre_policy_router_option_expert_index_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void exports_cadre_policy_router_surprises_free(exports_cadre_policy_router_surprises_t *ptr) {
+  router_plugin_list_u32_free(&ptr->places);
+  exports_cadre_policy_router_list_option_expert_index_free(&ptr->experts);
+  router_plugin_list_f32_free(&ptr->values);
+}
+
+void router_plugin_list_string_free(router_plugin_list_string_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    router_plugin_string_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      router_plugin_string_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void exports_cadre_policy_router_answers_free(exports_cadre_policy_router_answers_t *ptr) {
+  router_plugin_list_u32_free(&ptr->places);
+  exports_cadre_policy_router_list_option_expert_index_free(&ptr->experts);
+  router_plugin_list_string_free(&ptr->texts);
+  router_plugin_list_f32_free(&ptr->mean_log_probabilities);
+}
+
+void exports_cadre_policy_router_tasks_free(exports_cadre_policy_router_tasks_t *ptr) {
+  router_plugin_list_u32_free(&ptr->places);
+  exports_cadre_policy_router_list_option_expert_index_free(&ptr->experts);
+}
+
+void router_plugin_list_u64_free(router_plugin_list_u64_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    uint64_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+    }
+    free(list_ptr);
+  }
+}
+
+void exports_cadre_policy_router_batch_free(exports_cadre_policy_router_batch_t *ptr) {
+  router_plugin_list_u64_free(&ptr->ids);
+  router_plugin_list_string_free(&ptr->prompts);
+  router_plugin_list_u32_free(&ptr->prompt_tokens);
+  exports_cadre_policy_router_claims_free(&ptr->claims);
+  exports_cadre_policy_router_embeddings_free(&ptr->embeddings);
+  exports_cadre_policy_router_surprises_free(&ptr->surprises);
+  exports_cadre_policy_router_answers_free(&ptr->answers);
+  exports_cadre_policy_router_tasks_free(&ptr->tasks);
 }
 
 void exports_cadre_policy_router_list_probe_free(exports_cadre_policy_router_list_probe_t *ptr) {
@@ -287,17 +339,6 @@ void exports_cadre_policy_router_result_void_string_free(exports_cadre_policy_ro
   }
 }
 
-void exports_cadre_policy_router_list_evidence_free(exports_cadre_policy_router_list_evidence_t *ptr) {
-  size_t list_len = ptr->len;
-  if (list_len > 0) {
-    exports_cadre_policy_router_evidence_t *list_ptr = ptr->ptr;
-    for (size_t i = 0; i < list_len; i++) {
-      exports_cadre_policy_router_evidence_free(&list_ptr[i]);
-    }
-    free(list_ptr);
-  }
-}
-
 void exports_cadre_policy_router_list_step_free(exports_cadre_policy_router_list_step_t *ptr) {
   size_t list_len = ptr->len;
   if (list_len > 0) {
@@ -348,7 +389,7 @@ void cadre_policy_diagnostics_log(cadre_policy_diagnostics_level_t level, router
   __wasm_import_cadre_policy_diagnostics_log((int32_t) level, (uint8_t *) (*message).ptr, (*message).len);
 }
 
-__attribute__((__export_name__("cadre:policy/router@0.1.0#describe")))
+__attribute__((__export_name__("cadre:policy/router@0.2.0#describe")))
 uint8_t * __wasm_export_exports_cadre_policy_router_describe(void) {
   exports_cadre_policy_router_description_t ret;
   exports_cadre_policy_router_describe(&ret);
@@ -364,7 +405,7 @@ uint8_t * __wasm_export_exports_cadre_policy_router_describe(void) {
   return ptr;
 }
 
-__attribute__((__export_name__("cadre:policy/router@0.1.0#open")))
+__attribute__((__export_name__("cadre:policy/router@0.2.0#open")))
 uint8_t * __wasm_export_exports_cadre_policy_router_open(uint8_t * arg, size_t arg0, uint8_t * arg1, size_t arg2) {
   router_plugin_string_t arg3 = (router_plugin_string_t) { (uint8_t*)(arg), (arg0) };
   exports_cadre_policy_router_list_expert_card_t arg4 = (exports_cadre_policy_router_list_expert_card_t) { (exports_cadre_policy_router_expert_card_t*)(arg1), (arg2) };
@@ -385,24 +426,54 @@ uint8_t * __wasm_export_exports_cadre_policy_router_open(uint8_t * arg, size_t a
   return ptr;
 }
 
-__attribute__((__export_name__("cadre:policy/router@0.1.0#route")))
-uint8_t * __wasm_export_exports_cadre_policy_router_route(uint8_t * arg, size_t arg0) {
-  exports_cadre_policy_router_list_evidence_t arg4 = (exports_cadre_policy_router_list_evidence_t) { (exports_cadre_policy_router_evidence_t*)(arg), (arg0) };
+__attribute__((__export_name__("cadre:policy/router@0.2.0#route")))
+uint8_t * __wasm_export_exports_cadre_policy_router_route(uint8_t * arg) {
+  exports_cadre_policy_router_batch_t arg2 = (exports_cadre_policy_router_batch_t) {
+    (router_plugin_list_u64_t) (router_plugin_list_u64_t) { (uint64_t*)(*((uint8_t **) (arg + 0))), (*((size_t*) (arg + sizeof(void*)))) },
+    (router_plugin_list_string_t) (router_plugin_list_string_t) { (router_plugin_string_t*)(*((uint8_t **) (arg + (2*sizeof(void*))))), (*((size_t*) (arg + (3*sizeof(void*))))) },
+    (router_plugin_list_u32_t) (router_plugin_list_u32_t) { (uint32_t*)(*((uint8_t **) (arg + (4*sizeof(void*))))), (*((size_t*) (arg + (5*sizeof(void*))))) },
+    (exports_cadre_policy_router_claims_t) (exports_cadre_policy_router_claims_t) {
+      (router_plugin_list_u32_t) (router_plugin_list_u32_t) { (uint32_t*)(*((uint8_t **) (arg + (6*sizeof(void*))))), (*((size_t*) (arg + (7*sizeof(void*))))) },
+      (exports_cadre_policy_router_list_expert_index_t) (exports_cadre_policy_router_list_expert_index_t) { (exports_cadre_policy_router_expert_index_t*)(*((uint8_t **) (arg + (8*sizeof(void*))))), (*((size_t*) (arg + (9*sizeof(void*))))) },
+      (router_plugin_list_f32_t) (router_plugin_list_f32_t) { (float*)(*((uint8_t **) (arg + (10*sizeof(void*))))), (*((size_t*) (arg + (11*sizeof(void*))))) },
+      (router_plugin_list_f32_t) (router_plugin_list_f32_t) { (float*)(*((uint8_t **) (arg + (12*sizeof(void*))))), (*((size_t*) (arg + (13*sizeof(void*))))) },
+    },
+    (exports_cadre_policy_router_embeddings_t) (exports_cadre_policy_router_embeddings_t) {
+      (router_plugin_list_u32_t) (router_plugin_list_u32_t) { (uint32_t*)(*((uint8_t **) (arg + (14*sizeof(void*))))), (*((size_t*) (arg + (15*sizeof(void*))))) },
+      (router_plugin_list_list_f32_t) (router_plugin_list_list_f32_t) { (router_plugin_list_f32_t*)(*((uint8_t **) (arg + (16*sizeof(void*))))), (*((size_t*) (arg + (17*sizeof(void*))))) },
+    },
+    (exports_cadre_policy_router_surprises_t) (exports_cadre_policy_router_surprises_t) {
+      (router_plugin_list_u32_t) (router_plugin_list_u32_t) { (uint32_t*)(*((uint8_t **) (arg + (18*sizeof(void*))))), (*((size_t*) (arg + (19*sizeof(void*))))) },
+      (exports_cadre_policy_router_list_option_expert_index_t) (exports_cadre_policy_router_list_option_expert_index_t) { (exports_cadre_policy_router_option_expert_index_t*)(*((uint8_t **) (arg + (20*sizeof(void*))))), (*((size_t*) (arg + (21*sizeof(void*))))) },
+      (router_plugin_list_f32_t) (router_plugin_list_f32_t) { (float*)(*((uint8_t **) (arg + (22*sizeof(void*))))), (*((size_t*) (arg + (23*sizeof(void*))))) },
+    },
+    (exports_cadre_policy_router_answers_t) (exports_cadre_policy_router_answers_t) {
+      (router_plugin_list_u32_t) (router_plugin_list_u32_t) { (uint32_t*)(*((uint8_t **) (arg + (24*sizeof(void*))))), (*((size_t*) (arg + (25*sizeof(void*))))) },
+      (exports_cadre_policy_router_list_option_expert_index_t) (exports_cadre_policy_router_list_option_expert_index_t) { (exports_cadre_policy_router_option_expert_index_t*)(*((uint8_t **) (arg + (26*sizeof(void*))))), (*((size_t*) (arg + (27*sizeof(void*))))) },
+      (router_plugin_list_string_t) (router_plugin_list_string_t) { (router_plugin_string_t*)(*((uint8_t **) (arg + (28*sizeof(void*))))), (*((size_t*) (arg + (29*sizeof(void*))))) },
+      (router_plugin_list_f32_t) (router_plugin_list_f32_t) { (float*)(*((uint8_t **) (arg + (30*sizeof(void*))))), (*((size_t*) (arg + (31*sizeof(void*))))) },
+    },
+    (exports_cadre_policy_router_tasks_t) (exports_cadre_policy_router_tasks_t) {
+      (router_plugin_list_u32_t) (router_plugin_list_u32_t) { (uint32_t*)(*((uint8_t **) (arg + (32*sizeof(void*))))), (*((size_t*) (arg + (33*sizeof(void*))))) },
+      (exports_cadre_policy_router_list_option_expert_index_t) (exports_cadre_policy_router_list_option_expert_index_t) { (exports_cadre_policy_router_option_expert_index_t*)(*((uint8_t **) (arg + (34*sizeof(void*))))), (*((size_t*) (arg + (35*sizeof(void*))))) },
+    },
+  };
   exports_cadre_policy_router_result_list_step_string_t ret;
   exports_cadre_policy_router_list_step_t ok;
   router_plugin_string_t err;
-  ret.is_err = !exports_cadre_policy_router_route(&arg4, &ok, &err);
+  ret.is_err = !exports_cadre_policy_router_route(&arg2, &ok, &err);
   if (ret.is_err) {
     ret.val.err = err;
   }
   if (!ret.is_err) {
     ret.val.ok = ok;
   }
+  free(arg);
   uint8_t *ptr = (uint8_t *) &RET_AREA;
   if ((ret).is_err) {
-    const router_plugin_string_t *payload18 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
-    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload18).len;
-    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload18).ptr;
+    const router_plugin_string_t *payload16 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload16).len;
+    *((uint8_t **)(ptr + sizeof(void*))) = (uint8_t *) (*payload16).ptr;
   } else {
     const exports_cadre_policy_router_list_step_t *payload = &(ret).val.ok;*((int8_t*)(ptr + 0)) = 0;
     *((size_t*)(ptr + (2*sizeof(void*)))) = (*payload).len;

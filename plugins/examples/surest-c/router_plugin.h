@@ -69,15 +69,6 @@ typedef cadre_policy_types_expert_card_t exports_cadre_policy_router_expert_card
 
 typedef cadre_policy_types_description_t exports_cadre_policy_router_description_t;
 
-typedef struct exports_cadre_policy_router_query_t {
-  // Unique within a run; the same query has the same number in every round.
-  uint64_t   id;
-  // What the experts see, template included.
-  router_plugin_string_t   prompt;
-  // Its length in the backbone's tokens.
-  uint32_t   prompt_tokens;
-} exports_cadre_policy_router_query_t;
-
 typedef struct {
   bool is_some;
   exports_cadre_policy_router_expert_index_t val;
@@ -106,53 +97,92 @@ typedef struct exports_cadre_policy_router_probe_t {
 // (`routing.grant = ["task"]`), for oracles; elsewhere the step is refused.
 #define EXPORTS_CADRE_POLICY_ROUTER_PROBE_TASK 4
 
-// Probabilities of the two indicator tokens at the first position of the response, over the
-// whole vocabulary, each in 0..1: the policy decides whether to renormalise.
-typedef struct exports_cadre_policy_router_claim_t {
-  float   accept;
-  float   reject;
-} exports_cadre_policy_router_claim_t;
-
-// `mean-log-probability`: nats per generated token, at most 0.
-typedef struct exports_cadre_policy_router_answer_t {
-  router_plugin_string_t   text;
-  float   mean_log_probability;
-} exports_cadre_policy_router_answer_t;
-
-typedef struct exports_cadre_policy_router_finding_t {
-  uint8_t tag;
-  union {
-    exports_cadre_policy_router_claim_t     claim;
-    router_plugin_list_f32_t     embedding;
-    float     surprise;
-    exports_cadre_policy_router_answer_t     answer;
-    exports_cadre_policy_router_option_expert_index_t     task;
-  } val;
-} exports_cadre_policy_router_finding_t;
-
-#define EXPORTS_CADRE_POLICY_ROUTER_FINDING_CLAIM 0
-#define EXPORTS_CADRE_POLICY_ROUTER_FINDING_EMBEDDING 1
-#define EXPORTS_CADRE_POLICY_ROUTER_FINDING_SURPRISE 2
-#define EXPORTS_CADRE_POLICY_ROUTER_FINDING_ANSWER 3
-// None: no expert has learned the query's task.
-#define EXPORTS_CADRE_POLICY_ROUTER_FINDING_TASK 4
-
-// The finding always is of the probe's kind.
-typedef struct exports_cadre_policy_router_observation_t {
-  exports_cadre_policy_router_probe_t   probe;
-  exports_cadre_policy_router_finding_t   finding;
-} exports_cadre_policy_router_observation_t;
+typedef struct {
+  uint32_t *ptr;
+  size_t len;
+} router_plugin_list_u32_t;
 
 typedef struct {
-  exports_cadre_policy_router_observation_t *ptr;
+  exports_cadre_policy_router_expert_index_t *ptr;
   size_t len;
-} exports_cadre_policy_router_list_observation_t;
+} exports_cadre_policy_router_list_expert_index_t;
 
-// All that is known of one query so far, in the order in which it was asked for.
-typedef struct exports_cadre_policy_router_evidence_t {
-  exports_cadre_policy_router_query_t   query;
-  exports_cadre_policy_router_list_observation_t   observations;
-} exports_cadre_policy_router_evidence_t;
+// What was found for `claim`: the probabilities of the two indicator tokens at the first position of
+// the response, over the whole vocabulary, each in 0..1. The policy decides whether to renormalise.
+typedef struct exports_cadre_policy_router_claims_t {
+  router_plugin_list_u32_t   places;
+  exports_cadre_policy_router_list_expert_index_t   experts;
+  router_plugin_list_f32_t   accept;
+  router_plugin_list_f32_t   reject;
+} exports_cadre_policy_router_claims_t;
+
+typedef struct {
+  router_plugin_list_f32_t *ptr;
+  size_t len;
+} router_plugin_list_list_f32_t;
+
+// What was found for `embedding`.
+typedef struct exports_cadre_policy_router_embeddings_t {
+  router_plugin_list_u32_t   places;
+  router_plugin_list_list_f32_t   vectors;
+} exports_cadre_policy_router_embeddings_t;
+
+typedef struct {
+  exports_cadre_policy_router_option_expert_index_t *ptr;
+  size_t len;
+} exports_cadre_policy_router_list_option_expert_index_t;
+
+// What was found for `surprise`: nats per token.
+typedef struct exports_cadre_policy_router_surprises_t {
+  router_plugin_list_u32_t   places;
+  exports_cadre_policy_router_list_option_expert_index_t   experts;
+  router_plugin_list_f32_t   values;
+} exports_cadre_policy_router_surprises_t;
+
+typedef struct {
+  router_plugin_string_t *ptr;
+  size_t len;
+} router_plugin_list_string_t;
+
+// What was found for `answer`; mean log probabilities in nats per generated token, at most 0.
+typedef struct exports_cadre_policy_router_answers_t {
+  router_plugin_list_u32_t   places;
+  exports_cadre_policy_router_list_option_expert_index_t   experts;
+  router_plugin_list_string_t   texts;
+  router_plugin_list_f32_t   mean_log_probabilities;
+} exports_cadre_policy_router_answers_t;
+
+// What was found for `task`; none where no expert has learned the query's task.
+typedef struct exports_cadre_policy_router_tasks_t {
+  router_plugin_list_u32_t   places;
+  exports_cadre_policy_router_list_option_expert_index_t   experts;
+} exports_cadre_policy_router_tasks_t;
+
+typedef struct {
+  uint64_t *ptr;
+  size_t len;
+} router_plugin_list_u64_t;
+
+// Queries and all that is known of them so far. What is many small things in the core comes as few
+// long lists, which cross the wall as they lie in memory.
+// 
+// A query's place is its position in `ids`; `prompts` and `prompt-tokens` have an entry for each
+// place. The tables that follow have a row for each finding: entry i of every list of a table
+// belongs to row i. `places` says which query a row is about and never descends; within a place rows
+// stand in the order in which they were asked for.
+typedef struct exports_cadre_policy_router_batch_t {
+  // Unique within a run; the same query has the same number in every round.
+  router_plugin_list_u64_t   ids;
+  // What the experts see, template included.
+  router_plugin_list_string_t   prompts;
+  // Their lengths in the backbone's tokens.
+  router_plugin_list_u32_t   prompt_tokens;
+  exports_cadre_policy_router_claims_t   claims;
+  exports_cadre_policy_router_embeddings_t   embeddings;
+  exports_cadre_policy_router_surprises_t   surprises;
+  exports_cadre_policy_router_answers_t   answers;
+  exports_cadre_policy_router_tasks_t   tasks;
+} exports_cadre_policy_router_batch_t;
 
 // Weights are finite and not negative, their sum is above 0; the core divides by it.
 typedef struct exports_cadre_policy_router_share_t {
@@ -179,7 +209,7 @@ typedef struct exports_cadre_policy_router_step_t {
   } val;
 } exports_cadre_policy_router_step_t;
 
-// Find these out and ask me again. At least one, all of them not yet among the observations.
+// Find these out and ask me again. At least one, all of them not known yet.
 #define EXPORTS_CADRE_POLICY_ROUTER_STEP_ASK 0
 // This expert answers.
 #define EXPORTS_CADRE_POLICY_ROUTER_STEP_CHOOSE 1
@@ -201,11 +231,6 @@ typedef struct {
 } exports_cadre_policy_router_result_void_string_t;
 
 typedef struct {
-  exports_cadre_policy_router_evidence_t *ptr;
-  size_t len;
-} exports_cadre_policy_router_list_evidence_t;
-
-typedef struct {
   exports_cadre_policy_router_step_t *ptr;
   size_t len;
 } exports_cadre_policy_router_list_step_t;
@@ -218,13 +243,13 @@ typedef struct {
   } val;
 } exports_cadre_policy_router_result_list_step_string_t;
 
-// Imported Functions from `cadre:policy/diagnostics@0.1.0`
+// Imported Functions from `cadre:policy/diagnostics@0.2.0`
 extern void cadre_policy_diagnostics_log(cadre_policy_diagnostics_level_t level, router_plugin_string_t *message);
 
-// Exported Functions from `cadre:policy/router@0.1.0`
+// Exported Functions from `cadre:policy/router@0.2.0`
 void exports_cadre_policy_router_describe(exports_cadre_policy_router_description_t *ret);
 bool exports_cadre_policy_router_open(router_plugin_string_t *settings, exports_cadre_policy_router_list_expert_card_t *experts, router_plugin_string_t *err);
-bool exports_cadre_policy_router_route(exports_cadre_policy_router_list_evidence_t *batch, exports_cadre_policy_router_list_step_t *ret, router_plugin_string_t *err);
+bool exports_cadre_policy_router_route(exports_cadre_policy_router_batch_t *batch, exports_cadre_policy_router_list_step_t *ret, router_plugin_string_t *err);
 
 // Helper Functions
 
@@ -242,21 +267,33 @@ void exports_cadre_policy_router_expert_card_free(exports_cadre_policy_router_ex
 
 void exports_cadre_policy_router_description_free(exports_cadre_policy_router_description_t *ptr);
 
-void exports_cadre_policy_router_query_free(exports_cadre_policy_router_query_t *ptr);
-
 void exports_cadre_policy_router_option_expert_index_free(exports_cadre_policy_router_option_expert_index_t *ptr);
 
 void exports_cadre_policy_router_probe_free(exports_cadre_policy_router_probe_t *ptr);
 
-void exports_cadre_policy_router_answer_free(exports_cadre_policy_router_answer_t *ptr);
+void router_plugin_list_u32_free(router_plugin_list_u32_t *ptr);
 
-void exports_cadre_policy_router_finding_free(exports_cadre_policy_router_finding_t *ptr);
+void exports_cadre_policy_router_list_expert_index_free(exports_cadre_policy_router_list_expert_index_t *ptr);
 
-void exports_cadre_policy_router_observation_free(exports_cadre_policy_router_observation_t *ptr);
+void exports_cadre_policy_router_claims_free(exports_cadre_policy_router_claims_t *ptr);
 
-void exports_cadre_policy_router_list_observation_free(exports_cadre_policy_router_list_observation_t *ptr);
+void router_plugin_list_list_f32_free(router_plugin_list_list_f32_t *ptr);
 
-void exports_cadre_policy_router_evidence_free(exports_cadre_policy_router_evidence_t *ptr);
+void exports_cadre_policy_router_embeddings_free(exports_cadre_policy_router_embeddings_t *ptr);
+
+void exports_cadre_policy_router_list_option_expert_index_free(exports_cadre_policy_router_list_option_expert_index_t *ptr);
+
+void exports_cadre_policy_router_surprises_free(exports_cadre_policy_router_surprises_t *ptr);
+
+void router_plugin_list_string_free(router_plugin_list_string_t *ptr);
+
+void exports_cadre_policy_router_answers_free(exports_cadre_policy_router_answers_t *ptr);
+
+void exports_cadre_policy_router_tasks_free(exports_cadre_policy_router_tasks_t *ptr);
+
+void router_plugin_list_u64_free(router_plugin_list_u64_t *ptr);
+
+void exports_cadre_policy_router_batch_free(exports_cadre_policy_router_batch_t *ptr);
 
 void exports_cadre_policy_router_list_probe_free(exports_cadre_policy_router_list_probe_t *ptr);
 
@@ -267,8 +304,6 @@ void exports_cadre_policy_router_step_free(exports_cadre_policy_router_step_t *p
 void exports_cadre_policy_router_list_expert_card_free(exports_cadre_policy_router_list_expert_card_t *ptr);
 
 void exports_cadre_policy_router_result_void_string_free(exports_cadre_policy_router_result_void_string_t *ptr);
-
-void exports_cadre_policy_router_list_evidence_free(exports_cadre_policy_router_list_evidence_t *ptr);
 
 void exports_cadre_policy_router_list_step_free(exports_cadre_policy_router_list_step_t *ptr);
 

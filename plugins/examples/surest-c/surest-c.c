@@ -6,7 +6,8 @@
 
 #include "router_plugin.h"
 
-typedef exports_cadre_policy_router_evidence_t evidence_t;
+typedef exports_cadre_policy_router_batch_t batch_t;
+typedef exports_cadre_policy_router_claims_t claims_t;
 typedef exports_cadre_policy_router_step_t step_t;
 
 // Written once by `open`.
@@ -68,41 +69,46 @@ bool exports_cadre_policy_router_open(router_plugin_string_t *settings,
   return true;
 }
 
-// The step for one query.
-static step_t route_one(const evidence_t *evidence) {
-  step_t step = {.tag = EXPORTS_CADRE_POLICY_ROUTER_STEP_BACKBONE};
-  // The first time nothing is known: ask. The next time the answers stand in the evidence.
-  if (evidence->observations.len == 0 && experts > 0) {
-    step.tag = EXPORTS_CADRE_POLICY_ROUTER_STEP_ASK;
-    step.val.ask.len = experts;
-    step.val.ask.ptr = calloc(experts, sizeof *step.val.ask.ptr);
-    for (uint32_t expert = 0; expert < experts; expert++) {
-      step.val.ask.ptr[expert].tag = EXPORTS_CADRE_POLICY_ROUTER_PROBE_CLAIM;
-      step.val.ask.ptr[expert].val.claim = expert;
-    }
-    return step;
+// Asks every expert for its claim.
+static step_t ask_all(void) {
+  step_t step = {.tag = EXPORTS_CADRE_POLICY_ROUTER_STEP_ASK};
+  step.val.ask.len = experts;
+  step.val.ask.ptr = calloc(experts, sizeof *step.val.ask.ptr);
+  for (uint32_t expert = 0; expert < experts; expert++) {
+    step.val.ask.ptr[expert].tag = EXPORTS_CADRE_POLICY_ROUTER_PROBE_CLAIM;
+    step.val.ask.ptr[expert].val.claim = expert;
   }
+  return step;
+}
+
+// The step for one query, by the claims in rows `from` to `to`.
+static step_t choose(const claims_t *claims, size_t from, size_t to) {
+  step_t step = {.tag = EXPORTS_CADRE_POLICY_ROUTER_STEP_BACKBONE};
   float surest = -1.0f;
-  for (size_t place = 0; place < evidence->observations.len; place++) {
-    const exports_cadre_policy_router_observation_t *seen = &evidence->observations.ptr[place];
-    if (seen->finding.tag == EXPORTS_CADRE_POLICY_ROUTER_FINDING_CLAIM &&
-        seen->finding.val.claim.accept >= surest) {
-      surest = seen->finding.val.claim.accept;
-      step.val.choose = seen->probe.val.claim;
+  for (size_t row = from; row < to; row++) {
+    if (claims->accept.ptr[row] >= surest) {
+      surest = claims->accept.ptr[row];
+      step.val.choose = claims->experts.ptr[row];
     }
   }
   if (surest >= threshold) step.tag = EXPORTS_CADRE_POLICY_ROUTER_STEP_CHOOSE;
   return step;
 }
 
-bool exports_cadre_policy_router_route(exports_cadre_policy_router_list_evidence_t *batch,
-                                       exports_cadre_policy_router_list_step_t *ret,
+bool exports_cadre_policy_router_route(batch_t *batch, exports_cadre_policy_router_list_step_t *ret,
                                        router_plugin_string_t *err) {
   (void)err;
-  ret->len = batch->len;
-  ret->ptr = calloc(batch->len, sizeof *ret->ptr);
-  for (size_t place = 0; place < batch->len; place++)
-    ret->ptr[place] = route_one(&batch->ptr[place]);
-  exports_cadre_policy_router_list_evidence_free(batch);
+  ret->len = batch->ids.len;
+  ret->ptr = calloc(batch->ids.len, sizeof *ret->ptr);
+  const claims_t *claims = &batch->claims;
+  size_t row = 0;
+  for (size_t place = 0; place < batch->ids.len; place++) {
+    // The rows about a place follow those about the place before.
+    size_t from = row;
+    while (row < claims->places.len && claims->places.ptr[row] == place) row++;
+    // The first time nothing is known: ask. The next time the claims are there.
+    ret->ptr[place] = row == from && experts > 0 ? ask_all() : choose(claims, from, row);
+  }
+  exports_cadre_policy_router_batch_free(batch);
   return true;
 }

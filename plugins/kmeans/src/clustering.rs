@@ -124,10 +124,8 @@ fn drawn(weights: &[f32], mark: f64) -> usize {
 }
 
 fn assign(points: &[&[f32]], centroids: &[Vec<f32>]) -> Assignment {
-    let mut assignment = Assignment {
-        cluster: Vec::with_capacity(points.len()),
-        distance: Vec::with_capacity(points.len()),
-    };
+    let mut assignment =
+        Assignment { cluster: Vec::with_capacity(points.len()), distance: Vec::with_capacity(points.len()) };
     for point in points {
         let (mut cluster, mut distance) = (0, f32::INFINITY);
         for (place, centroid) in centroids.iter().enumerate() {
@@ -196,9 +194,7 @@ fn variance(points: &[&[f32]]) -> f32 {
 fn apart(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; LANES];
     let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = (a.remainder().iter().zip(b.remainder()))
-        .map(|(a, b)| (a - b) * (a - b))
-        .sum();
+    let rest: f32 = (a.remainder().iter().zip(b.remainder())).map(|(a, b)| (a - b) * (a - b)).sum();
     for (a, b) in a.zip(b) {
         for lane in 0..LANES {
             let way = a[lane] - b[lane];

@@ -36,12 +36,7 @@ struct Settings {
 impl Default for Settings {
     /// SSR's: 20 clusters, scikit-learn's `n_init="auto"` (one start of k-means++), 300 iterations.
     fn default() -> Self {
-        Self {
-            clusters: 20,
-            n_init: 1,
-            max_iterations: 300,
-            quota: Quota::Rounded,
-        }
+        Self { clusters: 20, n_init: 1, max_iterations: 300, quota: Quota::Rounded }
     }
 }
 
@@ -118,12 +113,7 @@ impl Selector for KMeans {
 
 impl KMeans {
     /// Places of those that stand for all, in no order.
-    fn nearest(
-        &self,
-        points: &[&[f32]],
-        budget: usize,
-        seed: u64,
-    ) -> impl Iterator<Item = usize> + use<> {
+    fn nearest(&self, points: &[&[f32]], budget: usize, seed: u64) -> impl Iterator<Item = usize> + use<> {
         let search = Search {
             clusters: self.settings.clusters as usize,
             starts: self.settings.n_init,
@@ -133,10 +123,7 @@ impl KMeans {
         let Clusters { members } = search.run(points);
         let sizes: Vec<usize> = members.iter().map(Vec::len).collect();
         let shares = self.shares(&sizes, budget);
-        members
-            .into_iter()
-            .zip(shares)
-            .flat_map(|(members, share)| members.into_iter().take(share))
+        members.into_iter().zip(shares).flat_map(|(members, share)| members.into_iter().take(share))
     }
 
     /// The budget shared in proportion to the sizes, nobody's share above its size.
@@ -147,10 +134,9 @@ impl KMeans {
         }
         let ideal = |size: &usize| *size as f64 * budget as f64 / total as f64;
         match self.settings.quota {
-            Quota::Rounded => sizes
-                .iter()
-                .map(|size| (ideal(size).round_ties_even() as usize).min(*size))
-                .collect(),
+            Quota::Rounded => {
+                sizes.iter().map(|size| (ideal(size).round_ties_even() as usize).min(*size)).collect()
+            }
             Quota::Exact => {
                 let mut shares: Vec<usize> = sizes.iter().map(|size| ideal(size) as usize).collect();
                 let mut by_remainder: Vec<usize> = (0..sizes.len()).collect();
@@ -182,10 +168,8 @@ fn embeddings<'a>(
             known.insert(*id, values.as_slice());
         }
     }
-    let found: Option<Vec<&[f32]>> = candidates
-        .iter()
-        .map(|candidate| known.get(&candidate.id).copied())
-        .collect();
+    let found: Option<Vec<&[f32]>> =
+        candidates.iter().map(|candidate| known.get(&candidate.id).copied()).collect();
     let found = found.ok_or("not all embeddings that were asked for were found")?;
     match found.iter().find(|values| values.len() != found[0].len()) {
         Some(_) => Err("the embeddings differ in length".into()),

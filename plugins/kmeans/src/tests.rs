@@ -20,13 +20,7 @@ fn candidate(id: u64, task: u32) -> Candidate {
 }
 
 fn order(budget: Option<u32>) -> Order {
-    Order {
-        purpose: Purpose::Remember,
-        role: Role::Positive,
-        task: 0,
-        budget,
-        seed: 5,
-    }
+    Order { purpose: Purpose::Remember, role: Role::Positive, task: 0, budget, seed: 5 }
 }
 
 fn embedded(points: &[(u64, Vec<f32>)]) -> Vec<Observation> {
@@ -40,9 +34,7 @@ fn embedded(points: &[(u64, Vec<f32>)]) -> Vec<Observation> {
 }
 
 fn ids(step: Step) -> Vec<u64> {
-    let Step::Done(picks) = step else {
-        panic!("asks instead of picking: {step:?}")
-    };
+    let Step::Done(picks) = step else { panic!("asks instead of picking: {step:?}") };
     picks
         .into_iter()
         .map(|pick| match pick.source {
@@ -105,15 +97,10 @@ fn rounded_shares_may_miss_the_budget_exact_ones_do_not() {
 #[test]
 fn tasks_are_clustered_each_for_itself() {
     let points = clouds(&[20, 20]);
-    let candidates: Vec<Candidate> = points
-        .iter()
-        .map(|(id, _)| candidate(*id, (*id / 1000) as u32))
-        .collect();
+    let candidates: Vec<Candidate> =
+        points.iter().map(|(id, _)| candidate(*id, (*id / 1000) as u32)).collect();
     let kmeans = KMeans::open(r#"{"clusters": 1, "quota": "exact"}"#).unwrap();
-    let composing = Order {
-        purpose: Purpose::Compose,
-        ..order(Some(4))
-    };
+    let composing = Order { purpose: Purpose::Compose, ..order(Some(4)) };
     let step = kmeans.select(&composing, &candidates, &embedded(&points)).unwrap();
     assert_eq!(ids(step), [0, 1, 1000, 1001]);
 }
@@ -133,12 +120,7 @@ fn all_are_taken_where_there_is_nothing_to_choose() {
 fn points_that_coincide_make_fewer_clusters() {
     let same = [1.0_f32, 2.0];
     let points: Vec<&[f32]> = vec![&same; 7];
-    let search = Search {
-        clusters: 3,
-        starts: 2,
-        iterations: 10,
-        seed: 0,
-    };
+    let search = Search { clusters: 3, starts: 2, iterations: 10, seed: 0 };
     let Clusters { members } = search.run(&points);
     assert_eq!(members, [[0, 1, 2, 3, 4, 5, 6]]);
 }
@@ -147,15 +129,7 @@ fn points_that_coincide_make_fewer_clusters() {
 fn the_seed_decides_and_the_clouds_are_found() {
     let points = clouds(&[50, 40, 30, 20, 10]);
     let slices: Vec<&[f32]> = points.iter().map(|(_, values)| values.as_slice()).collect();
-    let found = |seed| {
-        Search {
-            clusters: 5,
-            starts: 10,
-            iterations: 300,
-            seed,
-        }
-        .run(&slices)
-    };
+    let found = |seed| Search { clusters: 5, starts: 10, iterations: 300, seed }.run(&slices);
     assert_eq!(found(3), found(3));
     for seed in 0..20 {
         let mut sizes: Vec<usize> = found(seed).members.iter().map(Vec::len).collect();
@@ -178,6 +152,8 @@ fn what_cannot_be_is_refused() {
         kmeans.select(&order(Some(2)), &candidates, &embedded(points)).unwrap_err()
     };
     assert!(select(&[(0, vec![1.0])]).contains("not all embeddings"));
-    assert!(select(&[(0, vec![1.0]), (1, vec![f32::NAN]), (2, vec![1.0])]).contains("candidate 1 is not finite"));
+    assert!(
+        select(&[(0, vec![1.0]), (1, vec![f32::NAN]), (2, vec![1.0])]).contains("candidate 1 is not finite")
+    );
     assert!(select(&[(0, vec![1.0]), (1, vec![1.0, 2.0]), (2, vec![1.0])]).contains("differ in length"));
 }

@@ -1,9 +1,7 @@
 //! The router `nearest`: retrieval. A query goes to the expert whose training prompts lie nearest to
 //! it, by the cosine between the query's embedding and the experts' `prompt-centroid`.
 
-use cadre_policy_sdk::router::{
-    Description, Evidence, ExpertCard, Finding, Probe, Router, Step,
-};
+use cadre_policy_sdk::router::{Description, Evidence, ExpertCard, Probe, Router, Step};
 use cadre_policy_sdk::{export_router, settings};
 use serde::Deserialize;
 
@@ -38,23 +36,20 @@ impl Router for Nearest {
         if let Some(least) = settings.min_similarity
             && !(-1.0..=1.0).contains(&least)
         {
-            return Err(format!(
-                "`min-similarity` is {least}, expected a number in -1..=1"
-            ));
+            return Err(format!("`min-similarity` is {least}, expected a number in -1..=1"));
         }
         let mut centroids: Vec<Vec<f32>> = Vec::with_capacity(experts.len());
         for expert in experts {
-            let found = expert
-                .descriptors
-                .into_iter()
-                .find(|descriptor| descriptor.name == DESCRIPTOR)
-                .ok_or_else(|| {
-                    format!(
-                        "expert {} (`{}`) has no descriptor `{DESCRIPTOR}`: \
+            let found =
+                expert.descriptors.into_iter().find(|descriptor| descriptor.name == DESCRIPTOR).ok_or_else(
+                    || {
+                        format!(
+                            "expert {} (`{}`) has no descriptor `{DESCRIPTOR}`: \
                          set `descriptors = [\"{DESCRIPTOR}\"]` in [routing]",
-                        expert.index, expert.task
-                    )
-                })?;
+                            expert.index, expert.task
+                        )
+                    },
+                )?;
             let centroid = of_length_one(found.values);
             if let Some(first) = centroids.first()
                 && first.len() != centroid.len()
@@ -68,24 +63,14 @@ impl Router for Nearest {
             }
             centroids.push(centroid);
         }
-        Ok(Self {
-            settings,
-            centroids,
-        })
+        Ok(Self { settings, centroids })
     }
 
     fn route(&self, evidence: &Evidence) -> Result<Step, String> {
         let Some(first) = self.centroids.first() else {
             return Ok(Step::Backbone);
         };
-        let embedding = evidence
-            .observations
-            .iter()
-            .find_map(|seen| match &seen.finding {
-                Finding::Embedding(values) => Some(values),
-                _ => None,
-            });
-        let Some(embedding) = embedding else {
+        let Some(embedding) = evidence.embedding() else {
             return Ok(Step::Ask(vec![Probe::Embedding]));
         };
         if embedding.len() != first.len() {
@@ -97,20 +82,20 @@ impl Router for Nearest {
         }
         let norm = dot(embedding, embedding).sqrt();
         if !norm.is_finite() {
-            return Err(format!("the embedding of query {} is not finite", evidence.query.id));
+            return Err(format!("the embedding of query {} is not finite", evidence.id()));
         }
         let similarity = |centroid: &[f32]| match norm {
             0.0 => 0.0,
             norm => dot(embedding, centroid) / norm,
         };
         // Of equals the newest: it has seen the most.
-        let (expert, best) = self.centroids.iter().enumerate().fold(
-            (0, f32::NEG_INFINITY),
-            |best, (expert, centroid)| match similarity(centroid) {
-                near if near >= best.1 => (expert, near),
-                _ => best,
-            },
-        );
+        let (expert, best) =
+            self.centroids.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (expert, centroid)| {
+                match similarity(centroid) {
+                    near if near >= best.1 => (expert, near),
+                    _ => best,
+                }
+            });
         match self.settings.min_similarity {
             Some(least) if best < least => Ok(Step::Backbone),
             _ => Ok(Step::Choose(expert as u32)),

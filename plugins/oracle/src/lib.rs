@@ -1,9 +1,7 @@
 //! The router `oracle`: sends every query to the expert that learned its task. It asks for the truth,
 //! so it serves as the upper bound of routing and needs `routing.grant = ["task"]`.
 
-use cadre_policy_sdk::router::{
-    Description, Evidence, ExpertCard, Finding, Probe, Router, Step,
-};
+use cadre_policy_sdk::router::{Description, Evidence, ExpertCard, Probe, Router, Step};
 use cadre_policy_sdk::{export_router, settings};
 use serde::Deserialize;
 
@@ -29,26 +27,18 @@ impl Router for Oracle {
 
     fn open(text: &str, experts: Vec<ExpertCard>) -> Result<Self, String> {
         let Settings {} = settings(text)?;
-        Ok(Self {
-            experts: experts.len() as u32,
-        })
+        Ok(Self { experts: experts.len() as u32 })
     }
 
     fn route(&self, evidence: &Evidence) -> Result<Step, String> {
-        let truth = evidence
-            .observations
-            .iter()
-            .find_map(|seen| match seen.finding {
-                Finding::Task(expert) => Some(expert),
-                _ => None,
-            });
-        match truth {
+        match evidence.task() {
             None => Ok(Step::Ask(vec![Probe::Task])),
             Some(None) => Ok(Step::Backbone),
             Some(Some(expert)) if expert < self.experts => Ok(Step::Choose(expert)),
             Some(Some(expert)) => Err(format!(
                 "query {} is said to belong to expert {expert}, but there are {}",
-                evidence.query.id, self.experts
+                evidence.id(),
+                self.experts
             )),
         }
     }
@@ -60,9 +50,7 @@ export_router!(Oracle);
 mod tests {
     //! It asks once, and believes what it is told.
 
-    use cadre_policy_sdk::router::{
-        Evidence, ExpertCard, Finding, Observation, Probe, Query, Router, Step,
-    };
+    use cadre_policy_sdk::router::{ExpertCard, Probe, Router, Sample, Step};
 
     use super::Oracle;
 
@@ -77,37 +65,24 @@ mod tests {
         Oracle::open("{}", cards.collect()).unwrap()
     }
 
-    fn told(truth: Option<Option<u32>>) -> Evidence {
-        Evidence {
-            query: Query {
-                id: 4,
-                prompt: "sort: 3 1 2".into(),
-                prompt_tokens: 5,
-            },
-            observations: truth
-                .map(|expert| Observation {
-                    probe: Probe::Task,
-                    finding: Finding::Task(expert),
-                })
-                .into_iter()
-                .collect(),
-        }
+    fn query() -> Sample {
+        Sample::new("sort: 3 1 2").id(4)
     }
 
     #[test]
     fn asks_for_the_task_and_follows_it() {
-        assert_eq!(oracle(3).route(&told(None)), Ok(Step::Ask(vec![Probe::Task])));
-        assert_eq!(oracle(3).route(&told(Some(Some(2)))), Ok(Step::Choose(2)));
+        assert_eq!(oracle(3).route(&query().evidence()), Ok(Step::Ask(vec![Probe::Task])));
+        assert_eq!(oracle(3).route(&query().task(Some(2)).evidence()), Ok(Step::Choose(2)));
     }
 
     #[test]
     fn what_no_expert_learned_the_backbone_answers() {
-        assert_eq!(oracle(3).route(&told(Some(None))), Ok(Step::Backbone));
+        assert_eq!(oracle(3).route(&query().task(None).evidence()), Ok(Step::Backbone));
     }
 
     #[test]
     fn a_truth_that_cannot_be_is_refused() {
-        let error = oracle(3).route(&told(Some(Some(3)))).unwrap_err();
+        let error = oracle(3).route(&query().task(Some(3)).evidence()).unwrap_err();
         assert_eq!(error, "query 4 is said to belong to expert 3, but there are 3");
     }
 

@@ -1,9 +1,7 @@
 //! The selector `random`: picks by chance, without replacement, from the order's seed. When a
 //! training set is composed and no budget is given, it takes all that is remembered.
 
-use cadre_policy_sdk::selector::{
-    Candidate, Description, Observation, Order, Selector, Step, pick_existing,
-};
+use cadre_policy_sdk::selector::{Candidate, Description, Observation, Order, Selector, Step, pick_existing};
 use cadre_policy_sdk::{Chance, export_selector, settings};
 use serde::Deserialize;
 
@@ -30,12 +28,7 @@ impl Selector for Random {
         Ok(Self)
     }
 
-    fn select(
-        &self,
-        order: &Order,
-        candidates: &[Candidate],
-        _: &[Observation],
-    ) -> Result<Step, String> {
+    fn select(&self, order: &Order, candidates: &[Candidate], _: &[Observation]) -> Result<Step, String> {
         let budget = order.budget.map_or(candidates.len(), |budget| budget as usize);
         let mut places: Vec<usize> = (0..candidates.len()).collect();
         if budget < places.len() {

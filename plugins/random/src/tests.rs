@@ -18,17 +18,9 @@ fn candidates(count: u64) -> Vec<Candidate> {
 }
 
 fn drawn(budget: Option<u32>, seed: u64, count: u64) -> Vec<u64> {
-    let order = Order {
-        purpose: Purpose::Remember,
-        role: Role::Negative,
-        task: 0,
-        budget,
-        seed,
-    };
+    let order = Order { purpose: Purpose::Remember, role: Role::Negative, task: 0, budget, seed };
     let step = Random.select(&order, &candidates(count), &[]).unwrap();
-    let Step::Done(picks) = step else {
-        panic!("random asks for nothing")
-    };
+    let Step::Done(picks) = step else { panic!("random asks for nothing") };
     picks
         .into_iter()
         .map(|pick| {

@@ -22,8 +22,8 @@ pub mod selector_world {
         export_macro_name: "export_selector_world",
         default_bindings_module: "cadre_policy_sdk::export::selector_world",
         with: {
-            "cadre:policy/types@0.1.0": crate::bindings::router_world::cadre::policy::types,
-            "cadre:policy/diagnostics@0.1.0": crate::bindings::router_world::cadre::policy::diagnostics,
+            "cadre:policy/types@0.2.0": crate::bindings::router_world::cadre::policy::types,
+            "cadre:policy/diagnostics@0.2.0": crate::bindings::router_world::cadre::policy::diagnostics,
         },
         additional_derives: [PartialEq],
     });

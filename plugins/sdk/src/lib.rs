@@ -7,8 +7,10 @@
 
 mod bindings;
 mod chance;
+mod evidence;
 mod panics;
 pub mod router;
+mod sample;
 pub mod selector;
 mod settings;
 
@@ -43,11 +45,11 @@ macro_rules! export_router {
                 fn open(settings: String, experts: Vec<$crate::ExpertCard>) -> Result<(), String> {
                     $crate::router::open(&POLICY, &settings, experts)
                 }
-                fn route(batch: Vec<router::Evidence>) -> Result<Vec<router::Step>, String> {
+                fn route(batch: router::Batch) -> Result<Vec<router::Step>, String> {
                     $crate::router::route(&POLICY, &batch)
                 }
             }
-            router_world::export_router_world!(Component with_types_in router_world);
+    router_world::export_router_world!(Component with_types_in router_world);
         };
     };
 }
@@ -76,7 +78,7 @@ macro_rules! export_selector {
                     $crate::selector::select(&POLICY, &order, &candidates, &observations)
                 }
             }
-            selector_world::export_selector_world!(Component with_types_in selector_world);
+    selector_world::export_selector_world!(Component with_types_in selector_world);
         };
     };
 }

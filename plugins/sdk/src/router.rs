@@ -2,9 +2,9 @@
 
 use std::sync::OnceLock;
 
-pub use crate::bindings::router_world::exports::cadre::policy::router::{
-    Answer, Claim, Evidence, Finding, Observation, Probe, Query, Share, Step,
-};
+pub use crate::bindings::router_world::exports::cadre::policy::router::{Batch, Probe, Share, Step};
+pub use crate::evidence::{Answer, Claim, Evidence};
+pub use crate::sample::Sample;
 pub use crate::{Description, ExpertCard};
 
 /// Decides who answers a query. A pure function: what depends on anything but the settings, the
@@ -34,20 +34,24 @@ pub fn describe<R: Router>() -> Description {
 }
 
 #[doc(hidden)]
-pub fn open<R: Router>(
-    policy: &OnceLock<R>,
-    settings: &str,
-    experts: Vec<ExpertCard>,
-) -> Result<(), String> {
+pub fn open<R: Router>(policy: &OnceLock<R>, settings: &str, experts: Vec<ExpertCard>) -> Result<(), String> {
     crate::keep_last_words();
     let opened = R::open(settings, experts)?;
-    policy
-        .set(opened)
-        .map_err(|_| "opened a second time".to_owned())
+    policy.set(opened).map_err(|_| "opened a second time".to_owned())
 }
 
 #[doc(hidden)]
-pub fn route<R: Router>(policy: &OnceLock<R>, batch: &[Evidence]) -> Result<Vec<Step>, String> {
+pub fn route<R: Router>(policy: &OnceLock<R>, batch: &Batch) -> Result<Vec<Step>, String> {
     let policy = policy.get().ok_or("asked before it was opened")?;
-    batch.iter().map(|evidence| policy.route(evidence)).collect()
+    let mut steps = Vec::with_capacity(batch.ids.len());
+    if batch.ids.is_empty() {
+        return Ok(steps);
+    }
+    let mut evidence = Evidence::first(batch);
+    loop {
+        steps.push(policy.route(&evidence)?);
+        if !evidence.advance() {
+            return Ok(steps);
+        }
+    }
 }

@@ -4,8 +4,7 @@ use std::sync::OnceLock;
 
 pub use crate::Description;
 pub use crate::bindings::selector_world::exports::cadre::policy::selector::{
-    Candidate, Example, Finding, Generation, Observation, Order, Pick, Probe, Purpose, Role, Source,
-    Step,
+    Candidate, Example, Finding, Generation, Observation, Order, Pick, Probe, Purpose, Role, Source, Step,
 };
 
 /// Decides which examples are remembered and what a new expert is trained on. A pure function: its
@@ -36,11 +35,7 @@ pub trait Selector: Sized + Send + Sync + 'static {
 pub fn pick_existing(order: &Order, ids: impl IntoIterator<Item = u64>) -> Step {
     Step::Done(
         ids.into_iter()
-            .map(|id| Pick {
-                source: Source::Existing(id),
-                role: order.role,
-                weight: 1.0,
-            })
+            .map(|id| Pick { source: Source::Existing(id), role: order.role, weight: 1.0 })
             .collect(),
     )
 }
@@ -55,9 +50,7 @@ pub fn describe<S: Selector>() -> Description {
 pub fn open<S: Selector>(policy: &OnceLock<S>, settings: &str) -> Result<(), String> {
     crate::keep_last_words();
     let opened = S::open(settings)?;
-    policy
-        .set(opened)
-        .map_err(|_| "opened a second time".to_owned())
+    policy.set(opened).map_err(|_| "opened a second time".to_owned())
 }
 
 #[doc(hidden)]

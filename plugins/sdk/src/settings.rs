@@ -34,10 +34,7 @@ mod tests {
 
     impl Default for Sample {
         fn default() -> Self {
-            Self {
-                threshold: 0.5,
-                max_probes: 0,
-            }
+            Self { threshold: 0.5, max_probes: 0 }
         }
     }
 
@@ -51,10 +48,7 @@ mod tests {
     #[test]
     fn an_unknown_key_gets_the_list_of_known_ones() {
         let error = super::settings::<Sample>(r#"{"thresold": 0.4}"#).unwrap_err();
-        assert_eq!(
-            error,
-            "unknown field `thresold`, expected `threshold` or `max-probes`"
-        );
+        assert_eq!(error, "unknown field `thresold`, expected `threshold` or `max-probes`");
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! The router `see`: distributed sequential routing. Experts are asked one after the other for their
 //! claim; the first that accepts answers, and what none accepts the backbone answers.
 
-use cadre_policy_sdk::router::{
-    Claim, Description, Evidence, ExpertCard, Finding, Probe, Router, Step,
-};
+use cadre_policy_sdk::router::{Claim, Description, Evidence, ExpertCard, Probe, Router, Step};
 use cadre_policy_sdk::{export_router, settings};
 use serde::Deserialize;
 
@@ -42,12 +40,7 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            threshold: 0.5,
-            order: Order::NewestFirst,
-            score: Score::Renormalised,
-            max_probes: 0,
-        }
+        Self { threshold: 0.5, order: Order::NewestFirst, score: Score::Renormalised, max_probes: 0 }
     }
 }
 
@@ -95,29 +88,19 @@ impl Router for See {
     fn open(text: &str, experts: Vec<ExpertCard>) -> Result<Self, String> {
         let settings: Settings = settings(text)?;
         if !(0.0..=1.0).contains(&settings.threshold) {
-            return Err(format!(
-                "`threshold` is {}, expected a number in 0..=1",
-                settings.threshold
-            ));
+            return Err(format!("`threshold` is {}, expected a number in 0..=1", settings.threshold));
         }
-        Ok(Self {
-            settings,
-            experts: experts.len() as u32,
-        })
+        Ok(Self { settings, experts: experts.len() as u32 })
     }
 
     fn route(&self, evidence: &Evidence) -> Result<Step, String> {
-        // Experts that were asked already stand in the evidence, whoever wanted to know.
+        // Experts that were asked already stand in the evidence, whoever wanted to know: mostly in the
+        // order of their turns.
+        let mut known = evidence.claims();
         let mut turn = 0;
         while let Some(expert) = self.expert_of_turn(turn) {
-            let known = evidence
-                .observations
-                .iter()
-                .find_map(|seen| match (&seen.probe, &seen.finding) {
-                    (Probe::Claim(asked), Finding::Claim(claim)) if *asked == expert => Some(*claim),
-                    _ => None,
-                });
-            match known {
+            let in_turn = known.next().filter(|claim| claim.expert == expert);
+            match in_turn.or_else(|| evidence.claim(expert)) {
                 None => return Ok(Step::Ask(vec![Probe::Claim(expert)])),
                 Some(claim) if self.accepts(claim) => return Ok(Step::Choose(expert)),
                 Some(_) => turn += 1,

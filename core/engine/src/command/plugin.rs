@@ -85,7 +85,7 @@ fn list(common: &CommonArgs, terminal: &Terminal) -> Done {
     if terminal.manner() == Manner::Json {
         for entry in catalog.entries() {
             let line = serde_json::json!({
-                "name": entry.name, "kind": entry.kind.name(), "contract": entry.contract,
+                "name": entry.name, "kind": entry.kind.name(), "version": entry.version, "contract": entry.contract,
                 "file": entry.file, "digest": entry.digest,
             });
             terminal.print(&line.to_string());

@@ -22,8 +22,11 @@ pub(crate) struct Guest {
     call: String,
 }
 
-/// Parameters of `route`: `$batch` (address) and `$length`.
-const ROUTE: &str = "(param $batch i32) (param $length i32)";
+/// Parameters of `route`: `$ids` (address of the queries' numbers) and `$length`.
+const ROUTE: &str = "(param $ids i32) (param $length i32)";
+/// A batch is more than fits into parameters: it lies in memory, and begins with the list of numbers.
+const ENTER_ROUTE: &str = "(param $batch i32) (result i32)
+    (call $call (i32.load (local.get $batch)) (i32.load offset=4 (local.get $batch)))";
 /// Parameters of `select`; the order is flat: purpose, role, task, budget (two), seed.
 const SELECT: &str = "(param $purpose i32) (param $role i32) (param $task i32) (param $bounded i32)
     (param $budget i32) (param $seed i64) (param $candidates i32) (param $count i32)
@@ -56,8 +59,12 @@ impl Guest {
         }
     }
 
-    pub(crate) fn imports(mut self, text: &str) -> Self {
-        self.imports = text.into();
+    /// Imports `$log`, whose parameters are the level, the text's address and its length.
+    pub(crate) fn logs(mut self) -> Self {
+        let version = cadre_wall::CONTRACT_VERSION;
+        self.imports = format!(
+            "(import \"cadre:policy/diagnostics@{version}\" \"log\" (func $log (param i32 i32 i32)))"
+        );
         self
     }
 
@@ -95,9 +102,18 @@ impl Guest {
 
     pub(crate) fn module(&self) -> Vec<u8> {
         let Self { interface, imports, memory, globals, name, describe, open, call } = self;
-        let (function, parameters, settings) = match *interface {
-            "router" => ("route", ROUTE, "(param i32 i32 i32 i32)"),
-            _ => ("select", SELECT, "(param i32 i32)"),
+        let version = cadre_wall::CONTRACT_VERSION;
+        let (parameters, settings, enter) = match *interface {
+            "router" => (
+                ROUTE,
+                "(param i32 i32 i32 i32)",
+                format!("(func (export \"cadre:policy/router@{version}#route\") {ENTER_ROUTE})"),
+            ),
+            _ => (
+                SELECT,
+                "(param i32 i32)",
+                format!("(export \"cadre:policy/selector@{version}#select\" (func $call))"),
+            ),
         };
         let name_length = name.len();
         // Text from 512, description at 128, `ok` at 192, result at 256, steps from 1 MiB.
@@ -135,7 +151,7 @@ impl Guest {
                 (call $word (i32.const 260) (local.get $at))
                 (call $word (i32.const 264) (local.get $length))
                 (i32.const 256))
-              (func $describe (export "cadre:policy/{interface}@0.1.0#describe") (result i32)
+              (func $describe (export "cadre:policy/{interface}@{version}#describe") (result i32)
                 (call $word (i32.const 128) (i32.const 512))
                 (call $word (i32.const 132) (i32.const {name_length}))
                 (call $word (i32.const 136) (i32.const 1024))
@@ -145,9 +161,10 @@ impl Guest {
                 (call $word (i32.const 152) (i32.const 0))
                 (call $word (i32.const 156) (i32.const 0))
                 {describe})
-              (func $open (export "cadre:policy/{interface}@0.1.0#open") {settings} (result i32)
+              (func $open (export "cadre:policy/{interface}@{version}#open") {settings} (result i32)
                 {open})
-              (func $call (export "cadre:policy/{interface}@0.1.0#{function}") {parameters} (result i32)
+              {enter}
+              (func $call {parameters} (result i32)
                 {call}))"#
         );
         wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))

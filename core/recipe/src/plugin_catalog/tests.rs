@@ -28,12 +28,12 @@ pub(crate) fn core_module() -> Vec<u8> {
 
 #[test]
 fn exports_and_version_are_read() {
-    let said = inspect(&component("cadre:policy/selector@0.1.0")).unwrap();
+    let said = inspect(&component("cadre:policy/selector@0.2.0")).unwrap();
     assert_eq!(
         said,
-        Said { export: Some((PluginKind::Selector, "0.1.0".into())), version: Some("1.2.3".into()) }
+        Said { export: Some((PluginKind::Selector, "0.2.0".into())), version: Some("1.2.3".into()) }
     );
-    assert_eq!(inspect(&component("other:thing/router@0.1.0")).unwrap().export, None);
+    assert_eq!(inspect(&component("other:thing/router@0.2.0")).unwrap().export, None);
     assert_eq!(inspect(&core_module()).unwrap_err(), "it is a core module, not a component");
     assert!(inspect(b"\0asm").is_err());
     assert!(inspect(b"no wasm at all").is_err());
@@ -41,7 +41,7 @@ fn exports_and_version_are_read() {
 
 #[test]
 fn broken_bytes_are_refused_and_never_panic() {
-    let whole = component("cadre:policy/router@0.1.0");
+    let whole = component("cadre:policy/router@0.2.0");
     for end in 0..whole.len() {
         let _ = inspect(&whole[..end]);
     }
@@ -58,11 +58,11 @@ fn nearer_folders_come_first() {
     let at = |name: &str| folder.path().join(name);
     fs::create_dir_all(at("near/mine")).unwrap();
     fs::create_dir_all(at("far/see/target")).unwrap();
-    fs::write(at("near/mine/mine.wasm"), component("cadre:policy/router@0.1.0")).unwrap();
-    fs::write(at("near/see.wasm"), component("cadre:policy/router@0.1.1")).unwrap();
-    fs::write(at("far/see/see.wasm"), component("cadre:policy/selector@0.1.0")).unwrap();
-    fs::write(at("far/see/target/other.wasm"), component("cadre:policy/selector@0.1.0")).unwrap();
-    fs::write(at("far/random.wasm"), component("cadre:policy/selector@0.1.0")).unwrap();
+    fs::write(at("near/mine/mine.wasm"), component("cadre:policy/router@0.2.0")).unwrap();
+    fs::write(at("near/see.wasm"), component("cadre:policy/router@0.2.1")).unwrap();
+    fs::write(at("far/see/see.wasm"), component("cadre:policy/selector@0.2.0")).unwrap();
+    fs::write(at("far/see/target/other.wasm"), component("cadre:policy/selector@0.2.0")).unwrap();
+    fs::write(at("far/random.wasm"), component("cadre:policy/selector@0.2.0")).unwrap();
     fs::write(at("far/broken.wasm"), b"x").unwrap();
     let catalog = PluginCatalog::scan(&[at("near"), at("nowhere"), at("far")]);
     let names: Vec<_> = catalog.entries().iter().map(|entry| (entry.kind, entry.name.as_str())).collect();
@@ -71,7 +71,7 @@ fn nearer_folders_come_first() {
         [(PluginKind::Router, "mine"), (PluginKind::Router, "see"), (PluginKind::Selector, "random")]
     );
     let see = catalog.find("see").unwrap();
-    assert_eq!((see.contract.as_str(), see.version.as_deref()), ("0.1.1", Some("1.2.3")));
+    assert_eq!((see.contract.as_str(), see.version.as_deref()), ("0.2.1", Some("1.2.3")));
     assert!(see.keeps_contract());
     assert_eq!(see.digest, cadre_store::Digest::of_file(&see.file).unwrap());
     assert_eq!(catalog.broken()[0].name, "broken");

@@ -35,10 +35,10 @@ fn with_plugins(case: Case, plugins: &[(&str, Vec<u8>)]) -> Case {
 
 fn shipped() -> Vec<(&'static str, Vec<u8>)> {
     vec![
-        ("see", component("cadre:policy/router@0.1.0")),
-        ("oracle", component("cadre:policy/router@0.1.7")),
-        ("random", component("cadre:policy/selector@0.1.0")),
-        ("kmeans", component("cadre:policy/selector@0.1.0")),
+        ("see", component("cadre:policy/router@0.2.0")),
+        ("oracle", component("cadre:policy/router@0.2.7")),
+        ("random", component("cadre:policy/selector@0.2.0")),
+        ("kmeans", component("cadre:policy/selector@0.2.0")),
     ]
 }
 
@@ -60,7 +60,7 @@ fn plugins_that_are_not() {
 #[test]
 fn plugins_of_the_wrong_kind_or_contract() {
     let mut plugins = shipped();
-    plugins[0].1 = component("cadre:policy/router@0.2.0");
+    plugins[0].1 = component("cadre:policy/router@0.1.0");
     plugins[2].1 = core_module();
     golden("other-contract", &with_plugins(Case::new().file("study.toml", WHOLE), &plugins).mistakes());
     let case = Case::new().file("study.toml", &WHOLE.replace("plugin = \"see\"", "plugin = \"kmeans\""));

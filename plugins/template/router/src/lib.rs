@@ -1,9 +1,7 @@
 //! The router `my-router`: asks every expert at once whether the query is its own; the surest answers.
 //! It never looks at the query's text.
 
-use cadre_policy_sdk::router::{
-    Description, Evidence, ExpertCard, Finding, Probe, Router, Step,
-};
+use cadre_policy_sdk::router::{Description, Evidence, ExpertCard, Probe, Router, Step};
 use cadre_policy_sdk::{export_router, settings};
 use serde::Deserialize;
 
@@ -40,30 +38,20 @@ impl Router for MyRouter {
     fn open(text: &str, experts: Vec<ExpertCard>) -> Result<Self, String> {
         let settings: Settings = settings(text)?;
         if !(0.0..=1.0).contains(&settings.threshold) {
-            return Err(format!(
-                "`threshold` is {}, expected a number in 0..=1",
-                settings.threshold
-            ));
+            return Err(format!("`threshold` is {}, expected a number in 0..=1", settings.threshold));
         }
         Ok(Self { settings, experts })
     }
 
     fn route(&self, evidence: &Evidence) -> Result<Step, String> {
         // The first time nothing is known: ask. The next time the answers stand in the evidence.
-        if evidence.observations.is_empty() && !self.experts.is_empty() {
+        if evidence.claims().len() == 0 && !self.experts.is_empty() {
             let claims = self.experts.iter().map(|card| Probe::Claim(card.index));
             return Ok(Step::Ask(claims.collect()));
         }
-        let surest = evidence
-            .observations
-            .iter()
-            .filter_map(|seen| match (&seen.probe, &seen.finding) {
-                (Probe::Claim(expert), Finding::Claim(claim)) => Some((*expert, claim.accept)),
-                _ => None,
-            })
-            .max_by(|a, b| a.1.total_cmp(&b.1));
+        let surest = evidence.claims().max_by(|a, b| a.accept.total_cmp(&b.accept));
         match surest {
-            Some((expert, claim)) if claim >= self.settings.threshold => Ok(Step::Choose(expert)),
+            Some(claim) if claim.accept >= self.settings.threshold => Ok(Step::Choose(claim.expert)),
             _ => Ok(Step::Backbone),
         }
     }

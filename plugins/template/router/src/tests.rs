@@ -1,8 +1,6 @@
 //! Plain Rust: `cargo test` needs no WebAssembly.
 
-use cadre_policy_sdk::router::{
-    Claim, Evidence, ExpertCard, Finding, Observation, Probe, Query, Router, Step,
-};
+use cadre_policy_sdk::router::{ExpertCard, Probe, Router, Sample, Step};
 
 use crate::MyRouter;
 
@@ -18,41 +16,26 @@ fn experts(count: u32) -> Vec<ExpertCard> {
         .collect()
 }
 
-/// Evidence with the claims of experts 0, 1, …
-fn evidence(claims: &[f32]) -> Evidence {
-    Evidence {
-        query: Query {
-            id: 1,
-            prompt: "sort: 3 1 2".into(),
-            prompt_tokens: 5,
-        },
-        observations: (0..)
-            .zip(claims)
-            .map(|(expert, accept)| Observation {
-                probe: Probe::Claim(expert),
-                finding: Finding::Claim(Claim {
-                    accept: *accept,
-                    reject: 1.0 - accept,
-                }),
-            })
-            .collect(),
-    }
+/// A query with the claims of experts 0, 1, …
+fn claimed(claims: &[f32]) -> Sample {
+    let query = Sample::new("sort: 3 1 2");
+    (0..).zip(claims).fold(query, |query, (expert, accept)| query.claim(expert, *accept, 1.0 - accept))
 }
 
 #[test]
 fn asks_all_and_takes_the_surest() {
     let router = MyRouter::open("{}", experts(3)).unwrap();
     let all = (0..3).map(Probe::Claim).collect();
-    assert_eq!(router.route(&evidence(&[])), Ok(Step::Ask(all)));
-    assert_eq!(router.route(&evidence(&[0.6, 0.9, 0.7])), Ok(Step::Choose(1)));
+    assert_eq!(router.route(&claimed(&[]).evidence()), Ok(Step::Ask(all)));
+    assert_eq!(router.route(&claimed(&[0.6, 0.9, 0.7]).evidence()), Ok(Step::Choose(1)));
 }
 
 #[test]
 fn what_no_expert_claims_the_backbone_answers() {
     let router = MyRouter::open(r#"{"threshold": 0.8}"#, experts(2)).unwrap();
-    assert_eq!(router.route(&evidence(&[0.6, 0.7])), Ok(Step::Backbone));
+    assert_eq!(router.route(&claimed(&[0.6, 0.7]).evidence()), Ok(Step::Backbone));
     let nobody = MyRouter::open("{}", experts(0)).unwrap();
-    assert_eq!(nobody.route(&evidence(&[])), Ok(Step::Backbone));
+    assert_eq!(nobody.route(&claimed(&[]).evidence()), Ok(Step::Backbone));
 }
 
 #[test]

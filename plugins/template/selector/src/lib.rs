@@ -2,8 +2,7 @@
 //! It never makes examples up.
 
 use cadre_policy_sdk::selector::{
-    Candidate, Description, Finding, Observation, Order, Probe, Purpose, Selector, Step,
-    pick_existing,
+    Candidate, Description, Finding, Observation, Order, Probe, Purpose, Selector, Step, pick_existing,
 };
 use cadre_policy_sdk::{export_selector, settings};
 use serde::Deserialize;
@@ -32,9 +31,7 @@ impl Selector for MySelector {
     }
 
     fn open(text: &str) -> Result<Self, String> {
-        Ok(Self {
-            settings: settings(text)?,
-        })
+        Ok(Self { settings: settings(text)? })
     }
 
     fn select(

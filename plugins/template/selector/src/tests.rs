@@ -20,13 +20,7 @@ fn candidates(count: u64) -> Vec<Candidate> {
 }
 
 fn order(purpose: Purpose, budget: u32) -> Order {
-    Order {
-        purpose,
-        role: Role::Negative,
-        task: 0,
-        budget: Some(budget),
-        seed: 5,
-    }
+    Order { purpose, role: Role::Negative, task: 0, budget: Some(budget), seed: 5 }
 }
 
 fn embeddings(values: &[f32]) -> Vec<Observation> {
@@ -42,11 +36,7 @@ fn embeddings(values: &[f32]) -> Vec<Observation> {
 fn picks(ids: &[u64]) -> Step {
     Step::Done(
         ids.iter()
-            .map(|id| Pick {
-                source: Source::Existing(*id),
-                role: Role::Negative,
-                weight: 1.0,
-            })
+            .map(|id| Pick { source: Source::Existing(*id), role: Role::Negative, weight: 1.0 })
             .collect(),
     )
 }
