@@ -171,6 +171,7 @@ fn an_indicator_that_the_tokenizer_splits_is_told() {
     );
     let bench = Workbench::new();
     bench.write("tokenizer.json", TOKENIZER);
+    bench.write("tokenizer_config.json", r#"{"eos_token": "<eos>"}"#);
     let text = "[backbone.pretrain]\ntokenizer = { file = \"tokenizer.json\" }\n[indicator]\naccept = \"<accept>\"\nkind = \"existing-token\"\n";
     refused_in(&bench, text, &["indicator `<accept>` is not one token"], &["cadre", "cadre-plan"]);
 }

@@ -111,6 +111,8 @@ impl Workbench {
             .args(args)
             .current_dir(self.path())
             .env("CADRE_PLUGINS", repository().join("plugins"))
+            // Compiled policies where there is no store yet: not in the home of whoever tests.
+            .env("XDG_CACHE_HOME", program_path("test-cache"))
             .stdin(Stdio::null());
         command
     }
