@@ -62,6 +62,18 @@ fn a_new_router_builds_and_routes_a_run() {
     assert_eq!(lazy["version"], "0.1.0");
 }
 
+#[test]
+fn a_core_module_gets_the_version_that_it_tells() {
+    let bench = Workbench::new();
+    bench.write("plugins/note.txt", "policies of this test");
+    std::fs::write(bench.path().join("mine.core.wasm"), super::hostile::selector("(nop)", 0)).unwrap();
+    bench.cadre(&["plugin", "build", "mine.core.wasm", "--out", "plugins/mine.wasm"]);
+    let list = bench.cadre(&["plugin", "list", "--json"]).expect_code(0);
+    let entries = list.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let mine = entries.into_iter().find(|entry| entry["name"] == "mine").unwrap();
+    assert_eq!(mine["version"], "0.1.0", "{mine}");
+}
+
 /// Runs a command whose cargo keeps what it compiles beside the tests, between runs.
 fn in_kept_target(mut command: Command) -> Outcome {
     let own = std::env::current_exe().unwrap();

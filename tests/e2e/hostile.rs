@@ -4,7 +4,7 @@
 use cadre_tests::{Workbench, contract, repository};
 
 /// A selector that picks nothing, and does `harm` where it is given more than `from` candidates.
-fn selector(harm: &str, from: usize) -> Vec<u8> {
+pub(crate) fn selector(harm: &str, from: usize) -> Vec<u8> {
     let interface = format!("cadre:policy/selector@{}", contract());
     let text = format!(
         r#"(module

@@ -117,5 +117,9 @@ fn plugin(catalog: &PluginCatalog, name: &str, kind: PluginKind, path: KeyPath) 
 /// The plugins of a kind that are there.
 fn there(catalog: &PluginCatalog, kind: PluginKind) -> String {
     let names = listed(catalog.of_kind(kind).map(|entry| entry.name.as_str()), "or");
-    if names.is_empty() { format!("a {}, but there is none", kind.name()) } else { names }
+    if names.is_empty() {
+        format!("a {}, but there is none in `plugins` beside the recipe or in $CADRE_PLUGINS", kind.name())
+    } else {
+        names
+    }
 }

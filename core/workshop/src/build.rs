@@ -80,7 +80,7 @@ pub fn build(toolchain: &Toolchain, folder: &Path, locked: bool) -> Result<Built
 }
 
 /// Appends a custom section: the package's version can be read without running anything.
-fn append_section(component: &mut Vec<u8>, name: &str, content: &[u8]) {
+pub(crate) fn append_section(component: &mut Vec<u8>, name: &str, content: &[u8]) {
     let mut section = Vec::with_capacity(name.len() + content.len() + 5);
     push_length(&mut section, name.len());
     section.extend(name.as_bytes());

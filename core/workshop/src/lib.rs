@@ -12,7 +12,7 @@ pub use start::{NewPolicy, PolicyKind, start, start_in_tree};
 
 pub use build::{Built, build};
 pub use encode::encode;
-pub use make::make;
+pub use make::{make, stamp};
 pub use toolchain::Toolchain;
 
 pub use error::WorkshopError;

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::build::append_section;
 use crate::{Toolchain, WorkshopError, build, encode};
 
 /// Makes a component of `from`, a folder with a Rust package or the file of a core module, and writes
@@ -30,4 +31,16 @@ pub fn make(from: &Path, to: Option<&Path>) -> Result<PathBuf, WorkshopError> {
     let file = to.map_or(beside, Path::to_owned);
     fs::write(&file, bytes).map_err(|source| WorkshopError::Write { path: file.clone(), source })?;
     Ok(file)
+}
+
+/// Writes a version into a component that names none, as [`make`] does for a Rust package: so that it can
+/// be read without running anything. The component must not have a `version` section yet.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn stamp(component: &Path, version: &str) -> Result<(), WorkshopError> {
+    let mut bytes =
+        fs::read(component).map_err(|source| WorkshopError::Read { path: component.to_owned(), source })?;
+    append_section(&mut bytes, "version", version.as_bytes());
+    fs::write(component, bytes).map_err(|source| WorkshopError::Write { path: component.to_owned(), source })
 }

@@ -101,7 +101,8 @@ pub fn start(kind: PolicyKind, name: &str, parent: &Path) -> Result<NewPolicy, W
         write(&folder.join(path), text)?;
     }
     write(&folder.join("README.md"), &named(README, kind, name))?;
-    write(&folder.join(".gitignore"), "/target\n")?;
+    // `cadre plugin check` keeps what it compiled in `store`.
+    write(&folder.join(".gitignore"), "/target\n/store\n")?;
     Ok(NewPolicy { source: folder.join("src/lib.rs"), folder })
 }
 

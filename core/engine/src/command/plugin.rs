@@ -180,6 +180,12 @@ fn new(args: &NewArgs, terminal: &Terminal) -> Done {
 
 fn build(args: &BuildArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let file = cadre_workshop::make(&args.from, args.out.as_deref())?;
+    // A core module has no version but the one it tells; what tells none fails its check.
+    if PluginCatalog::read(&file).is_ok_and(|entry| entry.version.is_none())
+        && let Ok(plugin) = sandbox(common)?.load(&file)
+    {
+        cadre_workshop::stamp(&file, &plugin.description().version)?;
+    }
     terminal.print(&format!("built {}", file.display()));
     check(&CheckArgs { file, settings: "{}".to_owned() }, common, terminal)
 }
