@@ -146,6 +146,7 @@ fn picks(count: u32, list: &str) -> Guest {
     ))
 }
 
+#[cfg(test)]
 fn selection_problem(place: &Place, guest: &Guest) -> AnswerProblem {
     let plugin = place.load(guest).unwrap();
     let mut selector = plugin.selector("{}").unwrap();

@@ -2,6 +2,7 @@
 //! decides as the template's router in Rust says of itself. Skips, and says so, where nothing here
 //! compiles C to WebAssembly.
 
+#[cfg(test)]
 mod guest;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ fn compiler() -> Option<Vec<String>> {
     })
 }
 
+#[cfg(test)]
 fn build(compiler: &[String], folder: &Path) -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/examples/surest-c");
     let module = folder.join("surest-c.core.wasm");
@@ -73,6 +75,7 @@ fn expected(evidence: &Evidence, experts: u32, threshold: f32) -> RouterStep {
     }
 }
 
+#[cfg(test)]
 fn decides_as_the_template_does(plugin: &Plugin) {
     for (settings, threshold) in
         [("{}", 0.5), (r#"{"threshold": 0.75}"#, 0.75), (r#"{ "threshold" : 1 }"#, 1.0)]
