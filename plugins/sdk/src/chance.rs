@@ -11,6 +11,7 @@ impl Chance {
     }
 
     /// Any number, each as likely.
+    #[expect(clippy::should_implement_trait, reason = "chance never ends: there is no `None` to give")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -24,9 +25,8 @@ impl Chance {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// A place in `0..length`, each as likely; 0 where `length` is 0.
+    /// A place in `0..length`, each as likely up to 2⁻⁶⁴ times the length; 0 where `length` is 0.
     pub fn below(&mut self, length: usize) -> usize {
-        // The high half of a product is unbiased up to 2⁻⁶⁴ times the length.
         ((u128::from(self.next()) * length as u128) >> 64) as usize
     }
 
