@@ -4,6 +4,7 @@
 //! - `interruption`: a run killed at any moment, or stopped by Ctrl-C, ends in the same report.
 //! - `damage`: damaged artifacts, a full disk.
 //! - `hostile`: policies that do harm.
+//! - `exchange`: experts go out to PEFT and transformers, checkpoints come in.
 //! - `mistakes`: what is wrong with a recipe or the data is told, with its place; nothing is written.
 //! - `checkpoints`: a backbone of one's own, whole or broken.
 //! - `commands`: every other command.
@@ -20,6 +21,9 @@ mod commands;
 #[cfg(test)]
 #[path = "e2e/damage.rs"]
 mod damage;
+#[cfg(test)]
+#[path = "e2e/exchange.rs"]
+mod exchange;
 #[cfg(test)]
 #[path = "e2e/first_router.rs"]
 mod first_router;

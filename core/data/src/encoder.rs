@@ -95,7 +95,7 @@ impl Encoder {
         let marked = self.template.writes_special_tokens();
         let prompt = self.tokens(&rendered.prompt, marked)?;
         let response = self.tokens(&rendered.response, marked)?;
-        self.assemble(example, target, prompt, response)
+        self.assemble(example, target, prompt, (response, rendered.end))
     }
 
     /// Many examples, on all cores; the same as [`Self::encode`] of each.
@@ -105,16 +105,18 @@ impl Encoder {
     pub fn encode_all(&self, rows: &[(&Example, Target)]) -> Result<Vec<TokenExample>, DataError> {
         let mut prompts = Vec::with_capacity(rows.len());
         let mut responses = Vec::with_capacity(rows.len());
+        let mut ends = Vec::with_capacity(rows.len());
         for (example, _) in rows {
-            let Rendered { prompt, response } = self.template.render(example)?;
+            let Rendered { prompt, response, end } = self.template.render(example)?;
             prompts.push(prompt);
             responses.push(response);
+            ends.push(end);
         }
         let marked = self.template.writes_special_tokens();
         let prompts = self.tokenizer.encode_all(prompts, marked)?;
         let responses = self.tokenizer.encode_all(responses, marked)?;
         rows.iter()
-            .zip(prompts.into_iter().zip(responses))
+            .zip(prompts.into_iter().zip(responses.into_iter().zip(ends)))
             .map(|(&(example, target), (prompt, response))| self.assemble(example, target, prompt, response))
             .collect()
     }
@@ -145,7 +147,7 @@ impl Encoder {
         example: &Example,
         target: Target,
         prompt: Vec<u32>,
-        response: Vec<u32>,
+        (response, end): (Vec<u32>, Option<u32>),
     ) -> Result<TokenExample, DataError> {
         let given = self.fit_prompt(example, prompt)?;
         let marking =
@@ -159,7 +161,7 @@ impl Encoder {
             let most = self.limits.max_response;
             learnt.extend(response.iter().take(most));
             if response.len() < most {
-                learnt.push(self.tokenizer.eos());
+                learnt.push(end.unwrap_or(self.tokenizer.eos()));
             }
         }
         Ok(TokenExample::new(given, &learnt))

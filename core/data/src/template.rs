@@ -43,6 +43,8 @@ pub struct Rendered {
     pub prompt: String,
     /// The response, without an end token.
     pub response: String,
+    /// The token that ends it, where the template writes one that is not the tokenizer's end token.
+    pub end: Option<u32>,
 }
 
 impl Template {
@@ -99,7 +101,7 @@ impl Template {
     pub fn render(&self, example: &Example) -> Result<Rendered, DataError> {
         match self {
             Self::Chat(chat) => chat.render(example),
-            _ => Ok(Rendered { prompt: self.prompt(example)?, response: example.output.clone() }),
+            _ => Ok(Rendered { prompt: self.prompt(example)?, response: example.output.clone(), end: None }),
         }
     }
 
@@ -176,5 +178,7 @@ fn small_example() -> Example {
     }
 }
 
+#[cfg(test)]
+mod recorded;
 #[cfg(test)]
 mod tests;

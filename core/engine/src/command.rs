@@ -6,6 +6,7 @@ mod completions;
 mod data;
 mod doctor;
 mod expand;
+mod export;
 mod opened;
 mod plan;
 mod plugin;
@@ -59,6 +60,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Put one query through the ensemble of a run and show who was asked and who answered
     Ask(ask::AskArgs),
+    /// Write an expert of a run as a PEFT adapter, or merged into its backbone
+    Export(export::ExportArgs),
     /// Look at data as a model will see it
     #[command(subcommand)]
     Data(data::DataCommand),
@@ -88,6 +91,7 @@ pub(crate) fn serve(line: CommandLine) -> u8 {
         Command::Expand(args) => expand::expand(args, &terminal),
         Command::Report(args) => report::report(args, &line.common, &terminal),
         Command::Ask(args) => ask::ask(args, &line.common, &terminal),
+        Command::Export(args) => export::export(args, &line.common, &terminal),
         Command::Data(command) => data::data(command, &line.common, &terminal),
         Command::Plugin(command) => plugin::plugin(command, &line.common, &terminal),
         Command::Doctor(args) => doctor::doctor(args, &line.common, &terminal),

@@ -28,12 +28,10 @@ pub(crate) struct OpenModel {
 
 impl OpenModel {
     fn open(folder: &Path, key: Digest, device: &DeviceSpec) -> Result<Self, EngineError> {
-        Ok(Self {
-            learner: Learner::open(folder, device)?,
-            tokenizer: Tokenizer::from_file(folder)?,
-            key,
-            mounted: Mutex::new(HashMap::new()),
-        })
+        let learner = Learner::open(folder, device)?;
+        let tokenizer = Tokenizer::from_file(folder)?;
+        tokenizer_fits(folder, &tokenizer, &learner)?;
+        Ok(Self { learner, tokenizer, key, mounted: Mutex::new(HashMap::new()) })
     }
 
     /// Mounts the expert of a train artifact, once a process.
@@ -46,6 +44,19 @@ impl OpenModel {
         mounted.insert(*expert.key(), slot);
         Ok(slot)
     }
+}
+
+/// Checks that the backbone has a row for every token.
+pub(crate) fn tokenizer_fits(
+    folder: &Path,
+    tokenizer: &Tokenizer,
+    learner: &Learner,
+) -> Result<(), EngineError> {
+    let (tokens, rows) = (tokenizer.vocabulary() as usize, learner.shape().vocabulary);
+    if tokens > rows {
+        return Err(EngineError::TokenizerTooLarge { folder: folder.to_owned(), tokens, rows });
+    }
+    Ok(())
 }
 
 /// Serves all stages of a process.

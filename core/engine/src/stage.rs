@@ -7,6 +7,7 @@ mod compose;
 mod describe;
 mod encoding;
 mod evaluate;
+mod import;
 mod inputs;
 mod out_of_distribution;
 mod prepare;
@@ -30,6 +31,7 @@ pub(crate) use compose::{TRAINING, draw_outside};
 pub(crate) use describe::descriptor_name;
 pub(crate) use encoding::Encoding;
 pub(crate) use evaluate::PREDICTIONS;
+pub(crate) use inputs::task_of;
 pub(crate) use prepare::{draw_examples, draw_task};
 pub(crate) use report::{BURN, EXTRAS_JSON, REPORT_JSON};
 pub(crate) use selecting::wall_role;
@@ -42,6 +44,7 @@ pub(crate) fn execute(executor: &Executor, job: &StageJob<'_>) -> Result<StageOu
         StageWork::Remember(work) => remember::remember(work, executor, job),
         StageWork::Compose(work) => compose::compose(work, executor, job),
         StageWork::Train(work) => train::train(work, executor, job),
+        StageWork::Import(work) => import::import(work, job),
         StageWork::Describe(work) => describe::describe(work, executor, job),
         StageWork::Evaluate(work) => evaluate::evaluate(work, executor, job),
         StageWork::OutOfDistribution(work) => out_of_distribution::out_of_distribution(work, executor, job),

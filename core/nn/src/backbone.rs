@@ -1,21 +1,21 @@
 //! A Llama-family decoder (Touvron et al. 2023), written once on [`Projection`]: grouped-query
-//! attention, rotary embedding, RMSNorm, SwiGLU, tied or untied head. It trains nothing, and knows
-//! experts only as updates of its projections.
+//! attention, rotary embedding, RMSNorm, gated feed-forward, tied or untied head; what families do
+//! differently is read off the shape. It trains nothing, and knows experts only as updates of its
+//! projections.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::Tensor;
 
 use crate::adapter::{Mix, TARGETS, Target};
 use crate::error::NnError;
 use crate::generation::KvCache;
-use crate::kernel::{HeadShape, RotaryTable, attention, gather, rms_norm, rotate, swiglu};
+use crate::kernel::{HeadShape, RotaryTable, attention, gated, gather, rms_norm, rotate};
 use crate::pass::Pass;
 use crate::projection::Projection;
 use crate::shape::BackboneShape;
 use crate::training::Dropout;
-use crate::weights::{self, WeightMap};
+use crate::variation::{LayerKind, Variation};
 
 /// Weights of a decoder on a device.
 #[derive(Clone, Debug)]
@@ -25,7 +25,22 @@ pub(crate) struct Backbone {
     layers: Vec<Layer>,
     norm: Tensor<2>,
     head: Option<Tensor<2>>,
-    rotary: RotaryTable,
+    rotary: Rotary,
+}
+
+/// Rotary tables of the layers that turn by position.
+#[derive(Clone, Debug)]
+pub(crate) struct Rotary {
+    plain: RotaryTable,
+    /// Of windowed layers, where these have their own.
+    windowed: Option<RotaryTable>,
+}
+
+impl Rotary {
+    pub(crate) fn new(shape: &BackboneShape) -> Self {
+        let table = |windowed| RotaryTable::new(shape.context, &shape.frequencies(windowed));
+        Self { plain: table(false), windowed: shape.variation.window_rope_theta.map(|_| table(true)) }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -33,7 +48,79 @@ struct Layer {
     attention_norm: Tensor<2>,
     /// In the order of [`TARGETS`].
     projections: Vec<Projection>,
+    /// Of a query's and of a key's head.
+    head_norms: Option<[Tensor<2>; 2]>,
+    /// Behind attention and behind the feed-forward block.
+    norms_behind: Option<[Tensor<2>; 2]>,
     feed_norm: Tensor<2>,
+    kind: LayerKind,
+}
+
+/// One weight of a layer, in the order in which files and tests list them.
+#[derive(Clone, Copy)]
+enum Part {
+    AttentionNorm,
+    Weight(usize),
+    Bias(usize),
+    QueryNorm,
+    KeyNorm,
+    NormBehindAttention,
+    FeedNorm,
+    NormBehindFeed,
+}
+
+impl Part {
+    /// All of a layer's.
+    fn all(shape: &BackboneShape) -> Vec<Self> {
+        let Variation { qkv_bias, output_bias, feed_forward_bias, head_norms, norms_behind, .. } =
+            &shape.variation;
+        let mut parts = vec![Self::AttentionNorm];
+        for (slot, entry) in TARGETS.iter().enumerate() {
+            if entry.target == Target::Gate {
+                if *head_norms {
+                    parts.extend([Self::QueryNorm, Self::KeyNorm]);
+                }
+                if *norms_behind {
+                    parts.push(Self::NormBehindAttention);
+                }
+                parts.push(Self::FeedNorm);
+            }
+            parts.push(Self::Weight(slot));
+            let biased = match entry.target {
+                Target::Q | Target::K | Target::V => *qkv_bias,
+                Target::O => *output_bias,
+                Target::Gate | Target::Up | Target::Down => *feed_forward_bias,
+            };
+            if biased {
+                parts.push(Self::Bias(slot));
+            }
+        }
+        if *norms_behind {
+            parts.push(Self::NormBehindFeed);
+        }
+        parts
+    }
+
+    /// Its name below the layer and its sizes.
+    fn named(self, shape: &BackboneShape) -> (String, Vec<usize>) {
+        let norm = |name: &str, width| (format!("{name}.weight"), vec![width]);
+        let widths = |slot: usize| (TARGETS[slot].widths)(shape);
+        match self {
+            Self::AttentionNorm => norm("input_layernorm", shape.hidden),
+            Self::Weight(slot) => {
+                let (out, into) = widths(slot);
+                (format!("{}.weight", TARGETS[slot].module), vec![out, into])
+            }
+            Self::Bias(slot) => (format!("{}.bias", TARGETS[slot].module), vec![widths(slot).0]),
+            Self::QueryNorm => norm("self_attn.q_norm", shape.head_width()),
+            Self::KeyNorm => norm("self_attn.k_norm", shape.head_width()),
+            Self::NormBehindAttention => norm("post_attention_layernorm", shape.hidden),
+            // Where nothing stands behind attention, this name is the one before the feed-forward block.
+            Self::FeedNorm if !shape.variation.norms_behind => norm("post_attention_layernorm", shape.hidden),
+            Self::FeedNorm => norm("pre_feedforward_layernorm", shape.hidden),
+            Self::NormBehindFeed => norm("post_feedforward_layernorm", shape.hidden),
+        }
+    }
 }
 
 /// What a forward pass carries besides its tokens.
@@ -49,19 +136,15 @@ pub(crate) struct Around<'a> {
 }
 
 impl Backbone {
-    /// Names and shapes of all weights, in the order of the forward pass.
+    /// Names and shapes of all weights, in the order of [`Backbone::of`].
     pub(crate) fn names(shape: &BackboneShape) -> Vec<(String, Vec<usize>)> {
         let mut names = vec![("model.embed_tokens.weight".to_owned(), vec![shape.vocabulary, shape.hidden])];
+        let parts = Part::all(shape);
         for layer in 0..shape.layers {
-            let at = format!("model.layers.{layer}");
-            names.push((format!("{at}.input_layernorm.weight"), vec![shape.hidden]));
-            for entry in TARGETS {
-                let (out, into) = (entry.widths)(shape);
-                if entry.target == Target::Gate {
-                    names.push((format!("{at}.post_attention_layernorm.weight"), vec![shape.hidden]));
-                }
-                names.push((format!("{at}.{}.weight", entry.module), vec![out, into]));
-            }
+            names.extend(parts.iter().map(|part| {
+                let (name, sizes) = part.named(shape);
+                (format!("model.layers.{layer}.{name}"), sizes)
+            }));
         }
         names.push(("model.norm.weight".to_owned(), vec![shape.hidden]));
         if !shape.tied {
@@ -70,40 +153,35 @@ impl Backbone {
         names
     }
 
-    /// Puts weights of these names and shapes on a device.
+    /// A decoder whose weights are taken one by one, by name and sizes.
     ///
     /// # Errors
-    /// A weight that is missing or has another shape; `path` is named in the message.
+    /// What `take` says of a weight it cannot give.
     pub(crate) fn load(
         shape: &BackboneShape,
-        weights: &WeightMap,
-        path: &Path,
-        device: &Device,
-        dtype: DType,
+        take: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, NnError>,
     ) -> Result<Self, NnError> {
         let mut tensors = Vec::new();
         for (name, sizes) in Self::names(shape) {
-            tensors.push(weights::expect(weights, &name, &sizes, path)?.tensor(device, dtype));
+            let tensor = take(&name, &sizes)?;
+            let less_one = shape.variation.norms_less_one && name.ends_with("norm.weight");
+            tensors.push(if less_one { tensor + 1.0 } else { tensor });
         }
-        Ok(Self::of(shape, &RotaryTable::new(shape.context, shape.head_width(), shape.rope_theta), &tensors))
+        Ok(Self::of(shape, &Rotary::new(shape), &tensors))
     }
 
     /// A decoder of tensors in the order of [`Backbone::names`].
-    pub(crate) fn of(shape: &BackboneShape, rotary: &RotaryTable, tensors: &[Tensor<2>]) -> Self {
+    pub(crate) fn of(shape: &BackboneShape, rotary: &Rotary, tensors: &[Tensor<2>]) -> Self {
         let mut tensors = tensors.iter().cloned();
         let mut next = || match tensors.next() {
             Some(tensor) => tensor,
             None => unreachable!("fewer tensors than names"),
         };
         let embedding = next();
-        let mut layers = Vec::with_capacity(shape.layers);
-        for _ in 0..shape.layers {
-            let attention_norm = next();
-            let mut projections: Vec<Projection> = (0..4).map(|_| Projection { weight: next() }).collect();
-            let feed_norm = next();
-            projections.extend((0..3).map(|_| Projection { weight: next() }));
-            layers.push(Layer { attention_norm, projections, feed_norm });
-        }
+        let parts = Part::all(shape);
+        let layers = (0..shape.layers)
+            .map(|layer| Layer::of(parts.iter().map(|part| (*part, next())), shape.layer_kind(layer)))
+            .collect();
         let norm = next();
         let head = (!shape.tied).then(next);
         Self { shape: shape.clone(), embedding, layers, norm, head, rotary: rotary.clone() }
@@ -113,11 +191,9 @@ impl Backbone {
     #[cfg(test)]
     pub(crate) fn tensors(&self) -> Vec<Tensor<2>> {
         let mut tensors = vec![self.embedding.clone()];
+        let parts = Part::all(&self.shape);
         for layer in &self.layers {
-            tensors.push(layer.attention_norm.clone());
-            tensors.extend(layer.projections[..4].iter().map(|projection| projection.weight.clone()));
-            tensors.push(layer.feed_norm.clone());
-            tensors.extend(layer.projections[4..].iter().map(|projection| projection.weight.clone()));
+            tensors.extend(parts.iter().filter_map(|part| layer.part(*part)));
         }
         tensors.push(self.norm.clone());
         tensors.extend(self.head.clone());
@@ -134,18 +210,50 @@ impl Backbone {
         self.embedding.clone()
     }
 
-    /// Sizes of the attention heads.
-    pub(crate) fn heads(&self) -> HeadShape {
-        HeadShape { heads: self.shape.heads, kv_heads: self.shape.kv_heads, width: self.shape.head_width() }
+    /// Sizes of the attention heads of a layer.
+    fn heads(&self, kind: LayerKind) -> HeadShape {
+        let BackboneShape { heads, kv_heads, variation, .. } = &self.shape;
+        let plain = HeadShape::new(*heads, *kv_heads, self.shape.head_width());
+        HeadShape {
+            scale: variation.score_scale.map_or(plain.scale, |scale| scale as f32),
+            window: variation.window.filter(|_| kind.windowed),
+            ..plain
+        }
     }
 
     /// The last hidden states, after the last norm, of the needed tokens: [needed, hidden].
     pub(crate) fn forward(&self, pass: &Pass, mut around: Around<'_>) -> Tensor<2> {
         let mut x = around.mix.embed(gather(self.embedding.clone(), pass.indices()), pass);
+        if let Some(scale) = self.shape.variation.embedding_scale {
+            x = x * scale;
+        }
         for (number, layer) in self.layers.iter().enumerate() {
             x = self.layer(number, layer, x, pass, &mut around);
         }
-        rms_norm(x, self.norm.clone(), self.shape.norm_epsilon)
+        self.normed(x, &self.norm)
+    }
+
+    fn normed(&self, x: Tensor<2>, weight: &Tensor<2>) -> Tensor<2> {
+        rms_norm(x, weight.clone(), self.shape.norm_epsilon)
+    }
+
+    /// Queries (`which` 0) or keys (1) as they are compared: normalised head by head and turned by
+    /// their position, where the layer does so.
+    fn placed(&self, layer: &Layer, which: usize, x: Tensor<2>, pass: &Pass) -> Tensor<2> {
+        let x = match &layer.head_norms {
+            Some(norms) => {
+                let [rows, wide] = x.dims();
+                let width = self.shape.head_width();
+                let heads = x.reshape([rows * wide / width, width]);
+                self.normed(heads, &norms[which]).reshape([rows, wide])
+            }
+            None => x,
+        };
+        if !layer.kind.turned {
+            return x;
+        }
+        let own = self.rotary.windowed.as_ref().filter(|_| layer.kind.windowed);
+        rotate(x, own.unwrap_or(&self.rotary.plain), pass.positions())
     }
 
     fn layer(
@@ -162,15 +270,19 @@ impl Backbone {
             let update = mix.update(number, TARGETS[slot].target, pass, needed);
             layer.projections[slot].forward(x, update.as_ref(), dropout)
         };
-        let epsilon = self.shape.norm_epsilon;
+        let behind = |which: usize, x: Tensor<2>| match &layer.norms_behind {
+            Some(norms) => self.normed(x, &norms[which]),
+            None => x,
+        };
 
-        let normal = rms_norm(x.clone(), layer.attention_norm.clone(), epsilon);
-        let q = rotate(project(0, normal.clone(), None), &self.rotary, pass.positions());
-        let k = rotate(project(1, normal.clone(), None), &self.rotary, pass.positions());
+        let normal = self.normed(x.clone(), &layer.attention_norm);
+        let q = self.placed(layer, 0, project(0, normal.clone(), None), pass);
+        let k = self.placed(layer, 1, project(1, normal.clone(), None), pass);
         let v = project(2, normal, None);
+        let heads = self.heads(layer.kind);
         let mixed = match &mut around.cache {
-            Some(cache) => cache.attend(number, q, k, v, self.heads(), pass.segments()),
-            None => attention(q, k, v, self.heads(), pass.segments()),
+            Some(cache) => cache.attend(number, q, k, v, heads, pass.segments()),
+            None => attention(q, k, v, heads, pass.segments()),
         };
         // Behind the last attention only the needed tokens go on.
         let needed = around.needed.filter(|_| number + 1 == self.layers.len());
@@ -178,11 +290,60 @@ impl Backbone {
             Some(needed) => (gather(x, needed), gather(mixed, needed)),
             None => (x, mixed),
         };
-        let x = x + project(3, mixed, needed);
+        let x = x + behind(0, project(3, mixed, needed));
 
-        let normal = rms_norm(x.clone(), layer.feed_norm.clone(), epsilon);
+        let normal = self.normed(x.clone(), &layer.feed_norm);
         let gate = project(4, normal.clone(), needed);
         let up = project(5, normal, needed);
-        x + project(6, swiglu(gate, up), needed)
+        let inner = gated(gate, up, self.shape.variation.activation);
+        x + behind(1, project(6, inner, needed))
+    }
+}
+
+impl Layer {
+    /// A layer of its parts, each with its tensor.
+    fn of(parts: impl Iterator<Item = (Part, Tensor<2>)>, kind: LayerKind) -> Self {
+        let mut projections: Vec<Projection> = Vec::with_capacity(TARGETS.len());
+        let mut norms: [Option<Tensor<2>>; 6] = Default::default();
+        for (part, tensor) in parts {
+            match part {
+                Part::Weight(_) => projections.push(Projection { weight: tensor, bias: None }),
+                Part::Bias(slot) => projections[slot].bias = Some(tensor),
+                Part::AttentionNorm => norms[0] = Some(tensor),
+                Part::FeedNorm => norms[1] = Some(tensor),
+                Part::QueryNorm => norms[2] = Some(tensor),
+                Part::KeyNorm => norms[3] = Some(tensor),
+                Part::NormBehindAttention => norms[4] = Some(tensor),
+                Part::NormBehindFeed => norms[5] = Some(tensor),
+            }
+        }
+        let pair = |one: Option<Tensor<2>>, other: Option<Tensor<2>>| Some([one?, other?]);
+        let [Some(attention_norm), Some(feed_norm), query, key, attention_behind, feed_behind] = norms else {
+            unreachable!("every layer has both norms")
+        };
+        Self {
+            attention_norm,
+            projections,
+            head_norms: pair(query, key),
+            norms_behind: pair(attention_behind, feed_behind),
+            feed_norm,
+            kind,
+        }
+    }
+
+    /// The tensor of a part.
+    #[cfg(test)]
+    fn part(&self, part: Part) -> Option<Tensor<2>> {
+        let of = |pair: &Option<[Tensor<2>; 2]>, which: usize| pair.as_ref().map(|pair| pair[which].clone());
+        match part {
+            Part::AttentionNorm => Some(self.attention_norm.clone()),
+            Part::Weight(slot) => Some(self.projections[slot].weight.clone()),
+            Part::Bias(slot) => self.projections[slot].bias.clone(),
+            Part::QueryNorm => of(&self.head_norms, 0),
+            Part::KeyNorm => of(&self.head_norms, 1),
+            Part::NormBehindAttention => of(&self.norms_behind, 0),
+            Part::FeedNorm => Some(self.feed_norm.clone()),
+            Part::NormBehindFeed => of(&self.norms_behind, 1),
+        }
     }
 }

@@ -35,6 +35,64 @@ pub enum NnError {
         /// What the reader said.
         source: safetensors::SafeTensorError,
     },
+    /// A file is larger than any real one.
+    #[error("{} has {bytes} bytes; at most {most} are read", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// The largest that is read.
+        most: u64,
+    },
+    /// A checkpoint is of a family that this decoder does not know.
+    #[error("{}: model_type `{found}` is not supported; known are {}", path.display(), known.join(", "))]
+    Family {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+        /// What is read.
+        known: Vec<&'static str>,
+    },
+    /// A key of a configuration has a value that cannot be read.
+    #[error("{}: `{key}` = {value}; expected {expected}", path.display())]
+    ConfigValue {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What is read there.
+        expected: &'static str,
+    },
+    /// Index and shards of a checkpoint do not fit each other.
+    #[error("{}: shard `{shard}` {problem}", path.display())]
+    Shard {
+        /// The index.
+        path: PathBuf,
+        /// Name of the shard.
+        shard: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Two files of a checkpoint hold the same tensor.
+    #[error("{} has tensor `{name}`, which another file has too", path.display())]
+    TensorTwice {
+        /// The second file.
+        path: PathBuf,
+        /// Name of the tensor.
+        name: String,
+    },
+    /// A checkpoint has a weight that its configuration has no place for.
+    #[error("{} has tensor `{name}`, for which the configuration has no place", path.display())]
+    ExtraTensor {
+        /// The folder.
+        path: PathBuf,
+        /// Name of the tensor.
+        name: String,
+    },
     /// A weight the model needs is not in the file.
     #[error("{} has no tensor `{name}`", path.display())]
     MissingTensor {
@@ -44,14 +102,36 @@ pub enum NnError {
         name: String,
     },
     /// A weight has another shape than the configuration says.
-    #[error("tensor `{name}` has shape {found:?}, the configuration needs {expected:?}")]
+    #[error("{}: tensor `{name}` has shape {found:?}, the configuration needs {expected:?}", path.display())]
     TensorShape {
+        /// The file.
+        path: PathBuf,
         /// Name of the tensor.
         name: String,
         /// Shape in the file.
         found: Vec<usize>,
         /// Shape that is needed.
         expected: Vec<usize>,
+    },
+    /// An expert has no form in PEFT.
+    #[error("export {}: {problem}", path.display())]
+    NoPeftForm {
+        /// Folder of the expert.
+        path: PathBuf,
+        /// Why.
+        problem: &'static str,
+    },
+    /// A module of an adapter has another rank than its configuration says.
+    #[error("{}: module `{module}` has rank {found}, the configuration says {expected}", path.display())]
+    AdapterRank {
+        /// The configuration.
+        path: PathBuf,
+        /// Name of the module.
+        module: String,
+        /// Rank of its matrices.
+        found: usize,
+        /// Rank in the configuration.
+        expected: f64,
     },
     /// A weight is stored in a type that is not read.
     #[error("tensor `{name}` is stored as {dtype}; f32, f16 and bf16 are read")]

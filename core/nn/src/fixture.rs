@@ -24,6 +24,7 @@ pub(crate) fn shape(tied: bool) -> BackboneShape {
         tied,
         rope_theta: 1000.0,
         norm_epsilon: 1e-5,
+        variation: crate::variation::Variation::default(),
     }
 }
 

@@ -1,20 +1,21 @@
 //! The face of the crate: a backbone with its experts. Text stays outside; ids, bytes and f32 go
 //! in and out, never a tensor.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use burn::tensor::DType;
+use burn::tensor::{DType, Device, Tensor};
 use cadre_data::TokenExample;
 use cadre_store::{Seed, write_atomic};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::adapter::{Adapter, AdapterSpec, AdapterTensors, ExpertSlot, normal};
-use crate::backbone::Backbone;
+use crate::backbone::{Backbone, Rotary};
+use crate::checkpoint::{TensorFiles, read_config};
 use crate::device::{DeviceSpec, Precision};
 use crate::error::NnError;
-use crate::kernel::RotaryTable;
 use crate::model::Model;
 use crate::shape::BackboneShape;
 use crate::training::{
@@ -37,15 +38,25 @@ impl std::fmt::Debug for Learner {
 }
 
 impl Learner {
-    /// Opens a folder with `config.json` and `model.safetensors`, as Hugging Face lays it out.
+    /// Opens a folder with `config.json` and `model.safetensors`, or shards with their index, as Hugging
+    /// Face lays it out. Weights are converted one by one from where they lie.
     ///
     /// # Errors
-    /// Missing or damaged files, a configuration that is not a plain Llama, weights that do not
-    /// fit it, a backend that is not in this build.
+    /// Missing or damaged files, a family or a setting that is not supported, a weight that is missing,
+    /// misshapen or has no place, a backend that is not in this build.
     pub fn open(folder: &Path, device: &DeviceSpec) -> Result<Self, NnError> {
-        let shape = BackboneShape::read(&folder.join("config.json"))?;
-        let path = folder.join("model.safetensors");
-        Self::of(&shape, &weights::read(&path)?, &path, device)
+        let shape = read_config(&folder.join("config.json"))?;
+        let files = TensorFiles::open(folder)?;
+        let names = Backbone::names(&shape);
+        for (name, sizes) in &names {
+            files.expect(name, sizes)?;
+        }
+        let expected: HashSet<String> = names.into_iter().map(|(name, _)| name).collect();
+        let extra = files.names().find(|name| !expected.contains(*name) && !derived(name, &shape));
+        if let Some(name) = extra {
+            return Err(NnError::ExtraTensor { path: folder.into(), name: name.into() });
+        }
+        Self::of(&shape, device, &mut |name, sizes, device, dtype| files.tensor(name, sizes, device, dtype))
     }
 
     /// A backbone with the start weights of [`Learner::pretrain`], trained on nothing.
@@ -54,23 +65,16 @@ impl Learner {
     /// Sizes that do not fit, a backend that is not in this build.
     pub fn untrained(shape: &BackboneShape, seed: u64, device: &DeviceSpec) -> Result<Self, NnError> {
         shape.check()?;
-        Self::of(
-            shape,
-            &start_weights(shape, Seed(seed).derive("backbone")),
-            Path::new("start weights"),
-            device,
-        )
+        let seed = Seed(seed).derive("backbone");
+        Self::of(shape, device, &mut |name, sizes, device, dtype| {
+            Ok(start_weight(shape, seed, name, sizes).tensor(device, dtype))
+        })
     }
 
-    fn of(
-        shape: &BackboneShape,
-        weights: &WeightMap,
-        path: &Path,
-        device: &DeviceSpec,
-    ) -> Result<Self, NnError> {
+    fn of(shape: &BackboneShape, device: &DeviceSpec, take: &mut TakeWeight<'_>) -> Result<Self, NnError> {
         let burn_device = device.open()?;
         let dtype = dtype(device);
-        let backbone = Backbone::load(shape, weights, path, &burn_device, dtype)?;
+        let backbone = Backbone::load(shape, &mut |name, sizes| take(name, sizes, &burn_device, dtype))?;
         Ok(Self {
             model: Model { backbone, device: burn_device, dtype },
             workers: Workers::new(device.worker_count())?,
@@ -105,8 +109,8 @@ impl Learner {
         let workers = Workers::new(device.worker_count())?;
         let names = Backbone::names(shape);
         let mut parameters =
-            Parameters::new(&names, start_weights(shape, Seed(training.seed).derive("backbone")));
-        let rotary = RotaryTable::new(shape.context, shape.head_width(), shape.rope_theta);
+            Parameters::new(&names, start_weights(shape, &names, Seed(training.seed).derive("backbone")));
+        let rotary = Rotary::new(shape);
         let trainee = WholeTrainee { shape: shape.clone(), rotary, dtype: dtype(device) };
         let run = Training {
             trainee: &trainee,
@@ -158,8 +162,12 @@ impl Learner {
                 Adapter { spec: spec.clone(), weights: earlier.weights }
             }
             None => {
-                let embedding = weights::download(self.model.backbone.embedding())?;
-                let head = weights::download(self.model.backbone.head())?;
+                let table = |tensor| match spec.added_tokens {
+                    0 => Ok(Vec::new()),
+                    _ => weights::download(tensor),
+                };
+                let embedding = table(self.model.backbone.embedding())?;
+                let head = table(self.model.backbone.head())?;
                 Adapter::start(spec, shape, &embedding, &head)
             }
         };
@@ -202,26 +210,35 @@ fn dtype(device: &DeviceSpec) -> DType {
     }
 }
 
-fn start_weights(shape: &BackboneShape, seed: Seed) -> WeightMap {
+/// Gives a weight of this name and these sizes.
+type TakeWeight<'a> = dyn FnMut(&str, &[usize], &Device, DType) -> Result<Tensor<2>, NnError> + 'a;
+
+/// Tensors that some writers add and that follow from others.
+fn derived(name: &str, shape: &BackboneShape) -> bool {
+    name.ends_with("rotary_emb.inv_freq") || (shape.tied && name == "lm_head.weight")
+}
+
+fn start_weights(shape: &BackboneShape, names: &[(String, Vec<usize>)], seed: Seed) -> WeightMap {
+    names.iter().map(|(name, sizes)| (name.clone(), start_weight(shape, seed, name, sizes))).collect()
+}
+
+fn start_weight(shape: &BackboneShape, seed: Seed, name: &str, sizes: &[usize]) -> Weight {
     let residual = (2.0 * shape.layers as f32).sqrt();
-    let mut weights = WeightMap::new();
-    for (name, sizes) in Backbone::names(shape) {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed.derive(&name).0);
-        let count: usize = sizes.iter().product();
-        let values = match sizes[..] {
-            [_, into] => {
-                let spread = if name.contains("embed_tokens") || name.contains("lm_head") {
-                    0.02
-                } else if name.contains("o_proj") || name.contains("down_proj") {
-                    1.0 / (3.0 * into as f32).sqrt() / residual
-                } else {
-                    1.0 / (3.0 * into as f32).sqrt()
-                };
-                (0..count).map(|_| spread * normal(&mut rng)).collect()
-            }
-            _ => vec![1.0; count],
-        };
-        weights.insert(name, Weight { shape: sizes, values });
-    }
-    weights
+    let mut rng = ChaCha8Rng::seed_from_u64(seed.derive(name).0);
+    let count: usize = sizes.iter().product();
+    let values = match sizes {
+        [_, into] => {
+            let spread = if name.contains("embed_tokens") || name.contains("lm_head") {
+                0.02
+            } else if name.contains("o_proj") || name.contains("down_proj") {
+                1.0 / (3.0 * *into as f32).sqrt() / residual
+            } else {
+                1.0 / (3.0 * *into as f32).sqrt()
+            };
+            (0..count).map(|_| spread * normal(&mut rng)).collect()
+        }
+        _ if name.ends_with(".bias") || shape.variation.norms_less_one => vec![0.0; count],
+        _ => vec![1.0; count],
+    };
+    Weight { shape: sizes.to_vec(), values }
 }

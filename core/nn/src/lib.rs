@@ -6,8 +6,10 @@ mod adapter;
 mod allocator;
 mod ask;
 mod backbone;
+mod checkpoint;
 mod device;
 mod error;
+mod exchange;
 mod generation;
 mod kernel;
 mod learner;
@@ -16,11 +18,14 @@ mod pass;
 mod projection;
 mod shape;
 mod training;
+mod variation;
 mod weights;
 mod workers;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod parity;
 #[cfg(test)]
 mod reference;
 
@@ -28,9 +33,12 @@ pub use learner::Learner;
 
 pub use device::{BackendKind, DeviceSpec, Precision};
 pub use shape::BackboneShape;
+pub use variation::{Activation, LayerKind, RopeScaling, Variation};
 
 pub use adapter::{AdapterSpec, ExpertSlot, Target};
 pub use training::{Flow, Length, Schedule, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};
+
+pub use exchange::{ImportedAdapter, export_adapter, export_merged, import_adapter};
 
 pub use ask::Progress;
 pub use generation::{Answerer, Decoding, Generated, Row, ScoredRow, Strategy};

@@ -8,10 +8,11 @@ use crate::adapter::{Shares, Update};
 use crate::kernel::{gather, linear};
 use crate::training::Dropout;
 
-/// A weight [out, in] and where it sits.
+/// A weight [out, in] and, in some families, a bias [1, out].
 #[derive(Clone, Debug)]
 pub(crate) struct Projection {
     pub(crate) weight: Tensor<2>,
+    pub(crate) bias: Option<Tensor<2>>,
 }
 
 impl Projection {
@@ -22,8 +23,8 @@ impl Projection {
         update: Option<&Update>,
         dropout: Option<&Dropout>,
     ) -> Tensor<2> {
-        let Some(update) = update else { return linear(x, self.weight.clone()) };
-        let base = linear(x.clone(), self.weight.clone());
+        let Some(update) = update else { return self.base(x) };
+        let base = self.base(x.clone());
         let x = match dropout {
             Some(dropout) => dropout.apply(x, update.site, update.needed.as_ref()),
             None => x,
@@ -34,5 +35,13 @@ impl Projection {
             Shares::Rows { table, row_of } => narrow * gather(*table.clone(), row_of),
         };
         base + linear(narrow, update.b.clone())
+    }
+
+    fn base(&self, x: Tensor<2>) -> Tensor<2> {
+        let y = linear(x, self.weight.clone());
+        match &self.bias {
+            Some(bias) => y + bias.clone(),
+            None => y,
+        }
     }
 }

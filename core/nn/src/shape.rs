@@ -1,11 +1,12 @@
-//! The shape of a Llama-family decoder and its `config.json`, in the words of Hugging Face's
-//! `LlamaConfig`. It holds no weights.
+//! The shape of a Llama-family decoder, and the `config.json` of one that was pretrained here. It
+//! holds no weights.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::NnError;
+use crate::variation::{LayerKind, Variation};
 
 /// Sizes of a Llama-family decoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,7 +18,7 @@ pub struct BackboneShape {
     pub hidden: usize,
     /// Number of decoder layers.
     pub layers: usize,
-    /// Number of query heads; divides `hidden`.
+    /// Number of query heads; divides `hidden` unless the width of a head is given.
     pub heads: usize,
     /// Number of key and value heads; divides `heads`.
     pub kv_heads: usize,
@@ -31,12 +32,20 @@ pub struct BackboneShape {
     pub rope_theta: f64,
     /// Added to the mean square before the root in RMSNorm.
     pub norm_epsilon: f64,
+    /// What sets it apart from a plain Llama.
+    #[serde(default)]
+    pub variation: Variation,
 }
 
 impl BackboneShape {
     /// Width of one head.
     pub fn head_width(&self) -> usize {
-        self.hidden / self.heads
+        self.variation.head_width.unwrap_or(self.hidden / self.heads)
+    }
+
+    /// Width of all query heads together.
+    pub fn query_width(&self) -> usize {
+        self.heads * self.head_width()
     }
 
     /// Width of all key heads together.
@@ -46,11 +55,29 @@ impl BackboneShape {
 
     /// Number of weights.
     pub fn parameters(&self) -> u64 {
-        let hidden = self.hidden;
-        let layer =
-            2 * hidden * hidden + 2 * hidden * self.kv_width() + 3 * hidden * self.feed_forward + 2 * hidden;
-        let tables = if self.tied { 1 } else { 2 };
-        (self.layers * layer + tables * self.vocabulary * hidden + hidden) as u64
+        let count = |(_, sizes): &(String, Vec<usize>)| {
+            sizes.iter().fold(1u64, |all, size| all.saturating_mul(*size as u64))
+        };
+        crate::backbone::Backbone::names(self).iter().map(count).fold(0, u64::saturating_add)
+    }
+
+    /// What the layer of this number does.
+    pub(crate) fn layer_kind(&self, layer: usize) -> LayerKind {
+        self.variation.layers.get(layer).copied().unwrap_or(LayerKind::PLAIN)
+    }
+
+    /// Frequencies of the rotary pairs, [head width / 2], of plain or of windowed layers.
+    pub(crate) fn frequencies(&self, windowed: bool) -> Vec<f32> {
+        let own = self.variation.window_rope_theta.filter(|_| windowed);
+        let theta = own.unwrap_or(self.rope_theta);
+        let width = self.head_width();
+        (0..width / 2)
+            .map(|pair| {
+                let frequency = theta.powf(-2.0 * pair as f64 / width as f64) as f32;
+                // Frequencies of their own are never stretched.
+                if own.is_some() { frequency } else { self.variation.rope_scaling.apply(frequency) }
+            })
+            .collect()
     }
 
     /// Checks that the sizes fit each other.
@@ -73,17 +100,21 @@ impl BackboneShape {
                 return wrong(field, value, "must be at least 1");
             }
         }
-        if !self.hidden.is_multiple_of(self.heads) {
+        if self.variation.head_width.is_none() && !self.hidden.is_multiple_of(self.heads) {
             return wrong("heads", self.heads, "must divide hidden");
         }
         if !self.heads.is_multiple_of(self.kv_heads) {
             return wrong("kv-heads", self.kv_heads, "must divide heads");
         }
-        if !self.head_width().is_multiple_of(2) {
+        if self.head_width() == 0 || !self.head_width().is_multiple_of(2) {
             return wrong("heads", self.heads, "must leave heads of even width, for the rotary embedding");
         }
         if !(self.rope_theta.is_finite() && self.rope_theta > 0.0) {
             return Err(NnError::Setting { field: "rope-theta", value: self.rope_theta, range: "above 0" });
+        }
+        if self.variation.layers.iter().any(|layer| layer.windowed) && self.variation.window.unwrap_or(0) == 0
+        {
+            return wrong("window", 0, "must be at least 1 where layers have one");
         }
         if !(self.norm_epsilon.is_finite() && self.norm_epsilon > 0.0) {
             return Err(NnError::Setting {
@@ -95,67 +126,16 @@ impl BackboneShape {
         Ok(())
     }
 
-    /// Reads `config.json` as Hugging Face writes it for Llama.
+    /// Reads the `config.json` of a checkpoint in Hugging Face's layout.
     ///
     /// # Errors
-    /// A missing or broken file, sizes that do not fit, or a feature that changes the computation
-    /// and is not done here (scaled rotary embeddings, biases, another activation).
+    /// A missing or broken file, an unknown family, sizes that do not fit, a setting that changes the
+    /// computation and is not done here; each names the file and the key.
     pub fn read(path: &Path) -> Result<Self, NnError> {
-        let text = std::fs::read(path).map_err(|source| NnError::File { path: path.into(), source })?;
-        let config: LlamaConfig =
-            serde_json::from_slice(&text).map_err(|source| NnError::Json { path: path.into(), source })?;
-        let refuse = |key, value: String| Err(NnError::Unsupported { path: path.into(), key, value });
-        if let Some(act) = &config.hidden_act
-            && act != "silu"
-        {
-            return refuse("hidden_act", act.clone());
-        }
-        if config.attention_bias == Some(true) {
-            return refuse("attention_bias", "true".into());
-        }
-        if config.mlp_bias == Some(true) {
-            return refuse("mlp_bias", "true".into());
-        }
-        if let Some(kind) = &config.model_type
-            && kind != "llama"
-        {
-            return refuse("model_type", kind.clone());
-        }
-        let mut rope_theta = config.rope_theta.unwrap_or(10_000.0);
-        for (key, scaling) in
-            [("rope_scaling", &config.rope_scaling), ("rope_parameters", &config.rope_parameters)]
-        {
-            let Some(scaling) = scaling.as_ref().filter(|value| !value.is_null()) else { continue };
-            let kind = scaling.get("rope_type").or_else(|| scaling.get("type"));
-            if kind.is_some_and(|kind| kind != "default") {
-                return refuse(key, scaling.to_string());
-            }
-            if let Some(theta) = scaling.get("rope_theta").and_then(serde_json::Value::as_f64) {
-                rope_theta = theta;
-            }
-        }
-        let shape = Self {
-            vocabulary: config.vocab_size,
-            hidden: config.hidden_size,
-            layers: config.num_hidden_layers,
-            heads: config.num_attention_heads,
-            kv_heads: config.num_key_value_heads.unwrap_or(config.num_attention_heads),
-            feed_forward: config.intermediate_size,
-            context: config.max_position_embeddings.unwrap_or(2048),
-            tied: config.tie_word_embeddings.unwrap_or(false),
-            rope_theta,
-            norm_epsilon: config.rms_norm_eps.unwrap_or(1e-6),
-        };
-        if let Some(width) = config.head_dim
-            && width * shape.heads != shape.hidden
-        {
-            return refuse("head_dim", width.to_string());
-        }
-        shape.check()?;
-        Ok(shape)
+        crate::checkpoint::read_config(path)
     }
 
-    /// The bytes of `config.json` for this shape.
+    /// The bytes of `config.json` for this shape, which is a plain Llama.
     pub(crate) fn config_json(&self) -> Vec<u8> {
         let config = serde_json::json!({
             "architectures": ["LlamaForCausalLM"],
@@ -178,27 +158,4 @@ impl BackboneShape {
         text.push(b'\n');
         text
     }
-}
-
-/// The keys of Hugging Face's `LlamaConfig` that change the computation. Others are theirs and are
-/// passed over: the file is not ours to forbid.
-#[derive(Deserialize)]
-struct LlamaConfig {
-    model_type: Option<String>,
-    hidden_act: Option<String>,
-    hidden_size: usize,
-    intermediate_size: usize,
-    max_position_embeddings: Option<usize>,
-    num_attention_heads: usize,
-    num_hidden_layers: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
-    rms_norm_eps: Option<f64>,
-    rope_theta: Option<f64>,
-    rope_scaling: Option<serde_json::Value>,
-    rope_parameters: Option<serde_json::Value>,
-    tie_word_embeddings: Option<bool>,
-    attention_bias: Option<bool>,
-    mlp_bias: Option<bool>,
-    vocab_size: usize,
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, TensorView};
 
+use crate::checkpoint::TensorFiles;
 use crate::error::NnError;
 
 /// A matrix, or a vector (one row), of f32.
@@ -57,32 +58,15 @@ pub(crate) type WeightMap = BTreeMap<String, Weight>;
 /// # Errors
 /// A missing or damaged file, another number type, or a value that is not finite.
 pub(crate) fn read(path: &Path) -> Result<WeightMap, NnError> {
-    let bytes = std::fs::read(path).map_err(|source| NnError::File { path: path.into(), source })?;
-    let file =
-        SafeTensors::deserialize(&bytes).map_err(|source| NnError::Weights { path: path.into(), source })?;
+    let file = TensorFiles::of(vec![path.to_path_buf()])?;
     let mut weights = WeightMap::new();
-    for (name, view) in file.tensors() {
-        let data = view.data();
-        let values: Vec<f32> = match view.dtype() {
-            Dtype::F32 => data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
-            Dtype::F16 => data
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|bytes| half::f16::from_le_bytes(*bytes).to_f32())
-                .collect(),
-            Dtype::BF16 => data
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|bytes| half::bf16::from_le_bytes(*bytes).to_f32())
-                .collect(),
-            other => return Err(NnError::TensorType { name, dtype: format!("{other:?}") }),
-        };
+    for name in file.names() {
+        let shape = file.shape(name).unwrap_or_default().to_vec();
+        let values = file.values(name, &shape)?;
         if !values.iter().all(|value| value.is_finite()) {
-            return Err(NnError::NotFinite { name });
+            return Err(NnError::NotFinite { name: name.into() });
         }
-        weights.insert(name, Weight { shape: view.shape().to_vec(), values });
+        weights.insert(name.to_owned(), Weight { shape, values });
     }
     Ok(weights)
 }
@@ -120,6 +104,7 @@ pub(crate) fn expect<'a>(
     let weight = weights.get(name).ok_or_else(missing)?;
     if weight.shape != shape {
         return Err(NnError::TensorShape {
+            path: path.into(),
             name: name.into(),
             found: weight.shape.clone(),
             expected: shape.to_vec(),

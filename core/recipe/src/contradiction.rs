@@ -94,6 +94,10 @@ impl Judge<'_> {
         }
         let per = self.text("expert.per").unwrap_or("task").to_owned();
         let stated = format!("`expert.per = \"{per}\"`");
+        if per != "task" && self.has("expert.import") {
+            let why = "there is one adapter for all tasks, and it is trained";
+            self.contradicts("expert.import", "`import`".into(), &stated, why);
+        }
         match per.as_str() {
             "task" if !self.has("routing") => {
                 self.needs(

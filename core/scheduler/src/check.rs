@@ -41,6 +41,7 @@ impl Checker<'_> {
                     self.data("stream", "stream.order", problem);
                 }
                 self.metrics(&tasks);
+                self.imports(&tasks);
             }
         }
     }
@@ -52,6 +53,33 @@ impl Checker<'_> {
             let key = format!("evaluation.metrics.{task}");
             let problem = format!("the stream has no task `{task}`");
             self.mistakes.push(self.loaded.wrong_choice(&key, problem, task, &known));
+        }
+    }
+
+    /// Adapters that are taken over belong to tasks of the stream, one each, and are there.
+    fn imports(&mut self, tasks: &[String]) {
+        let known: Vec<&str> = tasks.iter().map(String::as_str).collect();
+        let imports = self.loaded.recipe.expert.iter().flat_map(|expert| &expert.import);
+        let mut seen: Vec<&str> = Vec::new();
+        for (place, import) in imports.enumerate() {
+            let at = |key: &str| format!("expert.import[{place}].{key}");
+            if !tasks.contains(&import.task) {
+                let problem = format!("the stream has no task `{}`", import.task);
+                self.mistakes.push(self.loaded.wrong_choice(&at("task"), problem, &import.task, &known));
+            }
+            if seen.contains(&import.task.as_str()) {
+                let problem = format!("task `{}` has an expert already", import.task);
+                self.mistakes.push(self.loaded.mistake(&at("task"), problem));
+            }
+            seen.push(&import.task);
+            for name in ["adapter_config.json", "adapter_model.safetensors"] {
+                let file = import.adapter.join(name);
+                if let Err(problem) = std::fs::File::open(&file) {
+                    let problem = format!("cannot read {}: {problem}", file.display());
+                    let mistake = self.loaded.mistake(&at("adapter"), problem);
+                    self.mistakes.push(mistake.expected("a folder of a PEFT adapter"));
+                }
+            }
         }
     }
 

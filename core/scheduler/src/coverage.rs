@@ -115,6 +115,8 @@ pub const KEY_USES: &[KeyUse] = &[
     stages("stream.seed", &[Prepare]),
     plan("expert.per"),
     plan("expert.start"),
+    plan("expert.import.task"),
+    stages("expert.import.adapter", &[Train]),
     stages("expert.adapter.kind", &[Train]),
     stages("expert.adapter.rank", &[Train]),
     stages("expert.adapter.alpha", &[Train]),

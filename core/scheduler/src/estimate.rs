@@ -72,6 +72,7 @@ impl Estimator {
             StageWork::Remember(work) => self.remembered(work, inputs),
             StageWork::Compose(work) => self.composed(work, inputs, stages),
             StageWork::Backbone(BackboneWork::Checkpoint(_))
+            | StageWork::Import(_)
             | StageWork::Describe(_)
             | StageWork::Evaluate(_)
             | StageWork::OutOfDistribution(_)

@@ -35,6 +35,10 @@ impl Lab {
         lab.write("two.jinja", b"{{ instruction }}\n\n{{ input }}");
         lab.write("one.json", b"{}");
         lab.write("two.json", b"{\"x\":1}");
+        for adapter in ["adapter", "adapter-2"] {
+            lab.write(&format!("{adapter}/adapter_config.json"), b"{}");
+            lab.write(&format!("{adapter}/adapter_model.safetensors"), adapter.as_bytes());
+        }
         for (model, hidden) in [("model", 8), ("model-2", 16)] {
             lab.write(&format!("{model}/config.json"), format!("{{\"hidden\":{hidden}}}").as_bytes());
             lab.write(&format!("{model}/model.safetensors"), b"weights");

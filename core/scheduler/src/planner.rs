@@ -161,6 +161,12 @@ impl Planner<'_> {
     fn one_after_another(&mut self, expert: &Expert, places: &mut Places) -> Result<(), PlanError> {
         for place in 0..self.tasks.len() {
             let task = self.tasks[place].clone();
+            if let Some(import) = expert.import.iter().find(|import| import.task == task) {
+                let work = StageWork::Import(self.works.import(import)?);
+                places.trained.push(self.add(format!("train/{task}"), work, vec![places.backbone])?);
+                self.learned(place, expert, places)?;
+                continue;
+            }
             let composed = self.compose(place, places)?;
             let from_previous = place > 0 && (expert.per == Per::Stream || expert.start == Start::Previous);
             let mut inputs = vec![places.backbone, composed];
@@ -169,11 +175,16 @@ impl Planner<'_> {
             }
             let work = self.train(expert, from_previous)?;
             places.trained.push(self.add(format!("train/{task}"), StageWork::Train(work), inputs)?);
-            self.describe(place, places)?;
-            self.remember(place, places)?;
-            self.row(place, places, &self.answerers(expert, places))?;
+            self.learned(place, expert, places)?;
         }
         Ok(())
+    }
+
+    /// What follows when the expert of a task is there.
+    fn learned(&mut self, place: usize, expert: &Expert, places: &mut Places) -> Result<(), PlanError> {
+        self.describe(place, places)?;
+        self.remember(place, places)?;
+        self.row(place, places, &self.answerers(expert, places))
     }
 
     fn union(&mut self, expert: &Expert, places: &mut Places) -> Result<(), PlanError> {

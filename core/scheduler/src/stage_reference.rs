@@ -75,8 +75,9 @@ fn about(kind: StageKind) -> (&'static str, &'static str) {
              `prepare/pseudo-negatives`; `train/…` of earlier tasks where granted",
         ),
         StageKind::Train => (
-            "Trains an adapter. It does not know which task it learns: only its training set.",
-            "`backbone`, `compose/<task>`; `train/<task before>` where it goes on from it",
+            "Trains an adapter. It does not know which task it learns: only its training set. An adapter that the recipe \
+             imports is taken over in its place.",
+            "`backbone`, `compose/<task>`; `train/<task before>` where it goes on from it; `backbone` alone for an import",
         ),
         StageKind::Describe => {
             ("Notes descriptors of an expert for routers.", "`backbone`, `prepare/<task>`")

@@ -16,8 +16,8 @@ pub use evaluation::{
     RoutingWork, TaskMetrics, UsedData, UsedPlugin,
 };
 pub use learning::{
-    BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, Length, PretrainTokenizer, PretrainWork,
-    PseudoNegativesWork, RehearseWork, RememberWork, TrainWork, TrainingPace, TrainingWork,
+    BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, ImportWork, Length, PretrainTokenizer,
+    PretrainWork, PseudoNegativesWork, RehearseWork, RememberWork, TrainWork, TrainingPace, TrainingWork,
 };
 pub use parts::{
     CheckpointPlace, FileUse, ModelPace, ModelWork, PluginWork, PromptWork, SourceWork, TemplateWork,
@@ -109,6 +109,8 @@ pub enum StageWork {
     Compose(ComposeWork),
     /// Trains an adapter.
     Train(TrainWork),
+    /// Takes an adapter over; a stage of the kind that makes experts.
+    Import(ImportWork),
     /// Notes descriptors of an expert.
     Describe(DescribeWork),
     /// Scores one row of R.
@@ -128,7 +130,7 @@ impl StageWork {
             Self::Backbone(_) => StageKind::Backbone,
             Self::Remember(_) => StageKind::Remember,
             Self::Compose(_) => StageKind::Compose,
-            Self::Train(_) => StageKind::Train,
+            Self::Train(_) | Self::Import(_) => StageKind::Train,
             Self::Describe(_) => StageKind::Describe,
             Self::Evaluate(_) => StageKind::Evaluate,
             Self::OutOfDistribution(_) => StageKind::OutOfDistribution,
@@ -149,7 +151,10 @@ impl StageWork {
             Self::Train(work) => Some(work.seed),
             Self::Evaluate(work) => work.decoding.seed,
             Self::OutOfDistribution(work) => work.decoding.as_ref().and_then(|decoding| decoding.seed),
-            Self::Backbone(BackboneWork::Checkpoint(_)) | Self::Describe(_) | Self::Report(_) => None,
+            Self::Backbone(BackboneWork::Checkpoint(_))
+            | Self::Import(_)
+            | Self::Describe(_)
+            | Self::Report(_) => None,
         }
     }
 

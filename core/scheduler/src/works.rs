@@ -1,14 +1,14 @@
 //! Cuts a recipe into the values that single stages read. Knows nothing of the order of stages.
 
 use cadre_recipe::{
-    Backend, Grant, PluginKind, PluginUse, Pretrain, Recipe, Rehearsal, RehearsalGrant, Strategy,
-    TokenizerSource, Training,
+    Backend, Grant, ImportedExpert, PluginKind, PluginUse, Pretrain, Recipe, Rehearsal, RehearsalGrant,
+    Strategy, TokenizerSource, Training,
 };
 
 use crate::error::PlanError;
 use crate::files::Files;
 use crate::stages::{
-    Answering, Budget, CheckpointPlace, DecodingPace, DecodingWork, Length, ModelPace, ModelWork,
+    Answering, Budget, CheckpointPlace, DecodingPace, DecodingWork, ImportWork, Length, ModelPace, ModelWork,
     PretrainTokenizer, PretrainWork, PromptWork, Provenance, RehearseWork, RememberWork, RoutingWork,
     TaskMetrics, TrainingPace, TrainingWork,
 };
@@ -91,6 +91,20 @@ impl<'a> Works<'a> {
             loss: pretrain.loss,
             seed: pretrain.seed,
             model: ModelWork { checkpoint: None, ..self.model.clone() },
+        })
+    }
+
+    /// An adapter that is taken over, with the digests of its files.
+    pub(crate) fn import(&mut self, import: &ImportedExpert) -> Result<ImportWork, PlanError> {
+        let files = ["adapter_config.json", "adapter_model.safetensors"]
+            .into_iter()
+            .map(|name| self.files.file(&import.adapter.join(name), "expert.import"))
+            .collect::<Result<_, _>>()?;
+        Ok(ImportWork {
+            path: import.adapter.clone(),
+            files,
+            checkpoint: self.model.checkpoint.clone(),
+            indicator: self.recipe.indicator.clone(),
         })
     }
 

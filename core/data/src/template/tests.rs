@@ -56,17 +56,19 @@ const CHATML: &str = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n
 
 #[test]
 fn the_response_of_a_chat_is_what_follows_the_generation_prompt() {
-    let chat = ChatTemplate::of(CHATML, String::new(), "<|im_end|>".into()).expect("a template");
+    let chat = ChatTemplate::of(CHATML, String::new(), "<|im_end|>".into(), vec![("<|im_end|>".into(), 7)])
+        .expect("a template");
     let rendered = chat.render(&example("Do.", "a")).expect("both");
     assert_eq!(rendered.prompt, "<|im_start|>user\nDo.\n\na<|im_end|>\n<|im_start|>assistant\n");
-    assert_eq!(rendered.response, "shore");
+    assert_eq!((rendered.response.as_str(), rendered.end), ("shore", Some(7)));
     assert_eq!(chat.prompt(&example("Do.", "a")).expect("text"), rendered.prompt);
 }
 
 #[test]
 fn llama_2_chat_with_its_opening_token() {
     let source = "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] | trim + ' [/INST]' }}{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'] | trim + ' ' + eos_token }}{% else %}{{ raise_exception('roles must alternate') }}{% endif %}{% endfor %}";
-    let chat = ChatTemplate::of(source, "<s>".into(), "</s>".into()).expect("a template");
+    let chat =
+        ChatTemplate::of(source, "<s>".into(), "</s>".into(), vec![("</s>".into(), 2)]).expect("a template");
     let rendered = chat.render(&example("Do.", "a")).expect("both");
     assert_eq!(rendered.prompt, "<s>[INST] Do.\n\na [/INST]");
     assert_eq!(rendered.response, " shore ");
@@ -75,7 +77,8 @@ fn llama_2_chat_with_its_opening_token() {
 #[test]
 fn a_chat_template_that_cannot_be_used() {
     let refused = |source: &str, part: &str| {
-        let error = ChatTemplate::of(source, String::new(), "</s>".into()).expect_err(part).to_string();
+        let error =
+            ChatTemplate::of(source, String::new(), "</s>".into(), vec![]).expect_err(part).to_string();
         assert!(error.starts_with("template chat") && error.contains(part), "{error}");
     };
     refused("{% if add_generation_prompt %}think:{% endif %}{{ messages|length }}", "cannot be told apart");

@@ -16,7 +16,7 @@ use super::inputs::{EXAMPLES, examples, only};
 use super::prepare::draw_examples;
 use super::training::{keep_losses, tell, training_spec};
 use crate::error::EngineError;
-use crate::executor::device;
+use crate::executor::{device, tokenizer_fits};
 
 /// RMSNorm's epsilon in the configurations of small Llamas.
 const NORM_EPSILON: f64 = 1e-6;
@@ -32,7 +32,7 @@ pub(super) fn backbone(work: &BackboneWork, job: &StageJob<'_>) -> Result<StageF
 fn checkpoint(work: &CheckpointWork, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
     let plainest = DeviceSpec { backend: BackendKind::Cpu, precision: Precision::F32, threads: 0 };
     let learner = Learner::open(&work.path, &plainest)?;
-    Tokenizer::from_file(&work.path)?;
+    tokenizer_fits(&work.path, &Tokenizer::from_file(&work.path)?, &learner)?;
     let files: Vec<_> =
         work.files.iter().map(|file| json!({ "name": file.name, "digest": file.digest })).collect();
     let facts = json!({ "parameters": learner.shape().parameters() });
@@ -56,6 +56,7 @@ fn pretrain(work: &PretrainWork, job: &StageJob<'_>) -> Result<StageFacts, Engin
         tied: architecture.tied,
         rope_theta: architecture.rope_theta,
         norm_epsilon: NORM_EPSILON,
+        variation: cadre_nn::Variation::default(),
     };
     let encoded = encode(work, &tokenizer, &corpus, shape.context)?;
     let spec = training_spec(&work.training, job.spec.seed());

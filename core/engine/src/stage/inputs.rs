@@ -34,7 +34,7 @@ pub(super) fn all<'a>(job: &'a StageJob<'_>, kind: StageKind) -> Vec<&'a StageIn
 }
 
 /// What follows the kind in a stage's name: the task of `train/sort`.
-pub(super) fn task_of(name: &str) -> &str {
+pub(crate) fn task_of(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, task)| task)
 }
 

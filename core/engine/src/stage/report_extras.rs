@@ -21,11 +21,13 @@ pub(super) fn extras(
     evaluations: &[&StageInput],
     experts: &[&StageInput],
 ) -> Result<ReportExtras, EngineError> {
+    // An expert that was taken over has no losses.
+    let trained = experts.iter().filter(|expert| !expert.artifact.manifest().facts["final-loss"].is_null());
     let mut extras = ReportExtras {
         summary: work.summary.clone(),
         reference: work.reference.clone(),
         threshold: work.threshold,
-        loss_curves: experts.iter().map(|expert| loss_curve(expert)).collect::<Result<_, _>>()?,
+        loss_curves: trained.map(|expert| loss_curve(expert)).collect::<Result<_, _>>()?,
         ..ReportExtras::default()
     };
     if let Some(last) = rows.last() {

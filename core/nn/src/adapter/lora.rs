@@ -18,8 +18,10 @@ use crate::weights::{self, Weight, WeightMap};
 /// Newest layout of `adapter.json` that is read and written.
 const FORMAT_VERSION: u32 = 1;
 
-const EMBEDDING: &str = "added_tokens.embed_tokens.weight";
-const HEAD: &str = "added_tokens.lm_head.weight";
+/// Name of the embedding rows of added tokens.
+pub(crate) const ADDED_EMBEDDING: &str = "added_tokens.embed_tokens.weight";
+/// Name of their head rows.
+pub(crate) const ADDED_HEAD: &str = "added_tokens.lm_head.weight";
 
 /// Noise on the rows of an added token, as a share of the spread of the table it is drawn into.
 const ADDED_NOISE: f32 = 0.1;
@@ -55,7 +57,7 @@ impl Adapter {
     pub(crate) fn names(spec: &AdapterSpec, shape: &BackboneShape) -> Vec<(String, Vec<usize>)> {
         let mut names = Vec::new();
         if spec.added_tokens > 0 {
-            names.push((EMBEDDING.to_owned(), vec![spec.added_tokens, shape.hidden]));
+            names.push((ADDED_EMBEDDING.to_owned(), vec![spec.added_tokens, shape.hidden]));
         }
         for (layer, target) in sites(spec, shape) {
             let (a, b) = pair(layer, target);
@@ -64,9 +66,14 @@ impl Adapter {
             names.push((b, vec![out, spec.rank]));
         }
         if spec.added_tokens > 0 {
-            names.push((HEAD.to_owned(), vec![spec.added_tokens, shape.hidden]));
+            names.push((ADDED_HEAD.to_owned(), vec![spec.added_tokens, shape.hidden]));
         }
         names
+    }
+
+    /// Names of the two matrices of a site.
+    pub(crate) fn pair_names(layer: usize, target: Target) -> (String, String) {
+        pair(layer, target)
     }
 
     /// Start values. `A` is uniform within ±1/√in (Kaiming's with a = √5, as PEFT has it), `B` is
@@ -78,9 +85,9 @@ impl Adapter {
         for (name, sizes) in Self::names(spec, shape) {
             let mut rng = ChaCha8Rng::seed_from_u64(Seed(spec.seed).derive(&name).0);
             let count: usize = sizes.iter().product();
-            let values = if name == EMBEDDING {
+            let values = if name == ADDED_EMBEDDING {
                 added_rows(embedding, spec.added_tokens, shape.hidden, &mut rng)
-            } else if name == HEAD {
+            } else if name == ADDED_HEAD {
                 added_rows(head, spec.added_tokens, shape.hidden, &mut rng)
             } else if name.ends_with("lora_A.weight") {
                 let bound = 1.0 / (sizes[1] as f32).sqrt();

@@ -5,7 +5,7 @@ mod lora;
 mod mix;
 mod spec;
 
-pub(crate) use lora::{Adapter, AdapterTensors, normal};
+pub(crate) use lora::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, AdapterTensors, normal};
 pub(crate) use mix::{Mix, Shares, Update};
 pub(crate) use spec::TARGETS;
 

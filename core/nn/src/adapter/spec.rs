@@ -36,10 +36,10 @@ pub(crate) struct TargetEntry {
 
 /// All linear slots of a layer, in the order of the forward pass.
 pub(crate) const TARGETS: &[TargetEntry] = &[
-    TargetEntry { target: Target::Q, module: "self_attn.q_proj", widths: |s| (s.hidden, s.hidden) },
+    TargetEntry { target: Target::Q, module: "self_attn.q_proj", widths: |s| (s.query_width(), s.hidden) },
     TargetEntry { target: Target::K, module: "self_attn.k_proj", widths: |s| (s.kv_width(), s.hidden) },
     TargetEntry { target: Target::V, module: "self_attn.v_proj", widths: |s| (s.kv_width(), s.hidden) },
-    TargetEntry { target: Target::O, module: "self_attn.o_proj", widths: |s| (s.hidden, s.hidden) },
+    TargetEntry { target: Target::O, module: "self_attn.o_proj", widths: |s| (s.hidden, s.query_width()) },
     TargetEntry { target: Target::Gate, module: "mlp.gate_proj", widths: |s| (s.feed_forward, s.hidden) },
     TargetEntry { target: Target::Up, module: "mlp.up_proj", widths: |s| (s.feed_forward, s.hidden) },
     TargetEntry { target: Target::Down, module: "mlp.down_proj", widths: |s| (s.hidden, s.feed_forward) },

@@ -191,6 +191,7 @@ fn shape(arguments: &Arguments) -> Result<BackboneShape, Box<dyn std::error::Err
         tied,
         rope_theta: 10_000.0,
         norm_epsilon: 1e-6,
+        variation: cadre_nn::Variation::default(),
     })
 }
 

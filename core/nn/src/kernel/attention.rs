@@ -29,12 +29,21 @@ pub(crate) struct HeadShape {
     pub(crate) kv_heads: usize,
     /// Width of a head.
     pub(crate) width: usize,
+    /// Factor of the scores.
+    pub(crate) scale: f32,
+    /// Tokens a query sees, its own included; none: all before it.
+    pub(crate) window: Option<usize>,
 }
 
 impl HeadShape {
-    /// Factor of the scores.
-    pub(crate) fn scale(self) -> f32 {
-        1.0 / (self.width as f32).sqrt()
+    /// Heads with the usual factor `1 / sqrt(width)` and no window.
+    pub(crate) fn new(heads: usize, kv_heads: usize, width: usize) -> Self {
+        Self { heads, kv_heads, width, scale: 1.0 / (width as f32).sqrt(), window: None }
+    }
+
+    /// The first token that the one at `position` sees.
+    pub(crate) fn first_seen(self, position: usize) -> usize {
+        self.window.map_or(0, |window| (position + 1).saturating_sub(window))
     }
 
     /// Width of a row of queries.

@@ -39,8 +39,8 @@ pub(crate) fn pack(x: Tensor<3>, segments: &[Segment]) -> Tensor<2> {
 }
 
 /// Attention of `q` [rows, queries, heads · width] on `k` and `v` [rows, keys, kv heads · width].
-/// Query i of row r stands at position `cached[r] + i` and sees the keys up to there that lie
-/// before `known[r]`.
+/// Query i of row r stands at position `cached[r] + i` and sees the keys of its window up to there
+/// that lie before `known[r]`.
 pub(crate) fn attention_padded(
     q: Tensor<3>,
     k: Tensor<3>,
@@ -49,7 +49,7 @@ pub(crate) fn attention_padded(
     cached: &[usize],
     known: &[usize],
 ) -> Tensor<3> {
-    let HeadShape { heads, kv_heads, width } = shape;
+    let HeadShape { heads, kv_heads, width, scale, .. } = shape;
     let [rows, queries, _] = q.dims();
     let keys = k.dims()[1];
     let device = q.device().inner();
@@ -71,13 +71,15 @@ pub(crate) fn attention_padded(
         .zip(known)
         .flat_map(|(&cached, &known)| {
             (0..queries).flat_map(move |query| {
+                let position = cached + query;
                 // A query in the padding sees the first key, so that its softmax is a number.
-                (0..keys).map(move |key| key > 0 && (key > cached + query || key >= known))
+                let seen = if position < known { shape.first_seen(position)..position + 1 } else { 0..1 };
+                (0..keys).map(move |key| !seen.contains(&key))
             })
         })
         .collect();
     let unseen = Tensor::<4, Bool>::from_data(TensorData::new(unseen, [rows, 1, queries, keys]), &device);
-    let scores = q.matmul(k.swap_dims(2, 3)).cast(burn::tensor::DType::F32) * shape.scale();
+    let scores = q.matmul(k.swap_dims(2, 3)).cast(burn::tensor::DType::F32) * scale;
     let scores = scores.mask_fill(unseen.expand([rows, heads, queries, keys]), f32::NEG_INFINITY);
     let shares = softmax(scores, 3).cast(dtype);
     shares.matmul(v).swap_dims(1, 2).reshape([rows, queries, heads * width])

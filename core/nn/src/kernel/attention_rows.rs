@@ -26,9 +26,11 @@ pub(crate) fn forward_segment(
         let (at, kv_at) = offsets(head, shape);
         for first in (0..tokens).step_by(BLOCK) {
             let block = BLOCK.min(tokens - first);
-            let keys = first + block;
+            // Keys are counted from the first that the block sees.
+            let begin = shape.first_seen(first);
+            let (keys, before, kv_at) = (first + block - begin, first - begin, begin * narrow + kv_at);
             let mut scores = scores(&q[first * wide + at..], &k[kv_at..], block, keys, shape);
-            softmax_rows(&mut scores, &mut sums[..block], keys, first);
+            softmax_rows(&mut scores, &mut sums[..block], keys, before, shape);
             for (row, sum) in sums[..block].iter().enumerate() {
                 log_sums[(first + row) * shape.heads + head] = *sum;
             }
@@ -63,7 +65,8 @@ pub(crate) fn backward_segment(
         let (at, kv_at) = offsets(head, shape);
         for first in (0..tokens).step_by(BLOCK) {
             let block = BLOCK.min(tokens - first);
-            let keys = first + block;
+            let begin = shape.first_seen(first);
+            let (keys, before, kv_at) = (first + block - begin, first - begin, begin * narrow + kv_at);
             let here = first * wide + at;
             for row in 0..block {
                 sums[row] = log_sums[(first + row) * shape.heads + head];
@@ -71,14 +74,14 @@ pub(crate) fn backward_segment(
                 deltas[row] = dot(&out[range.clone()], &d_out[range]);
             }
             let mut p = scores(&q[here..], &k[kv_at..], block, keys, shape);
-            probabilities(&mut p, &sums[..block], keys, first);
+            probabilities(&mut p, &sums[..block], keys, before, shape);
             let d_block = View::strided(&d_out[here..], block, width, wide);
             product(&mut dv[kv_at..], narrow, View::dense(&p, block, keys).transposed(), d_block, 1.0, true);
             let mut ds =
                 new_product(d_block, View::strided(&v[kv_at..], keys, width, narrow).transposed(), 1.0);
-            score_gradient(&mut ds, &p, &deltas[..block], keys, first);
+            score_gradient(&mut ds, &p, &deltas[..block], keys, before, shape);
             let ds = View::dense(&ds, block, keys);
-            let factor = shape.scale();
+            let factor = shape.scale;
             product(
                 &mut dq[here..],
                 wide,
@@ -105,9 +108,12 @@ pub(crate) fn attend_cached(out: &mut [f32], q: &[f32], k: &[f32], v: &[f32], sh
     }
     let mut scores = vec![0.0; all];
     for (token, (out, q)) in out.chunks_exact_mut(wide).zip(q.chunks_exact(wide)).enumerate() {
-        let seen = all - tokens + token + 1;
+        let position = all - tokens + token;
+        let begin = shape.first_seen(position);
+        let seen = position + 1 - begin;
         for head in 0..shape.heads {
             let (at, kv_at) = offsets(head, shape);
+            let kv_at = begin * narrow + kv_at;
             attend_one(
                 &mut out[at..at + width],
                 &mut scores[..seen],
@@ -115,7 +121,7 @@ pub(crate) fn attend_cached(out: &mut [f32], q: &[f32], k: &[f32], v: &[f32], sh
                 &k[kv_at..],
                 &v[kv_at..],
                 narrow,
-                shape.scale(),
+                shape.scale,
             );
         }
     }
@@ -131,21 +137,31 @@ fn offsets(head: usize, shape: HeadShape) -> (usize, usize) {
 fn scores(q: &[f32], k: &[f32], block: usize, keys: usize, shape: HeadShape) -> Vec<f32> {
     let queries = View::strided(q, block, shape.width, shape.query_width());
     let keys = View::strided(k, keys, shape.width, shape.key_width());
-    new_product(queries, keys.transposed(), shape.scale())
+    new_product(queries, keys.transposed(), shape.scale)
+}
+
+/// Divides a row of scores by what its query sees: too early, seen, later. `before` keys lie before
+/// the first query of the block.
+#[inline(always)]
+fn parts(row: &mut [f32], at: usize, before: usize, shape: HeadShape) -> [&mut [f32]; 3] {
+    let (past, later) = row.split_at_mut(before + at + 1);
+    let (early, seen) = past.split_at_mut(shape.first_seen(before + at));
+    [early, seen, later]
 }
 
 vectorised! {
-    /// Row r of `scores` becomes the softmax of its first `first + r + 1` elements, and zeros.
-    fn softmax_rows(scores: &mut [f32], log_sums: &mut [f32], keys: usize, first: usize) {
+    /// Row r of `scores` becomes the softmax of what its query sees, and zeros.
+    fn softmax_rows(scores: &mut [f32], log_sums: &mut [f32], keys: usize, before: usize, shape: HeadShape) {
         for (row, (scores, log_sum)) in scores.chunks_exact_mut(keys).zip(log_sums).enumerate() {
-            let (seen, hidden) = scores.split_at_mut(first + row + 1);
+            let [early, seen, later] = parts(scores, row, before, shape);
             let largest = max(seen);
             let sum = sum_map(seen, |score| exp(score - largest));
             let share = 1.0 / sum;
             for value in seen {
                 *value *= share;
             }
-            hidden.fill(0.0);
+            early.fill(0.0);
+            later.fill(0.0);
             *log_sum = largest + sum.ln();
         }
     }
@@ -153,27 +169,29 @@ vectorised! {
 
 vectorised! {
     /// Scores become probabilities by the log-sums of their rows.
-    fn probabilities(scores: &mut [f32], log_sums: &[f32], keys: usize, first: usize) {
+    fn probabilities(scores: &mut [f32], log_sums: &[f32], keys: usize, before: usize, shape: HeadShape) {
         for (row, (scores, log_sum)) in scores.chunks_exact_mut(keys).zip(log_sums).enumerate() {
-            let (seen, hidden) = scores.split_at_mut(first + row + 1);
+            let [early, seen, later] = parts(scores, row, before, shape);
             for value in seen {
                 *value = exp(*value - log_sum);
             }
-            hidden.fill(0.0);
+            early.fill(0.0);
+            later.fill(0.0);
         }
     }
 }
 
 vectorised! {
     /// Gradients of probabilities become gradients of scores: `p · (dp - Σ p dp)`.
-    fn score_gradient(d: &mut [f32], p: &[f32], deltas: &[f32], keys: usize, first: usize) {
+    fn score_gradient(d: &mut [f32], p: &[f32], deltas: &[f32], keys: usize, before: usize, shape: HeadShape) {
         let rows = d.chunks_exact_mut(keys).zip(p.chunks_exact(keys)).zip(deltas).enumerate();
         for (row, ((d, p), delta)) in rows {
-            let (seen, hidden) = d.split_at_mut(first + row + 1);
-            for (d, p) in seen.iter_mut().zip(p) {
+            let [early, seen, later] = parts(d, row, before, shape);
+            for (d, p) in seen.iter_mut().zip(&p[early.len()..]) {
                 *d = p * (*d - delta);
             }
-            hidden.fill(0.0);
+            early.fill(0.0);
+            later.fill(0.0);
         }
     }
 }

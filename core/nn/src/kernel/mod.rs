@@ -8,23 +8,23 @@ mod attention_composed;
 mod attention_rows;
 mod cross_entropy;
 pub(crate) mod fused;
+mod gated;
 mod gather;
 pub(crate) mod gemm;
 mod linear;
 mod rms_norm;
 mod rotary;
 pub(crate) mod simd;
-mod swiglu;
 
 pub(crate) use attention::{HeadShape, Segment, attention};
 pub(crate) use attention_composed::{attention_padded, pack, pad};
 pub(crate) use attention_rows::attend_cached;
 pub(crate) use cross_entropy::cross_entropy;
+pub(crate) use gated::gated;
 pub(crate) use gather::gather;
 pub(crate) use linear::linear;
 pub(crate) use rms_norm::rms_norm;
 pub(crate) use rotary::{RotaryTable, rotate};
-pub(crate) use swiglu::swiglu;
 
 /// Rows of this width that make a parallel job worth its while.
 fn rows_per_job(width: usize) -> usize {

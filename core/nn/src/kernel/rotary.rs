@@ -2,7 +2,7 @@
 //! are the two parts of its pairs ("rotate half").
 
 use std::mem::MaybeUninit;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
@@ -11,31 +11,57 @@ use super::fused::{self, FusedOp, Panel};
 use super::rows_per_job;
 use super::simd::vectorised;
 
-/// Cosines and sines of every position and pair: [positions, head width / 2] each.
+/// Cosines and sines of positions and pairs, computed as far as positions have been asked for: a long
+/// context costs nothing before it is used.
 #[derive(Clone, Debug)]
 pub(crate) struct RotaryTable {
+    frequencies: Arc<Vec<f32>>,
+    positions: usize,
+    known: Arc<RwLock<Angles>>,
+}
+
+/// [positions, head width / 2] each.
+#[derive(Clone, Debug, Default)]
+struct Angles {
     cosines: Arc<Vec<f32>>,
     sines: Arc<Vec<f32>>,
     half: usize,
 }
 
 impl RotaryTable {
-    /// Angles of pair i at position p: `p · theta^(-2i / head width)`, in f32 as Hugging Face has it.
-    pub(crate) fn new(positions: usize, head_width: usize, theta: f64) -> Self {
-        let half = head_width / 2;
-        let mut cosines = Vec::with_capacity(positions * half);
-        let mut sines = Vec::with_capacity(positions * half);
-        for position in 0..positions {
-            for pair in 0..half {
-                let frequency = theta.powf(-2.0 * pair as f64 / head_width as f64) as f32;
+    /// Angles of pair i at position p: `p · frequency i`, in f32 as Hugging Face has it; for positions
+    /// below `positions`.
+    pub(crate) fn new(positions: usize, frequencies: &[f32]) -> Self {
+        let half = frequencies.len();
+        let known = Arc::new(RwLock::new(Angles { half, ..Angles::default() }));
+        Self { frequencies: Arc::new(frequencies.to_vec()), positions, known }
+    }
+
+    /// The angles of these positions at least.
+    fn angles(&self, positions: &[usize]) -> Angles {
+        let needed = positions.iter().max().map_or(0, |last| last + 1);
+        let half = self.frequencies.len();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.cosines.len() >= needed * half {
+            return known;
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let from = known.cosines.len() / half;
+        let until = needed.next_power_of_two().max(256).min(self.positions.max(needed));
+        let (mut cosines, mut sines) = (known.cosines.to_vec(), known.sines.to_vec());
+        for position in from..until {
+            for frequency in self.frequencies.iter() {
                 let angle = f64::from(position as f32 * frequency);
                 cosines.push(angle.cos() as f32);
                 sines.push(angle.sin() as f32);
             }
         }
-        Self { cosines: Arc::new(cosines), sines: Arc::new(sines), half }
+        *known = Angles { cosines: Arc::new(cosines), sines: Arc::new(sines), half };
+        known.clone()
     }
+}
 
+impl Angles {
     fn columns(&self, from: &[f32], positions: &[usize]) -> Vec<f32> {
         positions
             .iter()
@@ -46,8 +72,9 @@ impl RotaryTable {
 
 /// Turns each head of each row of `x` [n, heads · width] by its row's position.
 pub(crate) fn rotate(x: Tensor<2>, table: &RotaryTable, positions: &Arc<Vec<usize>>) -> Tensor<2> {
+    let table = table.angles(positions);
     if fused::takes(&x) {
-        let op = Rotate { table: table.clone(), positions: Arc::clone(positions), sign: 1.0 };
+        let op = Rotate { table, positions: Arc::clone(positions), sign: 1.0 };
         return fused::apply(op, [x]);
     }
     let [rows, width] = x.dims();
@@ -74,7 +101,7 @@ pub(crate) fn rotate(x: Tensor<2>, table: &RotaryTable, positions: &Arc<Vec<usiz
 
 #[derive(Clone, Debug)]
 struct Rotate {
-    table: RotaryTable,
+    table: Angles,
     positions: Arc<Vec<usize>>,
     sign: f32,
 }
@@ -114,7 +141,7 @@ impl FusedOp<1> for Rotate {
 }
 
 vectorised! {
-    fn turn(y: &mut [MaybeUninit<f32>], x: &[f32], positions: &[usize], table: &RotaryTable, width: usize, sign: f32) {
+    fn turn(y: &mut [MaybeUninit<f32>], x: &[f32], positions: &[usize], table: &Angles, width: usize, sign: f32) {
         let half = table.half;
         for ((y, x), &position) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(positions) {
             let cosines = &table.cosines[position * half..][..half];

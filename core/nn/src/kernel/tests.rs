@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::variation::Activation;
 
 fn random(rows: usize, columns: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     (0..rows * columns).map(|_| rng.random_range(-1.5f32..1.5)).collect()
@@ -74,13 +75,15 @@ fn rms_norm_agrees_with_burn() {
 }
 
 #[test]
-fn swiglu_agrees_with_burn() {
-    agree([(23, 40), (23, 40)], 1e-5, |[gate, up]| swiglu(gate * 3.0, up));
+fn gated_activations_agree_with_burn() {
+    for activation in [Activation::Silu, Activation::GeluTanh] {
+        agree([(23, 40), (23, 40)], 1e-5, |[gate, up]| gated(gate * 3.0, up, activation));
+    }
 }
 
 #[test]
 fn rotation_agrees_with_burn() {
-    let table = RotaryTable::new(64, 8, 10_000.0);
+    let table = RotaryTable::new(64, &[1.0, 0.1, 0.01, 0.001]);
     let positions = Arc::new(vec![0, 1, 2, 40, 41, 3, 63]);
     agree([(7, 24)], 1e-5, |[x]| rotate(x, &table, &positions));
 }
@@ -99,8 +102,10 @@ fn attention_agrees_with_burn() {
         Segment { start: 155, length: 1 },
         Segment { start: 156, length: 64 },
     ]);
-    for (heads, kv_heads) in [(4, 2), (3, 1), (2, 2)] {
-        let shape = HeadShape { heads, kv_heads, width: 8 };
+    for (heads, kv_heads, window) in
+        [(4, 2, None), (3, 1, None), (2, 2, Some(1)), (4, 1, Some(9)), (2, 1, Some(70))]
+    {
+        let shape = HeadShape { window, ..HeadShape::new(heads, kv_heads, 8) };
         let (wide, narrow) = (shape.query_width(), shape.key_width());
         agree([(220, wide), (220, narrow), (220, narrow)], 2e-5, |[q, k, v]| {
             attention(q, k, v, shape, &segments)
@@ -130,7 +135,7 @@ fn untracked_inputs_get_no_tape() {
 
 #[test]
 fn nothing_leaks_backwards_in_time_or_across_rows() {
-    let shape = HeadShape { heads: 2, kv_heads: 1, width: 4 };
+    let shape = HeadShape::new(2, 1, 4);
     let segments = Arc::new(vec![Segment { start: 0, length: 6 }, Segment { start: 6, length: 4 }]);
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     let (q, k, v) = (random(10, 8, &mut rng), random(10, 4, &mut rng), random(10, 4, &mut rng));
@@ -160,7 +165,7 @@ fn nothing_leaks_backwards_in_time_or_across_rows() {
 
 #[test]
 fn poison_in_the_padding_changes_nothing() {
-    let shape = HeadShape { heads: 2, kv_heads: 1, width: 4 };
+    let shape = HeadShape::new(2, 1, 4);
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let (q, k, v) = (random(6, 8, &mut rng), random(6, 4, &mut rng), random(6, 4, &mut rng));
     let run = |fill: f32| {

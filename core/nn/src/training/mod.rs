@@ -16,6 +16,9 @@ pub(crate) use parameters::Parameters;
 pub(crate) use trainee::{ExpertTrainee, WholeTrainee};
 pub(crate) use walk::Training;
 
+#[cfg(test)]
+pub(crate) use {micro::divide, step::gradient};
+
 pub use spec::{Flow, Length, Schedule, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};
 
 #[cfg(test)]

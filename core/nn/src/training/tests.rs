@@ -11,10 +11,10 @@ use super::step::gradient;
 use super::trainee::Trainee;
 use super::*;
 use crate::adapter::{Adapter, Target};
-use crate::backbone::Backbone;
+use crate::backbone::{Backbone, Rotary};
 use crate::error::NnError;
 use crate::fixture::{self, ALL, adapter, device, examples, shape, train, training};
-use crate::kernel::{RotaryTable, fused};
+use crate::kernel::fused;
 use crate::learner::Learner;
 use crate::reference::Reference;
 use crate::weights::{WeightMap, download};
@@ -78,7 +78,7 @@ fn every_backbone_gradient_is_the_slope_of_the_reference() {
         let weights = backbone_weights(&learner.model.backbone);
         let reference = Reference::new(&shape, &weights, None);
         let parameters = Parameters::new(&Backbone::names(&shape), weights);
-        let rotary = RotaryTable::new(shape.context, shape.head_width(), shape.rope_theta);
+        let rotary = Rotary::new(&shape);
         let trainee = WholeTrainee { shape, rotary, dtype: DType::F32 };
         check_gradients(&trainee, &parameters, &reference, &examples(6, 29, 2));
     }

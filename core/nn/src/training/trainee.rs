@@ -5,8 +5,8 @@ use burn::tensor::{DType, Tensor};
 
 use super::micro::Micro;
 use crate::adapter::{AdapterSpec, AdapterTensors, Mix};
-use crate::backbone::{Around, Backbone};
-use crate::kernel::{RotaryTable, cross_entropy};
+use crate::backbone::{Around, Backbone, Rotary};
+use crate::kernel::cross_entropy;
 use crate::shape::BackboneShape;
 
 /// Something with trained weights.
@@ -18,7 +18,7 @@ pub(crate) trait Trainee: Sync {
 /// Pretraining: every weight of the backbone.
 pub(crate) struct WholeTrainee {
     pub(crate) shape: BackboneShape,
-    pub(crate) rotary: RotaryTable,
+    pub(crate) rotary: Rotary,
     pub(crate) dtype: DType,
 }
 

@@ -1,5 +1,7 @@
 //! `[expert]`: what is trained, on what, from where. It never trains.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,20 @@ pub struct Expert {
     pub adapter: Adapter,
     /// How it is trained.
     pub training: Training,
+    /// Experts that are not trained but taken over: LoRA adapters in PEFT's layout, made for the same backbone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub import: Vec<ImportedExpert>,
+}
+
+/// An adapter made elsewhere, as the expert of a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ImportedExpert {
+    /// The task of the stream whose expert it is.
+    pub task: String,
+    /// A folder with `adapter_config.json` and `adapter_model.safetensors`. `$NAME` and `~` are expanded.
+    #[schemars(extend("format" = "path"))]
+    pub adapter: PathBuf,
 }
 
 /// What an adapter is trained on.

@@ -66,6 +66,11 @@ fn every_key_of_a_recipe_has_a_reader_and_every_reader_a_key() {
     assert!(unread.is_empty() && unknown.is_empty(), "no reader: {unread:?}\nno such key: {unknown:?}");
 }
 
+/// The expert of one task, taken over.
+fn imported(lab: &Lab) -> Value {
+    json!([{ "task": "a", "adapter": lab.at("adapter") }])
+}
+
 /// A key, what it is set to, and what has to be set first (which is then part of both plans).
 fn change(lab: &Lab, key: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
     let other = json!(lab.at("other"));
@@ -89,6 +94,9 @@ fn change(lab: &Lab, key: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
                 json!(lab.at("two.jinja")),
                 vec![("stream.template", json!({ "file": lab.at("one.jinja") }))],
             ));
+        }
+        "expert.import.adapter" => {
+            return Some((json!(lab.at("adapter-2")), vec![("expert.import", imported(lab))]));
         }
         "rehearsal.selector.count" => {
             return Some((json!(7), vec![("rehearsal.selector", json!({ "plugin": "random", "count": 6 }))]));
@@ -206,9 +214,13 @@ fn every_key_changes_the_works_that_the_table_names_and_no_others() {
                 "stream.order" => json!(["b", "a", "c"]),
                 "expert.per" => json!("stream"),
                 "expert.start" => json!("previous"),
+                "expert.import.task" => json!("b"),
                 "evaluation.when" => json!("end"),
                 other => panic!("how does {other} change a plan?"),
             };
+            if used.key.starts_with("expert.import") {
+                set(&mut recipe, "expert.import", imported(&lab));
+            }
             let before = lab.plan(&recipe);
             set(&mut recipe, &key, value);
             let after = lab.plan(&recipe);

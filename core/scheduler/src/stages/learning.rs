@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use cadre_recipe::{Adapter, Architecture, Descriptor, Indicator, PretrainLoss, Role, Schedule};
 use serde::{Deserialize, Serialize};
 
-use super::parts::{FileUse, ModelWork, PluginWork, PromptWork, TemplateWork};
+use super::parts::{CheckpointPlace, FileUse, ModelWork, PluginWork, PromptWork, TemplateWork};
 
 /// Loads or pretrains the backbone.
 #[expect(clippy::large_enum_variant, reason = "a plan holds a few dozen of them, none in a loop")]
@@ -213,6 +213,20 @@ pub struct TrainWork {
     pub seed: u64,
     /// The model.
     pub model: ModelWork,
+}
+
+/// Takes an adapter that was made elsewhere over as an expert. Input: `backbone`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImportWork {
+    /// Its folder. Not part of a key.
+    pub path: PathBuf,
+    /// Its configuration and weights.
+    pub files: Vec<FileUse>,
+    /// The checkpoint under it, where the backbone is one.
+    pub checkpoint: Option<CheckpointPlace>,
+    /// The indicator tokens, where experts claim.
+    pub indicator: Option<Indicator>,
 }
 
 /// Notes descriptors of the expert of a task. Inputs: `backbone`, `prepare/<task>`.

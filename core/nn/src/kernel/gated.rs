@@ -1,38 +1,51 @@
-//! The gated activation of the feed-forward block (Shazeer 2020): `silu(gate) · up`.
+//! The gated activation of the feed-forward block (Shazeer 2020): `gate · sigmoid(u(gate)) · up`, where
+//! u is the gate itself (SwiGLU) or the polynomial that makes it GELU by the tangent (GeGLU).
 
 use std::mem::MaybeUninit;
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::silu;
+use burn::tensor::activation::{gelu_approximate, silu};
 use rayon::prelude::*;
 
 use super::fused::{self, FusedOp, Panel};
 use super::simd::{sigmoid, vectorised};
+use crate::variation::Activation;
 
-/// `silu(gate) · up`, element by element.
-pub(crate) fn swiglu(gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+/// `activation(gate) · up`, element by element.
+pub(crate) fn gated(gate: Tensor<2>, up: Tensor<2>, activation: Activation) -> Tensor<2> {
     if fused::takes(&gate) {
-        return fused::apply(Swiglu, [gate, up]);
+        return fused::apply(Gated { activation }, [gate, up]);
     }
-    silu(gate) * up
+    match activation {
+        Activation::Silu => silu(gate) * up,
+        Activation::GeluTanh => gelu_approximate(gate) * up,
+    }
 }
+
+/// `0.5 (1 + tanh(√(2/π) (x + 0.044715 x³)))` is `sigmoid(SLOPE (x + CUBE x³))`.
+const SLOPE: f32 = 1.595_769_1;
+const CUBE: f32 = 0.044_715;
 
 /// Elements of one parallel job.
 const JOB: usize = 1 << 15;
 
 #[derive(Clone, Debug)]
-struct Swiglu;
+struct Gated {
+    activation: Activation,
+}
 
-impl FusedOp<2> for Swiglu {
+impl FusedOp<2> for Gated {
     type Saved = (Panel, Panel);
 
     fn forward(&self, [gate, up]: [Panel; 2], _: [bool; 2]) -> (Panel, Self::Saved) {
         assert_eq!((gate.rows, gate.columns), (up.rows, up.columns), "gate and up");
         let fill = |y: &mut [MaybeUninit<f32>]| {
-            y.par_chunks_mut(JOB)
-                .zip(gate.data().par_chunks(JOB))
-                .zip(up.data().par_chunks(JOB))
-                .for_each(|((y, gate), up)| forward(y, gate, up));
+            y.par_chunks_mut(JOB).zip(gate.data().par_chunks(JOB)).zip(up.data().par_chunks(JOB)).for_each(
+                |((y, gate), up)| match self.activation {
+                    Activation::Silu => forward(y, gate, up),
+                    Activation::GeluTanh => forward_gelu(y, gate, up),
+                },
+            );
         };
         // SAFETY: the value and both inputs have equally many elements; each job writes all of its.
         let y = unsafe { Panel::filled(gate.rows, gate.columns, fill) };
@@ -51,7 +64,10 @@ impl FusedOp<2> for Swiglu {
                     .zip(gate.data().par_chunks(JOB))
                     .zip(up.data().par_chunks(JOB))
                     .zip(gradient.data().par_chunks(JOB))
-                    .for_each(|((((d_gate, d_up), gate), up), dy)| backward(d_gate, d_up, gate, up, dy));
+                    .for_each(|((((d_gate, d_up), gate), up), dy)| match self.activation {
+                        Activation::Silu => backward(d_gate, d_up, gate, up, dy),
+                        Activation::GeluTanh => backward_gelu(d_gate, d_up, gate, up, dy),
+                    });
             };
             // SAFETY: all five have equally many elements; each job writes all of its.
             d_gate = Some(unsafe { Panel::filled(rows, columns, fill) });
@@ -77,6 +93,26 @@ vectorised! {
         for ((((d_gate, d_up), gate), up), dy) in rows {
             let s = sigmoid(*gate);
             d_gate.write(dy * up * (s * (1.0 + gate * (1.0 - s))));
+            d_up.write(dy * gate * s);
+        }
+    }
+}
+
+vectorised! {
+    fn forward_gelu(y: &mut [MaybeUninit<f32>], gate: &[f32], up: &[f32]) {
+        for ((y, gate), up) in y.iter_mut().zip(gate).zip(up) {
+            y.write(gate * sigmoid(SLOPE * (gate + CUBE * gate * gate * gate)) * up);
+        }
+    }
+}
+
+vectorised! {
+    fn backward_gelu(d_gate: &mut [MaybeUninit<f32>], d_up: &mut [MaybeUninit<f32>], gate: &[f32], up: &[f32], dy: &[f32]) {
+        let rows = d_gate.iter_mut().zip(d_up).zip(gate).zip(up).zip(dy);
+        for ((((d_gate, d_up), gate), up), dy) in rows {
+            let s = sigmoid(SLOPE * (gate + CUBE * gate * gate * gate));
+            let slope = SLOPE * (1.0 + 3.0 * CUBE * gate * gate);
+            d_gate.write(dy * up * (s * (1.0 + gate * slope * (1.0 - s))));
             d_up.write(dy * gate * s);
         }
     }

@@ -1,0 +1,138 @@
+//! `cadre export ID --expert NAME --to DIR`: an expert of a run as a PEFT adapter, or merged into its backbone as a
+//! full checkpoint. Reads the store; trains nothing and changes no run.
+
+use std::path::{Path, PathBuf};
+
+use cadre_nn::{export_adapter, export_merged};
+use cadre_recipe::{Indicator, IndicatorKind};
+use cadre_scheduler::{CheckpointPlace, Plan, StageKind, StageSpec, StageWork};
+use cadre_store::{ArtifactStore, write_atomic};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::run_folder::{RunFolder, artifact};
+use super::{Common, Done};
+use crate::error::EngineError;
+use crate::stage::task_of;
+use crate::terminal::{Manner, Terminal};
+
+/// Files of a tokenizer, which go with what is exported.
+const TOKENIZER: [&str; 5] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "generation_config.json",
+    "chat_template.jinja",
+];
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// The run: its id, the beginning of one, or its folder
+    #[arg(value_name = "ID")]
+    id: String,
+    /// The expert: the task it learned, or `stream` or `union` where there is one adapter for all
+    #[arg(long, value_name = "NAME")]
+    expert: String,
+    /// The folder to write
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// Write a full checkpoint, the expert merged into its backbone, in place of an adapter
+    #[arg(long)]
+    merged: bool,
+}
+
+pub(super) fn export(args: &ExportArgs, common: &Common, terminal: &Terminal) -> Done {
+    let plan = RunFolder::find(&args.id, &common.runs)?.plan()?;
+    let store = ArtifactStore::open(&common.store)?;
+    let stage = expert(&plan, &args.expert)?;
+    let inputs = stage.inputs.iter().filter_map(|place| plan.stages.get(*place));
+    let backbone = inputs.into_iter().find(|input| input.kind == StageKind::Backbone);
+    let backbone = backbone.ok_or_else(|| EngineError::InputMissing {
+        stage: stage.name.clone(),
+        what: "backbone".to_owned(),
+    })?;
+    let (backbone, trained) = (artifact(&store, backbone)?, artifact(&store, stage)?);
+    let (checkpoint, indicator) = read_by(stage);
+    let folder = checkpoint.map_or_else(|| backbone.folder(), |place| place.path.as_path());
+    let added = if args.merged {
+        export_merged(folder, trained.folder(), &args.to)?;
+        0
+    } else {
+        export_adapter(folder, trained.folder(), &args.to)?
+    };
+    for name in TOKENIZER {
+        let from = folder.join(name);
+        if from.is_file() {
+            copy(&from, &args.to.join(name))?;
+        }
+    }
+    let about = about(&plan, stage, indicator, args);
+    let text = format!("{about:#}\n");
+    write_atomic(&args.to.join("cadre.json"), text.as_bytes())?;
+    match terminal.manner() {
+        Manner::Json => terminal.print(&about.to_string()),
+        _ => {
+            let what = if args.merged { "checkpoint" } else { "PEFT adapter" };
+            terminal.print(&format!("{}: {what} of expert {}", args.to.display(), args.expert));
+        }
+    }
+    if added > 0 {
+        terminal.note(&format!(
+            "note: the expert brings {added} tokens; call resize_token_embeddings with {added} more rows before \
+             PeftModel.from_pretrained (their ids are in adapter_config.json)"
+        ));
+    }
+    Ok(())
+}
+
+/// The stage that trained the expert of this name.
+fn expert<'a>(plan: &'a Plan, name: &str) -> Result<&'a StageSpec, EngineError> {
+    let trained: Vec<&StageSpec> =
+        plan.stages.iter().filter(|stage| stage.kind == StageKind::Train).collect();
+    let named = trained.iter().copied().find(|stage| task_of(&stage.name) == name);
+    named.ok_or_else(|| EngineError::NotFound {
+        what: "expert",
+        name: name.to_owned(),
+        advice: match trained.as_slice() {
+            [] => "the run trains none".to_owned(),
+            some => {
+                let names: Vec<&str> = some.iter().map(|stage| task_of(&stage.name)).collect();
+                format!("the run has {}", names.join(", "))
+            }
+        },
+    })
+}
+
+/// The checkpoint under an expert, where it is one, and its indicator.
+fn read_by(stage: &StageSpec) -> (Option<&CheckpointPlace>, Option<&Indicator>) {
+    match &stage.work {
+        StageWork::Train(work) => (work.model.checkpoint.as_ref(), work.indicator.as_ref()),
+        StageWork::Import(work) => (work.checkpoint.as_ref(), work.indicator.as_ref()),
+        _ => (None, None),
+    }
+}
+
+/// What a reader of the folder wants to know of the expert.
+fn about(plan: &Plan, stage: &StageSpec, indicator: Option<&Indicator>, args: &ExportArgs) -> Value {
+    json!({
+        "format-version": 1,
+        "run": plan.name,
+        "expert": args.expert,
+        "key": stage.key,
+        "merged": args.merged,
+        "indicator": indicator.map(|indicator| json!({
+            "accept": indicator.accept,
+            "reject": indicator.reject,
+            "kind": indicator.kind,
+            // New tokens stand right after the backbone's rows, the accepting one first.
+            "added-rows": if indicator.kind == IndicatorKind::NewToken { 2 } else { 0 },
+        })),
+    })
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), EngineError> {
+    match std::fs::copy(from, to) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(EngineError::Write { path: to.to_owned(), source }),
+    }
+}

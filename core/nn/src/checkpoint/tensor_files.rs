@@ -1,0 +1,296 @@
+//! The safetensors files of a folder, mapped into memory: tensors are converted one by one from where
+//! they lie, so that no more than the weights in their run precision and one tensor are held. It never
+//! writes and knows no model.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use half::{bf16, f16};
+use memmap2::{Mmap, UncheckedAdvice};
+use safetensors::tensor::{Dtype, SafeTensors};
+use serde::Deserialize;
+
+use crate::error::NnError;
+
+const ONE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// Largest index that is read.
+const LARGEST_INDEX: u64 = 256 << 20;
+
+/// Bytes converted at a time; between two of them the pages behind are given back.
+const PIECE: usize = 16 << 20;
+
+/// Tensors of one or several files, by name.
+#[derive(Debug)]
+pub(crate) struct TensorFiles {
+    files: Vec<Mapped>,
+    tensors: BTreeMap<String, Place>,
+}
+
+#[derive(Debug)]
+struct Mapped {
+    path: PathBuf,
+    bytes: Mmap,
+}
+
+/// Where a tensor lies.
+#[derive(Clone, Debug)]
+struct Place {
+    file: usize,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    start: usize,
+    length: usize,
+}
+
+/// `model.safetensors.index.json`.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl TensorFiles {
+    /// The weights of a folder: `model.safetensors`, or the shards that an index names.
+    ///
+    /// # Errors
+    /// No weights, a damaged file, a shard that is not there or is not in the index, a tensor that is
+    /// not in the shard that should hold it or lies in two.
+    pub(crate) fn open(folder: &Path) -> Result<Self, NnError> {
+        let one = folder.join(ONE);
+        let index_path = folder.join(INDEX);
+        if one.is_file() || !index_path.is_file() {
+            return Self::of(vec![one]);
+        }
+        let access = |source| NnError::File { path: index_path.clone(), source };
+        let bytes = std::fs::metadata(&index_path).map_err(access)?.len();
+        if bytes > LARGEST_INDEX {
+            return Err(NnError::TooLarge { path: index_path, bytes, most: LARGEST_INDEX });
+        }
+        let text = std::fs::read(&index_path).map_err(access)?;
+        let index: Index = serde_json::from_slice(&text)
+            .map_err(|source| NnError::Json { path: index_path.clone(), source })?;
+        let shards: BTreeSet<&String> = index.weight_map.values().collect();
+        let mut paths = Vec::with_capacity(shards.len());
+        for shard in shards {
+            let plain = Path::new(shard).components().count() == 1 && shard.ends_with(".safetensors");
+            let path = folder.join(shard);
+            if !plain || !path.is_file() {
+                return Err(NnError::Shard {
+                    path: index_path,
+                    shard: shard.clone(),
+                    problem: if plain { "is not there" } else { "is no safetensors file of this folder" },
+                });
+            }
+            paths.push(path);
+        }
+        unlisted(folder, &index_path, &paths)?;
+        let files = Self::of(paths)?;
+        for (name, shard) in &index.weight_map {
+            let path = folder.join(shard);
+            let found = files.tensors.get(name).map(|place| &files.files[place.file].path);
+            if found != Some(&path) {
+                return Err(NnError::MissingTensor { path, name: name.clone() });
+            }
+        }
+        Ok(files)
+    }
+
+    /// The tensors of these files together.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged; a tensor that two of them have.
+    pub(crate) fn of(paths: Vec<PathBuf>) -> Result<Self, NnError> {
+        let mut files = Vec::with_capacity(paths.len());
+        let mut tensors = BTreeMap::new();
+        for path in paths {
+            let access = |source| NnError::File { path: path.clone(), source };
+            let file = File::open(&path).map_err(access)?;
+            // SAFETY: the mapping is read only. That nobody shortens the file while it is read is what
+            // every reader of a checkpoint relies on; files are written beside and renamed, not cut.
+            let bytes = unsafe { Mmap::map(&file) }.map_err(access)?;
+            let damaged = |source| NnError::Weights { path: path.clone(), source };
+            let (header, described) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+            let begin = header + size_of::<u64>();
+            for (name, info) in described.tensors() {
+                let (start, end) = info.data_offsets;
+                let place = Place {
+                    file: files.len(),
+                    dtype: info.dtype,
+                    shape: info.shape.clone(),
+                    start: begin + start,
+                    length: end.saturating_sub(start),
+                };
+                if tensors.insert(name.clone(), place).is_some() {
+                    return Err(NnError::TensorTwice { path: path.clone(), name });
+                }
+            }
+            files.push(Mapped { path, bytes });
+        }
+        Ok(Self { files, tensors })
+    }
+
+    /// Names of all tensors, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Shape of a tensor.
+    pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|place| place.shape.as_slice())
+    }
+
+    /// The bytes of a tensor with its type, as the file has them.
+    ///
+    /// # Errors
+    /// A tensor that is not there.
+    pub(crate) fn raw(&self, name: &str) -> Result<(Dtype, &[usize], &[u8]), NnError> {
+        let (file, place) = self.find(name)?;
+        Ok((place.dtype, &place.shape, &file.bytes[place.start..][..place.length]))
+    }
+
+    /// Checks that a tensor is there and has this shape.
+    ///
+    /// # Errors
+    /// It is not, or has not.
+    pub(crate) fn expect(&self, name: &str, shape: &[usize]) -> Result<(), NnError> {
+        self.checked(name, shape).map(drop)
+    }
+
+    /// The values of a tensor, row-major.
+    ///
+    /// # Errors
+    /// A tensor that is not there or has another shape or a type that is not read.
+    pub(crate) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, NnError> {
+        let (file, place) = self.checked(name, shape)?;
+        convert(file, place, name, |value| value, bf16::to_f32)
+    }
+
+    /// A tensor on a device: [rows, columns], a vector as one row. A value that is not finite is told
+    /// in a warning.
+    ///
+    /// # Errors
+    /// As [`Self::values`].
+    pub(crate) fn tensor(
+        &self,
+        name: &str,
+        shape: &[usize],
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Tensor<2>, NnError> {
+        let (file, place) = self.checked(name, shape)?;
+        let sizes = match shape {
+            [rows, columns] => [*rows, *columns],
+            _ => [1, shape.iter().product()],
+        };
+        let finite;
+        let data = if dtype == DType::BF16 {
+            let values = convert(file, place, name, bf16::from_f32, |value: bf16| value)?;
+            finite = values.iter().all(|value| value.is_finite());
+            TensorData::new(values, sizes)
+        } else {
+            let values = convert(file, place, name, |value| value, bf16::to_f32)?;
+            finite = values.iter().all(|value| value.is_finite());
+            TensorData::new(values, sizes)
+        };
+        if !finite {
+            tracing::warn!(
+                file = %file.path.display(),
+                tensor = name,
+                "a weight holds values that are not finite; what is computed with it will not be either"
+            );
+        }
+        Ok(Tensor::from_data(data, (device, dtype)))
+    }
+
+    fn find(&self, name: &str) -> Result<(&Mapped, &Place), NnError> {
+        match self.tensors.get(name) {
+            Some(place) => Ok((&self.files[place.file], place)),
+            None => Err(NnError::MissingTensor { path: self.path(), name: name.into() }),
+        }
+    }
+
+    fn checked(&self, name: &str, shape: &[usize]) -> Result<(&Mapped, &Place), NnError> {
+        let (file, place) = self.find(name)?;
+        if place.shape != shape {
+            return Err(NnError::TensorShape {
+                path: file.path.clone(),
+                name: name.into(),
+                found: place.shape.clone(),
+                expected: shape.to_vec(),
+            });
+        }
+        Ok((file, place))
+    }
+
+    /// The file, or the folder where there are several.
+    fn path(&self) -> PathBuf {
+        match self.files.as_slice() {
+            [one] => one.path.clone(),
+            [first, ..] => first.path.parent().map_or_else(PathBuf::new, Path::to_path_buf),
+            [] => PathBuf::new(),
+        }
+    }
+}
+
+/// Shards lie in the folder that its index does not name: a sign that one of the two is not whole.
+fn unlisted(folder: &Path, index: &Path, listed: &[PathBuf]) -> Result<(), NnError> {
+    let access = |source| NnError::File { path: folder.into(), source };
+    for entry in std::fs::read_dir(folder).map_err(access)? {
+        let path = entry.map_err(access)?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let shard = name.starts_with("model-") && name.ends_with(".safetensors") && name.contains("-of-");
+        if shard && !listed.contains(&path) {
+            return Err(NnError::Shard {
+                path: index.into(),
+                shard: name,
+                problem: "lies in the folder, but the index does not name it",
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The values of a tensor. What was read is given back to the system, piece by piece: mapped pages
+/// count as this process's memory until then.
+fn convert<T>(
+    file: &Mapped,
+    place: &Place,
+    name: &str,
+    of_f32: impl Fn(f32) -> T,
+    of_bf16: impl Fn(bf16) -> T,
+) -> Result<Vec<T>, NnError> {
+    let width = match place.dtype {
+        Dtype::F32 => 4,
+        Dtype::F16 | Dtype::BF16 => 2,
+        other => return Err(NnError::TensorType { name: name.into(), dtype: format!("{other:?}") }),
+    };
+    let mut values = Vec::with_capacity(place.length / width);
+    let mut at = 0;
+    while at < place.length {
+        let length = PIECE.min(place.length - at);
+        let start = place.start + at;
+        let piece = &file.bytes[start..][..length];
+        match place.dtype {
+            Dtype::F32 => {
+                values.extend(piece.as_chunks().0.iter().map(|bytes| of_f32(f32::from_le_bytes(*bytes))));
+            }
+            Dtype::F16 => {
+                let wide = |bytes: &[u8; 2]| of_f32(f16::from_le_bytes(*bytes).to_f32());
+                values.extend(piece.as_chunks().0.iter().map(wide));
+            }
+            _ => values.extend(piece.as_chunks().0.iter().map(|bytes| of_bf16(bf16::from_le_bytes(*bytes)))),
+        }
+        // SAFETY: the mapping is of a file and read only, so that a page that is given back is read
+        // from the file again when it is looked at again.
+        let given_back =
+            unsafe { file.bytes.unchecked_advise_range(UncheckedAdvice::DontNeed, start, length) };
+        if let Err(error) = given_back {
+            tracing::debug!(%error, "mapped pages stay in memory");
+        }
+        at += length;
+    }
+    Ok(values)
+}

@@ -1,0 +1,89 @@
+//! An expert as a PEFT adapter: `adapter_config.json` and `adapter_model.safetensors`, with the rows
+//! of its added tokens as trainable tokens. It changes no weight.
+
+use std::path::Path;
+
+use cadre_store::write_atomic;
+use serde_json::json;
+
+use super::{CONFIG, EMBEDDING, HEAD, PREFIX, TOKENS, WEIGHTS};
+use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, TARGETS};
+use crate::checkpoint::read_config;
+use crate::error::NnError;
+use crate::weights::{self, Weight, WeightMap};
+
+/// Writes the expert of the folder `expert`, trained on the backbone of the folder `backbone`, into
+/// `to`, from where `PeftModel.from_pretrained` reads it.
+///
+/// Added tokens have the ids after the backbone's rows: before the adapter is loaded, the model is
+/// resized to as many rows (`model.resize_token_embeddings`). Where the backbone's head is its
+/// embedding, the two tables list their tokens in different orders: by that PEFT knows that they are
+/// not to be tied. Gives the number of added tokens.
+///
+/// # Errors
+/// Missing or damaged files, an expert of another backbone, a single added token on a tied backbone,
+/// a file that cannot be written.
+pub fn export_adapter(backbone: &Path, expert: &Path, to: &Path) -> Result<usize, NnError> {
+    let shape = read_config(&backbone.join("config.json"))?;
+    let Adapter { spec, mut weights } = Adapter::read(expert, &shape)?;
+    let added = spec.added_tokens;
+    if added == 1 && shape.tied {
+        return Err(NnError::NoPeftForm {
+            path: expert.into(),
+            problem: "PEFT cannot hold one added token whose head row is not its embedding row",
+        });
+    }
+    let ids: Vec<usize> = (shape.vocabulary..shape.vocabulary + added).collect();
+    let mut head_ids = ids.clone();
+    let mut tokens = serde_json::Value::Null;
+    if added > 0 {
+        let mut take = |name: &str| weights.remove(name).ok_or_else(|| missing(expert, name));
+        let embedding = take(ADDED_EMBEDDING)?;
+        let mut head = take(ADDED_HEAD)?;
+        if shape.tied {
+            head_ids.reverse();
+            let rows: Vec<&[f32]> = head.values.chunks_exact(shape.hidden).rev().collect();
+            head = Weight { values: rows.concat(), ..head };
+        }
+        weights.insert(format!("{PREFIX}model.{EMBEDDING}.{TOKENS}"), embedding);
+        weights.insert(format!("{PREFIX}{HEAD}.{TOKENS}"), head);
+        tokens = json!({ EMBEDDING: ids, HEAD: head_ids });
+    }
+    let targets = TARGETS.iter().filter(|entry| spec.targets.contains(&entry.target));
+    let last = |module: &'static str| module.rsplit('.').next().unwrap_or(module);
+    let config = json!({
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": backbone.to_string_lossy(),
+        "r": spec.rank,
+        "lora_alpha": spec.alpha,
+        "lora_dropout": spec.dropout,
+        "target_modules": targets.map(|entry| last(entry.module)).collect::<Vec<_>>(),
+        "trainable_token_indices": tokens,
+        "modules_to_save": null,
+        "rank_pattern": {},
+        "alpha_pattern": {},
+        "layers_to_transform": null,
+        "layers_pattern": null,
+        "bias": "none",
+        "fan_in_fan_out": false,
+        "inference_mode": true,
+        "init_lora_weights": true,
+        "use_dora": false,
+        "use_rslora": false,
+    });
+    write(to, &weights, &config)?;
+    Ok(added)
+}
+
+/// Writes both files, the weights first.
+fn write(to: &Path, weights: &WeightMap, config: &serde_json::Value) -> Result<(), NnError> {
+    std::fs::create_dir_all(to).map_err(|source| NnError::File { path: to.into(), source })?;
+    let path = to.join(WEIGHTS);
+    write_atomic(&path, &weights::bytes(weights, &path)?)?;
+    Ok(write_atomic(&to.join(CONFIG), format!("{config:#}\n").as_bytes())?)
+}
+
+fn missing(expert: &Path, name: &str) -> NnError {
+    NnError::MissingTensor { path: expert.into(), name: name.into() }
+}

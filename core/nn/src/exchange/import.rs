@@ -1,0 +1,190 @@
+//! A PEFT LoRA adapter, made elsewhere, as an expert: scales by rank or by its root, patterns of ranks
+//! and alphas, modules that are missing in some layers. It trains nothing.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::peft_config::PeftConfig;
+use super::{CONFIG, EMBEDDING, HEAD, PREFIX, TOKENS, WEIGHTS};
+use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, AdapterSpec, TARGETS, Target};
+use crate::checkpoint::{TensorFiles, read_config};
+use crate::error::NnError;
+use crate::shape::BackboneShape;
+use crate::weights::{Weight, WeightMap};
+
+/// What was imported.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImportedAdapter {
+    /// The adapter it has become.
+    pub spec: AdapterSpec,
+    /// Weights in the file.
+    pub parameters: u64,
+}
+
+/// One update as the file has it.
+struct Pair {
+    a: Vec<f32>,
+    b: Vec<f32>,
+    rank: usize,
+    scale: f64,
+}
+
+type Pairs = BTreeMap<(usize, Target), Pair>;
+
+/// Reads the PEFT adapter of the folder `adapter` for the backbone of the folder `backbone` and writes
+/// it to `out` as an expert.
+///
+/// Where modules differ in rank or scale, ranks are filled up with zeros and scales are multiplied
+/// into the second matrices; a module that has no update in some layer gets one of zeros. Both leave
+/// the function as it is.
+///
+/// # Errors
+/// Missing or damaged files; another kind of adapter; a setting that is not done here; an adapter of
+/// another backbone; values that are not finite.
+pub fn import_adapter(backbone: &Path, adapter: &Path, out: &Path) -> Result<ImportedAdapter, NnError> {
+    let shape = read_config(&backbone.join("config.json"))?;
+    let config = PeftConfig::read(&adapter.join(CONFIG))?;
+    let path = adapter.join(WEIGHTS);
+    let files = TensorFiles::of(vec![path.clone()])?;
+    let pairs = pairs(&files, &config, &shape, &path)?;
+    let mut parameters: usize = pairs.values().map(|pair| pair.a.len() + pair.b.len()).sum();
+    let targets: Vec<Target> = TARGETS
+        .iter()
+        .map(|entry| entry.target)
+        .filter(|target| pairs.keys().any(|(_, other)| other == target))
+        .collect();
+    let added = added_rows(&files, &config, &shape, &path)?;
+    let rank = pairs.values().map(|pair| pair.rank).max().unwrap_or(0);
+    let whole = pairs.len() == targets.len() * shape.layers;
+    let like = pairs.values().next().map(|pair| (pair.rank, pair.scale));
+    let alike = whole && pairs.values().all(|pair| Some((pair.rank, pair.scale)) == like);
+    let scale = like.filter(|_| alike).map_or(1.0, |(_, scale)| scale);
+    let spec = AdapterSpec {
+        rank,
+        alpha: scale * rank as f64,
+        dropout: config.dropout,
+        targets,
+        added_tokens: added.as_ref().map_or(0, |(embedding, _)| embedding.len() / shape.hidden),
+        seed: 0,
+    };
+    spec.check()?;
+    let mut weights = WeightMap::new();
+    for (name, sizes) in Adapter::names(&spec, &shape) {
+        weights.insert(name, Weight { values: vec![0.0; sizes.iter().product()], shape: sizes });
+    }
+    for ((layer, target), pair) in &pairs {
+        let (a_name, b_name) = Adapter::pair_names(*layer, *target);
+        if let Some(a) = weights.get_mut(&a_name) {
+            a.values[..pair.a.len()].copy_from_slice(&pair.a);
+        }
+        if let Some(b) = weights.get_mut(&b_name) {
+            let factor = if alike { 1.0 } else { pair.scale as f32 };
+            for (to, from) in b.values.chunks_exact_mut(rank).zip(pair.b.chunks_exact(pair.rank)) {
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = factor * from);
+            }
+        }
+    }
+    if let Some((embedding, head)) = added {
+        parameters += embedding.len() + head.len();
+        for (name, values) in [(ADDED_EMBEDDING, embedding), (ADDED_HEAD, head)] {
+            weights.insert(name.into(), Weight { shape: vec![spec.added_tokens, shape.hidden], values });
+        }
+    }
+    let adapter = Adapter { spec, weights };
+    adapter.write(out, &shape)?;
+    Ok(ImportedAdapter { spec: adapter.spec, parameters: parameters as u64 })
+}
+
+/// All updates of the file; a tensor that is none, and no row of tokens, is an error.
+fn pairs(
+    files: &TensorFiles,
+    config: &PeftConfig,
+    shape: &BackboneShape,
+    path: &Path,
+) -> Result<Pairs, NnError> {
+    let mut pairs = Pairs::new();
+    for name in files.names() {
+        if name.ends_with(TOKENS) {
+            continue;
+        }
+        let no_place = || NnError::ExtraTensor { path: path.into(), name: name.into() };
+        let (module, which) =
+            name.strip_prefix(PREFIX).and_then(|name| name.rsplit_once(".lora_")).ok_or_else(no_place)?;
+        let site = site(module, shape).ok_or_else(no_place)?;
+        match which {
+            "A.weight" => {}
+            "B.weight" if files.shape(&format!("{PREFIX}{module}.lora_A.weight")).is_some() => continue,
+            "B.weight" => {
+                let name = format!("{PREFIX}{module}.lora_A.weight");
+                return Err(NnError::MissingTensor { path: path.into(), name });
+            }
+            _ => return Err(no_place()),
+        }
+        let rank = files.shape(name).and_then(|sizes| sizes.first()).copied().unwrap_or(0);
+        let scale = config.scale(module, rank)?;
+        let entry = TARGETS.iter().find(|entry| entry.target == site.1).ok_or_else(no_place)?;
+        let (wide, into) = (entry.widths)(shape);
+        let a = finite(files, name, &[rank, into])?;
+        let b = finite(files, &format!("{PREFIX}{module}.lora_B.weight"), &[wide, rank])?;
+        pairs.insert(site, Pair { a, b, rank, scale });
+    }
+    Ok(pairs)
+}
+
+/// The layer and the slot of a module's name.
+fn site(module: &str, shape: &BackboneShape) -> Option<(usize, Target)> {
+    let (layer, module) = module.strip_prefix("model.layers.")?.split_once('.')?;
+    let layer: usize = layer.parse().ok().filter(|layer| *layer < shape.layers)?;
+    TARGETS.iter().find(|entry| entry.module == module).map(|entry| (layer, entry.target))
+}
+
+/// Embedding and head rows of added tokens, in the order of their ids.
+fn added_rows(
+    files: &TensorFiles,
+    config: &PeftConfig,
+    shape: &BackboneShape,
+    path: &Path,
+) -> Result<Option<(Vec<f32>, Vec<f32>)>, NnError> {
+    let (mut embedding, mut head) = (None, None);
+    for (table, ids) in &config.tokens {
+        let table = table.as_deref().unwrap_or(EMBEDDING);
+        let (into, name) = match table.rsplit('.').next() {
+            Some(EMBEDDING) => (&mut embedding, format!("{PREFIX}model.{EMBEDDING}.{TOKENS}")),
+            Some(HEAD) => (&mut head, format!("{PREFIX}{HEAD}.{TOKENS}")),
+            _ => return Err(unsupported(path, table)),
+        };
+        let values = finite(files, &name, &[ids.len(), shape.hidden])?;
+        let mut rows: Vec<(usize, &[f32])> =
+            ids.iter().copied().zip(values.chunks_exact(shape.hidden)).collect();
+        rows.sort_by_key(|(id, _)| *id);
+        if !rows.iter().map(|(id, _)| *id).eq(shape.vocabulary..shape.vocabulary + ids.len()) {
+            return Err(unsupported(path, "ids other than those right after the backbone's rows"));
+        }
+        *into = Some(rows.into_iter().flat_map(|(_, row)| row.iter().copied()).collect::<Vec<f32>>());
+    }
+    let Some(embedding) = embedding.filter(|rows| !rows.is_empty()) else {
+        return match head {
+            Some(rows) if !rows.is_empty() => Err(unsupported(path, "rows of the head alone")),
+            _ => Ok(None),
+        };
+    };
+    let head = match head {
+        Some(head) if head.len() == embedding.len() => head,
+        // One table for both, as the backbone has it.
+        None if shape.tied => embedding.clone(),
+        _ => return Err(unsupported(path, "rows of the embedding that the head does not have")),
+    };
+    Ok(Some((embedding, head)))
+}
+
+fn finite(files: &TensorFiles, name: &str, shape: &[usize]) -> Result<Vec<f32>, NnError> {
+    let values = files.values(name, shape)?;
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(values),
+        false => Err(NnError::NotFinite { name: name.into() }),
+    }
+}
+
+fn unsupported(path: &Path, value: &str) -> NnError {
+    NnError::Unsupported { path: path.into(), key: "trainable_token_indices", value: value.into() }
+}

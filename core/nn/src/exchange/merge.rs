@@ -1,0 +1,174 @@
+//! A backbone with an expert merged into its weights: a full checkpoint, written tensor by tensor in
+//! the number types of the backbone's own files. It trains nothing.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use cadre_store::write_atomic;
+use half::{bf16, f16};
+use safetensors::tensor::Dtype;
+use serde_json::{Map, Value, json};
+
+use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, TARGETS};
+use crate::checkpoint::{TensorFiles, read_config};
+use crate::error::NnError;
+use crate::kernel::gemm::{View, product};
+use crate::shape::BackboneShape;
+
+const EMBEDDING: &str = "model.embed_tokens.weight";
+const HEAD: &str = "lm_head.weight";
+const FILE: &str = "model.safetensors";
+
+/// What becomes of a tensor of the backbone.
+enum Change {
+    /// Copied as it is.
+    None,
+    /// The update of a slot is added: names of its two matrices.
+    Update(String, String),
+    /// Rows of added tokens are put behind.
+    Rows(&'static str),
+}
+
+/// One tensor to write.
+struct Planned {
+    name: String,
+    from: String,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    change: Change,
+}
+
+/// Writes the backbone of the folder `backbone` with the expert of the folder `expert` merged into it
+/// to `to`: `config.json` and `model.safetensors`, which `transformers` loads. Added tokens become
+/// rows of the embedding and of the head; a tied head becomes one of its own then. Values are
+/// computed in f32 and rounded to the type of the backbone's file.
+///
+/// # Errors
+/// Missing or damaged files, an expert of another backbone, a file that cannot be written.
+pub fn export_merged(backbone: &Path, expert: &Path, to: &Path) -> Result<(), NnError> {
+    let config = backbone.join("config.json");
+    let shape = read_config(&config)?;
+    let adapter = Adapter::read(expert, &shape)?;
+    let files = TensorFiles::open(backbone)?;
+    let planned = plan(&files, &adapter, &shape)?;
+    let access = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| NnError::File { path, source }
+    };
+    std::fs::create_dir_all(to).map_err(access(to))?;
+    let part = to.join(format!(".{FILE}.part"));
+    let file = File::create(&part).map_err(access(&part))?;
+    let mut out = BufWriter::new(file);
+    out.write_all(&header(&planned)).map_err(access(&part))?;
+    for tensor in &planned {
+        out.write_all(&bytes(tensor, &files, &adapter)?).map_err(access(&part))?;
+    }
+    let file = out.into_inner().map_err(|error| access(&part)(error.into_error()))?;
+    file.sync_all().map_err(access(&part))?;
+    std::fs::rename(&part, to.join(FILE)).map_err(access(&part))?;
+
+    let text = std::fs::read(&config).map_err(access(&config))?;
+    let mut keys: Map<String, Value> =
+        serde_json::from_slice(&text).map_err(|source| NnError::Json { path: config.clone(), source })?;
+    if adapter.spec.added_tokens > 0 {
+        keys.insert("vocab_size".into(), json!(shape.vocabulary + adapter.spec.added_tokens));
+        keys.insert("tie_word_embeddings".into(), json!(false));
+    }
+    let text = format!("{:#}\n", Value::Object(keys));
+    Ok(write_atomic(&to.join("config.json"), text.as_bytes())?)
+}
+
+/// The tensors of the merged checkpoint, in the order in which they are written.
+fn plan(files: &TensorFiles, adapter: &Adapter, shape: &BackboneShape) -> Result<Vec<Planned>, NnError> {
+    let added = adapter.spec.added_tokens;
+    let mut updates = BTreeMap::new();
+    for layer in 0..shape.layers {
+        for entry in TARGETS.iter().filter(|entry| adapter.spec.targets.contains(&entry.target)) {
+            let name = format!("model.layers.{layer}.{}.weight", entry.module);
+            updates.insert(name, Adapter::pair_names(layer, entry.target));
+        }
+    }
+    let mut planned = Vec::new();
+    let mut put = |name: &str, from: &str, change: Change| -> Result<(), NnError> {
+        let (dtype, sizes, _) = files.raw(from)?;
+        let mut sizes = sizes.to_vec();
+        if let (Change::Rows(_), Some(rows)) = (&change, sizes.first_mut()) {
+            *rows += added;
+        }
+        planned.push(Planned { name: name.into(), from: from.into(), dtype, shape: sizes, change });
+        Ok(())
+    };
+    for name in files.names() {
+        let change = match name {
+            EMBEDDING if added > 0 => Change::Rows(ADDED_EMBEDDING),
+            HEAD if shape.tied => continue,
+            HEAD if added > 0 => Change::Rows(ADDED_HEAD),
+            other => match updates.remove(other) {
+                Some((a, b)) => Change::Update(a, b),
+                None => Change::None,
+            },
+        };
+        put(name, name, change)?;
+    }
+    if shape.tied && added > 0 {
+        put(HEAD, EMBEDDING, Change::Rows(ADDED_HEAD))?;
+    }
+    Ok(planned)
+}
+
+/// The header of a safetensors file, its length before it.
+fn header(planned: &[Planned]) -> Vec<u8> {
+    let mut tensors = Map::new();
+    tensors.insert("__metadata__".into(), json!({ "format": "pt" }));
+    let mut at = 0;
+    for tensor in planned {
+        let length = tensor.shape.iter().product::<usize>() * width(tensor.dtype);
+        let dtype = match tensor.dtype {
+            Dtype::F16 => "F16",
+            Dtype::BF16 => "BF16",
+            _ => "F32",
+        };
+        let entry = json!({ "dtype": dtype, "shape": tensor.shape, "data_offsets": [at, at + length] });
+        tensors.insert(tensor.name.clone(), entry);
+        at += length;
+    }
+    let mut text = Value::Object(tensors).to_string().into_bytes();
+    text.resize(text.len().next_multiple_of(8), b' ');
+    [&(text.len() as u64).to_le_bytes()[..], &text].concat()
+}
+
+fn width(dtype: Dtype) -> usize {
+    if matches!(dtype, Dtype::F16 | Dtype::BF16) { 2 } else { 4 }
+}
+
+/// The bytes of a tensor after its change.
+fn bytes(tensor: &Planned, files: &TensorFiles, adapter: &Adapter) -> Result<Vec<u8>, NnError> {
+    let (dtype, shape, raw) = files.raw(&tensor.from)?;
+    if !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+        let (name, dtype) = (tensor.from.clone(), format!("{dtype:?}"));
+        return Err(NnError::TensorType { name, dtype });
+    }
+    match &tensor.change {
+        Change::None => Ok(raw.to_vec()),
+        Change::Rows(rows) => Ok([raw, &rounded(&adapter.weights[*rows].values, dtype)].concat()),
+        Change::Update(a, b) => {
+            let mut values = files.values(&tensor.from, shape)?;
+            let (a, b) = (&adapter.weights[a], &adapter.weights[b]);
+            let ([rank, into], [wide, _]) = (a.sizes(), b.sizes());
+            let (a, b) = (View::dense(&a.values, rank, into), View::dense(&b.values, wide, rank));
+            product(&mut values, into, b, a, adapter.spec.scale(), true);
+            Ok(rounded(&values, dtype))
+        }
+    }
+}
+
+/// Values in a number type.
+fn rounded(values: &[f32], dtype: Dtype) -> Vec<u8> {
+    match dtype {
+        Dtype::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
+        Dtype::BF16 => values.iter().flat_map(|value| bf16::from_f32(*value).to_le_bytes()).collect(),
+        _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+    }
+}

@@ -1,0 +1,175 @@
+//! `adapter_config.json` as PEFT writes it: what of it scales an update, and what of it is not done
+//! here. Reads no weight.
+
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::error::NnError;
+
+/// Keys that must be absent, null, false, empty or the text beside them.
+const REFUSED: &[(&str, &str)] = &[
+    ("bias", "none"),
+    ("use_dora", ""),
+    ("lora_bias", ""),
+    ("fan_in_fan_out", ""),
+    ("modules_to_save", ""),
+    ("layer_replication", ""),
+    ("target_parameters", ""),
+    ("alora_invocation_tokens", ""),
+    ("arrow_config", ""),
+    ("use_qalora", ""),
+    ("use_bdlora", ""),
+    ("megatron_config", ""),
+    ("kasa_config", ""),
+    ("monteclora_config", ""),
+    ("velora_config", ""),
+];
+
+/// Starts of `init_lora_weights` that change the backbone's weights too.
+const CHANGING_STARTS: [&str; 5] = ["pissa", "olora", "corda", "loftq", "lora_ga"];
+
+/// The scaling of a PEFT adapter.
+#[derive(Debug)]
+pub(super) struct PeftConfig {
+    path: PathBuf,
+    rank: usize,
+    alpha: f64,
+    ranks: Vec<(Regex, f64)>,
+    alphas: Vec<(Regex, f64)>,
+    root: bool,
+    pub(super) dropout: f64,
+    /// Ids of trained rows by table; `None` as table where the file gives a bare list.
+    pub(super) tokens: Vec<(Option<String>, Vec<usize>)>,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    peft_type: String,
+    r: usize,
+    lora_alpha: f64,
+    #[serde(default)]
+    lora_dropout: f64,
+    #[serde(default)]
+    use_rslora: Option<bool>,
+    #[serde(default)]
+    rank_pattern: Option<Map<String, Value>>,
+    #[serde(default)]
+    alpha_pattern: Option<Map<String, Value>>,
+    #[serde(default)]
+    trainable_token_indices: Option<Value>,
+    #[serde(default)]
+    init_lora_weights: Option<Value>,
+}
+
+impl PeftConfig {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// A missing or broken file; another kind of adapter; a setting that is not done here.
+    pub(super) fn read(path: &Path) -> Result<Self, NnError> {
+        let text = std::fs::read(path).map_err(|source| NnError::File { path: path.into(), source })?;
+        let json = |source| NnError::Json { path: path.into(), source };
+        let value: Value = serde_json::from_slice(&text).map_err(json)?;
+        let unsupported = |key, value: &Value| {
+            Err(NnError::Unsupported { path: path.into(), key, value: value.to_string() })
+        };
+        for (key, neutral) in REFUSED {
+            if let Some(found) = value.get(key).filter(|found| !is_neutral(found, neutral)) {
+                return unsupported(key, found);
+            }
+        }
+        let raw: Raw = serde_json::from_value(value).map_err(json)?;
+        if raw.peft_type != "LORA" {
+            return unsupported("peft_type", &Value::String(raw.peft_type));
+        }
+        if let Some(start) = raw.init_lora_weights.as_ref()
+            && start.as_str().is_some_and(|start| {
+                CHANGING_STARTS.iter().any(|changing| start.to_lowercase().starts_with(changing))
+            })
+        {
+            return unsupported("init_lora_weights", start);
+        }
+        let tokens = match &raw.trainable_token_indices {
+            None | Some(Value::Null) => Vec::new(),
+            Some(value) => match tables(value) {
+                Some(tables) => tables,
+                None => return unsupported("trainable_token_indices", value),
+            },
+        };
+        Ok(Self {
+            path: path.into(),
+            rank: raw.r,
+            alpha: raw.lora_alpha,
+            ranks: patterns(path, raw.rank_pattern)?,
+            alphas: patterns(path, raw.alpha_pattern)?,
+            root: raw.use_rslora.unwrap_or(false),
+            dropout: raw.lora_dropout,
+            tokens,
+        })
+    }
+
+    /// Factor of the update of a module (`model.layers.0.self_attn.q_proj`) whose matrices have this rank.
+    ///
+    /// # Errors
+    /// A rank other than the configuration gives the module; an alpha that is no number.
+    pub(super) fn scale(&self, module: &str, rank: usize) -> Result<f64, NnError> {
+        let of = |patterns: &[(Regex, f64)]| {
+            patterns.iter().find(|(pattern, _)| pattern.is_match(module)).map(|(_, value)| *value)
+        };
+        let expected = of(&self.ranks).unwrap_or(self.rank as f64);
+        if rank == 0 || expected != rank as f64 {
+            return Err(NnError::AdapterRank {
+                path: self.path.clone(),
+                module: module.into(),
+                found: rank,
+                expected,
+            });
+        }
+        let alpha = of(&self.alphas).unwrap_or(self.alpha);
+        let scale = if self.root { alpha / expected.sqrt() } else { alpha / expected };
+        if scale.is_finite() {
+            Ok(scale)
+        } else {
+            Err(NnError::Setting { field: "lora_alpha", value: alpha, range: "a finite number" })
+        }
+    }
+}
+
+fn is_neutral(value: &Value, neutral: &str) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text == neutral,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(table) => table.is_empty(),
+        _ => false,
+    }
+}
+
+/// PEFT's patterns: regular expressions for the end of a module's name, the first that fits counts.
+fn patterns(path: &Path, given: Option<Map<String, Value>>) -> Result<Vec<(Regex, f64)>, NnError> {
+    let one = |(pattern, value): (String, Value)| {
+        let regex = Regex::new(&format!(r"^(?:.*\.)?(?:{pattern})$")).ok();
+        regex.zip(value.as_f64()).ok_or_else(|| NnError::Unsupported {
+            path: path.into(),
+            key: "rank_pattern, alpha_pattern",
+            value: format!("{pattern}: {value}"),
+        })
+    };
+    given.unwrap_or_default().into_iter().map(one).collect()
+}
+
+/// The lists of `trainable_token_indices`.
+fn tables(value: &Value) -> Option<Vec<(Option<String>, Vec<usize>)>> {
+    let list = |value: &Value| -> Option<Vec<usize>> {
+        value.as_array()?.iter().map(|id| id.as_u64().and_then(|id| usize::try_from(id).ok())).collect()
+    };
+    match value {
+        Value::Object(tables) => {
+            tables.iter().map(|(name, value)| Some((Some(name.clone()), list(value)?))).collect()
+        }
+        bare => Some(vec![(None, list(bare)?)]),
+    }
+}

@@ -1,0 +1,106 @@
+//! Adapters that PEFT made, imported: the logits it computed with them. And experts exported for a
+//! check in Python (`tests/parity/check_exports.py`).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use safetensors::tensor::{Dtype, TensorView};
+use serde::Deserialize;
+
+use super::{Case, fixtures, formula};
+use crate::adapter::{Adapter, AdapterSpec, Mix};
+use crate::checkpoint::TensorFiles;
+use crate::exchange::{export_adapter, export_merged, import_adapter};
+use crate::fixture::ALL;
+use crate::learner::Learner;
+use crate::pass::Pass;
+use crate::weights::Weight;
+
+#[derive(Deserialize)]
+struct Recorded {
+    model: String,
+    row: Vec<u32>,
+}
+
+/// Logits of every token of a row by an expert, those of its added tokens last: [tokens][ids].
+fn logits(learner: &Learner, expert: &Path, row: &[u32]) -> Vec<f32> {
+    let shape = learner.shape();
+    let model = &learner.model;
+    let tensors = Adapter::read(expert, shape).unwrap().tensors(shape, &model.device, model.dtype);
+    let mix = Mix::single(tensors, 1, shape.vocabulary, &model.device);
+    let pass = Pass::new([(row, 0)]);
+    let needed = Arc::new((0..row.len()).collect());
+    let mut all = Vec::new();
+    model.logits(&pass, &mix, &needed, None, &mut |_, logits| all.extend_from_slice(logits)).unwrap();
+    all
+}
+
+fn case(name: &str) -> Case {
+    Case::open(&fixtures().join("families").join(format!("{name}.json")))
+}
+
+#[test]
+fn adapters_of_peft_compute_the_same_here() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(fixtures().join("adapters")).unwrap() {
+        let folder = entry.unwrap().path();
+        let text = std::fs::read(folder.join("recorded.json")).unwrap();
+        let Recorded { model, row } = serde_json::from_slice(&text).unwrap();
+        let case = case(&model);
+        let out = tempfile::tempdir().unwrap();
+        import_adapter(case.folder.path(), &folder, out.path()).unwrap();
+        let found = logits(&case.learner, out.path(), &row);
+        let file = TensorFiles::of(vec![folder.join("recorded.safetensors")]).unwrap();
+        let sizes = file.shape("logits").unwrap().to_vec();
+        let recorded = file.values("logits", &sizes).unwrap();
+        assert_eq!(found.len(), recorded.len());
+        let largest = recorded.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        let apart = found.iter().zip(&recorded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest;
+        println!("{}: {apart:.1e}", folder.display());
+        assert!(apart <= 1e-5, "{}: {apart}", folder.display());
+        seen += 1;
+    }
+    assert!(seen >= 6);
+}
+
+#[test]
+#[ignore = "writes what tests/parity/check_exports.py reads"]
+fn exports_for_python() {
+    let Some(to) = std::env::var_os("CADRE_PARITY_EXPORTS") else {
+        panic!("CADRE_PARITY_EXPORTS says where to")
+    };
+    for (name, added) in
+        [("llama-2", 2), ("llama-3.2", 2), ("qwen2", 0), ("qwen3", 2), ("smollm3", 0), ("gemma-3", 2)]
+    {
+        let folder = Path::new(&to).join(name);
+        let (backbone, expert) = (folder.join("backbone"), folder.join("expert"));
+        let case = case(name);
+        std::fs::create_dir_all(&backbone).unwrap();
+        super::write_model(&backbone, &super::Facts { file_dtype: "F32".into(), ..case.facts });
+        let shape = case.learner.shape();
+        let spec = AdapterSpec {
+            rank: 3,
+            alpha: 5.0,
+            dropout: 0.1,
+            targets: ALL.to_vec(),
+            added_tokens: added,
+            seed: 0,
+        };
+        let one = |(name, shape): (String, Vec<usize>)| {
+            let values = formula::units(&name, shape.iter().product()).iter().map(|v| v / 4.0).collect();
+            (name, Weight { shape, values })
+        };
+        let weights = Adapter::names(&spec, shape).into_iter().map(one).collect();
+        Adapter { spec, weights }.write(&expert, shape).unwrap();
+        export_adapter(&backbone, &expert, &folder.join("peft")).unwrap();
+        export_merged(&backbone, &expert, &folder.join("merged")).unwrap();
+        let known = shape.vocabulary + added;
+        let row: Vec<u32> = (0..20).map(|at| ((at * 17 + 5) % known) as u32).collect();
+        let found = logits(&case.learner, &expert, &row);
+        let bytes: Vec<u8> = found.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let view = TensorView::new(Dtype::F32, vec![row.len(), known], &bytes).unwrap();
+        let file = safetensors::serialize([("logits", view)], None).unwrap();
+        std::fs::write(folder.join("expected.safetensors"), file).unwrap();
+        std::fs::write(folder.join("expected.json"), serde_json::json!({ "row": row }).to_string()).unwrap();
+    }
+}

@@ -1,0 +1,33 @@
+//! Weights that both sides can compute: the same as `tests/parity/formula.py`. It reads no file.
+
+use crate::weights::{Weight, WeightMap};
+
+/// Numbers k/128, -127 ≤ k ≤ 127, by the finaliser of SplitMix64 from the name's FNV-1a hash.
+pub(super) fn units(name: &str, count: usize) -> Vec<f32> {
+    let mix = |seed: u64, byte: u8| (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+    let seed = name.bytes().fold(0xCBF2_9CE4_8422_2325, mix);
+    let draw = |place: u64| {
+        let mut x = seed.wrapping_add(place.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((x ^ (x >> 31)) % 255) as f32
+    };
+    (1..=count as u64).map(|place| (draw(place) - 127.0) / 128.0).collect()
+}
+
+/// The weights of these names and sizes.
+pub(super) fn weights(names: &[(String, Vec<usize>)], less_one: bool) -> WeightMap {
+    let one = |(name, sizes): &(String, Vec<usize>)| {
+        let mut values = units(name, sizes.iter().product());
+        for value in &mut values {
+            *value = match () {
+                () if name.ends_with("norm.weight") && less_one => *value,
+                () if name.ends_with("norm.weight") => 1.0 + *value,
+                () if name.contains("embed_tokens") || name.contains("lm_head") => *value,
+                () => *value / 4.0,
+            };
+        }
+        (name.clone(), Weight { shape: sizes.clone(), values })
+    };
+    names.iter().map(one).collect()
+}

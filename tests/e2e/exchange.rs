@@ -1,0 +1,102 @@
+//! Checkpoints and adapters at the doors: an expert goes out as a PEFT adapter and as a full checkpoint, a checkpoint
+//! comes in as a backbone, and a damaged one is told with its place.
+
+use std::path::Path;
+
+use cadre_tests::{Workbench, repository};
+use serde_json::Value;
+
+use super::report_file::{report, run_folder};
+
+fn smoke(name: &str) -> String {
+    repository().join("recipes/smoke").join(name).display().to_string()
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Writes `config.json` or `tokenizer.json` anew with a change.
+fn changed(path: &Path, change: impl Fn(&mut Value)) {
+    let mut value = json(path);
+    change(&mut value);
+    std::fs::write(path, value.to_string()).unwrap();
+}
+
+#[test]
+fn experts_go_out_and_checkpoints_come_in() {
+    let bench = Workbench::new();
+    bench.cadre(&["run", &smoke("see-tiny.toml"), "--quiet"]).expect_code(0);
+    let id = run_folder(bench.path()).display().to_string();
+    let task = report(bench.path())["tasks"][0].as_str().unwrap().to_owned();
+
+    let told = bench.cadre(&["export", &id, "--expert", &task, "--to", "peft"]).expect_code(0);
+    assert!(told.stderr.contains("resize_token_embeddings"), "{}", told.stderr);
+    let peft = bench.path().join("peft");
+    let config = json(&peft.join("adapter_config.json"));
+    assert_eq!(config["peft_type"], "LORA");
+    assert_eq!((&config["r"], &config["lora_alpha"]), (&Value::from(4), &Value::from(8.0)));
+    assert_eq!(config["target_modules"], serde_json::json!(["q_proj", "v_proj"]));
+    assert_eq!(config["trainable_token_indices"]["embed_tokens"].as_array().unwrap().len(), 2);
+    for file in ["adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        assert!(peft.join(file).metadata().unwrap().len() > 0, "{file}");
+    }
+    assert_eq!(json(&peft.join("cadre.json"))["indicator"]["accept"], "<accept>");
+    bench
+        .cadre(&["export", &id, "--expert", "nobody", "--to", "other"])
+        .expect_code(2)
+        .expect_told(&["nobody", &task]);
+    assert!(!bench.path().join("other").exists());
+
+    bench.cadre(&["export", &id, "--expert", &task, "--to", "merged", "--merged"]).expect_code(0);
+    let merged = bench.path().join("merged");
+    let shape = json(&merged.join("config.json"));
+    assert_eq!(shape["tie_word_embeddings"], false, "added tokens have head rows of their own");
+    let rows = json(&peft.join("adapter_config.json"))["trainable_token_indices"]["embed_tokens"][1].clone();
+    assert_eq!(shape["vocab_size"].as_u64().unwrap(), rows.as_u64().unwrap() + 1);
+
+    // The adapter comes in again, as an expert that is not trained here, and answers as it did.
+    let recipe = format!(
+        "name = \"imported\"\ninherit = [{:?}]\n[expert]\nimport = [{{ task = {task:?}, adapter = \"peft\" }}]\n",
+        smoke("see-tiny.toml")
+    );
+    bench.write("imported.toml", &recipe);
+    bench.cadre(&["run", "imported.toml", "--runs", "others", "--quiet"]).expect_code(0);
+    let folder = std::fs::read_dir(bench.path().join("others")).unwrap().next().unwrap().unwrap().path();
+    let (first, other) = (report(bench.path()), json(&folder.join("report.json")));
+    assert_eq!(other["score-matrix"], first["score-matrix"]);
+    assert_eq!(other["experts"][0]["parameters"], first["experts"][0]["parameters"]);
+    assert_eq!(other["experts"][0]["training-examples"], 0);
+    assert_eq!(other["experts"][1], first["experts"][1]);
+    bench.write("wrong.toml", &recipe.replace(&format!("{task:?}"), "\"nobody\""));
+    bench.cadre(&["plan", "wrong.toml"]).expect_code(2).expect_told(&[
+        "expert.import",
+        "the stream has no task `nobody`",
+        &task,
+    ]);
+    bench.write("wrong.toml", &recipe.replace("\"peft\"", "\"nowhere\""));
+    bench.cadre(&["plan", "wrong.toml"]).expect_code(2).expect_told(&["nowhere/adapter_config.json"]);
+
+    // A folder of Hugging Face's layout is a backbone.
+    let second = Workbench::new();
+    let set = format!("backbone.checkpoint={}", merged.display());
+    let zero_shot = smoke("zero-shot-tiny.toml");
+    let run = || second.cadre(&["run", &zero_shot, "--set", &set, "--quiet"]);
+    run().expect_code(0);
+    assert_eq!(report(second.path())["experts"].as_array().unwrap().len(), 0);
+
+    let tokenizer = merged.join("tokenizer.json");
+    let good = std::fs::read(&tokenizer).unwrap();
+    changed(&tokenizer, |value| value["model"]["vocab"]["zzzzzz"] = 5000.into());
+    run().expect_code(1).expect_told(&["tokenizer.json has 5001 tokens", "rows"]);
+    std::fs::write(&tokenizer, good).unwrap();
+
+    let weights = merged.join("model.safetensors");
+    let good = std::fs::read(&weights).unwrap();
+    std::fs::write(&weights, &good[..good.len() - 10]).unwrap();
+    run().expect_code(1).expect_told(&["model.safetensors"]);
+    std::fs::write(&weights, good).unwrap();
+
+    changed(&merged.join("config.json"), |value| value["model_type"] = "mamba".into());
+    run().expect_code(1).expect_told(&["config.json", "`mamba` is not supported", "llama, mistral"]);
+}
