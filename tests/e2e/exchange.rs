@@ -98,5 +98,5 @@ fn experts_go_out_and_checkpoints_come_in() {
     std::fs::write(&weights, good).unwrap();
 
     changed(&merged.join("config.json"), |value| value["model_type"] = "mamba".into());
-    run().expect_code(1).expect_told(&["config.json", "`mamba` is not supported", "llama, mistral"]);
+    run().expect_code(2).expect_told(&["config.json", "`mamba` is not supported", "llama, mistral"]);
 }
