@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use cadre_nn::{export_adapter, export_merged};
 use cadre_recipe::{Indicator, IndicatorKind};
-use cadre_scheduler::{CheckpointPlace, Plan, StageKind, StageSpec, StageWork};
+use cadre_scheduler::{CheckpointPlace, CommonArgs, Plan, StageKind, StageSpec, StageWork};
 use cadre_store::{ArtifactStore, write_atomic};
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::run_folder::{RunFolder, artifact};
-use super::{Common, Done};
+use super::Done;
 use crate::error::EngineError;
 use crate::stage::task_of;
 use crate::terminal::{Manner, Terminal};
@@ -41,7 +41,7 @@ pub(super) struct ExportArgs {
     merged: bool,
 }
 
-pub(super) fn export(args: &ExportArgs, common: &Common, terminal: &Terminal) -> Done {
+pub(super) fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let plan = RunFolder::find(&args.id, &common.runs)?.plan()?;
     let store = ArtifactStore::open(&common.store)?;
     let stage = expert(&plan, &args.expert)?;
