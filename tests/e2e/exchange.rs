@@ -70,7 +70,7 @@ fn experts_go_out_and_checkpoints_come_in() {
     assert_eq!(other["experts"][1], first["experts"][1]);
     bench.write("wrong.toml", &recipe.replace(&format!("{task:?}"), "\"nobody\""));
     bench.cadre(&["plan", "wrong.toml"]).expect_code(2).expect_told(&[
-        "expert.import",
+        "import = [{ task = \"nobody\"",
         "the stream has no task `nobody`",
         &task,
     ]);
@@ -94,7 +94,7 @@ fn experts_go_out_and_checkpoints_come_in() {
     let weights = merged.join("model.safetensors");
     let good = std::fs::read(&weights).unwrap();
     std::fs::write(&weights, &good[..good.len() - 10]).unwrap();
-    run().expect_code(1).expect_told(&["model.safetensors"]);
+    run().expect_code(2).expect_told(&["model.safetensors"]);
     std::fs::write(&weights, good).unwrap();
 
     changed(&merged.join("config.json"), |value| value["model_type"] = "mamba".into());

@@ -298,6 +298,12 @@ impl EngineError {
     }
 }
 
+impl From<cadre_checkpoint::CheckpointError> for EngineError {
+    fn from(error: cadre_checkpoint::CheckpointError) -> Self {
+        Self::Model(NnError::Checkpoint(error))
+    }
+}
+
 impl From<NnError> for EngineError {
     fn from(error: NnError) -> Self {
         match error {

@@ -6,16 +6,15 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
+use cadre_checkpoint::{BackboneShape, LayerKind, Part, TARGETS, weight_names};
 
-use crate::adapter::{Mix, TARGETS, Target};
+use crate::adapter::Mix;
 use crate::error::NnError;
 use crate::generation::KvCache;
 use crate::kernel::{HeadShape, RotaryTable, attention, gated, gather, rms_norm, rotate};
 use crate::pass::Pass;
 use crate::projection::Projection;
-use crate::shape::BackboneShape;
 use crate::training::Dropout;
-use crate::variation::{LayerKind, Variation};
 
 /// Weights of a decoder on a device.
 #[derive(Clone, Debug)]
@@ -56,73 +55,6 @@ struct Layer {
     kind: LayerKind,
 }
 
-/// One weight of a layer, in the order in which files and tests list them.
-#[derive(Clone, Copy)]
-enum Part {
-    AttentionNorm,
-    Weight(usize),
-    Bias(usize),
-    QueryNorm,
-    KeyNorm,
-    NormBehindAttention,
-    FeedNorm,
-    NormBehindFeed,
-}
-
-impl Part {
-    /// All of a layer's.
-    fn all(shape: &BackboneShape) -> Vec<Self> {
-        let Variation { qkv_bias, output_bias, feed_forward_bias, head_norms, norms_behind, .. } =
-            &shape.variation;
-        let mut parts = vec![Self::AttentionNorm];
-        for (slot, entry) in TARGETS.iter().enumerate() {
-            if entry.target == Target::Gate {
-                if *head_norms {
-                    parts.extend([Self::QueryNorm, Self::KeyNorm]);
-                }
-                if *norms_behind {
-                    parts.push(Self::NormBehindAttention);
-                }
-                parts.push(Self::FeedNorm);
-            }
-            parts.push(Self::Weight(slot));
-            let biased = match entry.target {
-                Target::Q | Target::K | Target::V => *qkv_bias,
-                Target::O => *output_bias,
-                Target::Gate | Target::Up | Target::Down => *feed_forward_bias,
-            };
-            if biased {
-                parts.push(Self::Bias(slot));
-            }
-        }
-        if *norms_behind {
-            parts.push(Self::NormBehindFeed);
-        }
-        parts
-    }
-
-    /// Its name below the layer and its sizes.
-    fn named(self, shape: &BackboneShape) -> (String, Vec<usize>) {
-        let norm = |name: &str, width| (format!("{name}.weight"), vec![width]);
-        let widths = |slot: usize| (TARGETS[slot].widths)(shape);
-        match self {
-            Self::AttentionNorm => norm("input_layernorm", shape.hidden),
-            Self::Weight(slot) => {
-                let (out, into) = widths(slot);
-                (format!("{}.weight", TARGETS[slot].module), vec![out, into])
-            }
-            Self::Bias(slot) => (format!("{}.bias", TARGETS[slot].module), vec![widths(slot).0]),
-            Self::QueryNorm => norm("self_attn.q_norm", shape.head_width()),
-            Self::KeyNorm => norm("self_attn.k_norm", shape.head_width()),
-            Self::NormBehindAttention => norm("post_attention_layernorm", shape.hidden),
-            // Where nothing stands behind attention, this name is the one before the feed-forward block.
-            Self::FeedNorm if !shape.variation.norms_behind => norm("post_attention_layernorm", shape.hidden),
-            Self::FeedNorm => norm("pre_feedforward_layernorm", shape.hidden),
-            Self::NormBehindFeed => norm("post_feedforward_layernorm", shape.hidden),
-        }
-    }
-}
-
 /// What a forward pass carries besides its tokens.
 pub(crate) struct Around<'a> {
     /// Experts of the rows.
@@ -136,23 +68,6 @@ pub(crate) struct Around<'a> {
 }
 
 impl Backbone {
-    /// Names and shapes of all weights, in the order of [`Backbone::of`].
-    pub(crate) fn names(shape: &BackboneShape) -> Vec<(String, Vec<usize>)> {
-        let mut names = vec![("model.embed_tokens.weight".to_owned(), vec![shape.vocabulary, shape.hidden])];
-        let parts = Part::all(shape);
-        for layer in 0..shape.layers {
-            names.extend(parts.iter().map(|part| {
-                let (name, sizes) = part.named(shape);
-                (format!("model.layers.{layer}.{name}"), sizes)
-            }));
-        }
-        names.push(("model.norm.weight".to_owned(), vec![shape.hidden]));
-        if !shape.tied {
-            names.push(("lm_head.weight".to_owned(), vec![shape.vocabulary, shape.hidden]));
-        }
-        names
-    }
-
     /// A decoder whose weights are taken one by one, by name and sizes.
     ///
     /// # Errors
@@ -162,7 +77,7 @@ impl Backbone {
         take: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, NnError>,
     ) -> Result<Self, NnError> {
         let mut tensors = Vec::new();
-        for (name, sizes) in Self::names(shape) {
+        for (name, sizes) in weight_names(shape) {
             let tensor = take(&name, &sizes)?;
             let less_one = shape.variation.norms_less_one && name.ends_with("norm.weight");
             tensors.push(if less_one { tensor + 1.0 } else { tensor });
@@ -170,7 +85,7 @@ impl Backbone {
         Ok(Self::of(shape, &Rotary::new(shape), &tensors))
     }
 
-    /// A decoder of tensors in the order of [`Backbone::names`].
+    /// A decoder of tensors in the order of [`weight_names`].
     pub(crate) fn of(shape: &BackboneShape, rotary: &Rotary, tensors: &[Tensor<2>]) -> Self {
         let mut tensors = tensors.iter().cloned();
         let mut next = || match tensors.next() {
@@ -187,7 +102,7 @@ impl Backbone {
         Self { shape: shape.clone(), embedding, layers, norm, head, rotary: rotary.clone() }
     }
 
-    /// All weights, in the order of [`Backbone::names`].
+    /// All weights, in the order of [`weight_names`].
     #[cfg(test)]
     pub(crate) fn tensors(&self) -> Vec<Tensor<2>> {
         let mut tensors = vec![self.embedding.clone()];

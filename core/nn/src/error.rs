@@ -1,118 +1,20 @@
 //! What can go wrong with tensors, weights and training. Never a panic on bad input.
 
+use cadre_checkpoint::CheckpointError;
 use std::path::PathBuf;
 
 /// Why a model could not be opened, trained or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum NnError {
-    /// A file could not be read or written.
-    #[error("access {}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// A file of a checkpoint or an adapter cannot be read or is not what it should be.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// Writing a file of a checkpoint failed.
     #[error(transparent)]
     Store(#[from] cadre_store::StoreError),
     /// The order of the examples could not be laid out.
     #[error(transparent)]
     Data(#[from] cadre_data::DataError),
-    /// A JSON file does not hold what it should.
-    #[error("read {}: {source}", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// What the parser said.
-        source: serde_json::Error,
-    },
-    /// A safetensors file is damaged.
-    #[error("read weights from {}: {source}", path.display())]
-    Weights {
-        /// The file.
-        path: PathBuf,
-        /// What the reader said.
-        source: safetensors::SafeTensorError,
-    },
-    /// A file is larger than any real one.
-    #[error("{} has {bytes} bytes; at most {most} are read", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
-        /// The largest that is read.
-        most: u64,
-    },
-    /// A checkpoint is of a family that this decoder does not know.
-    #[error("{}: model_type `{found}` is not supported; known are {}", path.display(), known.join(", "))]
-    Family {
-        /// The file.
-        path: PathBuf,
-        /// What it says.
-        found: String,
-        /// What is read.
-        known: Vec<&'static str>,
-    },
-    /// A key of a configuration has a value that cannot be read.
-    #[error("{}: `{key}` = {value}; expected {expected}", path.display())]
-    ConfigValue {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: String,
-        /// What is read there.
-        expected: &'static str,
-    },
-    /// Index and shards of a checkpoint do not fit each other.
-    #[error("{}: shard `{shard}` {problem}", path.display())]
-    Shard {
-        /// The index.
-        path: PathBuf,
-        /// Name of the shard.
-        shard: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// Two files of a checkpoint hold the same tensor.
-    #[error("{} has tensor `{name}`, which another file has too", path.display())]
-    TensorTwice {
-        /// The second file.
-        path: PathBuf,
-        /// Name of the tensor.
-        name: String,
-    },
-    /// A checkpoint has a weight that its configuration has no place for.
-    #[error("{} has tensor `{name}`, for which the configuration has no place", path.display())]
-    ExtraTensor {
-        /// The folder.
-        path: PathBuf,
-        /// Name of the tensor.
-        name: String,
-    },
-    /// A weight the model needs is not in the file.
-    #[error("{} has no tensor `{name}`", path.display())]
-    MissingTensor {
-        /// The file.
-        path: PathBuf,
-        /// Name of the tensor.
-        name: String,
-    },
-    /// A weight has another shape than the configuration says.
-    #[error("{}: tensor `{name}` has shape {found:?}, the configuration needs {expected:?}", path.display())]
-    TensorShape {
-        /// The file.
-        path: PathBuf,
-        /// Name of the tensor.
-        name: String,
-        /// Shape in the file.
-        found: Vec<usize>,
-        /// Shape that is needed.
-        expected: Vec<usize>,
-    },
     /// An expert has no form in PEFT.
     #[error("export {}: {problem}", path.display())]
     NoPeftForm {
@@ -133,14 +35,6 @@ pub enum NnError {
         /// Rank in the configuration.
         expected: f64,
     },
-    /// A weight is stored in a type that is not read.
-    #[error("tensor `{name}` is stored as {dtype}; f32, f16 and bf16 are read")]
-    TensorType {
-        /// Name of the tensor.
-        name: String,
-        /// Its type in the file.
-        dtype: String,
-    },
     /// A weight holds NaN or infinity.
     #[error("tensor `{name}` holds a value that is not finite")]
     NotFinite {
@@ -156,26 +50,6 @@ pub enum NnError {
         found: u32,
         /// Newest version read here.
         supported: u32,
-    },
-    /// The shape of a backbone contradicts itself.
-    #[error("backbone {field} = {value}: {problem}")]
-    Shape {
-        /// Field of the configuration.
-        field: &'static str,
-        /// Its value.
-        value: usize,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// The configuration asks for something this decoder does not do.
-    #[error("{}: `{key}` = {value} is not supported", path.display())]
-    Unsupported {
-        /// The file.
-        path: PathBuf,
-        /// Key of the configuration.
-        key: &'static str,
-        /// Its value.
-        value: String,
     },
     /// The backend was not compiled in.
     #[error("the {backend} backend is not in this build; build it with `{command}`")]

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
+use cadre_checkpoint::{BackboneShape, Target};
 use cadre_data::TokenExample;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::adapter::{AdapterSpec, Target};
+use crate::adapter::AdapterSpec;
 use crate::device::{BackendKind, DeviceSpec, Precision};
 use crate::learner::Learner;
-use crate::shape::BackboneShape;
 use crate::training::{Flow, Length, Schedule, TrainingControl, TrainingOutcome, TrainingSpec};
 
 pub(crate) fn shape(tied: bool) -> BackboneShape {
@@ -24,7 +24,7 @@ pub(crate) fn shape(tied: bool) -> BackboneShape {
         tied,
         rope_theta: 1000.0,
         norm_epsilon: 1e-5,
-        variation: crate::variation::Variation::default(),
+        variation: cadre_checkpoint::Variation::default(),
     }
 }
 

@@ -1,11 +1,11 @@
 //! The face of the crate: a backbone with its experts. Text stays outside; ids, bytes and f32 go
 //! in and out, never a tensor.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use burn::tensor::{DType, Device, Tensor};
+use cadre_checkpoint::{BackboneShape, CheckpointFolder, weight_names};
 use cadre_data::TokenExample;
 use cadre_store::{Seed, write_atomic};
 use rand::SeedableRng;
@@ -13,11 +13,9 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::adapter::{Adapter, AdapterSpec, AdapterTensors, ExpertSlot, normal};
 use crate::backbone::{Backbone, Rotary};
-use crate::checkpoint::{TensorFiles, read_config};
 use crate::device::{DeviceSpec, Precision};
 use crate::error::NnError;
 use crate::model::Model;
-use crate::shape::BackboneShape;
 use crate::training::{
     ExpertTrainee, Parameters, Training, TrainingControl, TrainingOutcome, TrainingSpec, WholeTrainee,
 };
@@ -45,18 +43,10 @@ impl Learner {
     /// Missing or damaged files, a family or a setting that is not supported, a weight that is missing,
     /// misshapen or has no place, a backend that is not in this build.
     pub fn open(folder: &Path, device: &DeviceSpec) -> Result<Self, NnError> {
-        let shape = read_config(&folder.join("config.json"))?;
-        let files = TensorFiles::open(folder)?;
-        let names = Backbone::names(&shape);
-        for (name, sizes) in &names {
-            files.expect(name, sizes)?;
-        }
-        let expected: HashSet<String> = names.into_iter().map(|(name, _)| name).collect();
-        let extra = files.names().find(|name| !expected.contains(*name) && !derived(name, &shape));
-        if let Some(name) = extra {
-            return Err(NnError::ExtraTensor { path: folder.into(), name: name.into() });
-        }
-        Self::of(&shape, device, &mut |name, sizes, device, dtype| files.tensor(name, sizes, device, dtype))
+        let CheckpointFolder { shape, files } = CheckpointFolder::open(folder)?;
+        Self::of(&shape, device, &mut |name, sizes, device, dtype| {
+            weights::load(&files, name, sizes, device, dtype)
+        })
     }
 
     /// A backbone with the start weights of [`Learner::pretrain`], trained on nothing.
@@ -107,7 +97,7 @@ impl Learner {
         shape.check()?;
         let burn_device = device.open()?;
         let workers = Workers::new(device.worker_count())?;
-        let names = Backbone::names(shape);
+        let names = weight_names(shape);
         let mut parameters =
             Parameters::new(&names, start_weights(shape, &names, Seed(training.seed).derive("backbone")));
         let rotary = Rotary::new(shape);
@@ -212,11 +202,6 @@ fn dtype(device: &DeviceSpec) -> DType {
 
 /// Gives a weight of this name and these sizes.
 type TakeWeight<'a> = dyn FnMut(&str, &[usize], &Device, DType) -> Result<Tensor<2>, NnError> + 'a;
-
-/// Tensors that some writers add and that follow from others.
-fn derived(name: &str, shape: &BackboneShape) -> bool {
-    name.ends_with("rotary_emb.inv_freq") || (shape.tied && name == "lm_head.weight")
-}
 
 fn start_weights(shape: &BackboneShape, names: &[(String, Vec<usize>)], seed: Seed) -> WeightMap {
     names.iter().map(|(name, sizes)| (name.clone(), start_weight(shape, seed, name, sizes))).collect()

@@ -6,7 +6,6 @@ mod adapter;
 mod allocator;
 mod ask;
 mod backbone;
-mod checkpoint;
 mod device;
 mod error;
 mod exchange;
@@ -16,14 +15,14 @@ mod learner;
 mod model;
 mod pass;
 mod projection;
-mod shape;
 mod training;
-mod variation;
 mod weights;
 mod workers;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod opening;
 #[cfg(test)]
 mod parity;
 #[cfg(test)]
@@ -32,10 +31,8 @@ mod reference;
 pub use learner::Learner;
 
 pub use device::{BackendKind, DeviceSpec, Precision};
-pub use shape::BackboneShape;
-pub use variation::{Activation, LayerKind, RopeScaling, Variation};
 
-pub use adapter::{AdapterSpec, ExpertSlot, Target};
+pub use adapter::{AdapterSpec, ExpertSlot};
 pub use training::{Flow, Length, Schedule, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};
 
 pub use exchange::{ImportedAdapter, export_adapter, export_merged, import_adapter};

@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use cadre_checkpoint::{BackboneShape, TensorFiles, weight_names};
 use cadre_data::TokenExample;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
 
 use crate::adapter::{Adapter, AdapterSpec, Mix};
-use crate::backbone::Backbone;
-use crate::checkpoint::{TensorFiles, read_config};
 use crate::fixture::{ALL, device};
 use crate::generation::{Answerer, Decoding, Row, Strategy};
 use crate::learner::Learner;
@@ -144,8 +143,8 @@ impl Case {
 fn write_model(folder: &Path, facts: &Facts) {
     let config = folder.join("config.json");
     std::fs::write(&config, facts.config.to_string()).unwrap();
-    let shape = read_config(&config).unwrap();
-    let map = formula::weights(&Backbone::names(&shape), shape.variation.norms_less_one);
+    let shape = BackboneShape::read(&config).unwrap();
+    let map = formula::weights(&weight_names(&shape), shape.variation.norms_less_one);
     let bytes = |values: &[f32]| -> Vec<u8> {
         match facts.file_dtype.as_str() {
             "F16" => values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect(),

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use cadre_checkpoint::BackboneShape;
 use cadre_data::TokenExample;
 
 use crate::adapter::Adapter;
-use crate::shape::BackboneShape;
 use crate::weights::WeightMap;
 
 /// Weights in f64.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use cadre_checkpoint::{CheckpointError, TensorFiles};
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::checkpoint::TensorFiles;
 use crate::error::NnError;
 
 /// A matrix, or a vector (one row), of f32.
@@ -36,6 +36,42 @@ impl Weight {
 /// Puts a matrix on a device.
 pub(crate) fn upload(values: Vec<f32>, sizes: [usize; 2], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values, sizes), device)
+}
+
+/// Puts a tensor of a file on a device: [rows, columns], a vector as one row. A value that is not finite is told in a
+/// warning.
+///
+/// # Errors
+/// A tensor that is not there or has another shape or a type that is not read.
+pub(crate) fn load(
+    files: &TensorFiles,
+    name: &str,
+    shape: &[usize],
+    device: &Device,
+    dtype: DType,
+) -> Result<Tensor<2>, NnError> {
+    let sizes = match shape {
+        [rows, columns] => [*rows, *columns],
+        _ => [1, shape.iter().product()],
+    };
+    let finite;
+    let data = if dtype == DType::BF16 {
+        let values = files.bf16_values(name, shape)?;
+        finite = values.iter().all(|value| value.is_finite());
+        TensorData::new(values, sizes)
+    } else {
+        let values = files.values(name, shape)?;
+        finite = values.iter().all(|value| value.is_finite());
+        TensorData::new(values, sizes)
+    };
+    if !finite {
+        tracing::warn!(
+            file = %files.file_of(name).display(),
+            tensor = name,
+            "a weight holds values that are not finite; what is computed with it will not be either"
+        );
+    }
+    Ok(Tensor::from_data(data, (device, dtype)))
 }
 
 /// Takes a matrix off its device.
@@ -76,7 +112,7 @@ pub(crate) fn read(path: &Path) -> Result<WeightMap, NnError> {
 /// # Errors
 /// When the writer refuses; it does not for weights whose sizes match their values.
 pub(crate) fn bytes(weights: &WeightMap, path: &Path) -> Result<Vec<u8>, NnError> {
-    let wrong = |source| NnError::Weights { path: path.into(), source };
+    let wrong = |source| CheckpointError::Weights { path: path.into(), source };
     let raw: Vec<(&String, &Weight, Vec<u8>)> = weights
         .iter()
         .map(|(name, weight)| {
@@ -87,7 +123,7 @@ pub(crate) fn bytes(weights: &WeightMap, path: &Path) -> Result<Vec<u8>, NnError
     for (name, weight, data) in &raw {
         views.push((name.as_str(), TensorView::new(Dtype::F32, weight.shape.clone(), data).map_err(wrong)?));
     }
-    safetensors::serialize(views, None).map_err(wrong)
+    Ok(safetensors::serialize(views, None).map_err(wrong)?)
 }
 
 /// Takes a weight of a known shape.
@@ -100,15 +136,16 @@ pub(crate) fn expect<'a>(
     shape: &[usize],
     path: &Path,
 ) -> Result<&'a Weight, NnError> {
-    let missing = || NnError::MissingTensor { path: path.into(), name: name.into() };
+    let missing = || CheckpointError::MissingTensor { path: path.into(), name: name.into() };
     let weight = weights.get(name).ok_or_else(missing)?;
     if weight.shape != shape {
-        return Err(NnError::TensorShape {
+        return Err(CheckpointError::TensorShape {
             path: path.into(),
             name: name.into(),
             found: weight.shape.clone(),
             expected: shape.to_vec(),
-        });
+        }
+        .into());
     }
     Ok(weight)
 }

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
+use cadre_checkpoint::CheckpointFolder;
 use cadre_data::{DataError, Marking, SourceSpec, Tokenizer};
 use cadre_recipe::{IndicatorKind, Loaded, Order, Pretrain, RecipeError, Source, Template, TokenizerSource};
-use serde_json::Value;
 
 use crate::files::{data_split, indicator_form, source_spec, stream_spec};
 use crate::planner::order_choice;
@@ -135,28 +135,14 @@ impl Checker<'_> {
             self.mistakes.push(place.expected("a folder with config.json, *.safetensors and tokenizer.json"));
             return;
         }
-        let mut rows = None;
-        let config = folder.join("config.json");
-        match std::fs::read(&config).map(|text| serde_json::from_slice::<Value>(&text)) {
+        let rows = match CheckpointFolder::open(folder) {
+            Ok(checkpoint) => u32::try_from(checkpoint.shape.vocabulary).ok(),
             Err(problem) => {
-                let place = self.loaded.mistake(KEY, format!("cannot read {}: {problem}", config.display()));
-                self.mistakes.push(place.expected("a checkpoint folder in Hugging Face layout"));
+                let mistake = self.loaded.mistake(KEY, problem);
+                self.mistakes.push(mistake.expected("a checkpoint folder in Hugging Face layout"));
+                None
             }
-            Ok(Err(problem)) => {
-                self.mistakes
-                    .push(self.loaded.mistake(KEY, format!("{} is not JSON: {problem}", config.display())));
-            }
-            Ok(Ok(value)) => rows = value["vocab_size"].as_u64().and_then(|rows| u32::try_from(rows).ok()),
-        }
-        let has_weights = std::fs::read_dir(folder).is_ok_and(|mut entries| {
-            entries.any(|entry| {
-                entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "safetensors"))
-            })
-        });
-        if !has_weights {
-            let problem = format!("there are no *.safetensors in {}", folder.display());
-            self.mistakes.push(self.loaded.mistake(KEY, problem));
-        }
+        };
         self.tokenizer(folder, KEY, rows);
     }
 

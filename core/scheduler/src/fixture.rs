@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use cadre_checkpoint::{BackboneShape, Variation, weight_names};
 use cadre_recipe::{PluginCatalog, Recipe};
 use cadre_store::FileDigests;
 use serde_json::{Value, json};
@@ -40,8 +41,9 @@ impl Lab {
             lab.write(&format!("{adapter}/adapter_model.safetensors"), adapter.as_bytes());
         }
         for (model, hidden) in [("model", 8), ("model-2", 16)] {
-            lab.write(&format!("{model}/config.json"), format!("{{\"hidden\":{hidden}}}").as_bytes());
-            lab.write(&format!("{model}/model.safetensors"), b"weights");
+            let shape = small_shape(hidden);
+            lab.write(&format!("{model}/config.json"), &shape.config_json());
+            lab.write(&format!("{model}/model.safetensors"), &weights(&shape));
             lab.write(&format!("{model}/tokenizer.json"), b"{}");
             lab.write(&format!("{model}/README.md"), model.as_bytes());
         }
@@ -151,4 +153,36 @@ pub(crate) fn set(recipe: &mut Value, key: &str, new: Value) {
         place = &mut place[part];
     }
     *place = new;
+}
+
+fn small_shape(hidden: usize) -> BackboneShape {
+    BackboneShape {
+        vocabulary: 12,
+        hidden,
+        layers: 2,
+        heads: 2,
+        kv_heads: 1,
+        feed_forward: 12,
+        context: 64,
+        tied: true,
+        rope_theta: 1e4,
+        norm_epsilon: 1e-6,
+        variation: Variation::default(),
+    }
+}
+
+/// A safetensors file of zeros for a shape: the length of its head, the head, the numbers.
+fn weights(shape: &BackboneShape) -> Vec<u8> {
+    let mut head = serde_json::Map::new();
+    let mut end = 0;
+    for (name, sizes) in weight_names(shape) {
+        let start = end;
+        end += 4 * sizes.iter().product::<usize>();
+        head.insert(name, json!({ "dtype": "F32", "shape": sizes, "data_offsets": [start, end] }));
+    }
+    let head = Value::Object(head).to_string();
+    let mut bytes = (head.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(head.as_bytes());
+    bytes.resize(bytes.len() + end, 0);
+    bytes
 }

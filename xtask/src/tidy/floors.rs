@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("wall", 1),
     ("store", 1),
     ("eval", 1),
+    ("checkpoint", 1),
     ("workshop", 1),
     ("recipe", 2),
     ("data", 2),

@@ -10,8 +10,8 @@ use cadre_store::{ArtifactStore, write_atomic};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::run_folder::{RunFolder, artifact};
 use super::Done;
+use super::run_folder::{RunFolder, artifact};
 use crate::error::EngineError;
 use crate::stage::task_of;
 use crate::terminal::{Manner, Terminal};

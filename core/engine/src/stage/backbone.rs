@@ -1,8 +1,9 @@
 //! `backbone`: the frozen model under all experts. A checkpoint is opened and checked where it lies; a small one is
 //! pretrained, with a tokenizer of its own if the recipe wants one.
 
+use cadre_checkpoint::{BackboneShape, CheckpointError, Variation};
 use cadre_data::{Encoder, EncodingLimits, Example, Target, TokenExample, Tokenizer};
-use cadre_nn::{BackboneShape, BackendKind, DeviceSpec, Learner, NnError, Precision, TrainingControl};
+use cadre_nn::{BackendKind, DeviceSpec, Learner, Precision, TrainingControl};
 use cadre_recipe::PretrainLoss;
 use cadre_scheduler::{
     BackboneWork, CheckpointWork, Plan, PrepareWork, PretrainTokenizer, PretrainWork, StageFacts, StageJob,
@@ -56,7 +57,7 @@ fn pretrain(work: &PretrainWork, job: &StageJob<'_>) -> Result<StageFacts, Engin
         tied: architecture.tied,
         rope_theta: architecture.rope_theta,
         norm_epsilon: NORM_EPSILON,
-        variation: cadre_nn::Variation::default(),
+        variation: Variation::default(),
     };
     let encoded = encode(work, &tokenizer, &corpus, shape.context)?;
     let spec = training_spec(&work.training, job.spec.seed());
@@ -131,7 +132,7 @@ pub(crate) struct BackboneSizes {
 }
 
 /// The sizes of a backbone, from its configuration.
-pub(crate) fn backbone_sizes(work: &BackboneWork) -> Result<BackboneSizes, NnError> {
+pub(crate) fn backbone_sizes(work: &BackboneWork) -> Result<BackboneSizes, CheckpointError> {
     Ok(match work {
         BackboneWork::Checkpoint(work) => {
             let shape = BackboneShape::read(&work.path.join("config.json"))?;

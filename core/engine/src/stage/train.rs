@@ -63,14 +63,14 @@ fn encode(encoding: &Encoding, rows: &[TrainingRow]) -> Result<Vec<TokenExample>
     Ok(encoded.into_iter().zip(rows).map(|(example, row)| example.with_weight(row.weight)).collect())
 }
 
-fn slot(slot: Slot) -> cadre_nn::Target {
+fn slot(slot: Slot) -> cadre_checkpoint::Target {
     match slot {
-        Slot::Q => cadre_nn::Target::Q,
-        Slot::K => cadre_nn::Target::K,
-        Slot::V => cadre_nn::Target::V,
-        Slot::O => cadre_nn::Target::O,
-        Slot::Gate => cadre_nn::Target::Gate,
-        Slot::Up => cadre_nn::Target::Up,
-        Slot::Down => cadre_nn::Target::Down,
+        Slot::Q => cadre_checkpoint::Target::Q,
+        Slot::K => cadre_checkpoint::Target::K,
+        Slot::V => cadre_checkpoint::Target::V,
+        Slot::O => cadre_checkpoint::Target::O,
+        Slot::Gate => cadre_checkpoint::Target::Gate,
+        Slot::Up => cadre_checkpoint::Target::Up,
+        Slot::Down => cadre_checkpoint::Target::Down,
     }
 }

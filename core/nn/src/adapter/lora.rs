@@ -4,15 +4,15 @@
 use std::path::Path;
 
 use burn::tensor::{DType, Device, Tensor};
+use cadre_checkpoint::{BackboneShape, CheckpointError, TARGETS, Target, TargetEntry};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use cadre_store::{Seed, write_atomic};
 
-use super::spec::{AdapterSpec, TARGETS, Target};
+use super::spec::AdapterSpec;
 use crate::error::NnError;
-use crate::shape::BackboneShape;
 use crate::weights::{self, Weight, WeightMap};
 
 /// Newest layout of `adapter.json` that is read and written.
@@ -106,8 +106,9 @@ impl Adapter {
     /// Missing or damaged files, a newer format, another backbone.
     pub(crate) fn read(folder: &Path, shape: &BackboneShape) -> Result<Self, NnError> {
         let path = folder.join("adapter.json");
-        let text = std::fs::read(&path).map_err(|source| NnError::File { path: path.clone(), source })?;
-        let json = |source| NnError::Json { path: path.clone(), source };
+        let text =
+            std::fs::read(&path).map_err(|source| CheckpointError::File { path: path.clone(), source })?;
+        let json = |source| CheckpointError::Json { path: path.clone(), source };
         let value: serde_json::Value = serde_json::from_slice(&text).map_err(json)?;
         let found = value.get("format-version").and_then(serde_json::Value::as_u64).unwrap_or(0) as u32;
         if found > FORMAT_VERSION {
@@ -155,7 +156,7 @@ impl Adapter {
         };
         let path = folder.join("adapter.json");
         let mut text = serde_json::to_vec_pretty(&file)
-            .map_err(|source| NnError::Json { path: path.clone(), source })?;
+            .map_err(|source| CheckpointError::Json { path: path.clone(), source })?;
         text.push(b'\n');
         Ok(write_atomic(&path, &text)?)
     }
@@ -208,7 +209,7 @@ fn sites<'a>(
     })
 }
 
-fn entry(target: Target) -> &'static super::spec::TargetEntry {
+fn entry(target: Target) -> &'static TargetEntry {
     match TARGETS.iter().find(|entry| entry.target == target) {
         Some(entry) => entry,
         None => unreachable!("every target is in the table"),

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
+use cadre_checkpoint::Target;
 
 use super::lora::AdapterTensors;
-use super::spec::Target;
 use crate::kernel::gather;
 use crate::pass::Pass;
 use crate::weights::upload;

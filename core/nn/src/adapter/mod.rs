@@ -7,9 +7,8 @@ mod spec;
 
 pub(crate) use lora::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, AdapterTensors, normal};
 pub(crate) use mix::{Mix, Shares, Update};
-pub(crate) use spec::TARGETS;
 
-pub use spec::{AdapterSpec, Target};
+pub use spec::AdapterSpec;
 
 /// Handle of an expert mounted on a learner. It is good for that learner only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

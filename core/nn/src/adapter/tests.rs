@@ -6,6 +6,7 @@ use crate::fixture::{ALL, adapter, device, examples, shaken, shape, train, train
 use crate::generation::{Answerer, Row};
 use crate::learner::Learner;
 use crate::training::Flow;
+use cadre_checkpoint::{CheckpointError, Target};
 
 fn probabilities(learner: &Learner, rows: &[Row], tokens: &[u32], batch: usize) -> Vec<Vec<f32>> {
     learner.next_token_probabilities(rows, tokens, batch, &mut |_| Flow::Go).unwrap()
@@ -95,14 +96,14 @@ fn training_can_start_from_an_expert() {
     assert_eq!(read(first.path()), read(second.path()));
     let wider = AdapterSpec { rank: 4, ..spec };
     let error = learner.train_expert(&wider, Some(first.path()), &rows, &still, &mut control, second.path());
-    assert!(matches!(error, Err(NnError::TensorShape { .. })));
+    assert!(matches!(error, Err(NnError::Checkpoint(CheckpointError::TensorShape { .. }))));
 }
 
 #[test]
 fn broken_adapters_are_refused() {
     let learner = Learner::untrained(&shape(true), 3, &device(1)).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(learner.mount(folder.path()), Err(NnError::File { .. })));
+    assert!(matches!(learner.mount(folder.path()), Err(NnError::Checkpoint(CheckpointError::File { .. }))));
     shaken(folder.path(), &learner, &adapter(&[Target::Q], 0, 0.0), 1);
     let json = folder.path().join("adapter.json");
     let good = std::fs::read_to_string(&json).unwrap();
@@ -121,7 +122,10 @@ fn broken_adapters_are_refused() {
     std::fs::write(&weights, &bytes).unwrap();
     assert!(matches!(learner.mount(folder.path()), Err(NnError::NotFinite { .. })));
     std::fs::write(&weights, &bytes[..end / 2]).unwrap();
-    assert!(matches!(learner.mount(folder.path()), Err(NnError::Weights { .. })));
+    assert!(matches!(
+        learner.mount(folder.path()),
+        Err(NnError::Checkpoint(CheckpointError::Weights { .. }))
+    ));
 }
 
 #[test]

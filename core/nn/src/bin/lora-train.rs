@@ -7,10 +7,11 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use cadre_checkpoint::{BackboneShape, Target, Variation};
 use cadre_data::TokenExample;
 use cadre_nn::{
-    AdapterSpec, Allocator, BackboneShape, BackendKind, DeviceSpec, Flow, Learner, Length, NnError,
-    Precision, Schedule, StepReport, Target, TrainingControl, TrainingSpec, keep_freed_pages,
+    AdapterSpec, Allocator, BackendKind, DeviceSpec, Flow, Learner, Length, NnError, Precision, Schedule,
+    StepReport, TrainingControl, TrainingSpec, keep_freed_pages,
 };
 use clap::Parser;
 use rand::{RngExt, SeedableRng};
@@ -191,7 +192,7 @@ fn shape(arguments: &Arguments) -> Result<BackboneShape, Box<dyn std::error::Err
         tied,
         rope_theta: 10_000.0,
         norm_epsilon: 1e-6,
-        variation: cadre_nn::Variation::default(),
+        variation: Variation::default(),
     })
 }
 

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
+use cadre_checkpoint::{BackboneShape, CheckpointError, TARGETS};
 use cadre_store::write_atomic;
 use serde_json::json;
 
 use super::{CONFIG, EMBEDDING, HEAD, PREFIX, TOKENS, WEIGHTS};
-use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, TARGETS};
-use crate::checkpoint::read_config;
+use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter};
 use crate::error::NnError;
 use crate::weights::{self, Weight, WeightMap};
 
@@ -24,7 +24,7 @@ use crate::weights::{self, Weight, WeightMap};
 /// Missing or damaged files, an expert of another backbone, a single added token on a tied backbone,
 /// a file that cannot be written.
 pub fn export_adapter(backbone: &Path, expert: &Path, to: &Path) -> Result<usize, NnError> {
-    let shape = read_config(&backbone.join("config.json"))?;
+    let shape = BackboneShape::read(&backbone.join("config.json"))?;
     let Adapter { spec, mut weights } = Adapter::read(expert, &shape)?;
     let added = spec.added_tokens;
     if added == 1 && shape.tied {
@@ -78,12 +78,12 @@ pub fn export_adapter(backbone: &Path, expert: &Path, to: &Path) -> Result<usize
 
 /// Writes both files, the weights first.
 fn write(to: &Path, weights: &WeightMap, config: &serde_json::Value) -> Result<(), NnError> {
-    std::fs::create_dir_all(to).map_err(|source| NnError::File { path: to.into(), source })?;
+    std::fs::create_dir_all(to).map_err(|source| CheckpointError::File { path: to.into(), source })?;
     let path = to.join(WEIGHTS);
     write_atomic(&path, &weights::bytes(weights, &path)?)?;
     Ok(write_atomic(&to.join(CONFIG), format!("{config:#}\n").as_bytes())?)
 }
 
 fn missing(expert: &Path, name: &str) -> NnError {
-    NnError::MissingTensor { path: expert.into(), name: name.into() }
+    CheckpointError::MissingTensor { path: expert.into(), name: name.into() }.into()
 }

@@ -6,11 +6,10 @@ use std::path::Path;
 
 use super::peft_config::PeftConfig;
 use super::{CONFIG, EMBEDDING, HEAD, PREFIX, TOKENS, WEIGHTS};
-use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, AdapterSpec, TARGETS, Target};
-use crate::checkpoint::{TensorFiles, read_config};
+use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, AdapterSpec};
 use crate::error::NnError;
-use crate::shape::BackboneShape;
 use crate::weights::{Weight, WeightMap};
+use cadre_checkpoint::{BackboneShape, CheckpointError, TARGETS, Target, TensorFiles};
 
 /// What was imported.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +41,7 @@ type Pairs = BTreeMap<(usize, Target), Pair>;
 /// Missing or damaged files; another kind of adapter; a setting that is not done here; an adapter of
 /// another backbone; values that are not finite.
 pub fn import_adapter(backbone: &Path, adapter: &Path, out: &Path) -> Result<ImportedAdapter, NnError> {
-    let shape = read_config(&backbone.join("config.json"))?;
+    let shape = BackboneShape::read(&backbone.join("config.json"))?;
     let config = PeftConfig::read(&adapter.join(CONFIG))?;
     let path = adapter.join(WEIGHTS);
     let files = TensorFiles::of(vec![path.clone()])?;
@@ -107,7 +106,7 @@ fn pairs(
         if name.ends_with(TOKENS) {
             continue;
         }
-        let no_place = || NnError::ExtraTensor { path: path.into(), name: name.into() };
+        let no_place = || CheckpointError::ExtraTensor { path: path.into(), name: name.into() };
         let (module, which) =
             name.strip_prefix(PREFIX).and_then(|name| name.rsplit_once(".lora_")).ok_or_else(no_place)?;
         let site = site(module, shape).ok_or_else(no_place)?;
@@ -116,9 +115,9 @@ fn pairs(
             "B.weight" if files.shape(&format!("{PREFIX}{module}.lora_A.weight")).is_some() => continue,
             "B.weight" => {
                 let name = format!("{PREFIX}{module}.lora_A.weight");
-                return Err(NnError::MissingTensor { path: path.into(), name });
+                return Err(CheckpointError::MissingTensor { path: path.into(), name }.into());
             }
-            _ => return Err(no_place()),
+            _ => return Err(no_place().into()),
         }
         let rank = files.shape(name).and_then(|sizes| sizes.first()).copied().unwrap_or(0);
         let scale = config.scale(module, rank)?;
@@ -186,5 +185,6 @@ fn finite(files: &TensorFiles, name: &str, shape: &[usize]) -> Result<Vec<f32>, 
 }
 
 fn unsupported(path: &Path, value: &str) -> NnError {
-    NnError::Unsupported { path: path.into(), key: "trainable_token_indices", value: value.into() }
+    CheckpointError::Unsupported { path: path.into(), key: "trainable_token_indices", value: value.into() }
+        .into()
 }

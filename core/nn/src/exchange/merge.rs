@@ -6,16 +6,15 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use cadre_checkpoint::{BackboneShape, CheckpointError, TARGETS, TensorFiles};
 use cadre_store::write_atomic;
 use half::{bf16, f16};
 use safetensors::tensor::Dtype;
 use serde_json::{Map, Value, json};
 
-use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, TARGETS};
-use crate::checkpoint::{TensorFiles, read_config};
+use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter};
 use crate::error::NnError;
 use crate::kernel::gemm::{View, product};
-use crate::shape::BackboneShape;
 
 const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
@@ -49,13 +48,13 @@ struct Planned {
 /// Missing or damaged files, an expert of another backbone, a file that cannot be written.
 pub fn export_merged(backbone: &Path, expert: &Path, to: &Path) -> Result<(), NnError> {
     let config = backbone.join("config.json");
-    let shape = read_config(&config)?;
+    let shape = BackboneShape::read(&config)?;
     let adapter = Adapter::read(expert, &shape)?;
     let files = TensorFiles::open(backbone)?;
     let planned = plan(&files, &adapter, &shape)?;
     let access = |path: &Path| {
         let path = path.to_path_buf();
-        move |source| NnError::File { path, source }
+        move |source| CheckpointError::File { path, source }
     };
     std::fs::create_dir_all(to).map_err(access(to))?;
     let part = to.join(format!(".{FILE}.part"));
@@ -70,8 +69,8 @@ pub fn export_merged(backbone: &Path, expert: &Path, to: &Path) -> Result<(), Nn
     std::fs::rename(&part, to.join(FILE)).map_err(access(&part))?;
 
     let text = std::fs::read(&config).map_err(access(&config))?;
-    let mut keys: Map<String, Value> =
-        serde_json::from_slice(&text).map_err(|source| NnError::Json { path: config.clone(), source })?;
+    let mut keys: Map<String, Value> = serde_json::from_slice(&text)
+        .map_err(|source| CheckpointError::Json { path: config.clone(), source })?;
     if adapter.spec.added_tokens > 0 {
         keys.insert("vocab_size".into(), json!(shape.vocabulary + adapter.spec.added_tokens));
         keys.insert("tie_word_embeddings".into(), json!(false));
@@ -148,7 +147,7 @@ fn bytes(tensor: &Planned, files: &TensorFiles, adapter: &Adapter) -> Result<Vec
     let (dtype, shape, raw) = files.raw(&tensor.from)?;
     if !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
         let (name, dtype) = (tensor.from.clone(), format!("{dtype:?}"));
-        return Err(NnError::TensorType { name, dtype });
+        return Err(CheckpointError::TensorType { name, dtype }.into());
     }
     match &tensor.change {
         Change::None => Ok(raw.to_vec()),

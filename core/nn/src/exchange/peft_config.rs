@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cadre_checkpoint::CheckpointError;
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -70,11 +71,12 @@ impl PeftConfig {
     /// # Errors
     /// A missing or broken file; another kind of adapter; a setting that is not done here.
     pub(super) fn read(path: &Path) -> Result<Self, NnError> {
-        let text = std::fs::read(path).map_err(|source| NnError::File { path: path.into(), source })?;
-        let json = |source| NnError::Json { path: path.into(), source };
+        let text =
+            std::fs::read(path).map_err(|source| CheckpointError::File { path: path.into(), source })?;
+        let json = |source| CheckpointError::Json { path: path.into(), source };
         let value: Value = serde_json::from_slice(&text).map_err(json)?;
         let unsupported = |key, value: &Value| {
-            Err(NnError::Unsupported { path: path.into(), key, value: value.to_string() })
+            Err(CheckpointError::Unsupported { path: path.into(), key, value: value.to_string() }.into())
         };
         for (key, neutral) in REFUSED {
             if let Some(found) = value.get(key).filter(|found| !is_neutral(found, neutral)) {
@@ -152,13 +154,13 @@ fn is_neutral(value: &Value, neutral: &str) -> bool {
 fn patterns(path: &Path, given: Option<Map<String, Value>>) -> Result<Vec<(Regex, f64)>, NnError> {
     let one = |(pattern, value): (String, Value)| {
         let regex = Regex::new(&format!(r"^(?:.*\.)?(?:{pattern})$")).ok();
-        regex.zip(value.as_f64()).ok_or_else(|| NnError::Unsupported {
+        regex.zip(value.as_f64()).ok_or_else(|| CheckpointError::Unsupported {
             path: path.into(),
             key: "rank_pattern, alpha_pattern",
             value: format!("{pattern}: {value}"),
         })
     };
-    given.unwrap_or_default().into_iter().map(one).collect()
+    Ok(given.unwrap_or_default().into_iter().map(one).collect::<Result<_, _>>()?)
 }
 
 /// The lists of `trainable_token_indices`.

@@ -9,6 +9,7 @@ use crate::error::NnError;
 use crate::fixture::{ALL, adapter, device, shaken, shape};
 use crate::learner::Learner;
 use crate::weights;
+use cadre_checkpoint::CheckpointError;
 
 /// A backbone of the test shape and an expert on it, each in a folder.
 fn model(folder: &Path, tied: bool, added: usize) -> (std::path::PathBuf, std::path::PathBuf) {
@@ -16,7 +17,7 @@ fn model(folder: &Path, tied: bool, added: usize) -> (std::path::PathBuf, std::p
     let shape = shape(tied);
     let learner = Learner::untrained(&shape, 3, &device(1)).unwrap();
     shaken(&expert, &learner, &adapter(&ALL, added, 0.1), 5);
-    let names = crate::backbone::Backbone::names(&shape).into_iter();
+    let names = cadre_checkpoint::weight_names(&shape).into_iter();
     let map = names
         .zip(learner.model.backbone.tensors())
         .map(|((name, sizes), tensor)| {
@@ -123,16 +124,21 @@ fn adapters_of_other_backbones_are_refused_by_tensor() {
         import_adapter(&backbone, &out, &folder.path().join("back")).unwrap_err()
     };
     let error = with("\"intermediate_size\": 40", "\"intermediate_size\": 48");
-    assert!(error.to_string().contains("mlp.") && matches!(error, NnError::TensorShape { .. }), "{error}");
+    assert!(
+        error.to_string().contains("mlp.")
+            && matches!(error, NnError::Checkpoint(CheckpointError::TensorShape { .. })),
+        "{error}"
+    );
     let error = with("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
     assert!(
-        error.to_string().contains("layers.1.") && matches!(error, NnError::ExtraTensor { .. }),
+        error.to_string().contains("layers.1.")
+            && matches!(error, NnError::Checkpoint(CheckpointError::ExtraTensor { .. })),
         "{error}"
     );
     let weights = out.join("adapter_model.safetensors");
     let bytes = std::fs::read(&weights).unwrap();
     std::fs::write(&weights, &bytes[..bytes.len() - 4]).unwrap();
-    assert!(matches!(with("silu", "silu"), NnError::Weights { .. }));
+    assert!(matches!(with("silu", "silu"), NnError::Checkpoint(CheckpointError::Weights { .. })));
     let mut poisoned = bytes.clone();
     let end = poisoned.len();
     poisoned[end - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());

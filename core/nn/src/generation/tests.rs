@@ -24,7 +24,7 @@ fn scene() -> Scene {
     shaken(folder.path(), &learner, &adapter(&ALL, 2, 0.0), 5);
     let slot = learner.mount(folder.path()).unwrap();
     let expert = Adapter::read(folder.path(), &shape).unwrap();
-    let names = crate::backbone::Backbone::names(&shape);
+    let names = cadre_checkpoint::weight_names(&shape);
     let weights = names
         .into_iter()
         .zip(learner.model.backbone.tensors())

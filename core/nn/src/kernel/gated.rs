@@ -5,11 +5,11 @@ use std::mem::MaybeUninit;
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu_approximate, silu};
+use cadre_checkpoint::Activation;
 use rayon::prelude::*;
 
 use super::fused::{self, FusedOp, Panel};
 use super::simd::{sigmoid, vectorised};
-use crate::variation::Activation;
 
 /// `activation(gate) · up`, element by element.
 pub(crate) fn gated(gate: Tensor<2>, up: Tensor<2>, activation: Activation) -> Tensor<2> {

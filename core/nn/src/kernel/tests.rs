@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use cadre_checkpoint::Activation;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::variation::Activation;
 
 fn random(rows: usize, columns: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     (0..rows * columns).map(|_| rng.random_range(-1.5f32..1.5)).collect()

@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use cadre_checkpoint::TensorFiles;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
 
 use super::{Case, fixtures, formula};
 use crate::adapter::{Adapter, AdapterSpec, Mix};
-use crate::checkpoint::TensorFiles;
 use crate::exchange::{export_adapter, export_merged, import_adapter};
 use crate::fixture::ALL;
 use crate::learner::Learner;

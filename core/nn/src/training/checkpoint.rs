@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use cadre_checkpoint::CheckpointError;
 use cadre_data::TokenExample;
 use cadre_store::{Digest, write_atomic};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -74,7 +75,7 @@ pub(crate) fn identity(
 /// A file that cannot be written.
 pub(crate) fn write(folder: &Path, progress: &Progress, parameters: &Parameters) -> Result<(), NnError> {
     let path = folder.join(FILE);
-    let wrong = |source| NnError::Weights { path: path.clone(), source };
+    let wrong = |source| CheckpointError::Weights { path: path.clone(), source };
     let mut raw = Vec::new();
     for (number, parameter) in parameters.0.iter().enumerate() {
         let parts = [
@@ -91,8 +92,8 @@ pub(crate) fn write(folder: &Path, progress: &Progress, parameters: &Parameters)
     for (name, length, bytes) in &raw {
         views.push((name.as_str(), TensorView::new(Dtype::F32, vec![*length], bytes).map_err(wrong)?));
     }
-    let state =
-        serde_json::to_string(progress).map_err(|source| NnError::Json { path: path.clone(), source })?;
+    let state = serde_json::to_string(progress)
+        .map_err(|source| CheckpointError::Json { path: path.clone(), source })?;
     let bytes =
         safetensors::serialize(views, Some(HashMap::from([(STATE.to_owned(), state)]))).map_err(wrong)?;
     Ok(write_atomic(&path, &bytes)?)

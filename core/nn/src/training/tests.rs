@@ -2,6 +2,7 @@
 //! models; it measures no speed.
 
 use burn::tensor::{DType, Device};
+use cadre_checkpoint::{Target, weight_names};
 use cadre_data::TokenExample;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -10,7 +11,7 @@ use super::micro::{divide, loss_tokens};
 use super::step::gradient;
 use super::trainee::Trainee;
 use super::*;
-use crate::adapter::{Adapter, Target};
+use crate::adapter::Adapter;
 use crate::backbone::{Backbone, Rotary};
 use crate::error::NnError;
 use crate::fixture::{self, ALL, adapter, device, examples, shape, train, training};
@@ -23,7 +24,7 @@ use crate::workers::Workers;
 fn backbone_weights(backbone: &Backbone) -> WeightMap {
     // Only what the file needs: names in order with the tensors of the model.
     let shape = &backbone.shape;
-    Backbone::names(shape)
+    weight_names(shape)
         .into_iter()
         .zip(backbone.tensors())
         .map(|((name, sizes), tensor)| {
@@ -77,7 +78,7 @@ fn every_backbone_gradient_is_the_slope_of_the_reference() {
         let learner = Learner::untrained(&shape, 5, &device(1)).unwrap();
         let weights = backbone_weights(&learner.model.backbone);
         let reference = Reference::new(&shape, &weights, None);
-        let parameters = Parameters::new(&Backbone::names(&shape), weights);
+        let parameters = Parameters::new(&weight_names(&shape), weights);
         let rotary = Rotary::new(&shape);
         let trainee = WholeTrainee { shape, rotary, dtype: DType::F32 };
         check_gradients(&trainee, &parameters, &reference, &examples(6, 29, 2));

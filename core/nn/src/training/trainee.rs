@@ -2,12 +2,12 @@
 //! a loss; neither knows the optimizer.
 
 use burn::tensor::{DType, Tensor};
+use cadre_checkpoint::BackboneShape;
 
 use super::micro::Micro;
 use crate::adapter::{AdapterSpec, AdapterTensors, Mix};
 use crate::backbone::{Around, Backbone, Rotary};
 use crate::kernel::cross_entropy;
-use crate::shape::BackboneShape;
 
 /// Something with trained weights.
 pub(crate) trait Trainee: Sync {

@@ -5,7 +5,7 @@ use crate::variation::Activation;
 
 /// Where a bias comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bias {
+pub(crate) enum Bias {
     Never,
     Always,
     /// Where this key is true.
@@ -14,7 +14,7 @@ pub(super) enum Bias {
 
 /// Which layers see only a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Windows {
+pub(crate) enum Windows {
     /// None.
     Never,
     /// All, where `sliding_window` is a number.
@@ -29,32 +29,32 @@ pub(super) enum Windows {
 
 /// A family of decoders.
 #[derive(Debug)]
-pub(super) struct Family {
+pub(crate) struct Family {
     /// `model_type` of its configuration.
-    pub(super) model_type: &'static str,
+    pub(crate) model_type: &'static str,
     /// Where it is described.
     #[cfg_attr(not(test), expect(dead_code, reason = "for readers, and checked by a test"))]
-    pub(super) reference: &'static str,
-    pub(super) qkv_bias: Bias,
-    pub(super) output_bias: Bias,
-    pub(super) feed_forward_bias: Bias,
+    pub(crate) reference: &'static str,
+    pub(crate) qkv_bias: Bias,
+    pub(crate) output_bias: Bias,
+    pub(crate) feed_forward_bias: Bias,
     /// Queries and keys are normalised head by head.
-    pub(super) head_norms: bool,
+    pub(crate) head_norms: bool,
     /// Gemma's ways: norms behind the blocks, stored less one; the embedding times the root of its
     /// width; scores scaled by `query_pre_attn_scalar`; rotary bases of their own in windows.
-    pub(super) gemma: bool,
-    pub(super) windows: Windows,
+    pub(crate) gemma: bool,
+    pub(crate) windows: Windows,
     /// Whether layers may not turn by position (`no_rope_layers`).
-    pub(super) unturned_layers: bool,
-    pub(super) activation_key: &'static str,
-    pub(super) activation: (&'static str, Activation),
+    pub(crate) unturned_layers: bool,
+    pub(crate) activation_key: &'static str,
+    pub(crate) activation: (&'static str, Activation),
     /// What stands in for keys that are not there.
-    pub(super) kv_heads: Option<usize>,
-    pub(super) head_width: Option<usize>,
-    pub(super) context: usize,
-    pub(super) tied: bool,
-    pub(super) rope_theta: f64,
-    pub(super) window: Option<usize>,
+    pub(crate) kv_heads: Option<usize>,
+    pub(crate) head_width: Option<usize>,
+    pub(crate) context: usize,
+    pub(crate) tied: bool,
+    pub(crate) rope_theta: f64,
+    pub(crate) window: Option<usize>,
 }
 
 /// A plain Llama, from which the others differ.
@@ -79,7 +79,7 @@ const LLAMA: Family = Family {
 };
 
 /// Every family that is read.
-pub(super) const FAMILIES: &[Family] = &[
+pub(crate) const FAMILIES: &[Family] = &[
     LLAMA,
     Family {
         model_type: "mistral",
@@ -149,7 +149,7 @@ pub(super) const FAMILIES: &[Family] = &[
 
 /// Keys that would change the computation in a way that is not done here, unless they are absent,
 /// null, false or the value beside them.
-pub(super) const REFUSED: &[(&str, Option<f64>)] = &[
+pub(crate) const REFUSED: &[(&str, Option<f64>)] = &[
     ("quantization_config", None),
     ("attn_logit_softcapping", None),
     ("final_logit_softcapping", None),
@@ -171,7 +171,7 @@ pub(super) const REFUSED: &[(&str, Option<f64>)] = &[
 ];
 
 /// Keys that are read.
-pub(super) const READ: &[&str] = &[
+pub(crate) const READ: &[&str] = &[
     "model_type",
     "hidden_size",
     "intermediate_size",
@@ -204,7 +204,7 @@ pub(super) const READ: &[&str] = &[
 ];
 
 /// Keys that change nothing of the computation of a forward pass.
-pub(super) const HARMLESS: &[&str] = &[
+pub(crate) const HARMLESS: &[&str] = &[
     "_attn_implementation",
     "_attn_implementation_autoset",
     "_name_or_path",
@@ -237,7 +237,7 @@ pub(super) const HARMLESS: &[&str] = &[
 ];
 
 /// The family of a `model_type`.
-pub(super) fn family(model_type: &str) -> Option<&'static Family> {
+pub(crate) fn family(model_type: &str) -> Option<&'static Family> {
     FAMILIES.iter().find(|family| family.model_type == model_type)
 }
 

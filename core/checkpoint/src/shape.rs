@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::NnError;
+use crate::error::CheckpointError;
 use crate::variation::{LayerKind, Variation};
 
 /// Sizes of a Llama-family decoder.
@@ -58,16 +58,16 @@ impl BackboneShape {
         let count = |(_, sizes): &(String, Vec<usize>)| {
             sizes.iter().fold(1u64, |all, size| all.saturating_mul(*size as u64))
         };
-        crate::backbone::Backbone::names(self).iter().map(count).fold(0, u64::saturating_add)
+        crate::inventory::weight_names(self).iter().map(count).fold(0, u64::saturating_add)
     }
 
     /// What the layer of this number does.
-    pub(crate) fn layer_kind(&self, layer: usize) -> LayerKind {
+    pub fn layer_kind(&self, layer: usize) -> LayerKind {
         self.variation.layers.get(layer).copied().unwrap_or(LayerKind::PLAIN)
     }
 
     /// Frequencies of the rotary pairs, [head width / 2], of plain or of windowed layers.
-    pub(crate) fn frequencies(&self, windowed: bool) -> Vec<f32> {
+    pub fn frequencies(&self, windowed: bool) -> Vec<f32> {
         let own = self.variation.window_rope_theta.filter(|_| windowed);
         let theta = own.unwrap_or(self.rope_theta);
         let width = self.head_width();
@@ -83,8 +83,8 @@ impl BackboneShape {
     /// Checks that the sizes fit each other.
     ///
     /// # Errors
-    /// [`NnError::Shape`] names the first size that does not fit.
-    pub fn check(&self) -> Result<(), NnError> {
+    /// [`CheckpointError::Shape`] names the first size that does not fit.
+    pub fn check(&self) -> Result<(), CheckpointError> {
         let sizes = [
             ("vocabulary", self.vocabulary),
             ("hidden", self.hidden),
@@ -94,7 +94,7 @@ impl BackboneShape {
             ("feed-forward", self.feed_forward),
             ("context", self.context),
         ];
-        let wrong = |field, value, problem| Err(NnError::Shape { field, value, problem });
+        let wrong = |field, value, problem| Err(CheckpointError::Shape { field, value, problem });
         for (field, value) in sizes {
             if value == 0 {
                 return wrong(field, value, "must be at least 1");
@@ -110,14 +110,18 @@ impl BackboneShape {
             return wrong("heads", self.heads, "must leave heads of even width, for the rotary embedding");
         }
         if !(self.rope_theta.is_finite() && self.rope_theta > 0.0) {
-            return Err(NnError::Setting { field: "rope-theta", value: self.rope_theta, range: "above 0" });
+            return Err(CheckpointError::Range {
+                field: "rope-theta",
+                value: self.rope_theta,
+                range: "above 0",
+            });
         }
         if self.variation.layers.iter().any(|layer| layer.windowed) && self.variation.window.unwrap_or(0) == 0
         {
             return wrong("window", 0, "must be at least 1 where layers have one");
         }
         if !(self.norm_epsilon.is_finite() && self.norm_epsilon > 0.0) {
-            return Err(NnError::Setting {
+            return Err(CheckpointError::Range {
                 field: "rms-norm-eps",
                 value: self.norm_epsilon,
                 range: "above 0",
@@ -131,12 +135,12 @@ impl BackboneShape {
     /// # Errors
     /// A missing or broken file, an unknown family, sizes that do not fit, a setting that changes the
     /// computation and is not done here; each names the file and the key.
-    pub fn read(path: &Path) -> Result<Self, NnError> {
-        crate::checkpoint::read_config(path)
+    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
+        crate::config::read_config(path)
     }
 
     /// The bytes of `config.json` for this shape, which is a plain Llama.
-    pub(crate) fn config_json(&self) -> Vec<u8> {
+    pub fn config_json(&self) -> Vec<u8> {
         let config = serde_json::json!({
             "architectures": ["LlamaForCausalLM"],
             "model_type": "llama",

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::family::{Bias, FAMILIES, Family, HARMLESS, READ, REFUSED, Windows, family};
-use crate::error::NnError;
+use crate::error::CheckpointError;
+use crate::family::{Bias, FAMILIES, Family, HARMLESS, READ, REFUSED, Windows, family};
 use crate::shape::BackboneShape;
 use crate::variation::{LayerKind, RopeScaling, Variation};
 
@@ -21,15 +21,15 @@ const MOST: usize = 1 << 24;
 /// # Errors
 /// A missing or broken file, an unknown family, sizes that do not fit, a key with a value that is not
 /// supported; each names the file and the key.
-pub(crate) fn read_config(path: &Path) -> Result<BackboneShape, NnError> {
-    let access = |source| NnError::File { path: path.into(), source };
+pub(crate) fn read_config(path: &Path) -> Result<BackboneShape, CheckpointError> {
+    let access = |source| CheckpointError::File { path: path.into(), source };
     let length = std::fs::metadata(path).map_err(access)?.len();
     if length > LARGEST {
-        return Err(NnError::TooLarge { path: path.into(), bytes: length, most: LARGEST });
+        return Err(CheckpointError::TooLarge { path: path.into(), bytes: length, most: LARGEST });
     }
     let text = std::fs::read(path).map_err(access)?;
-    let keys: Map<String, Value> =
-        serde_json::from_slice(&text).map_err(|source| NnError::Json { path: path.into(), source })?;
+    let keys: Map<String, Value> = serde_json::from_slice(&text)
+        .map_err(|source| CheckpointError::Json { path: path.into(), source })?;
     Config { path: path.to_path_buf(), keys }.shape()
 }
 
@@ -46,9 +46,9 @@ struct Rope {
 }
 
 impl Config {
-    fn shape(&self) -> Result<BackboneShape, NnError> {
+    fn shape(&self) -> Result<BackboneShape, CheckpointError> {
         let kind = self.text("model_type")?.unwrap_or_else(|| "llama".to_owned());
-        let family = family(&kind).ok_or_else(|| NnError::Family {
+        let family = family(&kind).ok_or_else(|| CheckpointError::Family {
             path: self.path.clone(),
             found: kind,
             known: FAMILIES.iter().map(|family| family.model_type).collect(),
@@ -80,11 +80,16 @@ impl Config {
         Ok(shape)
     }
 
-    fn variation(&self, family: &Family, shape: &BackboneShape, rope: &Rope) -> Result<Variation, NnError> {
+    fn variation(
+        &self,
+        family: &Family,
+        shape: &BackboneShape,
+        rope: &Rope,
+    ) -> Result<Variation, CheckpointError> {
         let bias = |bias: Bias| match bias {
             Bias::Never => Ok(false),
             Bias::Always => Ok(true),
-            Bias::Key(key) => Ok::<_, NnError>(self.truth(key)?.unwrap_or(false)),
+            Bias::Key(key) => Ok::<_, CheckpointError>(self.truth(key)?.unwrap_or(false)),
         };
         let head_width = self.number("head_dim")?.or(family.head_width);
         let layers = self.layers(family, shape.layers)?;
@@ -113,7 +118,7 @@ impl Config {
 
     /// Keys that would change the computation; those nobody knows are named in a warning, as
     /// Hugging Face's own models do not read them either.
-    fn refuse_what_is_not_done(&self, family: &Family) -> Result<(), NnError> {
+    fn refuse_what_is_not_done(&self, family: &Family) -> Result<(), CheckpointError> {
         let plain = |value: &Value| value.is_null() || *value == Value::Bool(false);
         for (key, allowed) in REFUSED {
             if let Some(value) = self.keys.get(*key).filter(|value| !plain(value))
@@ -140,7 +145,7 @@ impl Config {
     }
 
     /// What each layer does.
-    fn layers(&self, family: &Family, count: usize) -> Result<Vec<LayerKind>, NnError> {
+    fn layers(&self, family: &Family, count: usize) -> Result<Vec<LayerKind>, CheckpointError> {
         let turned = self.turned(family, count)?;
         let active = match family.windows {
             Windows::Never => false,
@@ -172,7 +177,7 @@ impl Config {
     }
 
     /// Whether each layer turns queries and keys by their position.
-    fn turned(&self, family: &Family, count: usize) -> Result<Vec<bool>, NnError> {
+    fn turned(&self, family: &Family, count: usize) -> Result<Vec<bool>, CheckpointError> {
         const KEY: &str = "no_rope_layers";
         if !family.unturned_layers {
             return Ok(vec![true; count]);
@@ -193,7 +198,7 @@ impl Config {
     }
 
     /// Which layers `layer_types` says are windowed.
-    fn layer_types(&self, count: usize) -> Result<Option<Vec<bool>>, NnError> {
+    fn layer_types(&self, count: usize) -> Result<Option<Vec<bool>>, CheckpointError> {
         const KEY: &str = "layer_types";
         let Some(list) = self.keys.get(KEY).filter(|value| !value.is_null()) else { return Ok(None) };
         let wrong = || self.wrong(KEY, "full_attention or sliding_attention for each layer");
@@ -207,7 +212,7 @@ impl Config {
         list.iter().map(read).collect::<Result<_, _>>().map(Some)
     }
 
-    fn window(&self, family: &Family) -> Result<Option<usize>, NnError> {
+    fn window(&self, family: &Family) -> Result<Option<usize>, CheckpointError> {
         match self.keys.get("sliding_window") {
             None => Ok(family.window),
             Some(Value::Null) => Ok(None),
@@ -215,7 +220,7 @@ impl Config {
         }
     }
 
-    fn rope(&self, family: &Family, context: usize) -> Result<Rope, NnError> {
+    fn rope(&self, family: &Family, context: usize) -> Result<Rope, CheckpointError> {
         let theta = self.real("rope_theta")?.unwrap_or(family.rope_theta);
         let mut rope = Rope { theta, scaling: RopeScaling::None, window_theta: None };
         if family.gemma {
@@ -252,7 +257,7 @@ impl Config {
         key: &'static str,
         table: &Map<String, Value>,
         context: usize,
-    ) -> Result<(Option<f64>, RopeScaling), NnError> {
+    ) -> Result<(Option<f64>, RopeScaling), CheckpointError> {
         let given = || Value::Object(table.clone());
         let number = |name: &str| table.get(name).and_then(Value::as_f64);
         let needed = |name: &'static str| {
@@ -281,11 +286,11 @@ impl Config {
         Ok((number("rope_theta"), scaling))
     }
 
-    fn required(&self, key: &'static str) -> Result<usize, NnError> {
+    fn required(&self, key: &'static str) -> Result<usize, CheckpointError> {
         self.number(key)?.ok_or_else(|| self.wrong(key, "a whole number"))
     }
 
-    fn number(&self, key: &'static str) -> Result<Option<usize>, NnError> {
+    fn number(&self, key: &'static str) -> Result<Option<usize>, CheckpointError> {
         let Some(value) = self.keys.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
         let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
         match number.filter(|number| *number <= MOST) {
@@ -294,28 +299,28 @@ impl Config {
         }
     }
 
-    fn real(&self, key: &'static str) -> Result<Option<f64>, NnError> {
+    fn real(&self, key: &'static str) -> Result<Option<f64>, CheckpointError> {
         let Some(value) = self.keys.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
         value.as_f64().map(Some).ok_or_else(|| self.wrong(key, "a number"))
     }
 
-    fn truth(&self, key: &'static str) -> Result<Option<bool>, NnError> {
+    fn truth(&self, key: &'static str) -> Result<Option<bool>, CheckpointError> {
         let Some(value) = self.keys.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
         value.as_bool().map(Some).ok_or_else(|| self.wrong(key, "true or false"))
     }
 
-    fn text(&self, key: &'static str) -> Result<Option<String>, NnError> {
+    fn text(&self, key: &'static str) -> Result<Option<String>, CheckpointError> {
         let Some(value) = self.keys.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
         value.as_str().map(|text| Some(text.to_owned())).ok_or_else(|| self.wrong(key, "a text"))
     }
 
-    fn wrong(&self, key: &'static str, expected: &'static str) -> NnError {
+    fn wrong(&self, key: &'static str, expected: &'static str) -> CheckpointError {
         let value = self.keys.get(key).map_or_else(|| "not there".to_owned(), short);
-        NnError::ConfigValue { path: self.path.clone(), key, value, expected }
+        CheckpointError::ConfigValue { path: self.path.clone(), key, value, expected }
     }
 
-    fn unsupported(&self, key: &'static str, value: &Value) -> NnError {
-        NnError::Unsupported { path: self.path.clone(), key, value: short(value) }
+    fn unsupported(&self, key: &'static str, value: &Value) -> CheckpointError {
+        CheckpointError::Unsupported { path: self.path.clone(), key, value: short(value) }
     }
 }
 

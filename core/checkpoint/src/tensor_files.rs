@@ -6,13 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
 use half::{bf16, f16};
 use memmap2::{Mmap, UncheckedAdvice};
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use crate::error::NnError;
+use crate::error::CheckpointError;
 
 const ONE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -25,7 +24,7 @@ const PIECE: usize = 16 << 20;
 
 /// Tensors of one or several files, by name.
 #[derive(Debug)]
-pub(crate) struct TensorFiles {
+pub struct TensorFiles {
     files: Vec<Mapped>,
     tensors: BTreeMap<String, Place>,
 }
@@ -58,27 +57,27 @@ impl TensorFiles {
     /// # Errors
     /// No weights, a damaged file, a shard that is not there or is not in the index, a tensor that is
     /// not in the shard that should hold it or lies in two.
-    pub(crate) fn open(folder: &Path) -> Result<Self, NnError> {
+    pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         let one = folder.join(ONE);
         let index_path = folder.join(INDEX);
         if one.is_file() || !index_path.is_file() {
             return Self::of(vec![one]);
         }
-        let access = |source| NnError::File { path: index_path.clone(), source };
+        let access = |source| CheckpointError::File { path: index_path.clone(), source };
         let bytes = std::fs::metadata(&index_path).map_err(access)?.len();
         if bytes > LARGEST_INDEX {
-            return Err(NnError::TooLarge { path: index_path, bytes, most: LARGEST_INDEX });
+            return Err(CheckpointError::TooLarge { path: index_path, bytes, most: LARGEST_INDEX });
         }
         let text = std::fs::read(&index_path).map_err(access)?;
         let index: Index = serde_json::from_slice(&text)
-            .map_err(|source| NnError::Json { path: index_path.clone(), source })?;
+            .map_err(|source| CheckpointError::Json { path: index_path.clone(), source })?;
         let shards: BTreeSet<&String> = index.weight_map.values().collect();
         let mut paths = Vec::with_capacity(shards.len());
         for shard in shards {
             let plain = Path::new(shard).components().count() == 1 && shard.ends_with(".safetensors");
             let path = folder.join(shard);
             if !plain || !path.is_file() {
-                return Err(NnError::Shard {
+                return Err(CheckpointError::Shard {
                     path: index_path,
                     shard: shard.clone(),
                     problem: if plain { "is not there" } else { "is no safetensors file of this folder" },
@@ -92,7 +91,7 @@ impl TensorFiles {
             let path = folder.join(shard);
             let found = files.tensors.get(name).map(|place| &files.files[place.file].path);
             if found != Some(&path) {
-                return Err(NnError::MissingTensor { path, name: name.clone() });
+                return Err(CheckpointError::MissingTensor { path, name: name.clone() });
             }
         }
         Ok(files)
@@ -102,16 +101,16 @@ impl TensorFiles {
     ///
     /// # Errors
     /// A file that is missing or damaged; a tensor that two of them have.
-    pub(crate) fn of(paths: Vec<PathBuf>) -> Result<Self, NnError> {
+    pub fn of(paths: Vec<PathBuf>) -> Result<Self, CheckpointError> {
         let mut files = Vec::with_capacity(paths.len());
         let mut tensors = BTreeMap::new();
         for path in paths {
-            let access = |source| NnError::File { path: path.clone(), source };
+            let access = |source| CheckpointError::File { path: path.clone(), source };
             let file = File::open(&path).map_err(access)?;
             // SAFETY: the mapping is read only. That nobody shortens the file while it is read is what
             // every reader of a checkpoint relies on; files are written beside and renamed, not cut.
             let bytes = unsafe { Mmap::map(&file) }.map_err(access)?;
-            let damaged = |source| NnError::Weights { path: path.clone(), source };
+            let damaged = |source| CheckpointError::Weights { path: path.clone(), source };
             let (header, described) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
             let begin = header + size_of::<u64>();
             for (name, info) in described.tensors() {
@@ -124,7 +123,7 @@ impl TensorFiles {
                     length: end.saturating_sub(start),
                 };
                 if tensors.insert(name.clone(), place).is_some() {
-                    return Err(NnError::TensorTwice { path: path.clone(), name });
+                    return Err(CheckpointError::TensorTwice { path: path.clone(), name });
                 }
             }
             files.push(Mapped { path, bytes });
@@ -133,20 +132,25 @@ impl TensorFiles {
     }
 
     /// Names of all tensors, in order.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
     }
 
     /// Shape of a tensor.
-    pub(crate) fn shape(&self, name: &str) -> Option<&[usize]> {
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|place| place.shape.as_slice())
+    }
+
+    /// The file of a tensor; the folder, or the one file, for one that is not there.
+    pub fn file_of(&self, name: &str) -> PathBuf {
+        self.find(name).map_or_else(|_| self.path(), |(file, _)| file.path.clone())
     }
 
     /// The bytes of a tensor with its type, as the file has them.
     ///
     /// # Errors
     /// A tensor that is not there.
-    pub(crate) fn raw(&self, name: &str) -> Result<(Dtype, &[usize], &[u8]), NnError> {
+    pub fn raw(&self, name: &str) -> Result<(Dtype, &[usize], &[u8]), CheckpointError> {
         let (file, place) = self.find(name)?;
         Ok((place.dtype, &place.shape, &file.bytes[place.start..][..place.length]))
     }
@@ -155,7 +159,7 @@ impl TensorFiles {
     ///
     /// # Errors
     /// It is not, or has not.
-    pub(crate) fn expect(&self, name: &str, shape: &[usize]) -> Result<(), NnError> {
+    pub fn expect(&self, name: &str, shape: &[usize]) -> Result<(), CheckpointError> {
         self.checked(name, shape).map(drop)
     }
 
@@ -163,59 +167,31 @@ impl TensorFiles {
     ///
     /// # Errors
     /// A tensor that is not there or has another shape or a type that is not read.
-    pub(crate) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, NnError> {
+    pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
         let (file, place) = self.checked(name, shape)?;
         convert(file, place, name, |value| value, bf16::to_f32)
     }
 
-    /// A tensor on a device: [rows, columns], a vector as one row. A value that is not finite is told
-    /// in a warning.
+    /// The values of a tensor, row-major, in bfloat16: what is stored otherwise is rounded.
     ///
     /// # Errors
     /// As [`Self::values`].
-    pub(crate) fn tensor(
-        &self,
-        name: &str,
-        shape: &[usize],
-        device: &Device,
-        dtype: DType,
-    ) -> Result<Tensor<2>, NnError> {
+    pub fn bf16_values(&self, name: &str, shape: &[usize]) -> Result<Vec<bf16>, CheckpointError> {
         let (file, place) = self.checked(name, shape)?;
-        let sizes = match shape {
-            [rows, columns] => [*rows, *columns],
-            _ => [1, shape.iter().product()],
-        };
-        let finite;
-        let data = if dtype == DType::BF16 {
-            let values = convert(file, place, name, bf16::from_f32, |value: bf16| value)?;
-            finite = values.iter().all(|value| value.is_finite());
-            TensorData::new(values, sizes)
-        } else {
-            let values = convert(file, place, name, |value| value, bf16::to_f32)?;
-            finite = values.iter().all(|value| value.is_finite());
-            TensorData::new(values, sizes)
-        };
-        if !finite {
-            tracing::warn!(
-                file = %file.path.display(),
-                tensor = name,
-                "a weight holds values that are not finite; what is computed with it will not be either"
-            );
-        }
-        Ok(Tensor::from_data(data, (device, dtype)))
+        convert(file, place, name, bf16::from_f32, |value: bf16| value)
     }
 
-    fn find(&self, name: &str) -> Result<(&Mapped, &Place), NnError> {
+    fn find(&self, name: &str) -> Result<(&Mapped, &Place), CheckpointError> {
         match self.tensors.get(name) {
             Some(place) => Ok((&self.files[place.file], place)),
-            None => Err(NnError::MissingTensor { path: self.path(), name: name.into() }),
+            None => Err(CheckpointError::MissingTensor { path: self.path(), name: name.into() }),
         }
     }
 
-    fn checked(&self, name: &str, shape: &[usize]) -> Result<(&Mapped, &Place), NnError> {
+    fn checked(&self, name: &str, shape: &[usize]) -> Result<(&Mapped, &Place), CheckpointError> {
         let (file, place) = self.find(name)?;
         if place.shape != shape {
-            return Err(NnError::TensorShape {
+            return Err(CheckpointError::TensorShape {
                 path: file.path.clone(),
                 name: name.into(),
                 found: place.shape.clone(),
@@ -236,14 +212,14 @@ impl TensorFiles {
 }
 
 /// Shards lie in the folder that its index does not name: a sign that one of the two is not whole.
-fn unlisted(folder: &Path, index: &Path, listed: &[PathBuf]) -> Result<(), NnError> {
-    let access = |source| NnError::File { path: folder.into(), source };
+fn unlisted(folder: &Path, index: &Path, listed: &[PathBuf]) -> Result<(), CheckpointError> {
+    let access = |source| CheckpointError::File { path: folder.into(), source };
     for entry in std::fs::read_dir(folder).map_err(access)? {
         let path = entry.map_err(access)?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let shard = name.starts_with("model-") && name.ends_with(".safetensors") && name.contains("-of-");
         if shard && !listed.contains(&path) {
-            return Err(NnError::Shard {
+            return Err(CheckpointError::Shard {
                 path: index.into(),
                 shard: name,
                 problem: "lies in the folder, but the index does not name it",
@@ -261,11 +237,11 @@ fn convert<T>(
     name: &str,
     of_f32: impl Fn(f32) -> T,
     of_bf16: impl Fn(bf16) -> T,
-) -> Result<Vec<T>, NnError> {
+) -> Result<Vec<T>, CheckpointError> {
     let width = match place.dtype {
         Dtype::F32 => 4,
         Dtype::F16 | Dtype::BF16 => 2,
-        other => return Err(NnError::TensorType { name: name.into(), dtype: format!("{other:?}") }),
+        other => return Err(CheckpointError::TensorType { name: name.into(), dtype: format!("{other:?}") }),
     };
     let mut values = Vec::with_capacity(place.length / width);
     let mut at = 0;

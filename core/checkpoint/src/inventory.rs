@@ -1,0 +1,98 @@
+//! Which tensors a decoder of a shape has: names as Hugging Face's files have them, and sizes. It reads no file.
+
+use crate::shape::BackboneShape;
+use crate::slot::{TARGETS, Target};
+use crate::variation::Variation;
+
+/// One weight of a layer, in the order in which files and tests list them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Of the norm before attention, [hidden].
+    AttentionNorm,
+    /// Of the slot of this place in [`TARGETS`], [out, in].
+    Weight(usize),
+    /// Its bias, [out].
+    Bias(usize),
+    /// Of the norm of a query's head, [head width].
+    QueryNorm,
+    /// Of the norm of a key's head, [head width].
+    KeyNorm,
+    /// Of the norm behind attention, [hidden].
+    NormBehindAttention,
+    /// Of the norm before the feed-forward block, [hidden].
+    FeedNorm,
+    /// Of the norm behind the feed-forward block, [hidden].
+    NormBehindFeed,
+}
+
+impl Part {
+    /// All of a layer's.
+    pub fn all(shape: &BackboneShape) -> Vec<Self> {
+        let Variation { qkv_bias, output_bias, feed_forward_bias, head_norms, norms_behind, .. } =
+            &shape.variation;
+        let mut parts = vec![Self::AttentionNorm];
+        for (slot, entry) in TARGETS.iter().enumerate() {
+            if entry.target == Target::Gate {
+                if *head_norms {
+                    parts.extend([Self::QueryNorm, Self::KeyNorm]);
+                }
+                if *norms_behind {
+                    parts.push(Self::NormBehindAttention);
+                }
+                parts.push(Self::FeedNorm);
+            }
+            parts.push(Self::Weight(slot));
+            let biased = match entry.target {
+                Target::Q | Target::K | Target::V => *qkv_bias,
+                Target::O => *output_bias,
+                Target::Gate | Target::Up | Target::Down => *feed_forward_bias,
+            };
+            if biased {
+                parts.push(Self::Bias(slot));
+            }
+        }
+        if *norms_behind {
+            parts.push(Self::NormBehindFeed);
+        }
+        parts
+    }
+
+    /// Its name below the layer and its sizes.
+    fn named(self, shape: &BackboneShape) -> (String, Vec<usize>) {
+        let norm = |name: &str, width| (format!("{name}.weight"), vec![width]);
+        let widths = |slot: usize| (TARGETS[slot].widths)(shape);
+        match self {
+            Self::AttentionNorm => norm("input_layernorm", shape.hidden),
+            Self::Weight(slot) => {
+                let (out, into) = widths(slot);
+                (format!("{}.weight", TARGETS[slot].module), vec![out, into])
+            }
+            Self::Bias(slot) => (format!("{}.bias", TARGETS[slot].module), vec![widths(slot).0]),
+            Self::QueryNorm => norm("self_attn.q_norm", shape.head_width()),
+            Self::KeyNorm => norm("self_attn.k_norm", shape.head_width()),
+            Self::NormBehindAttention => norm("post_attention_layernorm", shape.hidden),
+            // Where nothing stands behind attention, this name is the one before the feed-forward block.
+            Self::FeedNorm if !shape.variation.norms_behind => norm("post_attention_layernorm", shape.hidden),
+            Self::FeedNorm => norm("pre_feedforward_layernorm", shape.hidden),
+            Self::NormBehindFeed => norm("post_feedforward_layernorm", shape.hidden),
+        }
+    }
+}
+
+/// Names and shapes of all weights of a decoder: the embedding, layer by layer the parts of [`Part::all`], the last
+/// norm, and the head where it is not the embedding.
+pub fn weight_names(shape: &BackboneShape) -> Vec<(String, Vec<usize>)> {
+    let mut names = vec![("model.embed_tokens.weight".to_owned(), vec![shape.vocabulary, shape.hidden])];
+    let parts = Part::all(shape);
+    for layer in 0..shape.layers {
+        names.extend(parts.iter().map(|part| {
+            let (name, sizes) = part.named(shape);
+            (format!("model.layers.{layer}.{name}"), sizes)
+        }));
+    }
+    names.push(("model.norm.weight".to_owned(), vec![shape.hidden]));
+    if !shape.tied {
+        names.push(("lm_head.weight".to_owned(), vec![shape.vocabulary, shape.hidden]));
+    }
+    names
+}
