@@ -13,6 +13,9 @@
 //! - `real_data`: the real tasks, where this machine has them.
 
 #[cfg(test)]
+#[path = "e2e/backbone_folder.rs"]
+mod backbone_folder;
+#[cfg(test)]
 #[path = "e2e/checkpoints.rs"]
 mod checkpoints;
 #[cfg(test)]

@@ -1,39 +1,20 @@
 //! A checkpoint that is not what it says is refused, with the file and the tensor; a whole one runs.
 
-use std::path::{Path, PathBuf};
-
 use cadre_tests::{Outcome, Workbench, repository};
 use serde_json::{Value, json};
+
+use super::backbone_folder::copy_backbone;
 
 /// A workbench with a small checkpoint in `model`: the backbone that a smoke recipe pretrains.
 fn bench_with_model() -> Workbench {
     let bench = Workbench::new();
     let smoke = repository().join("recipes/smoke/zero-shot-tiny.toml").display().to_string();
     bench.cadre(&["run", &smoke, "--quiet", "--store", "made", "--runs", "made-runs"]).expect_code(0);
-    let mut found = Vec::new();
-    folders_with(&bench.path().join("made/objects"), "model.safetensors", &mut found);
-    assert_eq!(found.len(), 1, "{found:?}");
-    let model = bench.path().join("model");
-    std::fs::create_dir(&model).unwrap();
-    for file in std::fs::read_dir(&found[0]).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), model.join(file.file_name())).unwrap();
-    }
+    copy_backbone(&bench.path().join("made"), &bench.path().join("model"));
     let fragment = repository().join("recipes/base/smoke-stream.toml");
     let recipe = format!("name = \"given\"\ninherit = [{fragment:?}]\n[backbone]\ncheckpoint = \"model\"\n");
     bench.write("given.toml", &recipe);
     bench
-}
-
-fn folders_with(folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            folders_with(&path, name, found);
-        } else if path.file_name().is_some_and(|file| file == name) {
-            found.push(folder.to_owned());
-        }
-    }
 }
 
 fn run(bench: &Workbench) -> Outcome {

@@ -6,6 +6,7 @@ use std::path::Path;
 use cadre_tests::{Workbench, repository};
 use serde_json::Value;
 
+use super::backbone_folder::copy_backbone;
 use super::report_file::{report, run_folder};
 
 fn smoke(name: &str) -> String {
@@ -99,4 +100,48 @@ fn experts_go_out_and_checkpoints_come_in() {
 
     changed(&merged.join("config.json"), |value| value["model_type"] = "mamba".into());
     run().expect_code(2).expect_told(&["config.json", "`mamba` is not supported", "llama, mistral"]);
+}
+
+/// A section of a recipe's text, from its head to the next one.
+fn section(text: &str, head: &str) -> String {
+    let from = &text[text.find(head).unwrap()..];
+    let end = from[1..].find("\n[").map_or(from.len(), |end| end + 2);
+    from[..end].to_owned()
+}
+
+#[test]
+fn a_library_of_adapters_alone_needs_no_training() {
+    let bench = Workbench::new();
+    bench.cadre(&["run", &smoke("see-tiny.toml"), "--quiet"]).expect_code(0);
+    let id = run_folder(bench.path()).display().to_string();
+    let first = report(bench.path());
+    let tasks: Vec<&str> =
+        first["tasks"].as_array().unwrap().iter().map(|task| task.as_str().unwrap()).collect();
+    let mut imports = Vec::new();
+    for task in &tasks {
+        bench.cadre(&["export", &id, "--expert", task, "--to", task]).expect_code(0);
+        imports.push(format!("{{ task = {task:?}, adapter = {task:?} }}"));
+    }
+    copy_backbone(&bench.path().join("store"), &bench.path().join("model"));
+    let stream = repository().join("recipes/base/smoke-stream.toml");
+    let see = std::fs::read_to_string(smoke("see-tiny.toml")).unwrap();
+    let sections: String = ["[indicator]", "[routing]"].map(|name| section(&see, name)).concat();
+    let recipe = |imports: &str| {
+        format!(
+            "name = \"taken\"\ninherit = [{stream:?}]\n[backbone]\ncheckpoint = \"model\"\n\
+             [expert]\nimport = [{imports}]\n{sections}"
+        )
+    };
+    bench.write("taken.toml", &recipe(&imports.join(", ")));
+    bench.cadre(&["run", "taken.toml", "--runs", "others", "--quiet"]).expect_code(0);
+    let folder = std::fs::read_dir(bench.path().join("others")).unwrap().next().unwrap().unwrap().path();
+    let other = json(&folder.join("report.json"));
+    assert_eq!(other["score-matrix"], first["score-matrix"]);
+    assert_eq!(other["cost"]["training-tokens"], 0);
+
+    // What is not taken over must be trained, for how long must then be said; what is of another shape is told.
+    bench.write("wrong.toml", &recipe(&imports[1..].join(", ")));
+    bench.cadre(&["plan", "wrong.toml"]).expect_code(2).expect_told(&["epochs", tasks[0], "wrong.toml:6"]);
+    changed(&bench.path().join(tasks[0]).join("adapter_config.json"), |value| value["r"] = 3.into());
+    bench.cadre(&["plan", "taken.toml"]).expect_code(2).expect_told(&["rank", "taken.toml:6"]);
 }

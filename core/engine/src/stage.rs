@@ -31,6 +31,7 @@ pub(crate) use compose::{TRAINING, draw_outside};
 pub(crate) use describe::descriptor_name;
 pub(crate) use encoding::Encoding;
 pub(crate) use evaluate::PREDICTIONS;
+pub(crate) use import::rows_for;
 pub(crate) use inputs::task_of;
 pub(crate) use prepare::{draw_examples, draw_task};
 pub(crate) use report::{BURN, EXTRAS_JSON, REPORT_JSON};

@@ -4,8 +4,9 @@
 
 use std::path::Path;
 
+use cadre_nn::check_adapter;
 use cadre_policy::{Limits, Plugin, PolicyError, Router, Sandbox, Selector};
-use cadre_recipe::{IndicatorKind, Loaded, RecipeError, TokenizerSource};
+use cadre_recipe::{ImportedExpert, IndicatorKind, Loaded, RecipeError, TokenizerSource};
 use cadre_scheduler::{Answering, Plan, PluginWork, RememberWork, RoutingWork, StageWork};
 use cadre_store::ArtifactStore;
 use cadre_wall::{
@@ -17,7 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::error::EngineError;
 use crate::executor::compiled_policies;
-use crate::stage::{backbone_sizes, descriptor_name, planned_tokenizer, wall_role};
+use crate::stage::{backbone_sizes, descriptor_name, planned_tokenizer, rows_for, wall_role};
 
 /// How often a policy is asked: what it wants comes up in its first steps.
 const ROUNDS: u32 = 4;
@@ -33,6 +34,10 @@ pub(crate) fn try_out(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Vec<
         Some(Ok(sizes)) => sizes.hidden,
         None => return Ok(Vec::new()),
     };
+    let mistakes = adapters(loaded, plan);
+    if !mistakes.is_empty() {
+        return Ok(mistakes);
+    }
     if let Some(mistake) = indicator(loaded, plan, store)? {
         return Ok(vec![mistake]);
     }
@@ -76,6 +81,25 @@ fn indicator(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Option<Recipe
         tokenizer.single(mark).err().map(|problem| loaded.mistake(key, problem))
     };
     Ok(marks.into_iter().find_map(wrong))
+}
+
+/// Adapters that are taken over and are not of the recipe's checkpoint, or lack the rows of its indicator. (A backbone
+/// that is pretrained first is not there to be compared with.)
+fn adapters(loaded: &Loaded, plan: &Plan) -> Vec<RecipeError> {
+    let imports = loaded.recipe.expert.iter().flat_map(|expert| &expert.import).enumerate();
+    let wrong = |(place, import): (usize, &ImportedExpert)| {
+        let work = plan.stages.iter().find_map(|stage| match &stage.work {
+            StageWork::Import(work) if work.path == import.adapter => Some(work),
+            _ => None,
+        })?;
+        let backbone = work.checkpoint.as_ref()?;
+        let problem = match check_adapter(&backbone.path, &work.path) {
+            Err(problem) => EngineError::from(problem),
+            Ok(found) => rows_for(work, &found).err()?,
+        };
+        Some(loaded.mistake(&format!("expert.import[{place}].adapter"), problem))
+    };
+    imports.filter_map(wrong).collect()
 }
 
 struct Trial<'a> {

@@ -35,7 +35,7 @@ pub use device::{BackendKind, DeviceSpec, Precision};
 pub use adapter::{AdapterSpec, ExpertSlot};
 pub use training::{Flow, Length, Schedule, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};
 
-pub use exchange::{ImportedAdapter, export_adapter, export_merged, import_adapter};
+pub use exchange::{ImportedAdapter, check_adapter, export_adapter, export_merged, import_adapter};
 
 pub use ask::Progress;
 pub use generation::{Answerer, Decoding, Generated, Row, ScoredRow, Strategy};

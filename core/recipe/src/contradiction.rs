@@ -66,11 +66,17 @@ impl Judge<'_> {
             ("rehearsal.selector", &["share", "count"]),
         ];
         for (table, keys) in GROUPS {
+            let imports = *table == "expert.training" && self.has("expert.import");
             let Some(found) = self.get(table).and_then(Value::as_object) else {
+                if *table == "expert.training" && self.has("expert") && !imports {
+                    let why = "an expert that is not taken over is trained";
+                    self.needs("expert", "`[expert]`".into(), "`training`", why);
+                }
                 continue;
             };
             let given: Vec<&str> = keys.iter().copied().filter(|key| found.contains_key(*key)).collect();
-            if given.len() == 1 {
+            // Whether something is left to train where adapters are taken over, the tasks of the stream say.
+            if given.len() == 1 || (given.is_empty() && imports) {
                 continue;
             }
             let path = KeyPath::of(table);

@@ -42,6 +42,7 @@ impl Checker<'_> {
                 }
                 self.metrics(&tasks);
                 self.imports(&tasks);
+                self.trained(&tasks);
             }
         }
     }
@@ -80,6 +81,23 @@ impl Checker<'_> {
                     self.mistakes.push(mistake.expected("a folder of a PEFT adapter"));
                 }
             }
+        }
+    }
+
+    /// What is not taken over is trained, and for that it must be said how long.
+    fn trained(&mut self, tasks: &[String]) {
+        let Some(expert) = self.loaded.recipe.expert.as_ref().filter(|expert| !expert.import.is_empty())
+        else {
+            return;
+        };
+        let taken = |task: &&String| expert.import.iter().any(|import| import.task == **task);
+        let length = expert.training.epochs.or(expert.training.steps);
+        if let (None, Some(task)) = (length, tasks.iter().find(|task| !taken(task))) {
+            let problem =
+                format!("`import` has no expert for task `{task}`, which must then be trained: how long?");
+            let mistake = self.loaded.mistake("expert.import", problem);
+            self.mistakes
+                .push(mistake.expected("`epochs` or `steps` in `training`, or an adapter for the task"));
         }
     }
 

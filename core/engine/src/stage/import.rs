@@ -1,6 +1,6 @@
 //! `train/…` of a task whose expert is taken over: a PEFT adapter becomes an expert of the library. Trains nothing.
 
-use cadre_nn::import_adapter;
+use cadre_nn::{ImportedAdapter, import_adapter};
 use cadre_recipe::IndicatorKind;
 use cadre_scheduler::{ImportWork, StageFacts, StageJob, StageKind};
 use serde_json::json;
@@ -12,10 +12,19 @@ pub(super) fn import(work: &ImportWork, job: &StageJob<'_>) -> Result<StageFacts
     let backbone = only(job, StageKind::Backbone)?;
     let folder = work.checkpoint.as_ref().map_or_else(|| backbone.folder(), |place| place.path.as_path());
     let imported = import_adapter(folder, &work.path, job.draft.folder())?;
+    rows_for(work, &imported)?;
+    Ok(json!({ "parameters": imported.parameters, "imported": true }))
+}
+
+/// Whether an adapter has the rows of the indicator's tokens, where the recipe wants such.
+///
+/// # Errors
+/// It has not.
+pub(crate) fn rows_for(work: &ImportWork, imported: &ImportedAdapter) -> Result<(), EngineError> {
     let claims = work.indicator.as_ref().is_some_and(|indicator| indicator.kind == IndicatorKind::NewToken);
     let found = imported.spec.added_tokens;
     if claims && found != 2 {
         return Err(EngineError::NoIndicatorRows { adapter: work.path.clone(), found });
     }
-    Ok(json!({ "parameters": imported.parameters, "imported": true }))
+    Ok(())
 }

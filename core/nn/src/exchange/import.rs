@@ -42,17 +42,34 @@ type Pairs = BTreeMap<(usize, Target), Pair>;
 /// another backbone; values that are not finite.
 pub fn import_adapter(backbone: &Path, adapter: &Path, out: &Path) -> Result<ImportedAdapter, NnError> {
     let shape = BackboneShape::read(&backbone.join("config.json"))?;
+    let (adapter, parameters) = read(&shape, adapter)?;
+    adapter.write(out, &shape)?;
+    Ok(ImportedAdapter { spec: adapter.spec, parameters })
+}
+
+/// What [`import_adapter`] would take over, read and checked, and nothing written.
+///
+/// # Errors
+/// As [`import_adapter`].
+pub fn check_adapter(backbone: &Path, adapter: &Path) -> Result<ImportedAdapter, NnError> {
+    let shape = BackboneShape::read(&backbone.join("config.json"))?;
+    let (Adapter { spec, .. }, parameters) = read(&shape, adapter)?;
+    Ok(ImportedAdapter { spec, parameters })
+}
+
+/// The expert that a PEFT adapter is, and how many weights its file has.
+fn read(shape: &BackboneShape, adapter: &Path) -> Result<(Adapter, u64), NnError> {
     let config = PeftConfig::read(&adapter.join(CONFIG))?;
     let path = adapter.join(WEIGHTS);
     let files = TensorFiles::of(vec![path.clone()])?;
-    let pairs = pairs(&files, &config, &shape, &path)?;
+    let pairs = pairs(&files, &config, shape, &path)?;
     let mut parameters: usize = pairs.values().map(|pair| pair.a.len() + pair.b.len()).sum();
     let targets: Vec<Target> = TARGETS
         .iter()
         .map(|entry| entry.target)
         .filter(|target| pairs.keys().any(|(_, other)| other == target))
         .collect();
-    let added = added_rows(&files, &config, &shape, &path)?;
+    let added = added_rows(&files, &config, shape, &path)?;
     let rank = pairs.values().map(|pair| pair.rank).max().unwrap_or(0);
     let whole = pairs.len() == targets.len() * shape.layers;
     let like = pairs.values().next().map(|pair| (pair.rank, pair.scale));
@@ -68,7 +85,7 @@ pub fn import_adapter(backbone: &Path, adapter: &Path, out: &Path) -> Result<Imp
     };
     spec.check()?;
     let mut weights = WeightMap::new();
-    for (name, sizes) in Adapter::names(&spec, &shape) {
+    for (name, sizes) in Adapter::names(&spec, shape) {
         weights.insert(name, Weight { values: vec![0.0; sizes.iter().product()], shape: sizes });
     }
     for ((layer, target), pair) in &pairs {
@@ -89,9 +106,7 @@ pub fn import_adapter(backbone: &Path, adapter: &Path, out: &Path) -> Result<Imp
             weights.insert(name.into(), Weight { shape: vec![spec.added_tokens, shape.hidden], values });
         }
     }
-    let adapter = Adapter { spec, weights };
-    adapter.write(out, &shape)?;
-    Ok(ImportedAdapter { spec: adapter.spec, parameters: parameters as u64 })
+    Ok((Adapter { spec, weights }, parameters as u64))
 }
 
 /// All updates of the file; a tensor that is none, and no row of tokens, is an error.

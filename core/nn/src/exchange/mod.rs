@@ -7,7 +7,7 @@ mod merge;
 mod peft_config;
 
 pub use export::export_adapter;
-pub use import::{ImportedAdapter, import_adapter};
+pub use import::{ImportedAdapter, check_adapter, import_adapter};
 pub use merge::export_merged;
 
 #[cfg(test)]

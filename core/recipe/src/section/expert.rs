@@ -22,7 +22,9 @@ pub struct Expert {
     /// The adapter.
     #[serde(default)]
     pub adapter: Adapter,
-    /// How it is trained.
+    /// How it is trained. Where `import` gives an expert for every task, only its `max-prompt` and `max-response` are
+    /// of use, and neither `epochs` nor `steps` need to be there.
+    #[serde(default)]
     pub training: Training,
     /// Experts that are not trained but taken over: LoRA adapters in PEFT's layout, made for the same backbone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
