@@ -9,6 +9,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use toml::de::DeTable;
 
+use crate::expand::inline;
+use crate::key_path::{KeyPath, Step};
 use crate::layer::{Layer, LayerKind, LayerText, Located, Node, parse_value};
 use crate::mistake::Mistake;
 use crate::recipe_error::RecipeError;
@@ -25,6 +27,63 @@ pub(crate) fn set(argument: &str, folder: &Path) -> Result<Layer, Box<RecipeErro
     let wrong = |problem| RecipeError::at_text(&source, 0..equals, problem).boxed();
     let keys = dotted(&argument[..equals]).ok_or_else(|| wrong(Mistake::NotAKey))?;
     layer(&source, keys, equals + 1)
+}
+
+/// Reads the argument of a `--grid`: a dotted key, `=`, and values with commas between them, which become the key's list
+/// in `sweep.grid`.
+pub(crate) fn grid(argument: &str, folder: &Path) -> Result<Layer, Box<RecipeError>> {
+    let source = text(LayerKind::Grid, argument.to_owned(), folder);
+    let Some(equals) = equals_sign(argument) else {
+        return Err(RecipeError::at_text(&source, 0..argument.len(), Mistake::NoGrid).boxed());
+    };
+    let wrong = |problem| RecipeError::at_text(&source, 0..equals, problem).boxed();
+    let parts = dotted(&argument[..equals]).ok_or_else(|| wrong(Mistake::NotAKey))?;
+    let key = parts.iter().map(|(part, _)| part.as_str()).collect::<Vec<_>>().join(".");
+    let mut values = Vec::new();
+    for span in between_commas(argument, equals + 1) {
+        let value = assigned(&argument[..span.end], 0..equals, span.start)
+            .map_err(|(span, mistake)| RecipeError::at_text(&source, span, mistake).boxed())?;
+        values.push(value);
+    }
+    let list = Located { key: 0..equals, span: equals + 1..argument.len(), node: Node::List(values) };
+    let keys = ["sweep", "grid", &key].map(|part| (part.to_owned(), 0..equals));
+    Ok(nested(&source, keys.to_vec(), list))
+}
+
+/// A value of a sweep's point, as the layer over all others. `folder` is where its relative paths start.
+pub(crate) fn point(key: &KeyPath, value: &Value, folder: &Path) -> Result<Layer, Box<RecipeError>> {
+    let written = format!("{key}={}", inline(value));
+    let source = text(LayerKind::Point, written, folder);
+    let end = key.to_string().len();
+    let parts = key.0.iter().filter_map(|step| match step {
+        Step::Key(part) => Some((part.clone(), 0..end)),
+        Step::Place(_) => None,
+    });
+    layer(&source, parts.collect(), end + 1)
+}
+
+/// The stretches between commas that stand in no list, table or text.
+fn between_commas(text: &str, start: usize) -> Vec<Range<usize>> {
+    let (mut quote, mut depth, mut from) = (None, 0usize, start);
+    let mut spans = Vec::new();
+    for (at, byte) in text.bytes().enumerate().skip(start) {
+        match quote {
+            Some(open) if open == byte => quote = None,
+            Some(_) => {}
+            None => match byte {
+                b'"' | b'\'' => quote = Some(byte),
+                b'[' | b'{' => depth += 1,
+                b']' | b'}' => depth = depth.saturating_sub(1),
+                b',' if depth == 0 => {
+                    spans.push(from..at);
+                    from = at + 1;
+                }
+                _ => {}
+            },
+        }
+    }
+    spans.push(from..text.len());
+    spans
 }
 
 /// Reads a variable: `__` goes down, `_` is `-`, case does not count.
@@ -89,8 +148,14 @@ fn layer(
     offset: usize,
 ) -> Result<Layer, Box<RecipeError>> {
     let last = keys.last().map_or(0..0, |(_, span)| span.clone());
-    let mut located = assigned(&source.text, last, offset)
+    let located = assigned(&source.text, last, offset)
         .map_err(|(span, mistake)| RecipeError::at_text(source, span, mistake).boxed())?;
+    Ok(nested(source, keys, located))
+}
+
+/// A layer of one value below its keys.
+fn nested(source: &Arc<LayerText>, keys: Vec<(String, Range<usize>)>, value: Located) -> Layer {
+    let mut located = value;
     let mut names = keys.into_iter().rev().peekable();
     let mut root = BTreeMap::new();
     while let Some((name, _)) = names.next() {
@@ -105,7 +170,7 @@ fn layer(
             }
         }
     }
-    Ok(Layer { source: source.clone(), root })
+    Layer { source: source.clone(), root }
 }
 
 /// A TOML value; a text that is none and opens no list, table or string is a bare word. Dates are bare words too.

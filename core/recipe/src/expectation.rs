@@ -26,7 +26,11 @@ fn plain(node: &'static Value) -> String {
         "boolean" => "`true` or `false`".to_owned(),
         "array" => {
             let items = resolved(node).get("items").map_or_else(|| "values".to_owned(), items);
-            let least = if note(node, "minItems").is_some() { ", at least one" } else { "" };
+            let least = match (note(node, "minItems"), note(node, "maxItems")) {
+                (Some(least), Some(most)) if least == most => format!(", {least} of them"),
+                (Some(_), _) => ", at least one".to_owned(),
+                (None, _) => String::new(),
+            };
             format!("a list of {items}{least}")
         }
         "object" => {

@@ -34,6 +34,10 @@ pub(crate) enum LayerKind {
     Environment,
     /// A `--set`.
     Set,
+    /// A `--grid`: a list of values of a key.
+    Grid,
+    /// A value of a sweep's point.
+    Point,
 }
 
 impl LayerText {
@@ -43,6 +47,8 @@ impl LayerText {
             LayerKind::File { shown, .. } => shown.clone(),
             LayerKind::Environment => "the environment".to_owned(),
             LayerKind::Set => "--set".to_owned(),
+            LayerKind::Grid => "--grid".to_owned(),
+            LayerKind::Point => "the sweep's point".to_owned(),
         }
     }
 
@@ -52,6 +58,8 @@ impl LayerText {
             LayerKind::File { shown, .. } => format!("{shown}:{}", self.line_and_column(byte).0),
             LayerKind::Environment => format!("environment {}", self.text),
             LayerKind::Set => format!("--set {}", self.text),
+            LayerKind::Grid => format!("--grid {}", self.text),
+            LayerKind::Point => format!("the sweep's point {}", self.text),
         }
     }
 
@@ -64,14 +72,14 @@ impl LayerText {
 }
 
 /// A value with its place in the text of its layer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Located {
     pub(crate) key: Range<usize>,
     pub(crate) span: Range<usize>,
     pub(crate) node: Node,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Node {
     Table(BTreeMap<String, Located>),
     List(Vec<Located>),
@@ -95,7 +103,7 @@ impl Located {
 }
 
 /// All values of one layer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Layer {
     pub(crate) source: Arc<LayerText>,
     pub(crate) root: BTreeMap<String, Located>,

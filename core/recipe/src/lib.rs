@@ -23,6 +23,7 @@ mod schema;
 mod section;
 mod surroundings;
 mod sweep_check;
+mod sweep_points;
 mod validate;
 
 #[cfg(test)]
@@ -63,4 +64,5 @@ pub use section::routing::{Descriptor, Fallback, Grant, Routing};
 
 pub use section::evaluation::{Decoding, Evaluation, MetricChoice, On, Sampling, Strategy, When};
 
-pub use section::sweep::Sweep;
+pub use section::sweep::{Draw, RandomSearch, Sweep};
+pub use sweep_points::SweepPoint;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use figment::Figment;
 use serde_json::Value;
@@ -32,7 +33,19 @@ pub struct Loaded {
     /// All files that were read, the inherited ones after those that inherit them.
     pub files: Vec<PathBuf>,
     main: String,
+    /// Less what higher ones displace.
     layers: Vec<Layer>,
+    pub(crate) basis: Arc<Basis>,
+}
+
+/// What a recipe was made of, and is made of again for every point of its sweep.
+#[derive(Debug)]
+pub(crate) struct Basis {
+    /// As they were read.
+    pub(crate) layers: Vec<Layer>,
+    path: PathBuf,
+    env: EnvSource,
+    surroundings: Surroundings,
 }
 
 impl Recipe {
@@ -49,13 +62,24 @@ impl Recipe {
         env: &EnvSource,
         surroundings: &Surroundings,
     ) -> Result<Loaded, RecipeErrors> {
-        let main = path.display().to_string();
+        Self::load_swept(path, sets, &[], env, surroundings)
+    }
+
+    /// Like [`Recipe::load_in`], with further lists of its sweep's grid: each of `grids` is `section.key=value,value`.
+    pub fn load_swept(
+        path: &Path,
+        sets: &[String],
+        grids: &[String],
+        env: &EnvSource,
+        surroundings: &Surroundings,
+    ) -> Result<Loaded, RecipeErrors> {
         let family = inherit::read(path);
         let (files, mut layers, mut errors) = (family.files, family.layers, family.errors);
         let variables =
             env.assignments().map(|(name, value)| assignment::variable(name, value, env.folder()));
         let sets = sets.iter().map(|set| assignment::set(set, env.folder()));
-        for layer in variables.chain(sets) {
+        let grids = grids.iter().map(|grid| assignment::grid(grid, env.folder()));
+        for layer in variables.chain(sets).chain(grids) {
             match layer {
                 Ok(layer) if layer.root.contains_key("inherit") => {
                     let key = layer.root["inherit"].key.clone();
@@ -68,9 +92,28 @@ impl Recipe {
         // What could not be read would only be missed again below.
         RecipeErrors::of(errors)?;
 
+        let basis =
+            Basis { layers, path: path.to_owned(), env: env.clone(), surroundings: surroundings.clone() };
+        Arc::new(basis).with(&[], files)
+    }
+}
+
+impl Basis {
+    /// The recipe with the values of a point over all others; none for the recipe itself. A point has no sweep.
+    pub(crate) fn with(
+        self: Arc<Self>,
+        point: &[Layer],
+        files: Vec<PathBuf>,
+    ) -> Result<Loaded, RecipeErrors> {
+        let Self { path, env, surroundings, .. } = &*self;
+        let main = path.display().to_string();
+        let mut layers = [&self.layers, point].concat();
         displace(&mut layers);
         let mut value = merge(&layers).map_err(|problem| whole(&main, problem))?;
         name(&mut value, path);
+        if let Some(value) = value.as_object_mut().filter(|_| !point.is_empty()) {
+            value.shift_remove("sweep");
+        }
         let walk = validate::recipe(&value);
         let mut findings = walk.findings;
         findings.extend(contradiction::find(&value));
@@ -86,7 +129,7 @@ impl Recipe {
         if let Some(expert) = recipe.expert.as_mut().filter(|expert| expert.per == Per::Stream) {
             expert.start = Start::Previous;
         }
-        Ok(Loaded { recipe, files, main, layers })
+        Ok(Loaded { recipe, files, main, layers, basis: self })
     }
 }
 
@@ -113,6 +156,11 @@ impl Loaded {
     pub fn mistake(&self, key: &str, problem: impl Into<Box<dyn Error + Send + Sync>>) -> RecipeError {
         let mistake = Mistake::Elsewhere { problem: problem.into() };
         RecipeError::at_key(&self.layers, &self.main, &KeyPath::of(key), Point::Value, mistake)
+    }
+
+    /// A mistake of the recipe's own checks.
+    pub(crate) fn found(&self, key: &str, mistake: Mistake) -> RecipeError {
+        RecipeError::at_key(&self.layers, &self.main, &KeyPath::of(key), Point::Key, mistake)
     }
 
     /// Like [`Loaded::mistake`] for a word that is none of `choices`, with the nearest of them as a suggestion.

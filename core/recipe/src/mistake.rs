@@ -49,6 +49,9 @@ pub enum Mistake {
     /// A `--set` without `=`.
     #[error("`--set` takes `section.key=value`")]
     NoAssignment,
+    /// A `--grid` without `=`.
+    #[error("`--grid` takes `section.key=value,value,…`")]
+    NoGrid,
     /// A `--set` whose left side is no dotted key.
     #[error("this is no dotted key")]
     NotAKey,
@@ -261,6 +264,20 @@ pub enum Mistake {
     SweepKey {
         /// The key.
         key: String,
+    },
+    /// Two points of a sweep that nothing tells apart.
+    #[error("two points of the sweep are both `{name}`")]
+    SamePoint {
+        /// Their name.
+        name: String,
+    },
+    /// A point of a sweep whose recipe is wrong.
+    #[error("at the sweep's point `{point}`: {problem}")]
+    AtPoint {
+        /// The point's name.
+        point: String,
+        /// What is wrong with the recipe there.
+        problem: Box<Mistake>,
     },
     /// Found by another part of Cadre, such as a task name that the dataset does not have.
     #[error("{problem}")]

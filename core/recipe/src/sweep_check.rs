@@ -1,6 +1,6 @@
 //! A sweep's keys and values against the recipe they are put into. It never runs a point.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::expectation::{did_you_mean, nearest};
 use crate::key_path::{KeyPath, Step};
@@ -8,32 +8,140 @@ use crate::mistake::Mistake;
 use crate::schema::{all_keys, lookup};
 use crate::validate::{Finding, Walk};
 
-/// Keys of a grid that no recipe has, and values that their keys do not take.
+/// The tables of `[sweep]` that give keys values.
+const TABLES: [&str; 3] = ["sweep.grid", "sweep.zip", "sweep.random.keys"];
+
+/// Keys of a sweep that no recipe has, values that their keys do not take, lists and ranges that make no sense.
 pub(crate) fn find(recipe: &Value) -> Vec<Finding> {
-    let grid = KeyPath::of("sweep.grid");
-    let mut walk = Walk::default();
-    for (key, values) in grid.find(recipe).and_then(Value::as_object).into_iter().flatten() {
-        let at = grid.key(key);
-        let target = KeyPath(key.split('.').map(|part| Step::Key(part.to_owned())).collect());
+    let mut check = Check { recipe, walk: Walk::default() };
+    for name in TABLES {
+        let table = KeyPath::of(name);
+        for (key, values) in table.find(recipe).and_then(Value::as_object).into_iter().flatten() {
+            check.key(key, values, &table, name);
+        }
+    }
+    check.rows();
+    check.walk.findings
+}
+
+/// The path that a sweep's key means. Keys hold dots and no list places.
+pub(crate) fn target(key: &str) -> KeyPath {
+    KeyPath(key.split('.').map(|part| Step::Key(part.to_owned())).collect())
+}
+
+struct Check<'a> {
+    recipe: &'a Value,
+    walk: Walk,
+}
+
+impl Check<'_> {
+    fn key(&mut self, key: &str, values: &Value, table: &KeyPath, name: &str) {
+        let at = table.key(key);
+        let target = target(key);
         let own = matches!(target.0.first(), Some(Step::Key(first)) if ["sweep", "name", "inherit"].contains(&first.as_str()));
-        match lookup(&target).filter(|_| !own) {
-            None => walk.findings.push(unknown(key, at, recipe)),
-            Some(node) => {
-                let Some(values) = values.as_array() else {
-                    continue;
-                };
-                for (place, value) in values.iter().enumerate() {
-                    walk.check(node, value, &at.place(place));
-                }
-                if values.is_empty() {
-                    let mistake =
-                        Mistake::OutOfRange { key: at.to_string(), found: "an empty list".to_owned() };
-                    walk.findings.push(Finding::value(at, mistake).expect("a list of at least one value"));
+        let Some(node) = lookup(&target).filter(|_| !own) else {
+            self.walk.findings.push(unknown(key, at, self.recipe));
+            return;
+        };
+        let elsewhere = TABLES.iter().find(|other| {
+            let there = KeyPath::of(other).find(self.recipe).and_then(|table| table.get(key));
+            **other != name && there.is_some()
+        });
+        if let Some(other) = elsewhere.filter(|other| **other < name) {
+            let mistake = Mistake::Contradiction {
+                what: format!("`{at}`"),
+                against: format!("`{other}`"),
+                why: "a key has one list of values",
+            };
+            self.walk.findings.push(Finding::key(at.clone(), mistake));
+        }
+        if let Some(draw) = values.as_object().filter(|_| name.ends_with("keys")) {
+            self.draw(node, draw, &at);
+        } else if let Some(values) = values.as_array() {
+            self.values(node, values, &at);
+        }
+    }
+
+    fn values(&mut self, node: &'static Value, values: &[Value], at: &KeyPath) {
+        for (place, value) in values.iter().enumerate() {
+            self.walk.check(node, value, &at.place(place));
+            if values[..place].contains(value) {
+                let mistake = Mistake::Twice { key: at.to_string(), found: value.to_string() };
+                // Of a zip, one key's values may come again beside others of another's.
+                if !at.to_string().starts_with("sweep.zip") {
+                    self.walk.findings.push(Finding::value(at.place(place), mistake));
                 }
             }
         }
+        if values.is_empty() {
+            let mistake = Mistake::OutOfRange { key: at.to_string(), found: "an empty list".to_owned() };
+            self.walk
+                .findings
+                .push(Finding::value(at.clone(), mistake).expect("a list of at least one value"));
+        }
     }
-    walk.findings
+
+    /// A draw is from a list or from a range, and both ends of a range are values of the key.
+    fn draw(&mut self, node: &'static Value, draw: &Map<String, Value>, at: &KeyPath) {
+        let choice = draw.get("choice").and_then(Value::as_array).filter(|choice| !choice.is_empty());
+        let ends = draw.get("between").and_then(Value::as_array).filter(|ends| ends.len() == 2);
+        match (choice, ends) {
+            (Some(choice), None) => self.values(node, choice, &at.key("choice")),
+            (None, Some(ends)) => {
+                let flag = |name: &str| draw.get(name).and_then(Value::as_bool).unwrap_or(false);
+                let numbers: Vec<f64> = ends.iter().filter_map(Value::as_f64).collect();
+                let at = at.key("between");
+                let sound = matches!(numbers[..], [low, high] if low < high && (!flag("log") || low > 0.0));
+                if !sound {
+                    let found = Value::from(ends.clone()).to_string();
+                    let mistake = Mistake::OutOfRange { key: at.to_string(), found };
+                    let expected = if flag("log") {
+                        "two numbers above 0, the smaller first"
+                    } else {
+                        "two numbers, the smaller first"
+                    };
+                    self.walk.findings.push(Finding::value(at, mistake).expect(expected));
+                    return;
+                }
+                for (place, number) in numbers.iter().enumerate() {
+                    let value = drawn(*number, flag("integer"));
+                    self.walk.check(node, &value, &at.place(place));
+                }
+            }
+            (choice, ends) => {
+                let found = if choice.is_some() && ends.is_some() { "both" } else { "neither" }.to_owned();
+                let keys = "`choice` and `between`".to_owned();
+                let mistake = Mistake::ExactlyOne { table: format!("`{at}`"), keys, found };
+                self.walk.findings.push(Finding::key(at.clone(), mistake));
+            }
+        }
+    }
+
+    /// The lists of a zip go together.
+    fn rows(&mut self) {
+        let table = KeyPath::of("sweep.zip");
+        let lists = table.find(self.recipe).and_then(Value::as_object).into_iter().flatten();
+        let mut first: Option<(&String, usize)> = None;
+        for (key, values) in lists {
+            let Some(length) = values.as_array().map(Vec::len) else { continue };
+            match first {
+                None => first = Some((key, length)),
+                Some((other, expected)) if expected != length => {
+                    let at = table.key(key);
+                    let mistake =
+                        Mistake::OutOfRange { key: at.to_string(), found: format!("{length} values") };
+                    let expected = format!("{expected} values, as many as `{other}` has");
+                    self.walk.findings.push(Finding::value(at, mistake).expect(expected));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// A number as a recipe has it.
+pub(crate) fn drawn(number: f64, integer: bool) -> Value {
+    if integer { Value::from(number.round() as i64) } else { Value::from(number) }
 }
 
 fn unknown(key: &str, at: KeyPath, recipe: &Value) -> Finding {

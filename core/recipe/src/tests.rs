@@ -7,6 +7,7 @@ mod random_text;
 mod schema;
 mod shipped;
 mod surroundings;
+mod sweeps;
 
 use std::fs;
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ router = { plugin = "see", threshold = 0.5 }
 struct Case {
     folder: TempDir,
     sets: Vec<String>,
+    grids: Vec<String>,
     env: EnvSource,
     surroundings: Surroundings,
 }
@@ -50,7 +52,7 @@ impl Case {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let env = EnvSource::empty().at(folder.path().canonicalize().unwrap());
-        Self { folder, sets: Vec::new(), env, surroundings: Surroundings::default() }
+        Self { folder, sets: Vec::new(), grids: Vec::new(), env, surroundings: Surroundings::default() }
     }
 
     /// The whole recipe with one piece of it replaced.
@@ -71,6 +73,11 @@ impl Case {
         self
     }
 
+    fn grid(mut self, grid: &str) -> Self {
+        self.grids.push(grid.to_owned());
+        self
+    }
+
     fn env(mut self, name: &str, value: &str) -> Self {
         self.env = self.env.with(name, value);
         self
@@ -86,7 +93,7 @@ impl Case {
     }
 
     fn load_file(&self, name: &str) -> Result<Loaded, RecipeErrors> {
-        Recipe::load_in(&self.path(name), &self.sets, &self.env, &self.surroundings)
+        Recipe::load_swept(&self.path(name), &self.sets, &self.grids, &self.env, &self.surroundings)
     }
 
     fn load(&self) -> Loaded {

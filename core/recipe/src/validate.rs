@@ -216,8 +216,13 @@ impl Walk {
         let Some(node) = arrays.into_iter().find(|node| node.get("type") == Some(&json!("array"))) else {
             return;
         };
-        if node.get("minItems").and_then(Value::as_u64).is_some_and(|least| (list.len() as u64) < least) {
-            let mistake = Mistake::OutOfRange { key: path.to_string(), found: "an empty list".to_owned() };
+        let bound = |name: &str| node.get(name).and_then(Value::as_u64).unwrap_or(list.len() as u64);
+        if (list.len() as u64) < bound("minItems") || (list.len() as u64) > bound("maxItems") {
+            let found = match list.len() {
+                0 => "an empty list".to_owned(),
+                length => format!("a list of {length}"),
+            };
+            let mistake = Mistake::OutOfRange { key: path.to_string(), found };
             self.findings.push(Finding::value(path.clone(), mistake).expect(expected(node)));
         }
         let unique = node.get("uniqueItems") == Some(&json!(true));

@@ -36,6 +36,7 @@ fn every_word_of_the_schema_is_checked() {
         "exclusiveMaximum",
         "minLength",
         "minItems",
+        "maxItems",
         "uniqueItems",
         "format",
     ];
