@@ -45,6 +45,13 @@ pub struct SweepPoint {
     pub loaded: Loaded,
 }
 
+impl SweepPoint {
+    /// A mistake of this point's recipe, with the point's name where that is not the recipe itself.
+    pub fn named(&self, error: RecipeError) -> RecipeError {
+        if self.name == self.loaded.recipe.name { error } else { at(&self.name, error) }
+    }
+}
+
 /// A row of values, by key.
 type Row = Vec<(String, Value)>;
 

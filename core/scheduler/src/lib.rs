@@ -12,20 +12,26 @@ mod files;
 #[cfg(test)]
 mod fixture;
 mod open_recipe;
+mod open_sweep;
 mod plan;
 mod planner;
 mod render;
 mod stage_reference;
 mod stages;
+mod sweep_plan;
+mod sweep_render;
 mod walk;
 mod works;
 
 pub use arguments::{CommonArgs, RecipeArgs};
 pub use files::{data_split, indicator_form};
 pub use open_recipe::{OpenRecipe, Planned};
+pub use open_sweep::{OpenSweep, PlannedSweep, SweepArgs};
 
 pub use plan::{Plan, PlanStatus, StageState};
 pub use render::{render, render_json};
+pub use sweep_plan::{PlannedPoint, SWEEP_PLAN_FORMAT, SweepPlan};
+pub use sweep_render::{render_sweep, render_sweep_json};
 
 pub use stages::{
     Answering, BackboneWork, Budget, CheckpointPlace, CheckpointWork, ComposeWork, DecodingPace,
@@ -37,7 +43,7 @@ pub use stages::{
 };
 
 pub use executor::{StageError, StageExecutor, StageFacts, StageInput, StageJob, StageOutcome};
-pub use walk::{WalkOptions, WalkOutcome, walk};
+pub use walk::{SharedOutcome, WalkOptions, WalkOutcome, walk, walk_shared};
 
 pub use event::{Event, EventKind, EventSink, StopFlag};
 

@@ -96,7 +96,7 @@ fn summary(plan: &Plan, status: &PlanStatus) -> String {
 }
 
 /// Training tokens of what is to do, and whether every training stage has an estimate.
-fn tokens_to_do(plan: &Plan, status: &PlanStatus) -> (u64, bool) {
+pub(crate) fn tokens_to_do(plan: &Plan, status: &PlanStatus) -> (u64, bool) {
     use crate::stages::{BackboneWork, StageWork};
     let mut sum = 0;
     let mut complete = true;
@@ -115,7 +115,7 @@ fn tokens_to_do(plan: &Plan, status: &PlanStatus) -> (u64, bool) {
 }
 
 /// A figure of at most three digits with its unit: `950`, `12.4 k`, `1.80 M`.
-fn figure(value: Option<u64>) -> String {
+pub(crate) fn figure(value: Option<u64>) -> String {
     let Some(value) = value else { return "–".to_owned() };
     let (scaled, unit) = match value {
         0..1_000 => return value.to_string(),

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cadre_store::{ArtifactStore, KeyLock, Lookup, ManifestFacts};
+use cadre_store::{ArtifactStore, Digest, KeyLock, Lookup, ManifestFacts};
 
 use crate::error::WalkError;
 use crate::event::{Event, EventKind, EventSink, StopFlag};
@@ -68,8 +68,46 @@ pub fn walk(
     events: &dyn EventSink,
     options: &WalkOptions,
 ) -> Result<WalkOutcome, WalkError> {
+    let makers = vec![plan.run_key; plan.stages.len()];
+    walked(plan, &makers, store, executor, events, options).outcome(plan)
+}
+
+/// How a walk ended that goes on beside what failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SharedOutcome {
+    /// Places of stages that were done or there, in the order of the plan.
+    pub there: Vec<usize>,
+    /// Places of stages that failed, each with its message.
+    pub failed: Vec<(usize, String)>,
+    /// Places of stages that were not reached: they need one that failed, or somebody asked to stop.
+    pub left: Vec<usize>,
+}
+
+/// Does every stage of `plan` that `store` does not have, as one of several that walk the same plan: `makers` says by
+/// which run each stage counts as made, and a stage that fails is part of the outcome.
+#[must_use]
+pub fn walk_shared(
+    plan: &Plan,
+    makers: &[Digest],
+    store: &ArtifactStore,
+    executor: &dyn StageExecutor,
+    events: &dyn EventSink,
+    options: &WalkOptions,
+) -> SharedOutcome {
+    walked(plan, makers, store, executor, events, options).shared_outcome()
+}
+
+fn walked(
+    plan: &Plan,
+    makers: &[Digest],
+    store: &ArtifactStore,
+    executor: &dyn StageExecutor,
+    events: &dyn EventSink,
+    options: &WalkOptions,
+) -> Board {
     let walker = Walker {
         plan,
+        makers,
         store,
         executor,
         events,
@@ -84,11 +122,13 @@ pub fn walk(
         }
         walker.work();
     });
-    walker.board.into_inner().unwrap_or_else(PoisonError::into_inner).outcome(plan)
+    walker.board.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Walker<'a> {
     plan: &'a Plan,
+    /// By which run each stage counts as made.
+    makers: &'a [Digest],
     store: &'a ArtifactStore,
     executor: &'a dyn StageExecutor,
     events: &'a dyn EventSink,
@@ -136,7 +176,7 @@ impl Walker<'_> {
     fn attend(&self, place: usize) {
         let stage = &self.plan.stages[place];
         // Bodies do not panic; if one does, its mistake is this stage's and not the whole run's.
-        let tried = catch_unwind(AssertUnwindSafe(|| self.attempt(stage))).unwrap_or_else(|panic| {
+        let tried = catch_unwind(AssertUnwindSafe(|| self.attempt(place))).unwrap_or_else(|panic| {
             let message = panic
                 .downcast_ref::<&str>()
                 .map(|text| (*text).to_owned())
@@ -162,7 +202,8 @@ impl Walker<'_> {
         self.changed.notify_all();
     }
 
-    fn attempt(&self, stage: &StageSpec) -> Result<Tried, WalkError> {
+    fn attempt(&self, place: usize) -> Result<Tried, WalkError> {
+        let stage = &self.plan.stages[place];
         let kept = |source| WalkError::Store { stage: stage.name.clone(), source };
         if self.store.contains(&stage.key).map_err(kept)? {
             self.send(stage, EventKind::Cached);
@@ -184,7 +225,7 @@ impl Walker<'_> {
             Lookup::Missing => {}
         }
         match self.inputs(stage)? {
-            Ok(inputs) => self.execute(stage, inputs),
+            Ok(inputs) => self.execute(place, inputs),
             Err(lost) => Ok(Tried::InputLost(lost)),
         }
     }
@@ -209,7 +250,8 @@ impl Walker<'_> {
         Ok(Ok(inputs))
     }
 
-    fn execute(&self, stage: &StageSpec, inputs: Vec<StageInput>) -> Result<Tried, WalkError> {
+    fn execute(&self, place: usize, inputs: Vec<StageInput>) -> Result<Tried, WalkError> {
+        let stage = &self.plan.stages[place];
         let kept = |source| WalkError::Store { stage: stage.name.clone(), source };
         self.send(stage, EventKind::Started);
         let began = Instant::now();
@@ -237,7 +279,7 @@ impl Walker<'_> {
             .commit(ManifestFacts {
                 stage: stage.name.clone(),
                 kind: stage.kind.name().to_owned(),
-                made_by: self.plan.run_key.to_string(),
+                made_by: self.makers[place].to_string(),
                 wall_seconds: seconds,
                 facts,
             })

@@ -128,6 +128,24 @@ impl Board {
         }
     }
 
+    pub(super) fn shared_outcome(self) -> super::SharedOutcome {
+        let places = |wanted: fn(Progress) -> bool| {
+            (0..self.stages.len()).filter(|place| wanted(self.stages[*place])).collect::<Vec<_>>()
+        };
+        let there = places(Progress::is_there);
+        let left = places(|progress| !progress.is_there() && progress != Progress::Failed);
+        let message = |(place, problem): &(usize, WalkError)| {
+            let message = match problem {
+                WalkError::Stage { source, .. } => source.to_string(),
+                other => other.to_string(),
+            };
+            (*place, message)
+        };
+        let mut failed: Vec<(usize, String)> = self.failures.iter().map(message).collect();
+        failed.sort();
+        super::SharedOutcome { there, failed, left }
+    }
+
     pub(super) fn outcome(mut self, plan: &Plan) -> Result<super::WalkOutcome, WalkError> {
         if !self.failures.is_empty() {
             let (_, first) = self.failures.remove(0);
