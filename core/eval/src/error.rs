@@ -75,6 +75,26 @@ pub enum EvalError {
         /// The number of tasks.
         expected: usize,
     },
+    /// A point of a sweep cannot be compared with the others.
+    #[error("compare the points of a sweep: `{point}`: {problem}")]
+    UnfitPoint {
+        /// Name of the point.
+        point: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The baseline of a sweep is none of its settings.
+    #[error("compare the points of a sweep: its baseline `{baseline}` is none of its settings")]
+    UnknownBaseline {
+        /// The name given.
+        baseline: String,
+    },
+    /// Two settings of a sweep have one name.
+    #[error("compare the points of a sweep: two settings are named `{setting}`")]
+    SettingTwice {
+        /// The name.
+        setting: String,
+    },
     /// A report could not be written as JSON.
     #[error("write the report as json")]
     Unwritable(#[source] serde_json::Error),

@@ -10,6 +10,7 @@ mod report;
 mod report_extras;
 mod routing;
 mod score_matrix;
+mod sweep;
 
 pub use comparison::render_markdown_table;
 pub use error::EvalError;
@@ -22,3 +23,7 @@ pub use report::{
 pub use report_extras::{ClaimSample, LossCurve, PredictionRow, ReportExtras};
 pub use routing::{RouteDecision, RoutingReport};
 pub use score_matrix::ScoreMatrix;
+pub use sweep::{
+    Better, Difference, FIGURES, FigureEntry, PointOutcome, PointState, SWEEP_FORMAT_VERSION, SettingSummary,
+    Spread, SweepInput, SweepPoint, SweepReport, SweepRun, SweepStages, TIMES, Unit,
+};

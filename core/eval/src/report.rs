@@ -164,14 +164,7 @@ impl Report {
     /// # Errors
     /// Not a report, a newer `format-version`, parts that do not fit the number of tasks.
     pub fn from_json(json: &str) -> Result<Self, EvalError> {
-        // The version is looked at first: a newer file may have another shape.
-        let version: VersionOnly = serde_json::from_str(json).map_err(EvalError::Malformed)?;
-        if version.format_version > u64::from(REPORT_FORMAT_VERSION) {
-            return Err(EvalError::NewerFormat {
-                found: version.format_version,
-                known: REPORT_FORMAT_VERSION,
-            });
-        }
+        refuse_newer(json, REPORT_FORMAT_VERSION)?;
         let report: Self = serde_json::from_str(json).map_err(EvalError::Malformed)?;
         report.check()?;
         Ok(report)
@@ -205,6 +198,15 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// Looks at the version of a file before anything else of it: a newer file may have another shape.
+pub(crate) fn refuse_newer(json: &str, known: u32) -> Result<(), EvalError> {
+    let version: VersionOnly = serde_json::from_str(json).map_err(EvalError::Malformed)?;
+    if version.format_version > u64::from(known) {
+        return Err(EvalError::NewerFormat { found: version.format_version, known });
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]
