@@ -14,6 +14,7 @@ mod report;
 mod run;
 mod run_folder;
 mod schema;
+mod sweep;
 
 use cadre_scheduler::{CommonArgs, RecipeArgs};
 use clap::{Parser, Subcommand};
@@ -52,6 +53,8 @@ pub(crate) struct CommandLine {
 enum Command {
     /// Plan a recipe, do what is missing, write the report
     Run(run::RunArgs),
+    /// Run every point of a sweep, what they share once, and compare them
+    Sweep(Box<sweep::SweepCommand>),
     /// Show the stages of a recipe: cached or to do, and what they will cost
     Plan(RecipeArgs),
     /// Show a recipe after inheritance and defaults, each value with where it came from
@@ -87,6 +90,7 @@ pub(crate) fn serve(line: CommandLine) -> u8 {
     });
     let outcome = match &line.command {
         Command::Run(args) => run::run(args, &line.common, &terminal),
+        Command::Sweep(args) => sweep::sweep(args, &line.common, &terminal),
         Command::Plan(args) => plan::plan(args, &line.common, &terminal),
         Command::Expand(args) => expand::expand(args, &terminal),
         Command::Report(args) => report::report(args, &line.common, &terminal),
@@ -106,6 +110,8 @@ pub(crate) fn serve(line: CommandLine) -> u8 {
         }
     }
 }
+
+pub(crate) use run_folder::RunFolder;
 
 /// What every command gives back.
 pub(crate) type Done = Result<(), EngineError>;

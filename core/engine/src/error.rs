@@ -73,6 +73,68 @@ pub enum EngineError {
     /// A stage failed.
     #[error(transparent)]
     Walk(#[from] WalkError),
+    /// A program of Slurm is not there or failed.
+    #[error("ask Slurm's `{program}`: {problem}")]
+    Slurm {
+        /// The program.
+        program: &'static str,
+        /// Its words, or the system's.
+        problem: String,
+    },
+    /// A sweep is in the queue already.
+    #[error(
+        "submit {sweep}: {jobs} of its jobs are still in the queue (the first is {first}); wait, or cancel them with `cadre sweep cancel {sweep}`"
+    )]
+    AlreadyQueued {
+        /// Id of the sweep.
+        sweep: String,
+        /// Jobs that are alive.
+        jobs: usize,
+        /// Id of one.
+        first: String,
+    },
+    /// A launcher's file cannot be understood.
+    #[error("read {}: {problem}", path.display())]
+    Launcher {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its line.
+        problem: String,
+    },
+    /// A worker could not be started.
+    #[error("start worker {number}: {source}")]
+    Worker {
+        /// Which.
+        number: usize,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A stage failed for another worker of the sweep.
+    #[error("{message}")]
+    FailedElsewhere {
+        /// Why.
+        message: String,
+    },
+    /// A stage of a worker failed.
+    #[error("do stage {stage}: {message}")]
+    StageFailed {
+        /// Its name.
+        stage: String,
+        /// Why.
+        message: String,
+    },
+    /// Not every point of a sweep is done.
+    #[error("finish the sweep: {failed} of {all} points failed, {left} are left{}{why}", if why.is_empty() { "" } else { "; " })]
+    SweepIncomplete {
+        /// Points that failed.
+        failed: usize,
+        /// Points that were not reached.
+        left: usize,
+        /// All points.
+        all: usize,
+        /// What became of a worker.
+        why: String,
+    },
     /// Somebody asked to stop.
     #[error("finish: interrupted")]
     Interrupted,

@@ -64,6 +64,8 @@ pub(crate) struct Executor {
     /// What was found out before.
     pub(crate) book: EvidenceBook,
     store: Arc<ArtifactStore>,
+    /// Threads of models whose recipe takes all there are; 0 leaves them all.
+    threads: usize,
     sandbox: Mutex<Option<Arc<Sandbox>>>,
     models: Mutex<HashMap<Digest, Arc<OpenModel>>>,
 }
@@ -74,9 +76,15 @@ impl Executor {
         Self {
             book: EvidenceBook::open(Arc::clone(&store)),
             store,
+            threads: 0,
             sandbox: Mutex::new(None),
             models: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// Gives models whose recipe takes all threads so many: another worker wants some too.
+    pub(crate) fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// The backbone of an artifact, opened once a process.
@@ -86,7 +94,7 @@ impl Executor {
             return Ok(Arc::clone(model));
         }
         let model =
-            Arc::new(OpenModel::open(work.backbone_folder(backbone), *backbone.key(), &device(work))?);
+            Arc::new(OpenModel::open(work.backbone_folder(backbone), *backbone.key(), &self.device(work))?);
         models.insert(*backbone.key(), Arc::clone(&model));
         Ok(model)
     }
@@ -103,6 +111,12 @@ impl Executor {
             });
         }
         Ok(plugin)
+    }
+
+    /// The device of a work, with this process's share of threads.
+    pub(crate) fn device(&self, work: &ModelWork) -> DeviceSpec {
+        let device = device(work);
+        if device.threads == 0 { DeviceSpec { threads: self.threads, ..device } } else { device }
     }
 
     fn sandbox(&self) -> Result<Arc<Sandbox>, EngineError> {

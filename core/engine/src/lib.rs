@@ -10,6 +10,7 @@ mod interrupt;
 mod records;
 mod stage;
 mod start;
+mod sweep;
 mod terminal;
 mod trial;
 

@@ -2,19 +2,22 @@
 //! queries, a checkpoint's configuration is read, and indicators are looked up. What they could only do wrong hours later is a mistake of the
 //! recipe, told with its place. What they answer is not judged, and nothing is kept of it.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use cadre_nn::check_adapter;
 use cadre_policy::{Limits, Plugin, PolicyError, Router, Sandbox, Selector};
-use cadre_recipe::{ImportedExpert, IndicatorKind, Loaded, RecipeError, TokenizerSource};
-use cadre_scheduler::{Answering, Plan, PluginWork, RememberWork, RoutingWork, StageWork};
+use cadre_recipe::{ImportedExpert, IndicatorKind, Loaded, RecipeError, RecipeErrors, TokenizerSource};
+use cadre_scheduler::{
+    Answering, OpenSweep, Plan, PluginWork, RememberWork, RoutingWork, StageWork, SweepPlan,
+};
 use cadre_store::ArtifactStore;
 use cadre_wall::{
     Answer, Candidate, Claim, Evidence, ExpertCard, NamedVector, Order, Purpose, Query, RouterFinding,
     RouterObservation, RouterProbe, RouterStep, SelectorFinding, SelectorObservation, SelectorProbe,
     SelectorStep,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::EngineError;
 use crate::executor::compiled_policies;
@@ -60,6 +63,22 @@ pub(crate) fn try_out(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Vec<
     let routed = routing.and_then(|work| trial.router(work, plan).err());
     let selected = selecting.and_then(|work| trial.selector(work).err());
     Ok([routed, selected].into_iter().flatten().map(|mistake| *mistake).collect())
+}
+
+/// Tries out what the points of a sweep name; what several of them name is tried once.
+pub(crate) fn try_points(sweep: &OpenSweep, plan: &SweepPlan, store: &Path) -> Result<(), EngineError> {
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut mistakes = Vec::new();
+    for ((point, _), planned) in sweep.points().zip(&plan.points) {
+        let recipe = &point.loaded.recipe;
+        let imports = recipe.expert.as_ref().map(|expert| &expert.import);
+        let named = json!([recipe.routing, recipe.rehearsal, recipe.indicator, recipe.backbone, imports]);
+        if mistakes.is_empty() && seen.insert(named.to_string()) {
+            let found = try_out(&point.loaded, &plan.plan_of(planned), store)?;
+            mistakes.extend(found.into_iter().map(|mistake| point.named(mistake)));
+        }
+    }
+    RecipeErrors::of(mistakes).map_err(|mistakes| EngineError::Recipe(Box::new(mistakes)))
 }
 
 /// Whether a tokenizer that the run will train makes one token of each indicator, where the recipe wants that. (Of a
@@ -118,7 +137,7 @@ impl Trial<'_> {
         let cards = self.cards(plan);
         let open = |settings: &str| plugin.router(settings, &cards).map(drop);
         let mut router = plugin
-            .router(&json(&work.router.settings), &cards)
+            .router(&as_json(&work.router.settings), &cards)
             .map_err(|problem| self.refused(TABLE, &work.router, &open, problem))?;
         match self.asked(&mut router) {
             Err(problem) => Err(self.at_plugin(TABLE, problem)),
@@ -184,7 +203,7 @@ impl Trial<'_> {
         let plugin = self.load(TABLE, &work.selector)?;
         let open = |settings: &str| plugin.selector(settings).map(drop);
         let mut selector = plugin
-            .selector(&json(&work.selector.settings))
+            .selector(&as_json(&work.selector.settings))
             .map_err(|problem| self.refused(TABLE, &work.selector, &open, problem))?;
         let role = wall_role(work.role);
         let orders = [
@@ -252,7 +271,8 @@ impl Trial<'_> {
         let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         let named = words.first().copied().filter(|word| work.settings.contains_key(*word));
         let alone = || {
-            let one = |(key, value): (&String, &Value)| json(&Map::from_iter([(key.clone(), value.clone())]));
+            let one =
+                |(key, value): (&String, &Value)| as_json(&Map::from_iter([(key.clone(), value.clone())]));
             let refused =
                 |setting: &(&String, &Value)| open(&one(*setting)).is_err_and(|error| says_no(&error));
             // Where it refuses to be opened without settings too, no setting is to blame.
@@ -307,7 +327,7 @@ impl Trial<'_> {
     }
 }
 
-fn json(settings: &Map<String, Value>) -> String {
+fn as_json(settings: &Map<String, Value>) -> String {
     Value::Object(settings.clone()).to_string()
 }
 

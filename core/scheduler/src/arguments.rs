@@ -25,6 +25,9 @@ pub struct CommonArgs {
     /// Folder of runs: their reports, events and predictions
     #[arg(long, global = true, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
+    /// Folder of sweeps: their plans and reports
+    #[arg(long, global = true, value_name = "DIR", default_value = "sweeps")]
+    pub sweeps: PathBuf,
     /// Say nothing but errors and what was asked for
     #[arg(long, short, global = true)]
     pub quiet: bool,

@@ -2,6 +2,7 @@
 //! not there yet. Knows stages by name, values and key only: what their bodies do is the executor's business.
 
 mod arguments;
+mod batch_jobs;
 mod check;
 mod coverage;
 mod error;
@@ -28,6 +29,7 @@ pub use files::{data_split, indicator_form};
 pub use open_recipe::{OpenRecipe, Planned};
 pub use open_sweep::{OpenSweep, PlannedSweep, SweepArgs};
 
+pub use batch_jobs::{BatchJob, batch_jobs};
 pub use plan::{Plan, PlanStatus, StageState};
 pub use render::{render, render_json};
 pub use sweep_plan::{PlannedPoint, SWEEP_PLAN_FORMAT, SweepPlan};

@@ -60,6 +60,12 @@ impl RunLayout {
         self.folder.join("plan.json")
     }
 
+    /// The sweeps that the run is a point of.
+    #[must_use]
+    pub fn sweeps(&self) -> PathBuf {
+        self.folder.join("sweeps.json")
+    }
+
     /// What happened, one event a line.
     #[must_use]
     pub fn events(&self) -> PathBuf {

@@ -8,17 +8,19 @@ use cadre_recipe::Loaded;
 use cadre_scheduler::{Plan, StageKind, StageSpec};
 use cadre_store::{Artifact, ArtifactStore, Lookup, RunLayout, write_atomic};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::EngineError;
 use crate::stage::{EXTRAS_JSON, PREDICTIONS, REPORT_JSON};
 
 /// A run's folder.
-pub(super) struct RunFolder {
-    pub(super) layout: RunLayout,
+pub(crate) struct RunFolder {
+    pub(crate) layout: RunLayout,
 }
 
 impl RunFolder {
     /// The folder of a plan's run.
-    pub(super) fn of(plan: &Plan, runs: &Path) -> Self {
+    pub(crate) fn of(plan: &Plan, runs: &Path) -> Self {
         Self { layout: RunLayout::new(runs, &plan.name, &plan.run_key) }
     }
 
@@ -66,11 +68,33 @@ impl RunFolder {
 
     /// Makes the folder and puts the expanded recipe and the plan there.
     pub(super) fn begin(&self, loaded: &Loaded, plan: &Plan) -> Result<(), EngineError> {
+        self.begin_with(&loaded.expand(), plan)
+    }
+
+    /// Like [`RunFolder::begin`], with the expanded recipe as text.
+    pub(crate) fn begin_with(&self, recipe: &str, plan: &Plan) -> Result<(), EngineError> {
         self.layout.create()?;
-        write_atomic(&self.layout.recipe(), loaded.expand().as_bytes())?;
+        write_changed(&self.layout.recipe(), recipe.as_bytes())?;
         let bytes = serde_json::to_vec_pretty(plan)
             .map_err(|source| EngineError::NoJson { what: "the plan", source })?;
-        Ok(write_atomic(&self.layout.plan(), &bytes)?)
+        write_changed(&self.layout.plan(), &bytes)
+    }
+
+    /// Notes that the run is one of a sweep.
+    pub(crate) fn keep_sweep(&self, sweep: &str) -> Result<(), EngineError> {
+        let path = self.layout.sweeps();
+        let mut known: Sweeps = match std::fs::read(&path) {
+            // A file that cannot be understood is written anew: the sweeps themselves know their runs.
+            Ok(text) => serde_json::from_slice(&text).unwrap_or_default(),
+            Err(_) => Sweeps::default(),
+        };
+        if known.sweeps.iter().any(|name| name == sweep) {
+            return Ok(());
+        }
+        known.sweeps.push(sweep.to_owned());
+        let bytes = serde_json::to_vec(&Sweeps { format_version: 1, ..known })
+            .map_err(|source| EngineError::NoJson { what: "the sweeps of a run", source })?;
+        Ok(write_atomic(&path, &bytes)?)
     }
 
     /// Looks at the artifacts that `finish` reads: a damaged one is set aside by the store and so made again by the
@@ -87,7 +111,16 @@ impl RunFolder {
     }
 
     /// Puts the report and the predictions there, from the store.
-    pub(super) fn finish(&self, plan: &Plan, store: &ArtifactStore) -> Result<Report, EngineError> {
+    pub(crate) fn finish(&self, plan: &Plan, store: &ArtifactStore) -> Result<Report, EngineError> {
+        self.finished(plan, store, true)
+    }
+
+    /// Like [`RunFolder::finish`], unless the same report stands there already.
+    pub(crate) fn finish_once(&self, plan: &Plan, store: &ArtifactStore) -> Result<Report, EngineError> {
+        self.finished(plan, store, false)
+    }
+
+    fn finished(&self, plan: &Plan, store: &ArtifactStore, again: bool) -> Result<Report, EngineError> {
         let stage = plan.stages.iter().find(|stage| stage.kind == StageKind::Report);
         let stage = stage.ok_or_else(|| EngineError::InputMissing {
             stage: plan.name.clone(),
@@ -96,12 +129,18 @@ impl RunFolder {
         let artifact = artifact(store, stage)?;
         let json = artifact.read(REPORT_JSON)?;
         let report = Report::from_json(&String::from_utf8_lossy(&json))?;
+        // What stands there already is not drawn again: a sweep of many points ends with all of them.
+        let same = std::fs::read(self.layout.report_json()).is_ok_and(|there| there == json);
+        if same && !again && self.layout.report_html().is_file() && self.layout.predictions().is_dir() {
+            return Ok(report);
+        }
         let mut extras: ReportExtras = artifact.read_json(EXTRAS_JSON)?;
         extras.recipe = std::fs::read_to_string(self.layout.recipe()).ok();
-        write_atomic(&self.layout.report_json(), &json)?;
         write_atomic(&self.layout.report_md(), render_markdown(&report, &extras).as_bytes())?;
         write_atomic(&self.layout.report_html(), render_html(&report, &extras)?.as_bytes())?;
         self.keep_predictions(plan, store)?;
+        // Last: where it stands, all stands.
+        write_atomic(&self.layout.report_json(), &json)?;
         Ok(report)
     }
 
@@ -117,6 +156,22 @@ impl RunFolder {
         }
         Ok(())
     }
+}
+
+/// The sweeps that a run is a point of.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Sweeps {
+    format_version: u32,
+    sweeps: Vec<String>,
+}
+
+/// Writes a file unless it holds this already.
+fn write_changed(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
+    if std::fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    Ok(write_atomic(path, bytes)?)
 }
 
 /// The artifact of a stage that is done.

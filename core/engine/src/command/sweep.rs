@@ -1,0 +1,276 @@
+//! `cadre sweep RECIPE…`: every point of a sweep, each distinct stage once, and one report that compares them. With
+//! `status`, `report`, `cancel` for one that was begun.
+
+mod slurm;
+mod told;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use cadre_eval::{PointState, SweepReport};
+use cadre_recipe::RecipeErrors;
+use cadre_scheduler::{
+    CommonArgs, Event, EventSink, OpenSweep, StageKind, StageState, StopFlag, SweepArgs, SweepPlan,
+    render_sweep, render_sweep_json,
+};
+use cadre_store::ArtifactStore;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::Done;
+use super::opened::capabilities;
+use super::run_folder::RunFolder;
+use crate::error::EngineError;
+use crate::interrupt;
+use crate::sweep::{Assignment, Crew, OnceAKey, SweepFolder, work};
+use crate::terminal::{Manner, Terminal};
+use crate::trial::try_points;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct SweepCommand {
+    #[command(flatten)]
+    sweep: Option<SweepArgs>,
+    #[command(flatten)]
+    options: SweepOptions,
+    #[command(subcommand)]
+    command: Option<SweepSubcommand>,
+}
+
+#[derive(Debug, Args)]
+struct SweepOptions {
+    /// How many workers (processes of this machine) share the work
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    jobs: u32,
+    /// Show the points, what they share, what is there and what is to do; run nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Begin nothing further once a stage has failed
+    #[arg(long)]
+    fail_fast: bool,
+    /// Who runs the stages: workers on this machine, or jobs of a Slurm cluster
+    #[arg(long, value_enum, default_value_t = Launcher::Local)]
+    launcher: Launcher,
+    /// What Slurm jobs get: a TOML file with a table `[launcher.slurm]`
+    #[arg(long, value_name = "FILE", default_value = slurm::LAUNCHER_FILE)]
+    launcher_file: std::path::PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Launcher {
+    Local,
+    Slurm,
+}
+
+#[derive(Debug, Subcommand)]
+enum SweepSubcommand {
+    /// How far a sweep is: its points, stages and jobs
+    Status(SweepId),
+    /// Write the report of a sweep anew from the store, of whatever is done
+    Report(SweepId),
+    /// Cancel the queued and running jobs of a sweep; what is done is kept
+    Cancel(SweepId),
+    /// Be one of the workers of a sweep (workers and jobs are started with this)
+    #[command(hide = true)]
+    Worker(WorkerArgs),
+}
+
+#[derive(Debug, Args)]
+struct SweepId {
+    /// The sweep: its id, the beginning of one, or its folder
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+#[derive(Debug, Args)]
+struct WorkerArgs {
+    /// The folder of the sweep
+    #[arg(value_name = "DIR")]
+    folder: String,
+    /// Threads of stages whose recipe takes all there are; 0 leaves them all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+    /// Begin nothing further once a stage has failed
+    #[arg(long)]
+    fail_fast: bool,
+    /// Do the stages of one job of the queue, and what they need
+    #[arg(long, value_name = "NUMBER")]
+    job: Option<usize>,
+}
+
+pub(super) fn sweep(args: &SweepCommand, common: &CommonArgs, terminal: &Terminal) -> Done {
+    match (&args.command, &args.sweep) {
+        (Some(SweepSubcommand::Worker(args)), _) => worker(args, common, terminal),
+        (Some(SweepSubcommand::Status(args)), _) => {
+            let folder = SweepFolder::find(&args.id, &common.sweeps)?;
+            told::status(&folder, common, terminal)
+        }
+        (Some(SweepSubcommand::Report(args)), _) => {
+            let folder = SweepFolder::find(&args.id, &common.sweeps)?;
+            let report =
+                folder.finish(&folder.plan()?, &ArtifactStore::open(&common.store)?, &common.runs)?;
+            told::summary(&report, &folder, None, terminal);
+            Ok(())
+        }
+        (Some(SweepSubcommand::Cancel(args)), _) => {
+            slurm::cancel(&SweepFolder::find(&args.id, &common.sweeps)?, terminal)
+        }
+        (None, Some(sweep)) => begin(sweep, &args.options, common, terminal),
+        (None, None) => Err(EngineError::NotFound {
+            what: "a recipe to sweep",
+            name: String::new(),
+            advice: "name one".to_owned(),
+        }),
+    }
+}
+
+fn wrong(mistakes: RecipeErrors) -> EngineError {
+    EngineError::Recipe(Box::new(mistakes))
+}
+
+fn begin(args: &SweepArgs, options: &SweepOptions, common: &CommonArgs, terminal: &Terminal) -> Done {
+    let open = OpenSweep::read(args, Some(capabilities())).map_err(wrong)?;
+    open.check().map_err(wrong)?;
+    let planned = open.plan(&common.store)?;
+    try_points(&open, &planned.plan, &common.store)?;
+    let plan = planned.plan;
+    if options.dry_run {
+        match terminal.manner() {
+            Manner::Json => terminal.print(&render_sweep_json(&plan, &planned.status).to_string()),
+            _ => terminal.print(&render_sweep(&plan, &planned.status)),
+        }
+        return Ok(());
+    }
+    let folder = SweepFolder::of(&plan, &common.sweeps);
+    let store = Arc::new(ArtifactStore::open(&common.store)?);
+    folder.begin(&plan)?;
+    if options.launcher == Launcher::Slurm {
+        return slurm::submit(&folder, &plan, &options.launcher_file, common, terminal);
+    }
+    for stage in RunFolder::damaged(&plan.joint(), &store)? {
+        terminal.note(&format!("{stage}: damaged, set aside; it is made again"));
+    }
+    let to_do = plan.stages.len() - planned.status.count(StageState::Cached);
+    terminal.note(&format!(
+        "{}: {} points, {} stages without sharing, {} distinct, {to_do} to do",
+        folder.id(),
+        plan.points.len(),
+        plan.without_sharing(),
+        plan.stages.len()
+    ));
+    let started = Instant::now();
+    let stop = StopFlag::new();
+    let troubles = local(&folder, &plan, &store, options, &stop, common, terminal)?;
+    for trouble in &troubles {
+        terminal.note(&format!("warning: {trouble}"));
+    }
+    let report = folder.finish(&plan, &store, &common.runs)?;
+    let left = report.points.iter().filter(|point| point.state == PointState::Left).count();
+    let failed = report.points.iter().any(|point| point.state == PointState::Failed);
+    if stop.is_requested() && !failed {
+        return Err(EngineError::Interrupted);
+    }
+    told::summary(&report, &folder, Some(started.elapsed().as_secs_f64()), terminal);
+    ended(&report, left, &troubles)
+}
+
+/// Whether a sweep ended as it should.
+fn ended(report: &SweepReport, left: usize, troubles: &[String]) -> Done {
+    let failed = report.points.iter().filter(|point| point.state == PointState::Failed).count();
+    match (failed, left) {
+        (0, 0) => Ok(()),
+        _ => Err(EngineError::SweepIncomplete {
+            failed,
+            left,
+            all: report.points.len(),
+            why: troubles.first().cloned().unwrap_or_default(),
+        }),
+    }
+}
+
+/// Does the work on this machine; gives what went wrong with workers.
+fn local(
+    folder: &SweepFolder,
+    plan: &SweepPlan,
+    store: &Arc<ArtifactStore>,
+    options: &SweepOptions,
+    stop: &StopFlag,
+    common: &CommonArgs,
+    terminal: &Terminal,
+) -> Result<Vec<String>, EngineError> {
+    let listening = terminal.listen(&plan.joint(), &folder.events())?;
+    let announce = listening.announce;
+    interrupt::listen(stop.clone(), move |text| announce(text))
+        .map_err(|source| EngineError::Signals { source })?;
+    let workers = options.jobs as usize;
+    if workers == 1 {
+        let assignment =
+            Assignment { only: None, threads: 0, keep_going: !options.fail_fast, stop: stop.clone() };
+        work(folder, plan, store, &assignment, &*listening.events)?;
+        return Ok(Vec::new());
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = (cores / workers).max(1);
+    let crew = Crew { folder, store: &common.store, workers, threads, fail_fast: options.fail_fast };
+    crew.run(&OnceAKey::new(&*listening.events), stop)
+}
+
+/// Does the report stages of all points whose other stages are there.
+fn reports(folder: &SweepFolder, plan: &SweepPlan, store: &Arc<ArtifactStore>, stop: &StopFlag) -> Done {
+    let there = folder.stages_there(plan, store)?;
+    let ready: Vec<usize> = (0..plan.stages.len())
+        .filter(|place| {
+            let stage = &plan.stages[*place];
+            stage.kind == StageKind::Report && stage.inputs.iter().all(|input| there[*input])
+        })
+        .collect();
+    let assignment = Assignment { only: Some(&ready), threads: 0, keep_going: true, stop: stop.clone() };
+    work(folder, plan, store, &assignment, &Silence).map(|_| ())
+}
+
+/// Listens to stages that take no time.
+struct Silence;
+
+impl EventSink for Silence {
+    fn send(&self, _: &Event) {}
+}
+
+/// What a worker does: no report, and no word to a person but in its log.
+fn worker(args: &WorkerArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
+    let folder = SweepFolder::find(&args.folder, &common.sweeps)?;
+    let plan = folder.plan()?;
+    let store = Arc::new(ArtifactStore::open(&common.store)?);
+    let stop = StopFlag::new();
+    let alone = args.job.is_some();
+    if !alone {
+        interrupt::end_with_parent().map_err(|source| EngineError::Signals { source })?;
+    }
+    interrupt::listen(stop.clone(), |_| {}).map_err(|source| EngineError::Signals { source })?;
+    let only = args.job.map(|job| slurm::stages_of(&folder, job)).transpose()?;
+    if only.as_ref().is_some_and(Vec::is_empty) {
+        // The last job: everything is done, or has failed, or was cancelled.
+        reports(&folder, &plan, &store, &stop)?;
+        let report = folder.finish(&plan, &store, &common.runs)?;
+        let left = report.points.iter().filter(|point| point.state == PointState::Left).count();
+        return ended(&report, left, &[]);
+    }
+    let assignment = Assignment {
+        only: only.as_deref(),
+        threads: args.threads,
+        keep_going: !args.fail_fast,
+        stop: stop.clone(),
+    };
+    let name = args.job.map_or_else(|| std::process::id().to_string(), |job| format!("job-{job}"));
+    let log = if alone { folder.slurm().join(format!("events-{name}.jsonl")) } else { "/dev/null".into() };
+    let listening = terminal.listen(&plan.joint(), &log)?;
+    let outcome = work(&folder, &plan, &store, &assignment, &*listening.events)?;
+    if stop.is_requested() && !outcome.left.is_empty() {
+        return Err(EngineError::Interrupted);
+    }
+    match outcome.failed.as_slice() {
+        [] => Ok(()),
+        [(place, message), ..] => Err(EngineError::StageFailed {
+            stage: plan.stages[*place].name.clone(),
+            message: message.clone(),
+        }),
+    }
+}

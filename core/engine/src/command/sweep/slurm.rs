@@ -1,0 +1,65 @@
+//! The words of `cadre sweep` for Slurm: submit, cancel, and what a job has to do. The queue itself is known elsewhere.
+
+use std::path::Path;
+
+use cadre_scheduler::{CommonArgs, SweepPlan};
+use cadre_store::ArtifactStore;
+use serde_json::json;
+
+use super::super::Done;
+use crate::error::EngineError;
+use crate::sweep::{Resources, Submission, SweepFolder, cancelled, submitted};
+use crate::terminal::{Manner, Terminal};
+
+/// The file that is looked for where none is named.
+pub(super) const LAUNCHER_FILE: &str = "launcher.toml";
+
+pub(super) fn submit(
+    folder: &SweepFolder,
+    plan: &SweepPlan,
+    launcher: &Path,
+    common: &CommonArgs,
+    terminal: &Terminal,
+) -> Done {
+    let resources = Resources::read(launcher, launcher == Path::new(LAUNCHER_FILE))?;
+    let store = ArtifactStore::open(&common.store)?;
+    let there = folder.stages_there(plan, &store)?;
+    let submission = Submission { folder, store: &common.store, runs: &common.runs };
+    let jobs = submission.submit(plan, &there, &resources)?;
+    let ids: Vec<&str> = jobs.jobs.iter().filter_map(|job| job.id.as_deref()).collect();
+    match terminal.manner() {
+        Manner::Json => terminal.print(&json!({ "sweep": folder.id(), "jobs": ids }).to_string()),
+        Manner::Quiet => {}
+        Manner::Spoken => terminal.print(&format!(
+            "{id}: {count} jobs submitted; `cadre sweep status {id}` says how far they are, `cadre sweep cancel {id}` \
+             ends them",
+            id = folder.id(),
+            count = ids.len(),
+        )),
+    }
+    Ok(())
+}
+
+pub(super) fn cancel(folder: &SweepFolder, terminal: &Terminal) -> Done {
+    let Some(jobs) = submitted(folder)? else {
+        return Err(EngineError::NotFound {
+            what: "jobs of sweep",
+            name: folder.id(),
+            advice: "it was not submitted to a queue; Ctrl-C stops one that runs here".to_owned(),
+        });
+    };
+    let count = cancelled(&jobs)?;
+    terminal.note(&format!("{}: {count} jobs cancelled; what was done is kept", folder.id()));
+    Ok(())
+}
+
+/// The stages of a job; none for the last one, which reports.
+pub(super) fn stages_of(folder: &SweepFolder, job: usize) -> Result<Vec<usize>, EngineError> {
+    let jobs = submitted(folder)?.map(|jobs| jobs.jobs).unwrap_or_default();
+    let found = jobs.get(job).map(|job| job.work.stages.clone());
+    found.ok_or_else(|| EngineError::NotFound {
+        what: "job",
+        name: job.to_string(),
+        advice: format!("the sweep has {} jobs", jobs.len()),
+    })
+}

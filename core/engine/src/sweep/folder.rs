@@ -1,0 +1,280 @@
+//! The folder of a sweep: its plan, what failed, its report. Everything in it but the plan can be made again from the
+//! plan and the store.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cadre_eval::{
+    PointOutcome, SweepInput, SweepReport, SweepRun, SweepStages, render_sweep_html, render_sweep_markdown,
+};
+use cadre_scheduler::{PlannedPoint, SWEEP_PLAN_FORMAT, SweepPlan};
+use cadre_store::{ArtifactStore, Digest, StoreError, write_atomic};
+use serde::{Deserialize, Serialize};
+
+use crate::command::RunFolder;
+use crate::error::EngineError;
+
+/// Version of the files on failures.
+const FAILURE_FORMAT: u32 = 1;
+
+/// A sweep's folder.
+#[derive(Debug, Clone)]
+pub(crate) struct SweepFolder {
+    root: PathBuf,
+}
+
+/// A stage that failed, as the worker that tried it left word.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Failure {
+    format_version: u32,
+    stage: String,
+    message: String,
+}
+
+impl SweepFolder {
+    /// The folder of a plan's sweep.
+    pub(crate) fn of(plan: &SweepPlan, sweeps: &Path) -> Self {
+        Self { root: sweeps.join(format!("{}-{}", plan.name, plan.key.short())) }
+    }
+
+    /// The folder of a sweep by its id, the beginning of one, or a path; the newest where several fit.
+    pub(crate) fn find(id: &str, sweeps: &Path) -> Result<Self, EngineError> {
+        let direct = Path::new(id);
+        if direct.join("sweep-plan.json").is_file() {
+            return Ok(Self { root: direct.to_owned() });
+        }
+        let entries = fs::read_dir(sweeps).into_iter().flatten().flatten();
+        let mut all: Vec<(PathBuf, String)> = entries
+            .filter(|entry| entry.path().join("sweep-plan.json").is_file())
+            .map(|entry| (entry.path(), entry.file_name().to_string_lossy().into_owned()))
+            .collect();
+        all.sort();
+        let mut fitting: Vec<&(PathBuf, String)> =
+            all.iter().filter(|(_, name)| name.starts_with(id)).collect();
+        fitting.sort_by_key(|(folder, _)| {
+            fs::metadata(folder.join("sweep-plan.json")).and_then(|file| file.modified()).ok()
+        });
+        match fitting.last() {
+            Some((root, _)) => Ok(Self { root: root.clone() }),
+            None => Err(EngineError::NotFound {
+                what: "sweep",
+                name: id.to_owned(),
+                advice: match all.as_slice() {
+                    [] => format!("there is none in {}; `cadre sweep RECIPE…` makes one", sweeps.display()),
+                    some => {
+                        let names: Vec<&str> = some.iter().map(|(_, name)| name.as_str()).collect();
+                        format!("there are {}", names.join(", "))
+                    }
+                },
+            }),
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Its name.
+    pub(crate) fn id(&self) -> String {
+        self.root.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The page of its report.
+    pub(crate) fn page(&self) -> PathBuf {
+        self.root.join("sweep.html")
+    }
+
+    /// The report for programs.
+    pub(crate) fn json(&self) -> PathBuf {
+        self.root.join("sweep.json")
+    }
+
+    /// Everything that happens in it.
+    pub(crate) fn events(&self) -> PathBuf {
+        self.root.join("events.jsonl")
+    }
+
+    /// What a worker says besides its events.
+    pub(crate) fn worker_log(&self, worker: &str) -> PathBuf {
+        self.root.join("workers").join(format!("{worker}.log"))
+    }
+
+    /// Files of the queue's launcher.
+    pub(crate) fn slurm(&self) -> PathBuf {
+        self.root.join("slurm")
+    }
+
+    /// Puts the plan there, and forgets what failed before: a sweep that is started again tries again.
+    pub(crate) fn begin(&self, plan: &SweepPlan) -> Result<(), EngineError> {
+        for folder in [self.root.clone(), self.root.join("workers")] {
+            create(&folder)?;
+        }
+        let failures = self.failures();
+        match fs::remove_dir_all(&failures) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(EngineError::Write { path: failures, source });
+            }
+            _ => create(&failures)?,
+        }
+        let bytes =
+            serde_json::to_vec(plan).map_err(|source| EngineError::NoJson { what: "the plan", source })?;
+        Ok(write_atomic(&self.plan_file(), &bytes)?)
+    }
+
+    /// The plan it was made by.
+    pub(crate) fn plan(&self) -> Result<SweepPlan, EngineError> {
+        let path = self.plan_file();
+        let text = fs::read(&path).map_err(|source| EngineError::Read { path: path.clone(), source })?;
+        let plan: SweepPlan = serde_json::from_slice(&text).map_err(|source| EngineError::Line {
+            path: path.clone(),
+            line: source.line(),
+            source,
+        })?;
+        if plan.format_version > SWEEP_PLAN_FORMAT {
+            return Err(EngineError::NewerFile {
+                path,
+                found: plan.format_version,
+                known: SWEEP_PLAN_FORMAT,
+            });
+        }
+        Ok(plan)
+    }
+
+    fn plan_file(&self) -> PathBuf {
+        self.root.join("sweep-plan.json")
+    }
+
+    fn failures(&self) -> PathBuf {
+        self.root.join("failures")
+    }
+
+    fn failure_file(&self, key: &Digest) -> PathBuf {
+        self.failures().join(format!("{key}.json"))
+    }
+
+    /// Leaves word that a stage failed, so that no other worker tries it too.
+    pub(crate) fn keep_failure(&self, key: &Digest, stage: &str, message: &str) -> Result<(), EngineError> {
+        create(&self.failures())?;
+        let failure =
+            Failure { format_version: FAILURE_FORMAT, stage: stage.to_owned(), message: message.to_owned() };
+        let bytes = serde_json::to_vec(&failure)
+            .map_err(|source| EngineError::NoJson { what: "a failure", source })?;
+        Ok(write_atomic(&self.failure_file(key), &bytes)?)
+    }
+
+    /// What a worker said of a stage that failed. A file that cannot be understood says nothing: the stage is tried.
+    pub(crate) fn failure(&self, key: &Digest) -> Option<String> {
+        let text = fs::read(self.failure_file(key)).ok()?;
+        let failure: Failure = serde_json::from_slice(&text).ok()?;
+        (failure.format_version <= FAILURE_FORMAT).then_some(failure.message)
+    }
+
+    /// Writes the folders of all runs that are done and the report of the sweep, from the store.
+    pub(crate) fn finish(
+        &self,
+        plan: &SweepPlan,
+        store: &ArtifactStore,
+        runs: &Path,
+    ) -> Result<SweepReport, EngineError> {
+        let there = self.stages_there(plan, store)?;
+        let mut points = Vec::with_capacity(plan.points.len());
+        for point in &plan.points {
+            points.push(self.run_of(plan, point, &there, store, runs)?);
+        }
+        let report = SweepReport::of(SweepInput {
+            name: plan.name.clone(),
+            key: plan.key.to_string(),
+            baseline: plan.baseline.clone(),
+            keys: plan.keys.clone(),
+            stages: SweepStages {
+                distinct: plan.stages.len() as u64,
+                without_sharing: plan.without_sharing() as u64,
+            },
+            points,
+        })?;
+        write_atomic(&self.json(), report.to_json()?.as_bytes())?;
+        write_atomic(&self.root.join("sweep.csv"), report.to_csv().as_bytes())?;
+        write_atomic(&self.root.join("sweep.md"), render_sweep_markdown(&report).as_bytes())?;
+        write_atomic(&self.page(), render_sweep_html(&report)?.as_bytes())?;
+        Ok(report)
+    }
+
+    /// For each distinct stage, whether it is in the store.
+    pub(crate) fn stages_there(
+        &self,
+        plan: &SweepPlan,
+        store: &ArtifactStore,
+    ) -> Result<Vec<bool>, StoreError> {
+        plan.stages.iter().map(|stage| store.contains(&stage.key)).collect()
+    }
+
+    fn run_of(
+        &self,
+        plan: &SweepPlan,
+        point: &PlannedPoint,
+        there: &[bool],
+        store: &ArtifactStore,
+        runs: &Path,
+    ) -> Result<SweepRun, EngineError> {
+        let alone = plan.plan_of(point);
+        let folder = RunFolder::of(&alone, runs);
+        let outcome = if point.stages.iter().all(|place| there[*place]) {
+            folder.begin_with(&point.toml, &alone)?;
+            folder.keep_sweep(&self.id())?;
+            PointOutcome::Done(Box::new(folder.finish_once(&alone, store)?))
+        } else {
+            // The first in the order of the plan: what failed after it failed because of it.
+            let failed = point.stages.iter().find_map(|place| {
+                let stage = &plan.stages[*place];
+                Some(format!("{}: {}", stage.name, self.failure(&stage.key)?))
+            });
+            failed.map_or(PointOutcome::Left, PointOutcome::Failed)
+        };
+        let done = matches!(outcome, PointOutcome::Done(_));
+        let report = done.then(|| link(&self.root, &folder.layout.report_html())).flatten();
+        Ok(SweepRun {
+            name: point.name.clone(),
+            setting: point.setting.clone(),
+            recipe: point.recipe.clone(),
+            values: point.values.clone(),
+            seed: point.seed,
+            order: point.order.clone(),
+            run: folder.layout.id(),
+            report,
+            outcome,
+        })
+    }
+
+    /// Stages that failed, each once, with how many points need it.
+    pub(crate) fn failed_stages(&self, plan: &SweepPlan) -> Vec<(String, String, usize)> {
+        let mut needed: HashMap<usize, usize> = HashMap::new();
+        plan.points
+            .iter()
+            .flat_map(|point| &point.stages)
+            .for_each(|place| *needed.entry(*place).or_default() += 1);
+        let mut found: BTreeMap<usize, (String, String, usize)> = BTreeMap::new();
+        for (place, stage) in plan.stages.iter().enumerate() {
+            if let Some(message) = self.failure(&stage.key) {
+                let points = needed.get(&place).copied().unwrap_or_default();
+                found.insert(place, (stage.name.clone(), message, points));
+            }
+        }
+        found.into_values().collect()
+    }
+}
+
+fn create(folder: &Path) -> Result<(), EngineError> {
+    fs::create_dir_all(folder).map_err(|source| EngineError::Write { path: folder.to_owned(), source })
+}
+
+/// The way from a folder to a file, with `/`; none between places that share no root.
+fn link(from: &Path, to: &Path) -> Option<String> {
+    let (from, to) = (fs::canonicalize(from).ok()?, fs::canonicalize(to).ok()?);
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().count() - common;
+    let down = to.components().skip(common).map(|part| part.as_os_str().to_string_lossy().into_owned());
+    Some(std::iter::repeat_n("..".to_owned(), up).chain(down).collect::<Vec<_>>().join("/"))
+}

@@ -1,0 +1,30 @@
+//! An executor among several: a stage that failed for one worker is not tried by the others. Does no stage itself.
+
+use cadre_scheduler::{StageError, StageExecutor, StageJob, StageOutcome};
+
+use super::folder::SweepFolder;
+use crate::error::EngineError;
+use crate::executor::Executor;
+use crate::terminal::chain;
+
+pub(super) struct SharedExecutor {
+    pub(super) executor: Executor,
+    pub(super) folder: SweepFolder,
+}
+
+impl StageExecutor for SharedExecutor {
+    fn execute(&self, job: &StageJob<'_>) -> Result<StageOutcome, StageError> {
+        let key = &job.spec.key;
+        if let Some(message) = self.folder.failure(key) {
+            return Err(EngineError::FailedElsewhere { message }.into());
+        }
+        self.executor.execute(job).map_err(|error| {
+            let message = chain(error.as_ref());
+            if let Err(problem) = self.folder.keep_failure(key, &job.spec.name, &message) {
+                // The next worker tries the stage too, and fails by itself.
+                tracing::warn!(%problem, "no word could be left of a stage that failed");
+            }
+            error
+        })
+    }
+}

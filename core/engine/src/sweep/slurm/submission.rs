@@ -1,0 +1,175 @@
+//! Submitting the jobs of a sweep, cancelling them, and what was submitted. It runs no stage.
+
+use std::path::{Path, PathBuf};
+
+use cadre_scheduler::{BatchJob, SweepPlan, batch_jobs};
+use cadre_store::write_atomic;
+
+use super::queue::{self, JobState, mains, said};
+use super::script::Script;
+use super::{JOBS_FORMAT, Job, Jobs, Resources};
+use crate::error::EngineError;
+use crate::sweep::SweepFolder;
+
+/// A sweep on its way into the queue.
+pub(crate) struct Submission<'a> {
+    pub(crate) folder: &'a SweepFolder,
+    pub(crate) store: &'a Path,
+    pub(crate) runs: &'a Path,
+}
+
+impl Submission<'_> {
+    /// Submits a job for each chain of stages that is to do, and a last one that reports.
+    ///
+    /// # Errors
+    /// Jobs of the same sweep that are still in the queue; a refusal of `sbatch`. What was submitted before it is
+    /// cancelled.
+    pub(crate) fn submit(
+        &self,
+        plan: &SweepPlan,
+        there: &[bool],
+        resources: &Resources,
+    ) -> Result<Jobs, EngineError> {
+        if let Some(earlier) = jobs(self.folder)? {
+            let alive: Vec<JobState> =
+                queue::states(&earlier)?.into_iter().filter(JobState::is_alive).collect();
+            if let Some(job) = alive.first() {
+                return Err(EngineError::AlreadyQueued {
+                    sweep: self.folder.id(),
+                    jobs: alive.len(),
+                    first: job.id.clone(),
+                });
+            }
+        }
+        let slurm = self.folder.slurm();
+        std::fs::create_dir_all(slurm.join("logs"))
+            .map_err(|source| EngineError::Write { path: slurm.clone(), source })?;
+        let mut submitted = Jobs { format_version: JOBS_FORMAT, jobs: named(plan, batch_jobs(plan, there)) };
+        let outcome = self.submit_all(&mut submitted, resources);
+        if outcome.is_err() {
+            // A sweep is in the queue as a whole or not at all.
+            cancelled(&submitted)?;
+        }
+        outcome.map(|()| submitted)
+    }
+
+    fn submit_all(&self, submitted: &mut Jobs, resources: &Resources) -> Result<(), EngineError> {
+        let mut place = 0;
+        while place < submitted.jobs.len() {
+            let array = submitted.jobs[place].work.array;
+            let count = submitted.jobs[place..].iter().take_while(|job| job.work.array == array).count();
+            let last = place + count == submitted.jobs.len();
+            let work = &submitted.jobs[place].work;
+            let ids: Vec<&str> =
+                work.after.iter().filter_map(|job| submitted.jobs[*job].id.as_deref()).collect();
+            // The report is written whatever became of the others.
+            let word = if last { "afterany" } else { "afterok" };
+            let after = if last { mains(&ids).join(":") } else { ids.join(":") };
+            let dependency = (!ids.is_empty()).then(|| format!("{word}:{after}"));
+            let id =
+                self.submit_one(&submitted.jobs[place].name, place, count, dependency.as_deref(), resources)?;
+            for (task, job) in submitted.jobs[place..place + count].iter_mut().enumerate() {
+                job.id = Some(if count > 1 { format!("{id}_{task}") } else { id.clone() });
+            }
+            // After each: whatever happens now, what is in the queue can be found and cancelled.
+            keep(self.folder, submitted)?;
+            place += count;
+        }
+        Ok(())
+    }
+
+    fn submit_one(
+        &self,
+        name: &str,
+        first: usize,
+        count: usize,
+        dependency: Option<&str>,
+        resources: &Resources,
+    ) -> Result<String, EngineError> {
+        let absolute = |path: &Path| {
+            std::path::absolute(path).map_err(|source| EngineError::Read { path: path.to_owned(), source })
+        };
+        let program = std::env::current_exe()
+            .map_err(|source| EngineError::Read { path: PathBuf::from("cadre"), source })?;
+        let slurm = absolute(&self.folder.slurm())?;
+        let script = Script {
+            name,
+            first,
+            count,
+            dependency,
+            program: &program,
+            folder: &absolute(self.folder.root())?,
+            store: &absolute(self.store)?,
+            runs: &absolute(self.runs)?,
+            logs: &slurm.join("logs"),
+        };
+        let file = slurm.join(format!("job-{first}.sh"));
+        write_atomic(&file, script.text(resources).as_bytes())?;
+        let answer = said("sbatch", &["--parsable", &file.display().to_string()])?;
+        // With several clusters the id is followed by the cluster's name.
+        Ok(answer.trim().split(';').next().unwrap_or_default().to_owned())
+    }
+}
+
+/// Jobs with the last one, which waits for all others, and names.
+fn named(plan: &SweepPlan, jobs: Vec<BatchJob>) -> Vec<Job> {
+    let last = BatchJob {
+        stages: Vec::new(),
+        after: (0..jobs.len()).collect(),
+        array: jobs.last().map_or(0, |job| job.array + 1),
+    };
+    let name = |job: &BatchJob| match job.stages.first() {
+        Some(place) => format!("cadre-{}-{}", plan.name, plan.stages[*place].kind.name()),
+        None => format!("cadre-{}-report", plan.name),
+    };
+    jobs.into_iter().chain([last]).map(|work| Job { name: name(&work), work, id: None }).collect()
+}
+
+fn file(folder: &SweepFolder) -> PathBuf {
+    folder.slurm().join("jobs.json")
+}
+
+fn keep(folder: &SweepFolder, jobs: &Jobs) -> Result<(), EngineError> {
+    let bytes =
+        serde_json::to_vec(jobs).map_err(|source| EngineError::NoJson { what: "the jobs", source })?;
+    Ok(write_atomic(&file(folder), &bytes)?)
+}
+
+/// What was submitted of a sweep; none where nothing was.
+///
+/// # Errors
+/// A file that cannot be read or understood.
+pub(crate) fn jobs(folder: &SweepFolder) -> Result<Option<Jobs>, EngineError> {
+    let path = file(folder);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(EngineError::Read { path, source }),
+    };
+    let jobs: Jobs = serde_json::from_slice(&text).map_err(|source| EngineError::Line {
+        path: path.clone(),
+        line: source.line(),
+        source,
+    })?;
+    if jobs.format_version > JOBS_FORMAT {
+        return Err(EngineError::NewerFile { path, found: jobs.format_version, known: JOBS_FORMAT });
+    }
+    Ok(Some(jobs))
+}
+
+/// Cancels what is in the queue or at work; says how many.
+///
+/// # Errors
+/// When Slurm refuses.
+pub(crate) fn cancelled(jobs: &Jobs) -> Result<usize, EngineError> {
+    let alive: Vec<JobState> = queue::states(jobs)?.into_iter().filter(JobState::is_alive).collect();
+    if alive.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<&str> = alive.iter().map(|job| job.id.as_str()).collect();
+    // `--full` reaches the script, whose worker then keeps a checkpoint.
+    let mut arguments = vec!["--full"];
+    arguments.extend(&ids);
+    said("scancel", &arguments)?;
+    Ok(alive.len())
+}

@@ -1,0 +1,80 @@
+//! One worker of a sweep: walks the sweep's plan, or some stages of it and what these need, against the store that all
+//! workers share. It starts nobody and writes no report.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cadre_scheduler::{EventSink, Plan, SharedOutcome, StopFlag, SweepPlan, WalkOptions, walk_shared};
+use cadre_store::{ArtifactStore, Digest};
+
+use super::folder::SweepFolder;
+use super::shared_executor::SharedExecutor;
+use crate::error::EngineError;
+use crate::executor::Executor;
+
+/// What a worker is to do.
+pub(crate) struct Assignment<'a> {
+    /// Places of the stages that are wanted; all without it.
+    pub(crate) only: Option<&'a [usize]>,
+    /// Threads of stages whose recipe takes all there are; 0 leaves them all.
+    pub(crate) threads: usize,
+    /// Whether the rest goes on when a stage fails.
+    pub(crate) keep_going: bool,
+    /// Asks to stop.
+    pub(crate) stop: StopFlag,
+}
+
+/// Does what is missing. A stage that fails is part of the outcome, by its place in the sweep's plan.
+pub(crate) fn work(
+    folder: &SweepFolder,
+    plan: &SweepPlan,
+    store: &Arc<ArtifactStore>,
+    assignment: &Assignment<'_>,
+    events: &dyn EventSink,
+) -> Result<SharedOutcome, EngineError> {
+    let makers = plan.makers();
+    let executor = SharedExecutor {
+        executor: Executor::new(Arc::clone(store)).with_threads(assignment.threads),
+        folder: folder.clone(),
+    };
+    let options = WalkOptions { jobs: 1, stop: assignment.stop.clone(), keep_going: assignment.keep_going };
+    let joint = plan.joint();
+    let Some(wanted) = assignment.only else {
+        return Ok(walk_shared(&joint, &makers, store, &executor, events, &options));
+    };
+    if let Some(place) = wanted.iter().find(|place| **place >= joint.stages.len()) {
+        return Err(EngineError::NotFound {
+            what: "a stage of the sweep's plan",
+            name: place.to_string(),
+            advice: format!("it has {} stages", joint.stages.len()),
+        });
+    }
+    let (part, places) = with_what_it_needs(&joint, wanted);
+    let makers: Vec<Digest> = places.iter().map(|place| makers[*place]).collect();
+    let found = walk_shared(&part, &makers, store, &executor, events, &options);
+    let back = |own: Vec<usize>| own.into_iter().map(|own| places[own]).collect();
+    Ok(SharedOutcome {
+        there: back(found.there),
+        failed: found.failed.into_iter().map(|(own, message)| (places[own], message)).collect(),
+        left: back(found.left),
+    })
+}
+
+/// Some stages and all they need, directly or not, as a plan of its own; and where each stood.
+fn with_what_it_needs(plan: &Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
+    let mut needed: BTreeSet<usize> = BTreeSet::new();
+    let mut open: Vec<usize> = wanted.to_vec();
+    while let Some(place) = open.pop() {
+        if needed.insert(place) {
+            open.extend(&plan.stages[place].inputs);
+        }
+    }
+    let places: Vec<usize> = needed.into_iter().collect();
+    let own = |place: &usize| places.binary_search(place).unwrap_or_default();
+    let stages = places.iter().map(|place| {
+        let mut stage = plan.stages[*place].clone();
+        stage.inputs.iter_mut().for_each(|input| *input = own(input));
+        stage
+    });
+    (Plan { stages: stages.collect(), ..plan.clone() }, places)
+}
