@@ -7,6 +7,7 @@
 //! - `exchange`: experts go out to PEFT and transformers, checkpoints come in.
 //! - `mistakes`: what is wrong with a recipe or the data is told, with its place; nothing is written.
 //! - `checkpoints`: a backbone of one's own, whole or broken.
+//! - `sweep`: points share what they have in common; workers, failures, kills.
 //! - `commands`: every other command.
 //! - `first_router`: the page for whoever writes a router, as it is followed.
 //! - `shipped`: the recipes of the repository load and plan.
@@ -51,3 +52,6 @@ mod report_file;
 #[cfg(test)]
 #[path = "e2e/shipped.rs"]
 mod shipped;
+#[cfg(test)]
+#[path = "e2e/sweep.rs"]
+mod sweep;

@@ -1,12 +1,15 @@
 //! `cadre-plan`: plans and expands recipes without the crates that compute, so that a plan needs no long build. Does
-//! what `cadre plan` and `cadre expand` do, says which backend a recipe asks for, and nothing else.
+//! what `cadre plan`, `cadre expand` and `cadre sweep --dry-run` do, says which backend a recipe asks for, and nothing else.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use cadre_recipe::RecipeErrors;
-use cadre_scheduler::{CommonArgs, OpenRecipe, RecipeArgs, render, render_json, stage_reference_markdown};
+use cadre_scheduler::{
+    CommonArgs, OpenRecipe, OpenSweep, RecipeArgs, SweepArgs, render, render_json, render_sweep,
+    render_sweep_json, stage_reference_markdown,
+};
 use clap::{Parser, Subcommand};
 
 /// Exit code for a recipe or command line that is wrong.
@@ -26,6 +29,8 @@ struct Cli {
 enum Command {
     /// Show the stages of a recipe: cached or to do, and what they will cost
     Plan(RecipeArgs),
+    /// Show the points of a sweep and what they share
+    Sweep(SweepArgs),
     /// Show a recipe after inheritance and defaults, each value with where it came from
     Expand(RecipeArgs),
     /// Show the backend a recipe asks for, after the recipe is found to be right: what `cargo xtask run` asks before
@@ -68,6 +73,16 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
                 say(&serde_json::to_string(&open.loaded.recipe).context("write the recipe as JSON")?)
             } else {
                 say(&open.loaded.expand())
+            }
+        }
+        Command::Sweep(args) => {
+            let open = OpenSweep::read(args, None)?;
+            open.check()?;
+            let planned = open.plan(&common.store)?;
+            if common.json {
+                say(&render_sweep_json(&planned.plan, &planned.status).to_string())
+            } else {
+                say(&render_sweep(&planned.plan, &planned.status))
             }
         }
         Command::Plan(args) => {

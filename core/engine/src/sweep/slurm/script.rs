@@ -61,6 +61,7 @@ impl Script<'_> {
              again=\n\
              trap 'again=yes; kill -TERM $worker 2>/dev/null' USR1\n\
              trap 'kill -TERM $worker 2>/dev/null' TERM INT\n\
+             wait $worker; code=$?\n\
              # A signal ends a wait, not the worker: wait until it has ended by itself.\n\
              while kill -0 $worker 2>/dev/null; do wait $worker; code=$?; done\n\
              if [ -n \"$again\" ] && [ $code -eq 130 ]; then scontrol requeue $SLURM_JOB_ID; fi\n\
