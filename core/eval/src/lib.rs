@@ -1,5 +1,6 @@
 //! Scores and reports of Cadre: text metrics, the score matrix R and what follows from it (average, backward and forward
-//! transfer, forgetting), routing tallies, and the report of a run as JSON, Markdown and one self-contained HTML page.
+//! transfer, forgetting), routing tallies, the report of a run and the comparison of a sweep's runs, each as JSON, Markdown
+//! and one self-contained HTML page.
 //! It knows no model, no file layout and no clock: numbers and text come in, numbers and text go out.
 
 mod comparison;

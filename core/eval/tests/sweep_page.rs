@@ -31,8 +31,9 @@ fn a_grid_shows_curves_maps_and_fronts() {
         "threshold × score",
         "loss is not finite at step 212",
         "Average score against probes a query",
-        "class=\"gain\"",
-        "class=\"loss\"",
+        "class=\"gain few\"",
+        "class=\"loss few\"",
+        "of 3 pairs one setting in four",
     ] {
         assert!(page.contains(part), "{part}");
     }
@@ -66,7 +67,8 @@ fn recipes_without_keys_stand_beside_each_other() {
     let page = page(&report);
     assert!(page.contains("48 points · 8 settings · 8 recipes · 3 seeds · 2 orders"));
     assert!(!page.contains("id=\"keys\"") && !page.contains("id=\"maps\""));
-    // Settings and the front of tokens; two recipes probe, and none of them as often as the other.
+    assert!(page.contains("class=\"loss\"") && !page.contains("of 3 pairs"), "six pairs each");
+    // Settings, front of tokens, front of probes: of two recipes that probe.
     assert_eq!(page.matches("<svg ").count(), 3);
     let text = render_sweep_markdown(&report);
     assert!(text.contains("| see | 6 |") && text.contains("| baseline |"), "{text}");
@@ -181,11 +183,15 @@ fn a_thousand_points_stay_small_and_quick() {
     ];
     for report in sweeps {
         assert!(report.points.len() >= 1000);
-        let begin = Instant::now();
-        let page = page(&report);
-        let seconds = begin.elapsed().as_secs_f64();
-        assert!(page.len() < 5_000_000, "{} bytes", page.len());
-        assert!(seconds < 2.0, "{seconds} s");
+        // The best of three: other work on the machine is no fault of the page.
+        let timed = (0..3).map(|_| {
+            let begin = Instant::now();
+            let bytes = page(&report).len();
+            (begin.elapsed(), bytes)
+        });
+        let (time, bytes) = timed.min().unwrap();
+        assert!(bytes < 5_000_000, "{bytes} bytes");
+        assert!(time.as_secs_f64() < 2.0, "{time:?}");
         assert!(render_sweep_markdown(&report).lines().count() < 60);
     }
 }

@@ -58,16 +58,11 @@ struct Card {
     note: String,
 }
 
-/// Intervals of fewer pairs are too narrow to be believed.
-const FEW_PAIRS: u32 = 6;
-
 impl Page {
     fn of(report: &SweepReport) -> Result<Self, EvalError> {
         let figures = shown(report);
         let names = Names::of(report);
-        let few = |setting: &SettingSummary| {
-            setting.differences.values().any(|of| of.low.is_some() && of.pairs < FEW_PAIRS)
-        };
+        let few = |setting: &SettingSummary| setting.differences.values().any(units::few);
         Ok(Self {
             style: format!("{STYLE}{}", include_str!("sweep_page/sweep.css")),
             script: include_str!("sweep_page/sweep.js"),
@@ -137,7 +132,9 @@ fn cards(report: &SweepReport) -> Vec<Card> {
         cards.push(Card { label: "Baseline", figure: score(baseline), note });
     }
     if let Some(best) = best(report) {
-        let note = format!("AR of {}", visible(&best.name));
+        let change = best.differences.get(MAIN).map(|change| units::difference(change, Unit::Score));
+        let change = change.map_or_else(String::new, |change| format!(", {change} to the baseline"));
+        let note = format!("AR of {}{change}", visible(&best.name));
         cards.push(Card { label: "Best average score", figure: score(best), note });
     }
     let stages = &report.stages;

@@ -22,23 +22,31 @@ pub(super) fn spread(spread: &Spread, unit: Unit) -> String {
     }
 }
 
-/// A paired difference and its interval; shares in percentage points.
+/// A paired difference and its interval; shares in percentage points. An interval without width is the difference again.
 pub(super) fn difference(difference: &Difference, unit: Unit) -> String {
     let change = |value: f64| with_sign(value, &size(value, unit));
     let points = if unit == Unit::Share { " pp" } else { "" };
     let mean = change(difference.mean);
-    match difference.low.zip(difference.high) {
+    match difference.low.zip(difference.high).filter(|(low, high)| low < high) {
         None => format!("{mean}{points}"),
         Some((low, high)) => format!("{mean} [{}, {}]{points}", change(low), change(high)),
     }
 }
 
-/// `gain` or `loss` where the interval excludes 0, else nothing.
+/// Whether an interval stands on so few pairs that it is much too narrow.
+pub(super) fn few(difference: &Difference) -> bool {
+    difference.low.is_some() && difference.pairs < 6
+}
+
+/// `gain` or `loss` where the interval excludes 0, with `few` where it is not much to go by; else nothing.
 pub(super) fn mark(difference: &Difference, better: Better) -> &'static str {
-    match (difference.excludes_zero(), (difference.mean > 0.0) == (better == Better::More)) {
-        (false, _) => "",
-        (true, true) => "gain",
-        (true, false) => "loss",
+    let gain = (difference.mean > 0.0) == (better == Better::More);
+    match (difference.excludes_zero(), gain, few(difference)) {
+        (false, ..) => "",
+        (true, true, false) => "gain",
+        (true, true, true) => "gain few",
+        (true, false, false) => "loss",
+        (true, false, true) => "loss few",
     }
 }
 
@@ -98,10 +106,14 @@ mod tests {
         assert_eq!(spread(&of(Some(0.0123)), Unit::Share), "95.00 ± 1.23 %");
         let up = Difference { mean: 1.234, low: Some(0.5), high: Some(2.0), pairs: 3 };
         assert_eq!(difference(&up, Unit::Score), "+1.23 [+0.50, +2.00]");
-        assert_eq!((mark(&up, Better::More), mark(&up, Better::Less)), ("gain", "loss"));
+        assert_eq!((mark(&up, Better::More), mark(&up, Better::Less)), ("gain few", "loss few"));
+        let many = Difference { pairs: 6, ..up };
+        assert_eq!((mark(&many, Better::More), mark(&many, Better::Less)), ("gain", "loss"));
         let open = Difference { mean: -0.01, low: Some(-0.02), high: Some(0.001), pairs: 3 };
         assert_eq!(difference(&open, Unit::Share), "−1.00 [−2.00, +0.10] pp");
         assert_eq!(mark(&open, Better::More), "");
+        let level = Difference { mean: -2.0, low: Some(-2.0), high: Some(-2.0), pairs: 3 };
+        assert_eq!(difference(&level, Unit::Count), "−2");
         assert_eq!(difference(&Difference { low: None, high: None, ..up }, Unit::Score), "+1.23");
     }
 }

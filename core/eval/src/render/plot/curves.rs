@@ -110,10 +110,8 @@ impl Curves<'_> {
                     let dots = line.points.iter().map(|point| Circle::new(*point, 4, colour.filled()));
                     chart.draw_series(dots)?;
                 }
-                for (point, label) in line.points.iter().zip(&line.labels) {
-                    let (x, y) = chart.backend_coord(point);
-                    area.draw_text(label, &text(13, INK, HPos::Center), (x, y - 13))?;
-                }
+                let labels = line.points.iter().zip(&line.labels);
+                draw_labels(area, labels.map(|(point, label)| (chart.backend_coord(point), label)))?;
             }
             Ok(())
         })
@@ -131,6 +129,24 @@ fn draw_ticks<'a>(area: &Area<'_>, places: impl Iterator<Item = ((i32, i32), &'a
         free_from = x + half;
         area.draw(&PathElement::new([(x, y), (x, y + 5)], GRID))?;
         area.draw_text(label, &text(13, MUTED, HPos::Center), (x, y + 16))?;
+    }
+    Ok(())
+}
+
+/// Words above points; one that would touch one before it is left out.
+fn draw_labels<'a>(area: &Area<'_>, places: impl Iterator<Item = ((i32, i32), &'a String)>) -> PlotResult {
+    const HEIGHT: i32 = 13;
+    let mut taken: Vec<(i32, i32, i32)> = Vec::new();
+    for ((x, y), label) in places {
+        let half = (label.chars().count() as f64 * LETTER / 2.0) as i32 + 1;
+        let touches = |(at, height, wide): &(i32, i32, i32)| {
+            (x - at).abs() < half + wide && (y - height).abs() < HEIGHT
+        };
+        if taken.iter().any(touches) {
+            continue;
+        }
+        taken.push((x, y, half));
+        area.draw_text(label, &text(13, INK, HPos::Center), (x, y - HEIGHT))?;
     }
     Ok(())
 }

@@ -91,17 +91,24 @@ fn pair(
 ) -> Result<Option<Pair>, EvalError> {
     let mut charts = Vec::new();
     let [rows, columns] = axes;
+    let place = |values: &[Value], value: Option<&Value>| values.iter().position(|of| Some(of) == value);
+    let places: Vec<(usize, usize, &SettingSummary)> = settings
+        .iter()
+        .filter_map(|of| {
+            Some((place(rows, of.values.get(keys[0]))?, place(columns, of.values.get(keys[1]))?, *of))
+        })
+        .collect();
     for figure in drawn(figures) {
-        let mean = |row: &Value, column: &Value| {
-            let here = settings
-                .iter()
-                .filter(|of| of.values.get(keys[0]) == Some(row) && of.values.get(keys[1]) == Some(column));
-            let means: Vec<f64> =
-                here.filter_map(|setting| Some(setting.figures.get(&figure.name)?.mean)).collect();
-            (!means.is_empty()).then(|| means.iter().sum::<f64>() / means.len() as f64)
-        };
-        let means: Vec<Vec<Option<f64>>> =
-            rows.iter().map(|row| columns.iter().map(|column| mean(row, column)).collect()).collect();
+        let mut sums = vec![vec![(0.0, 0_u32); columns.len()]; rows.len()];
+        for (row, column, setting) in &places {
+            if let Some(spread) = setting.figures.get(&figure.name) {
+                let (sum, count) = &mut sums[*row][*column];
+                *sum += spread.mean;
+                *count += 1;
+            }
+        }
+        let mean = |(sum, count): &(f64, u32)| (*count > 0).then(|| sum / f64::from(*count));
+        let means: Vec<Vec<Option<f64>>> = sums.iter().map(|row| row.iter().map(mean).collect()).collect();
         let known = || means.iter().flatten().flatten().copied();
         let (least, most) =
             (known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max));
