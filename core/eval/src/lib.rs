@@ -1,5 +1,6 @@
 //! Scores and reports of Cadre: text metrics, the score matrix R and what follows from it (average, backward and forward
-//! transfer, forgetting), routing tallies, and the report of a run as JSON, Markdown and one self-contained HTML page.
+//! transfer, forgetting), routing tallies, the report of a run and the comparison of a sweep's runs, each as JSON, Markdown
+//! and one self-contained HTML page.
 //! It knows no model, no file layout and no clock: numbers and text come in, numbers and text go out.
 
 mod comparison;
@@ -15,7 +16,7 @@ mod sweep;
 pub use comparison::render_markdown_table;
 pub use error::EvalError;
 pub use metrics::{METRICS, MetricEntry, metric};
-pub use render::{render_html, render_markdown};
+pub use render::{render_html, render_markdown, render_sweep_html, render_sweep_markdown};
 pub use report::{
     Cost, DataProvenance, ExpertReport, MetricScores, OutOfDistributionReport, PluginProvenance, ProbeCost,
     Provenance, REPORT_FORMAT_VERSION, Report, StageCost,

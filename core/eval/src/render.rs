@@ -5,9 +5,14 @@ mod json;
 mod markdown;
 mod page;
 mod plot;
+mod sweep_markdown;
+mod sweep_page;
+mod units;
 
 pub use markdown::render_markdown;
 pub use page::render_html;
+pub use sweep_markdown::render_sweep_markdown;
+pub use sweep_page::render_sweep_html;
 
 pub(crate) use figures::{percent, score, signed};
 pub(crate) use json::json;

@@ -6,11 +6,16 @@
 mod csv;
 mod figures;
 mod front;
+mod shown;
 mod statistics;
 mod summary;
 
 pub use figures::{Better, FIGURES, FigureEntry, TIMES, Unit};
 pub use statistics::{Difference, Spread};
+
+pub(crate) use csv::{plain, state};
+pub(crate) use figures::{FRONT_COSTS, MAIN};
+pub(crate) use shown::{Shown, shown};
 
 use std::collections::{BTreeMap, BTreeSet};
 

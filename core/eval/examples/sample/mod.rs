@@ -1,5 +1,7 @@
 //! Invented runs that look like real ones: for looking at the page, and for its tests. Their figures mean nothing.
 
+mod dice;
+
 use std::collections::BTreeMap;
 
 use cadre_eval::{
@@ -7,6 +9,8 @@ use cadre_eval::{
     OutOfDistributionReport, PluginProvenance, PredictionRow, ProbeCost, Provenance, Report, ReportExtras,
     RouteDecision, RoutingReport, ScoreMatrix, StageCost,
 };
+
+use dice::Dice;
 
 /// A run to show.
 #[derive(Debug, Clone, Copy)]
@@ -49,17 +53,6 @@ pub(crate) const TEN: Sample = Sample {
     queries: 500,
     ..SEE
 };
-
-/// Numbers that look random and are always the same.
-struct Dice(u64);
-
-impl Dice {
-    /// 0..1
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
 
 impl Sample {
     /// The report and what the page shows beyond it.

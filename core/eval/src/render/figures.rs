@@ -10,13 +10,18 @@ pub(crate) fn score(value: Option<f64>) -> String {
 
 /// A difference of scores with its sign.
 pub(crate) fn signed(value: Option<f64>) -> String {
-    match value {
-        None => ABSENT.to_owned(),
-        // What rounds to zero has no sign.
-        Some(value) if value.abs() < 0.05 => "0.0".to_owned(),
-        Some(value) if value < 0.0 => format!("−{:.1}", -value),
-        Some(value) => format!("+{value:.1}"),
-    }
+    value.map_or_else(|| ABSENT.to_owned(), |value| with_sign(value, &format!("{:.1}", value.abs())))
+}
+
+/// The sign of a value before its size as text; what rounds to zero has none.
+pub(super) fn with_sign(value: f64, size: &str) -> String {
+    let zero = !size.chars().any(|sign| matches!(sign, '1'..='9'));
+    let sign = match (zero, value < 0.0) {
+        (true, _) => "",
+        (false, true) => "−",
+        (false, false) => "+",
+    };
+    format!("{sign}{size}")
 }
 
 /// A share of 0..=1 as a percentage.
@@ -65,6 +70,19 @@ pub(super) fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
     if hours > 0 { format!("{hours} h {minutes:02} min") } else { format!("{minutes} min {seconds:02} s") }
+}
+
+/// A number of an axis whose greatest is `most` and whose numbers are `step` apart: 12,500,000 as 12.5M.
+pub(super) fn of_axis(value: f64, most: f64, step: f64) -> String {
+    const SCALES: [(f64, &str); 4] = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")];
+    let (scale, letter) = match SCALES.iter().find(|(from, _)| most >= *from) {
+        Some((from, letter)) => (if *letter == "k" { 1e3 } else { *from }, *letter),
+        None => (1.0, ""),
+    };
+    // As many decimals as tell two neighbours apart.
+    let decimals = (-(step / scale).log10() - 1e-9).ceil().clamp(0.0, 6.0) as usize;
+    let size = format!("{:.decimals$}", value.abs() / scale);
+    with_sign(value, &size).replace('+', "") + letter
 }
 
 /// The first `most` characters of a name, the cut shown.

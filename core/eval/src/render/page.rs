@@ -18,15 +18,29 @@ use crate::{EvalError, PredictionRow, Report, ReportExtras};
 /// Parts of the report that do not fit its number of tasks; a plot that cannot be drawn.
 pub fn render_html(report: &Report, extras: &ReportExtras) -> Result<String, EvalError> {
     report.check()?;
+    let page = Page::of(report, extras)?;
+    fill("report.html", include_str!("page/report.html"), &page)
+}
+
+/// Fills the template of a page that stands in the frame of all pages.
+pub(super) fn fill(
+    name: &'static str,
+    template: &'static str,
+    page: &impl Serialize,
+) -> Result<String, EvalError> {
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     // Everything is text of a page, whatever a template's name ends in.
     templates.set_auto_escape_callback(|_| AutoEscape::Html);
-    templates.add_template("report.html", include_str!("page/report.html"))?;
-    let page = Page::of(report, extras)?;
-    Ok(templates.get_template("report.html")?.render(Serde(&page))?)
+    templates.add_template("frame.html", include_str!("page/frame.html"))?;
+    templates.add_template("plots.html", include_str!("page/plots.html"))?;
+    templates.add_template(name, template)?;
+    Ok(templates.get_template(name)?.render(Serde(page))?)
 }
+
+/// Colours, type and tables of every page.
+pub(super) const STYLE: &str = include_str!("page/report.css");
 
 #[derive(Serialize)]
 struct Page {
@@ -125,7 +139,7 @@ impl Page {
         });
         let made = &report.provenance;
         Ok(Self {
-            style: include_str!("page/report.css"),
+            style: STYLE,
             script: include_str!("page/report.js"),
             name: visible(&report.name),
             summary: extras.summary.as_deref().map(visible),

@@ -5,7 +5,7 @@ mod curves;
 mod heat_map;
 mod histogram;
 
-pub(super) use curves::{Curves, Line};
+pub(super) use curves::{Curves, Line, Look, Ticks};
 pub(super) use heat_map::{Cell, HeatMap};
 pub(super) use histogram::Histogram;
 
@@ -17,6 +17,9 @@ use crate::EvalError;
 
 /// Lines and bars have this many colours (`--series-0` …), then they begin again.
 pub(super) const SERIES: usize = 10;
+
+/// Mean width of a letter at 13 px, a little on the safe side.
+const LETTER: f64 = 6.8;
 
 // Colours that mean a CSS variable; the SVG never shows them.
 const INK: RGBColor = RGBColor(1, 0, 0);

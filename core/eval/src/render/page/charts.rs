@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::figures::{count, score, visible};
-use super::super::plot::{Cell, Curves, HeatMap, Histogram, Line, SERIES};
+use super::super::plot::{Cell, Curves, HeatMap, Histogram, Line, SERIES, Ticks};
 use crate::{ClaimSample, EvalError, LossCurve, Report, ReportExtras};
 
 /// The plots of the page, SVG; `None` where there is nothing to show.
@@ -89,6 +89,7 @@ fn scores(report: &Report, names: &[String]) -> Result<String, EvalError> {
             score(report.average_score)
         ),
         rows: names.iter().take(rows.len()).cloned().collect(),
+        numbered: true,
         columns: names.iter().map(|name| (name.clone(), true)).collect(),
         row_axis: "after learning",
         column_axis: "score on",
@@ -114,6 +115,7 @@ fn confusion(report: &Report, names: &[String]) -> Result<Option<String>, EvalEr
         plot: "the routing confusion",
         description: "Heat map of who answered the queries of each task; the last column is the backbone. The counts follow as a table.",
         rows: names.to_vec(),
+        numbered: true,
         columns: names.iter().map(|name| (name.clone(), true)).chain([("backbone".to_owned(), false)]).collect(),
         row_axis: "query of",
         column_axis: "answered by",
@@ -136,6 +138,7 @@ fn over_stages(report: &Report) -> Result<String, EvalError> {
         points: (0..matrix.stages())
             .filter_map(|stage| Some(((stage + 1) as f64, matrix.get(stage, task)?)))
             .collect(),
+        ..Line::default()
     };
     Curves {
         plot: "scores over stages",
@@ -145,8 +148,8 @@ fn over_stages(report: &Report) -> Result<String, EvalError> {
         y_axis: "score",
         x: stage_axis(matrix.stages()),
         y: (0.0, 104.0),
-        x_labels: matrix.stages() + 1,
-        y_decimals: 0,
+        x_ticks: Ticks::Whole(matrix.stages() + 1),
+        y_step: 1.0,
         dots: true,
         lines: (0..matrix.tasks()).map(line).collect(),
     }
@@ -170,10 +173,10 @@ fn routing_over_stages(report: &Report) -> Result<Option<String>, EvalError> {
         y_axis: "routed right, %",
         x: stage_axis(routing.by_stage.len()),
         y: (0.0, 104.0),
-        x_labels: routing.by_stage.len() + 1,
-        y_decimals: 0,
+        x_ticks: Ticks::Whole(routing.by_stage.len() + 1),
+        y_step: 1.0,
         dots: true,
-        lines: vec![Line { series: 0, points }],
+        lines: vec![Line { series: 0, points, ..Line::default() }],
     }
     .draw()
     .map(Some)
@@ -213,7 +216,11 @@ const CURVE_POINTS: usize = 240;
 fn losses(report: &Report, curves: &[&LossCurve]) -> Result<String, EvalError> {
     let lines: Vec<Line> = curves
         .iter()
-        .map(|curve| Line { series: series_of(report, &curve.task), points: thinned(&finite(curve)) })
+        .map(|curve| Line {
+            series: series_of(report, &curve.task),
+            points: thinned(&finite(curve)),
+            ..Line::default()
+        })
         .collect();
     let points = || lines.iter().flat_map(|line| &line.points);
     let last = points().map(|(step, _)| *step).fold(1.0, f64::max);
@@ -226,8 +233,8 @@ fn losses(report: &Report, curves: &[&LossCurve]) -> Result<String, EvalError> {
         y_axis: "loss, nats a token",
         x: (0.0, last * 1.02),
         y: (0.0, if highest > 0.0 { highest * 1.05 } else { 1.0 }),
-        x_labels: 10,
-        y_decimals: if highest < 0.6 { 2 } else { 1 },
+        x_ticks: Ticks::Whole(10),
+        y_step: if highest < 0.6 { 0.01 } else { 0.1 },
         dots: false,
         lines,
     }

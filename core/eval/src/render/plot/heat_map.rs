@@ -1,11 +1,11 @@
-//! A table of shares as coloured cells with their figures in them. Rows and columns are numbered from 1, because a row and a
-//! column of one number are the same task; it never leaves a figure out for want of room, it grows wider.
+//! A table of shares as coloured cells with their figures in them. Rows and columns of tasks are numbered from 1, because a
+//! row and a column of one number are the same task; those of values are not. It never leaves a figure out for want of room, it grows wider.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::super::figures::shortened;
-use super::{Area, GRID, HEAT, HOLE, INK, MUTED, ON_HEAT, PlotResult, draw, text};
+use super::{Area, GRID, HEAT, HOLE, INK, LETTER, MUTED, ON_HEAT, PlotResult, draw, text};
 use crate::EvalError;
 
 /// One cell.
@@ -21,6 +21,8 @@ pub(in crate::render) struct HeatMap<'a> {
     pub(in crate::render) plot: &'static str,
     pub(in crate::render) description: &'a str,
     pub(in crate::render) rows: Vec<String>,
+    /// Whether rows have numbers.
+    pub(in crate::render) numbered: bool,
     /// Name, and whether it has a number (the backbone has none).
     pub(in crate::render) columns: Vec<(String, bool)>,
     pub(in crate::render) row_axis: &'a str,
@@ -33,14 +35,20 @@ const TOP: i32 = 66;
 const CELLS_WIDTH: i32 = 410;
 const LEAST_CELL: i32 = 42;
 const MARGIN: i32 = 10;
-/// Mean width of a letter at 13 px, a little on the safe side.
-const LETTER: f64 = 6.8;
+/// Least and greatest width of a column whose name alone says what it is.
+const NAMED_CELL: (i32, i32) = (52, 110);
 
 impl HeatMap<'_> {
     pub(in crate::render) fn draw(&self) -> Result<String, EvalError> {
         let columns = i32::try_from(self.columns.len().max(1)).unwrap_or(i32::MAX);
         let rows = i32::try_from(self.rows.len()).unwrap_or(i32::MAX);
-        let width = (CELLS_WIDTH / columns).max(LEAST_CELL);
+        let least = if self.any_number() {
+            LEAST_CELL
+        } else {
+            let longest = self.columns.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+            ((longest as f64 * LETTER) as i32 + 8).clamp(NAMED_CELL.0, NAMED_CELL.1)
+        };
+        let width = (CELLS_WIDTH / columns).max(least);
         let height = (width * 3 / 5).clamp(32, 54);
         let size = (LEFT + columns * width + MARGIN, TOP + rows * height + MARGIN);
         draw(self.plot, self.description, (size.0.unsigned_abs(), size.1.unsigned_abs()), |area| {
@@ -59,6 +67,10 @@ impl HeatMap<'_> {
         })
     }
 
+    fn any_number(&self) -> bool {
+        self.columns.iter().any(|(_, numbered)| *numbered)
+    }
+
     fn draw_heads(&self, area: &Area<'_>, width: i32, height: i32) -> PlotResult {
         let middle = LEFT + width * (0..).zip(&self.columns).count() as i32 / 2;
         area.draw_text(self.column_axis, &text(13, MUTED, HPos::Center), (middle, 12))?;
@@ -68,7 +80,9 @@ impl HeatMap<'_> {
         for (at, (name, numbered)) in (0..).zip(&self.columns) {
             let x = LEFT + at * width + width / 2;
             let number = if *numbered { (at + 1).to_string() } else { String::new() };
-            if fits {
+            if !self.any_number() {
+                area.draw_text(&shortened(name, room), &text(13, INK, HPos::Center), (x, 50))?;
+            } else if fits {
                 area.draw_text(&number, &text(13, MUTED, HPos::Center), (x, 34))?;
                 area.draw_text(name, &text(13, INK, HPos::Center), (x, 52))?;
             } else {
@@ -80,6 +94,10 @@ impl HeatMap<'_> {
         }
         for (at, name) in (0..).zip(&self.rows) {
             let y = TOP + at * height + height / 2;
+            if !self.numbered {
+                area.draw_text(&shortened(name, 20), &text(13, INK, HPos::Left), (MARGIN, y))?;
+                continue;
+            }
             area.draw_text(&(at + 1).to_string(), &text(13, MUTED, HPos::Right), (MARGIN + 16, y))?;
             area.draw_text(&shortened(name, 16), &text(13, INK, HPos::Left), (MARGIN + 25, y))?;
         }
