@@ -29,7 +29,12 @@ pub(crate) fn shape(tied: bool) -> BackboneShape {
 }
 
 pub(crate) fn device(threads: usize) -> DeviceSpec {
-    DeviceSpec { backend: BackendKind::Cpu, precision: Precision::F32, threads }
+    DeviceSpec {
+        backend: BackendKind::Cpu,
+        precision: Precision::F32,
+        threads,
+        gradient_checkpointing: false,
+    }
 }
 
 pub(crate) fn adapter(targets: &[Target], added_tokens: usize, dropout: f64) -> AdapterSpec {

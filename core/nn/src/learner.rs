@@ -17,7 +17,8 @@ use crate::device::{DeviceSpec, Precision};
 use crate::error::NnError;
 use crate::model::Model;
 use crate::training::{
-    ExpertTrainee, Parameters, Training, TrainingControl, TrainingOutcome, TrainingSpec, WholeTrainee,
+    Activations, ExpertTrainee, Parameters, Training, TrainingControl, TrainingOutcome, TrainingSpec,
+    WholeTrainee,
 };
 use crate::weights::{self, Weight, WeightMap};
 use crate::workers::Workers;
@@ -27,6 +28,7 @@ pub struct Learner {
     pub(crate) model: Model,
     pub(crate) workers: Workers,
     pub(crate) experts: RwLock<Vec<Arc<AdapterTensors>>>,
+    activations: Activations,
 }
 
 impl std::fmt::Debug for Learner {
@@ -69,6 +71,7 @@ impl Learner {
             model: Model { backbone, device: burn_device, dtype },
             workers: Workers::new(device.worker_count())?,
             experts: RwLock::new(Vec::new()),
+            activations: device.activations(),
         })
     }
 
@@ -111,6 +114,7 @@ impl Learner {
             known_ids: shape.vocabulary,
             workers: &workers,
             device: &burn_device,
+            activations: device.activations(),
         };
         let outcome = run.run(&mut parameters, examples, control)?;
         if !outcome.stopped {
@@ -172,6 +176,7 @@ impl Learner {
             known_ids: shape.vocabulary + spec.added_tokens,
             workers: &self.workers,
             device: &self.model.device,
+            activations: self.activations,
         };
         let outcome = run.run(&mut parameters, examples, control)?;
         if !outcome.stopped {

@@ -20,7 +20,8 @@ use crate::generation::{Answerer, Decoding, Row, Strategy};
 use crate::learner::Learner;
 use crate::pass::Pass;
 use crate::training::{
-    ExpertTrainee, Flow, Length, Parameters, Schedule, TrainingControl, TrainingSpec, divide, gradient,
+    Activations, ExpertTrainee, Flow, Length, Parameters, Schedule, TrainingControl, TrainingSpec, divide,
+    gradient,
 };
 use crate::weights::Weight;
 use crate::workers::Workers;
@@ -211,7 +212,11 @@ fn gradients_are_those_of_peft() {
         let count = examples.iter().map(TokenExample::loss_tokens).sum();
         let workers = Workers::new(2).unwrap();
         let tensors = parameters.upload(&Device::flex());
-        let found = gradient(&trainee, &tensors, &divide(&rows, 0, count, None), &workers).unwrap();
+        let found = gradient(&trainee, &tensors, &divide(&rows, 0, count, None), &workers, Activations::Kept)
+            .unwrap();
+        let again =
+            gradient(&trainee, &tensors, &divide(&rows, 0, count, None), &workers, Activations::Recomputed);
+        assert_eq!(again.unwrap(), found, "{}", case.name);
         assert!((found.loss - case.facts.loss).abs() < 1e-4 * case.facts.loss, "{}", case.name);
         let mut worst = 0.0f32;
         for (parameter, gradient) in parameters.0.iter().zip(&found.gradients) {

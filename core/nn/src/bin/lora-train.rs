@@ -56,6 +56,9 @@ struct Arguments {
     /// Train the whole backbone instead of an expert.
     #[arg(long)]
     pretrain: bool,
+    /// Keep only the layers' inputs and compute the rest again on the way back.
+    #[arg(long)]
+    gradient_checkpointing: bool,
     /// cpu, ndarray or cuda.
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -81,6 +84,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             other => return Err(format!("no dtype {other}: f32 or bf16").into()),
         },
         threads: arguments.threads,
+        gradient_checkpointing: arguments.gradient_checkpointing,
     };
     let steps = arguments.warmup + arguments.steps;
     let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -125,6 +129,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "dtype": arguments.dtype,
             "device": arguments.device,
             "threads": arguments.threads,
+            "gradient_checkpointing": arguments.gradient_checkpointing,
             "loss_share": arguments.loss_share,
             "tokens_per_second": round((arguments.batch * arguments.seq) as f64 / median, 10.0),
             "step_ms": round(1e3 * median, 100.0),
