@@ -31,9 +31,10 @@ pub(super) fn backbone(work: &BackboneWork, job: &StageJob<'_>) -> Result<StageF
 
 /// Opens the checkpoint once, so that what is wrong with it is said before anything is trained on it.
 fn checkpoint(work: &CheckpointWork, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
+    // Whatever the run computes in: every weight is read and looked at, in the least memory.
     let plainest = DeviceSpec {
         backend: BackendKind::Cpu,
-        precision: Precision::F32,
+        precision: Precision::Bf16,
         threads: 0,
         gradient_checkpointing: false,
     };

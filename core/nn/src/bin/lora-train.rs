@@ -4,14 +4,13 @@
 //!
 //! `cargo run --release --package cadre-nn --bin lora-train -- --shape tiny --batch 16 --seq 128 --steps 10 --threads 2`
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use cadre_checkpoint::{BackboneShape, Target, Variation};
 use cadre_data::TokenExample;
 use cadre_nn::{
     AdapterSpec, Allocator, BackendKind, DeviceSpec, Flow, Learner, Length, NnError, Precision, Schedule,
-    StepReport, TrainingControl, TrainingSpec, keep_freed_pages,
+    StepReport, TrainingControl, TrainingSpec, keep_freed_pages, peak_bytes,
 };
 use clap::Parser;
 use rand::{RngExt, SeedableRng};
@@ -215,12 +214,4 @@ fn targets(names: &str) -> Vec<Target> {
         all.iter().find(|(known, _)| known == &name.trim_end_matches("_proj")).map(|(_, target)| *target)
     };
     names.split(',').collect::<Vec<_>>().iter().filter_map(named).collect()
-}
-
-/// Most memory the process held, from Linux; 0 elsewhere.
-fn peak_bytes() -> u64 {
-    let status = std::fs::read_to_string(PathBuf::from("/proc/self/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
 }
