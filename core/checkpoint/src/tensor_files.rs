@@ -20,7 +20,7 @@ const INDEX: &str = "model.safetensors.index.json";
 const LARGEST_INDEX: u64 = 256 << 20;
 
 /// Bytes converted at a time; between two of them the pages behind are given back.
-const PIECE: usize = 16 << 20;
+const PIECE: usize = 1 << 20;
 
 /// Tensors of one or several files, by name.
 #[derive(Debug)]
