@@ -50,7 +50,7 @@ fn bfloat16_runs_on_the_processor_and_checkpointing_makes_nothing_anew() {
     let half = ["run", &recipe, "--set", "device.precision=bf16"];
     bench.cadre(&half).expect_code(0);
     let first = report(bench.path());
-    assert_eq!(first["made"]["precision"], "bf16", "{first}");
+    assert_eq!(first["provenance"]["precision"], "bf16", "{first}");
     let again = bench.cadre(&[&half[..], &["--set", "device.gradient-checkpointing=true"]].concat());
     let told = again.expect_code(0).stderr;
     assert!(told.contains("are done already"), "{told}");
