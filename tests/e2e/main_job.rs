@@ -44,6 +44,30 @@ fn a_recipe_runs_to_its_report_and_the_second_run_finds_everything_done() {
 }
 
 #[test]
+fn bfloat16_runs_on_the_processor_and_checkpointing_makes_nothing_anew() {
+    let bench = Workbench::new();
+    let recipe = smoke("see-tiny.toml");
+    let half = ["run", &recipe, "--set", "device.precision=bf16"];
+    bench.cadre(&half).expect_code(0);
+    let first = report(bench.path());
+    assert_eq!(first["provenance"]["precision"], "bf16", "{first}");
+    let again = bench.cadre(&[&half[..], &["--set", "device.gradient-checkpointing=true"]].concat());
+    let told = again.expect_code(0).stderr;
+    assert!(told.contains("are done already"), "{told}");
+}
+
+#[test]
+fn gradient_checkpointing_ends_in_the_same_report() {
+    let recipe = smoke("see-tiny.toml");
+    let run = |more: &[&str]| {
+        let bench = Workbench::new();
+        bench.cadre(&[&["run", &recipe, "--quiet"], more].concat()).expect_code(0);
+        without_times(report(bench.path()))
+    };
+    assert_eq!(run(&[]), run(&["--set", "device.gradient-checkpointing=true"]));
+}
+
+#[test]
 fn the_html_report_asks_nothing_of_the_network() {
     let bench = Workbench::new();
     bench.cadre(&["run", &smoke("see-tiny.toml"), "--quiet"]).expect_code(0);

@@ -209,13 +209,6 @@ fn a_sweep_over_a_key_that_is_not_there_is_told() {
 }
 
 #[test]
-fn a_precision_that_the_backend_lacks_is_told() {
-    let bench = Workbench::new();
-    let text = "[device]\nprecision = \"bf16\"\n";
-    refused_in(&bench, text, &["backend `cpu` does not compute in `bf16`", "expected `f32`"], &["cadre"]);
-}
-
-#[test]
 fn several_mistakes_are_told_together() {
     refused(
         "[expert.adapter]\nrnak = 4\n[expert.training]\nbatch = \"many\"\n[streem]\nformat = \"synthetic\"\n",

@@ -19,8 +19,8 @@ const INDEX: &str = "model.safetensors.index.json";
 /// Largest index that is read.
 const LARGEST_INDEX: u64 = 256 << 20;
 
-/// Bytes converted at a time; between two of them the pages behind are given back.
-const PIECE: usize = 16 << 20;
+/// Bytes converted at a time; between two of them the mapped pages are given back.
+const PIECE: usize = 2 << 20;
 
 /// Tensors of one or several files, by name.
 #[derive(Debug)]
@@ -247,8 +247,7 @@ fn convert<T>(
     let mut at = 0;
     while at < place.length {
         let length = PIECE.min(place.length - at);
-        let start = place.start + at;
-        let piece = &file.bytes[start..][..length];
+        let piece = &file.bytes[place.start + at..][..length];
         match place.dtype {
             Dtype::F32 => {
                 values.extend(piece.as_chunks().0.iter().map(|bytes| of_f32(f32::from_le_bytes(*bytes))));
@@ -259,10 +258,11 @@ fn convert<T>(
             }
             _ => values.extend(piece.as_chunks().0.iter().map(|bytes| of_bf16(bf16::from_le_bytes(*bytes)))),
         }
+        // All of the mapping: the system maps more around a page that is read than the piece, and also
+        // what lies before it again.
         // SAFETY: the mapping is of a file and read only, so that a page that is given back is read
         // from the file again when it is looked at again.
-        let given_back =
-            unsafe { file.bytes.unchecked_advise_range(UncheckedAdvice::DontNeed, start, length) };
+        let given_back = unsafe { file.bytes.unchecked_advise(UncheckedAdvice::DontNeed) };
         if let Err(error) = given_back {
             tracing::debug!(%error, "mapped pages stay in memory");
         }

@@ -143,6 +143,7 @@ pub(crate) fn device(work: &ModelWork) -> DeviceSpec {
             cadre_recipe::Precision::Bf16 => Precision::Bf16,
         },
         threads: work.pace.threads as usize,
+        gradient_checkpointing: work.pace.gradient_checkpointing,
     }
 }
 

@@ -138,13 +138,24 @@ impl Backbone {
 
     /// The last hidden states, after the last norm, of the needed tokens: [needed, hidden].
     pub(crate) fn forward(&self, pass: &Pass, mut around: Around<'_>) -> Tensor<2> {
-        let mut x = around.mix.embed(gather(self.embedding.clone(), pass.indices()), pass);
-        if let Some(scale) = self.shape.variation.embedding_scale {
-            x = x * scale;
+        let mut x = self.enter(pass, around.mix);
+        for number in 0..self.layers.len() {
+            x = self.layer(number, x, pass, &mut around);
         }
-        for (number, layer) in self.layers.iter().enumerate() {
-            x = self.layer(number, layer, x, pass, &mut around);
+        self.leave(x)
+    }
+
+    /// What the first layer gets: [tokens, hidden].
+    pub(crate) fn enter(&self, pass: &Pass, mix: &Mix) -> Tensor<2> {
+        let x = mix.embed(gather(self.embedding.clone(), pass.indices()), pass);
+        match self.shape.variation.embedding_scale {
+            Some(scale) => x * scale,
+            None => x,
         }
+    }
+
+    /// The last norm, on what the last layer gave.
+    pub(crate) fn leave(&self, x: Tensor<2>) -> Tensor<2> {
         self.normed(x, &self.norm)
     }
 
@@ -171,14 +182,15 @@ impl Backbone {
         rotate(x, own.unwrap_or(&self.rotary.plain), pass.positions())
     }
 
-    fn layer(
+    /// One layer, counted from 0, on its input: [tokens, hidden]; the last gives the needed tokens only.
+    pub(crate) fn layer(
         &self,
         number: usize,
-        layer: &Layer,
         x: Tensor<2>,
         pass: &Pass,
         around: &mut Around<'_>,
     ) -> Tensor<2> {
+        let layer = &self.layers[number];
         let mix = around.mix;
         let dropout = around.dropout;
         let project = |slot: usize, x: Tensor<2>, needed: Option<&Arc<Vec<usize>>>| {

@@ -1,9 +1,10 @@
 //! From the name of a backend to a burn device: the one file that knows which backends were
 //! compiled in. It never touches a tensor.
 
-use burn::tensor::Device;
+use burn::tensor::{DType, Device};
 
 use crate::error::NnError;
+use crate::training::Activations;
 
 /// A backend that can compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,12 +17,17 @@ pub enum BackendKind {
     Cuda(usize),
 }
 
-/// Number type of activations and frozen weights. Optimizer states are always f32.
+/// Number type of frozen weights. What is trained, its gradients and the optimizer's state are f32 in
+/// memory whatever it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// 32-bit floats.
     F32,
-    /// bfloat16: on CUDA only.
+    /// bfloat16. On the processor the matrices of a frozen backbone are kept in it and everything is
+    /// computed in f32: for weights that are bfloat16 already, results are those of f32 to the last
+    /// bit, with half the memory; others are rounded once, when they are read. Pretraining has no
+    /// frozen matrix and is f32 throughout. On CUDA activations and products are bfloat16 as well, in
+    /// pretraining too.
     Bf16,
 }
 
@@ -34,6 +40,26 @@ pub struct DeviceSpec {
     pub precision: Precision,
     /// Worker threads on the processor; 0 means one for each core. Results do not depend on it.
     pub threads: usize,
+    /// Training keeps the input of every layer and computes the rest of its forward pass again on the
+    /// way back (Chen et al. 2016): one activation a layer in memory, about a third more computing.
+    /// Results do not depend on it, on the processor to the last bit.
+    pub gradient_checkpointing: bool,
+}
+
+/// Number types of tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    /// Of the matrices of a frozen backbone.
+    pub(crate) matrices: DType,
+    /// Of everything that is computed: activations, and with them norms, biases and adapters.
+    pub(crate) others: DType,
+}
+
+impl Numbers {
+    /// The type of a frozen weight of this shape.
+    pub(crate) fn of(self, shape: &[usize]) -> DType {
+        if shape.len() > 1 { self.matrices } else { self.others }
+    }
 }
 
 impl DeviceSpec {
@@ -43,16 +69,29 @@ impl DeviceSpec {
     /// A backend that is not in this build, or a precision the backend does not compute in.
     pub(crate) fn open(&self) -> Result<Device, NnError> {
         match self.backend {
-            BackendKind::Cpu => {
-                self.f32_only("cpu")?;
-                Ok(Device::flex())
-            }
+            BackendKind::Cpu => Ok(Device::flex()),
             BackendKind::NdArray => {
                 self.f32_only("ndarray")?;
                 ndarray()
             }
             BackendKind::Cuda(index) => cuda(index),
         }
+    }
+
+    /// The number types of this description.
+    pub(crate) fn numbers(&self) -> Numbers {
+        match (self.precision, self.backend) {
+            (Precision::F32, _) => Numbers { matrices: DType::F32, others: DType::F32 },
+            (Precision::Bf16, BackendKind::Cuda(_)) => Numbers { matrices: DType::BF16, others: DType::BF16 },
+            (Precision::Bf16, BackendKind::Cpu | BackendKind::NdArray) => {
+                Numbers { matrices: DType::BF16, others: DType::F32 }
+            }
+        }
+    }
+
+    /// What training keeps for its backward passes.
+    pub(crate) fn activations(&self) -> Activations {
+        if self.gradient_checkpointing { Activations::Recomputed } else { Activations::Kept }
     }
 
     /// Worker threads to use, at least one.

@@ -29,7 +29,12 @@ pub(crate) fn shape(tied: bool) -> BackboneShape {
 }
 
 pub(crate) fn device(threads: usize) -> DeviceSpec {
-    DeviceSpec { backend: BackendKind::Cpu, precision: Precision::F32, threads }
+    DeviceSpec {
+        backend: BackendKind::Cpu,
+        precision: Precision::F32,
+        threads,
+        gradient_checkpointing: false,
+    }
 }
 
 pub(crate) fn adapter(targets: &[Target], added_tokens: usize, dropout: f64) -> AdapterSpec {
@@ -86,9 +91,8 @@ pub(crate) fn train(
 pub(crate) fn shaken(folder: &Path, learner: &Learner, spec: &AdapterSpec, seed: u64) {
     use crate::adapter::Adapter;
     let model = &learner.model;
-    let values = |tensor| crate::weights::download(tensor).unwrap();
-    let (embedding, head) = (values(model.backbone.embedding()), values(model.backbone.head()));
-    let mut adapter = Adapter::start(spec, learner.shape(), &embedding, &head);
+    let (embedding, head) = (model.backbone.embedding(), model.backbone.head());
+    let mut adapter = Adapter::start(spec, learner.shape(), &embedding, &head).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for weight in adapter.weights.values_mut() {
         for value in &mut weight.values {

@@ -13,11 +13,12 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::adapter::{Adapter, AdapterSpec, AdapterTensors, ExpertSlot, normal};
 use crate::backbone::{Backbone, Rotary};
-use crate::device::{DeviceSpec, Precision};
+use crate::device::DeviceSpec;
 use crate::error::NnError;
 use crate::model::Model;
 use crate::training::{
-    ExpertTrainee, Parameters, Training, TrainingControl, TrainingOutcome, TrainingSpec, WholeTrainee,
+    Activations, ExpertTrainee, Parameters, Training, TrainingControl, TrainingOutcome, TrainingSpec,
+    WholeTrainee,
 };
 use crate::weights::{self, Weight, WeightMap};
 use crate::workers::Workers;
@@ -27,6 +28,7 @@ pub struct Learner {
     pub(crate) model: Model,
     pub(crate) workers: Workers,
     pub(crate) experts: RwLock<Vec<Arc<AdapterTensors>>>,
+    activations: Activations,
 }
 
 impl std::fmt::Debug for Learner {
@@ -63,12 +65,14 @@ impl Learner {
 
     fn of(shape: &BackboneShape, device: &DeviceSpec, take: &mut TakeWeight<'_>) -> Result<Self, NnError> {
         let burn_device = device.open()?;
-        let dtype = dtype(device);
-        let backbone = Backbone::load(shape, &mut |name, sizes| take(name, sizes, &burn_device, dtype))?;
+        let numbers = device.numbers();
+        let backbone =
+            Backbone::load(shape, &mut |name, sizes| take(name, sizes, &burn_device, numbers.of(sizes)))?;
         Ok(Self {
-            model: Model { backbone, device: burn_device, dtype },
+            model: Model { backbone, device: burn_device, dtype: numbers.others },
             workers: Workers::new(device.worker_count())?,
             experts: RwLock::new(Vec::new()),
+            activations: device.activations(),
         })
     }
 
@@ -81,7 +85,8 @@ impl Learner {
     ///
     /// Weights start normal: matrices with deviation 1/√(3·in) (the spread of PyTorch's linear
     /// layers), those that write to the residual stream with that over √(2·layers) (Radford et al.
-    /// 2019), embeddings with 0.02; norms start at one.
+    /// 2019), embeddings with 0.02; norms start at one. They and the optimizer's state are f32 whatever
+    /// the precision, and so is the file; on the processor everything is computed in f32.
     ///
     /// # Errors
     /// Sizes or settings out of range, bad examples, a loss that is not a number, a file that
@@ -101,7 +106,7 @@ impl Learner {
         let mut parameters =
             Parameters::new(&names, start_weights(shape, &names, Seed(training.seed).derive("backbone")));
         let rotary = Rotary::new(shape);
-        let trainee = WholeTrainee { shape: shape.clone(), rotary, dtype: dtype(device) };
+        let trainee = WholeTrainee { shape: shape.clone(), rotary, dtype: device.numbers().others };
         let run = Training {
             trainee: &trainee,
             spec: training,
@@ -111,6 +116,7 @@ impl Learner {
             known_ids: shape.vocabulary,
             workers: &workers,
             device: &burn_device,
+            activations: device.activations(),
         };
         let outcome = run.run(&mut parameters, examples, control)?;
         if !outcome.stopped {
@@ -152,13 +158,8 @@ impl Learner {
                 Adapter { spec: spec.clone(), weights: earlier.weights }
             }
             None => {
-                let table = |tensor| match spec.added_tokens {
-                    0 => Ok(Vec::new()),
-                    _ => weights::download(tensor),
-                };
-                let embedding = table(self.model.backbone.embedding())?;
-                let head = table(self.model.backbone.head())?;
-                Adapter::start(spec, shape, &embedding, &head)
+                let backbone = &self.model.backbone;
+                Adapter::start(spec, shape, &backbone.embedding(), &backbone.head())?
             }
         };
         let mut parameters = Parameters::new(&names, first.weights);
@@ -172,6 +173,7 @@ impl Learner {
             known_ids: shape.vocabulary + spec.added_tokens,
             workers: &self.workers,
             device: &self.model.device,
+            activations: self.activations,
         };
         let outcome = run.run(&mut parameters, examples, control)?;
         if !outcome.stopped {
@@ -190,13 +192,6 @@ impl Learner {
         let mut experts = self.experts.write().unwrap_or_else(PoisonError::into_inner);
         experts.push(Arc::new(tensors));
         Ok(ExpertSlot(experts.len() - 1))
-    }
-}
-
-fn dtype(device: &DeviceSpec) -> DType {
-    match device.precision {
-        Precision::F32 => DType::F32,
-        Precision::Bf16 => DType::BF16,
     }
 }
 

@@ -26,6 +26,8 @@ mod opening;
 #[cfg(test)]
 mod parity;
 #[cfg(test)]
+mod precision;
+#[cfg(test)]
 mod reference;
 
 pub use learner::Learner;
@@ -40,6 +42,6 @@ pub use exchange::{ImportedAdapter, check_adapter, export_adapter, export_merged
 pub use ask::Progress;
 pub use generation::{Answerer, Decoding, Generated, Row, ScoredRow, Strategy};
 
-pub use allocator::{Allocator, keep_freed_pages};
+pub use allocator::{Allocator, keep_freed_pages, peak_bytes};
 
 pub use error::NnError;

@@ -19,6 +19,7 @@ const LOGITS: usize = 1 << 22;
 pub(crate) struct Model {
     pub(crate) backbone: Backbone,
     pub(crate) device: Device,
+    /// Of activations, and of the adapters put on it.
     pub(crate) dtype: DType,
 }
 

@@ -66,6 +66,7 @@ pub const KEY_USES: &[KeyUse] = &[
     stages("device.backend", MODEL),
     stages("device.precision", MODEL),
     pace("device.threads"),
+    pace("device.gradient-checkpointing"),
     stages("backbone.checkpoint", &[Backbone]),
     stages("backbone.pretrain.architecture.family", &[Backbone]),
     stages("backbone.pretrain.architecture.hidden", &[Backbone]),

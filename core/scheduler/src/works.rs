@@ -38,6 +38,7 @@ impl<'a> Works<'a> {
                     Backend::Cpu | Backend::NdArray => 0,
                 },
                 threads: recipe.device.threads,
+                gradient_checkpointing: recipe.device.gradient_checkpointing,
             },
         };
         let prompt = PromptWork {

@@ -40,7 +40,7 @@ fn wrong(mistakes: RecipeErrors) -> EngineError {
 /// What this build computes on.
 pub(super) fn capabilities() -> Capabilities {
     let support = |name: &str, bf16| BackendSupport { name: name.to_owned(), bf16 };
-    let mut backends = vec![support("cpu", false)];
+    let mut backends = vec![support("cpu", true)];
     if cfg!(feature = "ndarray") {
         backends.push(support("ndarray", false));
     }

@@ -31,7 +31,13 @@ pub(super) fn backbone(work: &BackboneWork, job: &StageJob<'_>) -> Result<StageF
 
 /// Opens the checkpoint once, so that what is wrong with it is said before anything is trained on it.
 fn checkpoint(work: &CheckpointWork, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
-    let plainest = DeviceSpec { backend: BackendKind::Cpu, precision: Precision::F32, threads: 0 };
+    // Whatever the run computes in: every weight is read and looked at, in the least memory.
+    let plainest = DeviceSpec {
+        backend: BackendKind::Cpu,
+        precision: Precision::Bf16,
+        threads: 0,
+        gradient_checkpointing: false,
+    };
     let learner = Learner::open(&work.path, &plainest)?;
     tokenizer_fits(&work.path, &Tokenizer::from_file(&work.path)?, &learner)?;
     let files: Vec<_> =

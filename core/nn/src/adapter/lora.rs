@@ -26,6 +26,9 @@ pub(crate) const ADDED_HEAD: &str = "added_tokens.lm_head.weight";
 /// Noise on the rows of an added token, as a share of the spread of the table it is drawn into.
 const ADDED_NOISE: f32 = 0.1;
 
+/// Elements of a table that are taken off the device together.
+const ROWS_ELEMENTS: usize = 1 << 20;
+
 /// An expert on the host.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Adapter {
@@ -80,15 +83,23 @@ impl Adapter {
     /// zero: the expert starts as the backbone. An added token starts at the mean row of the
     /// embedding (of the head) plus normal noise of a tenth of the table's spread, so that several
     /// of them start apart.
-    pub(crate) fn start(spec: &AdapterSpec, shape: &BackboneShape, embedding: &[f32], head: &[f32]) -> Self {
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub(crate) fn start(
+        spec: &AdapterSpec,
+        shape: &BackboneShape,
+        embedding: &Tensor<2>,
+        head: &Tensor<2>,
+    ) -> Result<Self, NnError> {
         let mut weights = WeightMap::new();
         for (name, sizes) in Self::names(spec, shape) {
             let mut rng = ChaCha8Rng::seed_from_u64(Seed(spec.seed).derive(&name).0);
             let count: usize = sizes.iter().product();
             let values = if name == ADDED_EMBEDDING {
-                added_rows(embedding, spec.added_tokens, shape.hidden, &mut rng)
+                added_rows(embedding, spec.added_tokens, &mut rng)?
             } else if name == ADDED_HEAD {
-                added_rows(head, spec.added_tokens, shape.hidden, &mut rng)
+                added_rows(head, spec.added_tokens, &mut rng)?
             } else if name.ends_with("lora_A.weight") {
                 let bound = 1.0 / (sizes[1] as f32).sqrt();
                 (0..count).map(|_| rng.random_range(-bound..bound)).collect()
@@ -97,7 +108,7 @@ impl Adapter {
             };
             weights.insert(name, Weight { shape: sizes, values });
         }
-        Self { spec: spec.clone(), weights }
+        Ok(Self { spec: spec.clone(), weights })
     }
 
     /// Reads `adapter.json` and `adapter.safetensors` of a folder.
@@ -222,25 +233,37 @@ fn pair(layer: usize, target: Target) -> (String, String) {
 }
 
 /// Mean row of a table plus noise, `count` times.
-fn added_rows(table: &[f32], count: usize, width: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let rows = (table.len() / width) as f64;
+fn added_rows(table: &Tensor<2>, count: usize, rng: &mut ChaCha8Rng) -> Result<Vec<f32>, NnError> {
+    let [rows, width] = table.dims();
     let mut mean = vec![0.0f64; width];
-    for row in table.chunks_exact(width) {
+    each_row(table, &mut |row| {
         for (mean, value) in mean.iter_mut().zip(row) {
-            *mean += f64::from(*value) / rows;
+            *mean += f64::from(*value) / rows as f64;
         }
-    }
-    let spread: f64 = table
-        .chunks_exact(width)
-        .flat_map(|row| row.iter().zip(&mean))
-        .map(|(value, mean)| (f64::from(*value) - mean).powi(2))
-        .sum();
-    let deviation = (spread / table.len() as f64).sqrt() as f32;
-    let mut rows = Vec::with_capacity(count * width);
+    })?;
+    let mut spread = 0.0;
+    each_row(table, &mut |row| {
+        for (value, mean) in row.iter().zip(&mean) {
+            spread += (f64::from(*value) - mean).powi(2);
+        }
+    })?;
+    let deviation = (spread / (rows * width) as f64).sqrt() as f32;
+    let mut added = Vec::with_capacity(count * width);
     for _ in 0..count {
-        rows.extend(mean.iter().map(|mean| *mean as f32 + ADDED_NOISE * deviation * normal(rng)));
+        added.extend(mean.iter().map(|mean| *mean as f32 + ADDED_NOISE * deviation * normal(rng)));
     }
-    rows
+    Ok(added)
+}
+
+/// The rows of a table, in order; few of them are taken off the device at a time.
+fn each_row(table: &Tensor<2>, take: &mut dyn FnMut(&[f32])) -> Result<(), NnError> {
+    let [rows, width] = table.dims();
+    let most = (ROWS_ELEMENTS / width.max(1)).max(1);
+    for first in (0..rows).step_by(most) {
+        let block = weights::download(table.clone().narrow(0, first, most.min(rows - first)))?;
+        block.chunks_exact(width).for_each(&mut *take);
+    }
+    Ok(())
 }
 
 /// A draw from the standard normal distribution (Box and Muller 1958).

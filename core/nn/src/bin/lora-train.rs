@@ -4,14 +4,13 @@
 //!
 //! `cargo run --release --package cadre-nn --bin lora-train -- --shape tiny --batch 16 --seq 128 --steps 10 --threads 2`
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use cadre_checkpoint::{BackboneShape, Target, Variation};
 use cadre_data::TokenExample;
 use cadre_nn::{
     AdapterSpec, Allocator, BackendKind, DeviceSpec, Flow, Learner, Length, NnError, Precision, Schedule,
-    StepReport, TrainingControl, TrainingSpec, keep_freed_pages,
+    StepReport, TrainingControl, TrainingSpec, keep_freed_pages, peak_bytes,
 };
 use clap::Parser;
 use rand::{RngExt, SeedableRng};
@@ -56,6 +55,9 @@ struct Arguments {
     /// Train the whole backbone instead of an expert.
     #[arg(long)]
     pretrain: bool,
+    /// Keep only the layers' inputs and compute the rest again on the way back.
+    #[arg(long)]
+    gradient_checkpointing: bool,
     /// cpu, ndarray or cuda.
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -81,6 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             other => return Err(format!("no dtype {other}: f32 or bf16").into()),
         },
         threads: arguments.threads,
+        gradient_checkpointing: arguments.gradient_checkpointing,
     };
     let steps = arguments.warmup + arguments.steps;
     let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -125,6 +128,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "dtype": arguments.dtype,
             "device": arguments.device,
             "threads": arguments.threads,
+            "gradient_checkpointing": arguments.gradient_checkpointing,
             "loss_share": arguments.loss_share,
             "tokens_per_second": round((arguments.batch * arguments.seq) as f64 / median, 10.0),
             "step_ms": round(1e3 * median, 100.0),
@@ -210,12 +214,4 @@ fn targets(names: &str) -> Vec<Target> {
         all.iter().find(|(known, _)| known == &name.trim_end_matches("_proj")).map(|(_, target)| *target)
     };
     names.split(',').collect::<Vec<_>>().iter().filter_map(named).collect()
-}
-
-/// Most memory the process held, from Linux; 0 elsewhere.
-fn peak_bytes() -> u64 {
-    let status = std::fs::read_to_string(PathBuf::from("/proc/self/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
 }

@@ -8,6 +8,7 @@ use burn::tensor::{DType, Int, Tensor, TensorData};
 
 use super::fused::{self, FusedOp, Panel};
 use super::gemm::{View, new_product, product};
+use super::half::HalfPanel;
 use super::linear::view;
 use super::simd::{exp, max, sum_map, vectorised};
 
@@ -28,9 +29,11 @@ pub(crate) fn cross_entropy(
 ) -> Tensor<2> {
     if fused::takes(&hidden) {
         let op = CrossEntropy { targets: Arc::clone(targets), weights: Arc::clone(weights) };
-        return match added {
-            Some(added) => fused::apply(op, [hidden, head, added]),
-            None => fused::apply(Unadded(op), [hidden, head]),
+        return match (HalfPanel::of(&head), added) {
+            (None, Some(added)) => fused::apply(op, [hidden, head, added]),
+            (None, None) => fused::apply(Unadded(op), [hidden, head]),
+            (Some(head), Some(added)) => fused::apply(Frozen { op, head }, [hidden, added]),
+            (Some(head), None) => fused::apply(Frozen { op, head }, [hidden]),
         };
     }
     let device = hidden.device().inner();
@@ -56,17 +59,56 @@ struct CrossEntropy {
 #[derive(Clone, Debug)]
 struct Unadded(CrossEntropy);
 
+/// The same with a frozen head in bfloat16.
+#[derive(Clone, Debug)]
+struct Frozen {
+    op: CrossEntropy,
+    head: HalfPanel,
+}
+
+/// The matrix of the head.
+#[derive(Clone, Copy)]
+enum Head<'a> {
+    Single(&'a Panel),
+    Half(&'a HalfPanel),
+}
+
+impl Head<'_> {
+    fn rows(self) -> usize {
+        match self {
+            Self::Single(head) => head.rows,
+            Self::Half(head) => head.rows,
+        }
+    }
+
+    /// The logits of hidden states.
+    fn logits(self, hidden: View<'_>) -> Vec<f32> {
+        match self {
+            Self::Single(head) => new_product(hidden, view(head).transposed(), 1.0),
+            Self::Half(head) => head.times_transposed(hidden),
+        }
+    }
+
+    /// Writes the gradient of hidden states, given that of their logits.
+    fn back(self, to: &mut [f32], logits: View<'_>) {
+        match self {
+            Self::Single(head) => product(to, head.columns, logits, view(head), 1.0, false),
+            Self::Half(head) => head.times(to, logits),
+        }
+    }
+}
+
 impl CrossEntropy {
     /// The loss, and the gradients of the tracked inputs for a gradient of one.
     fn compute(
         &self,
         hidden: &Panel,
-        head: &Panel,
+        head: Head<'_>,
         added: Option<&Panel>,
         tracked: [bool; 3],
     ) -> (f64, [Option<Vec<f32>>; 3]) {
         let width = hidden.columns;
-        let (vocabulary, extra) = (head.rows, added.map_or(0, |added| added.rows));
+        let (vocabulary, extra) = (head.rows(), added.map_or(0, |added| added.rows));
         let zeros = |rows: usize| vec![0.0; rows * width];
         let [to_hidden, to_head, to_added] = tracked;
         let mut d_hidden = to_hidden.then(|| zeros(hidden.rows));
@@ -77,7 +119,7 @@ impl CrossEntropy {
         for first in (0..hidden.rows).step_by(most) {
             let block = most.min(hidden.rows - first);
             let h = View::dense(&hidden.data()[first * width..], block, width);
-            let mut logits = new_product(h, view(head).transposed(), 1.0);
+            let mut logits = head.logits(h);
             let mut more = added.map_or_else(Vec::new, |added| new_product(h, view(added).transposed(), 1.0));
             for row in 0..block {
                 let at = first + row;
@@ -94,7 +136,7 @@ impl CrossEntropy {
             }
             let d = View::dense(&logits, block, vocabulary);
             if let Some(to) = &mut d_hidden {
-                product(&mut to[first * width..], width, d, view(head), 1.0, false);
+                head.back(&mut to[first * width..], d);
             }
             if let Some(to) = &mut d_head {
                 product(to, width, d.transposed(), h, 1.0, true);
@@ -158,7 +200,7 @@ impl FusedOp<3> for CrossEntropy {
     type Saved = Gradients<3>;
 
     fn forward(&self, [hidden, head, added]: [Panel; 3], tracked: [bool; 3]) -> (Panel, Self::Saved) {
-        let (loss, gradients) = self.compute(&hidden, &head, Some(&added), tracked);
+        let (loss, gradients) = self.compute(&hidden, Head::Single(&head), Some(&added), tracked);
         (Panel::new(vec![loss as f32], 1, 1), panels(gradients, hidden.columns))
     }
 
@@ -171,12 +213,43 @@ impl FusedOp<2> for Unadded {
     type Saved = Gradients<2>;
 
     fn forward(&self, [hidden, head]: [Panel; 2], [to_hidden, to_head]: [bool; 2]) -> (Panel, Self::Saved) {
-        let (loss, gradients) = self.0.compute(&hidden, &head, None, [to_hidden, to_head, false]);
+        let (loss, gradients) =
+            self.0.compute(&hidden, Head::Single(&head), None, [to_hidden, to_head, false]);
         let [d_hidden, d_head, _] = panels(gradients, hidden.columns);
         (Panel::new(vec![loss as f32], 1, 1), [d_hidden, d_head])
     }
 
     fn backward(&self, saved: Self::Saved, gradient: Panel, _: [bool; 2]) -> Gradients<2> {
+        scaled(saved, &gradient)
+    }
+}
+
+impl FusedOp<2> for Frozen {
+    type Saved = Gradients<2>;
+
+    fn forward(&self, [hidden, added]: [Panel; 2], [to_hidden, to_added]: [bool; 2]) -> (Panel, Self::Saved) {
+        let head = Head::Half(&self.head);
+        let (loss, found) = self.op.compute(&hidden, head, Some(&added), [to_hidden, false, to_added]);
+        let [d_hidden, _, d_added] = panels(found, hidden.columns);
+        (Panel::new(vec![loss as f32], 1, 1), [d_hidden, d_added])
+    }
+
+    fn backward(&self, saved: Self::Saved, gradient: Panel, _: [bool; 2]) -> Gradients<2> {
+        scaled(saved, &gradient)
+    }
+}
+
+impl FusedOp<1> for Frozen {
+    type Saved = Gradients<1>;
+
+    fn forward(&self, [hidden]: [Panel; 1], [to_hidden]: [bool; 1]) -> (Panel, Self::Saved) {
+        let head = Head::Half(&self.head);
+        let (loss, found) = self.op.compute(&hidden, head, None, [to_hidden, false, false]);
+        let [d_hidden, ..] = panels(found, hidden.columns);
+        (Panel::new(vec![loss as f32], 1, 1), [d_hidden])
+    }
+
+    fn backward(&self, saved: Self::Saved, gradient: Panel, _: [bool; 1]) -> Gradients<1> {
         scaled(saved, &gradient)
     }
 }

@@ -5,10 +5,15 @@ use std::sync::Arc;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::fused::{self, FusedOp, Panel};
+use super::half::HalfPanel;
 
 /// Rows `indices` of `table` [rows, width], as [indices, width]. An index past the table, which
-/// stands for a token the table does not hold, gives a row of zeros.
+/// stands for a token the table does not hold, gives a row of zeros. Of a frozen table in bfloat16 on
+/// burn-flex the rows are f32.
 pub(crate) fn gather(table: Tensor<2>, indices: &Arc<Vec<usize>>) -> Tensor<2> {
+    if let Some(table) = HalfPanel::of(&table) {
+        return widened(&table, indices);
+    }
     if fused::takes(&table) {
         return fused::apply(Gather { indices: Arc::clone(indices) }, [table]);
     }
@@ -24,6 +29,18 @@ pub(crate) fn gather(table: Tensor<2>, indices: &Arc<Vec<usize>>) -> Tensor<2> {
     let keep: Vec<f32> = indices.iter().map(|&index| if index < rows { 1.0 } else { 0.0 }).collect();
     let keep = Tensor::<2>::from_data(TensorData::new(keep, [indices.len(), 1]), &device).cast(dtype);
     picked * keep
+}
+
+fn widened(table: &HalfPanel, indices: &[usize]) -> Tensor<2> {
+    let mut rows = Vec::with_capacity(indices.len() * table.columns);
+    for &index in indices {
+        if index < table.rows {
+            table.push_row(index, &mut rows);
+        } else {
+            rows.resize(rows.len() + table.columns, 0.0);
+        }
+    }
+    fused::tensor(Panel::new(rows, indices.len(), table.columns))
 }
 
 #[derive(Clone, Debug)]

@@ -4,11 +4,15 @@ use burn::tensor::Tensor;
 
 use super::fused::{self, FusedOp, Panel};
 use super::gemm::{View, new_product};
+use super::half::HalfPanel;
 
 /// `x` [n, in] times the transpose of `weight` [out, in].
 pub(crate) fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     if fused::takes(&x) {
-        return fused::apply(Linear, [x, weight]);
+        return match HalfPanel::of(&weight) {
+            Some(weight) => fused::apply(HalfLinear { weight }, [x]),
+            None => fused::apply(Linear, [x, weight]),
+        };
     }
     x.matmul(weight.transpose())
 }
@@ -40,6 +44,27 @@ impl FusedOp<2> for Linear {
             Panel::new(dw, weight.rows, weight.columns)
         });
         [dx, dw]
+    }
+}
+
+/// The same with a frozen weight in bfloat16.
+#[derive(Clone, Debug)]
+struct HalfLinear {
+    weight: HalfPanel,
+}
+
+impl FusedOp<1> for HalfLinear {
+    type Saved = ();
+
+    fn forward(&self, [x]: [Panel; 1], _: [bool; 1]) -> (Panel, ()) {
+        let y = self.weight.times_transposed(view(&x));
+        (Panel::new(y, x.rows, self.weight.rows), ())
+    }
+
+    fn backward(&self, (): (), gradient: Panel, _: [bool; 1]) -> [Option<Panel>; 1] {
+        let mut dx = vec![0.0; gradient.rows * self.weight.columns];
+        self.weight.times(&mut dx, view(&gradient));
+        [Some(Panel::new(dx, gradient.rows, self.weight.columns))]
     }
 }
 

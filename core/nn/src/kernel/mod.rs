@@ -2,6 +2,7 @@
 //! backward, and composed of burn's own operations for every other backend. The second is also
 //! what the first is tested against. Activations are [tokens, width]: sequences lie end to end
 //! without padding, so no operation but attention knows where one ends.
+//! On burn-flex a frozen matrix may be in bfloat16; activations are f32 there.
 
 mod attention;
 mod attention_composed;
@@ -11,6 +12,7 @@ pub(crate) mod fused;
 mod gated;
 mod gather;
 pub(crate) mod gemm;
+mod half;
 mod linear;
 mod rms_norm;
 mod rotary;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::{Case, fixtures, formula};
 use crate::adapter::{Adapter, AdapterSpec, Mix};
+use crate::device::Precision;
 use crate::exchange::{export_adapter, export_merged, import_adapter};
 use crate::fixture::ALL;
 use crate::learner::Learner;
@@ -36,7 +37,7 @@ fn logits(learner: &Learner, expert: &Path, row: &[u32]) -> Vec<f32> {
 }
 
 fn case(name: &str) -> Case {
-    Case::open(&fixtures().join("families").join(format!("{name}.json")))
+    Case::open(&fixtures().join("families").join(format!("{name}.json")), Precision::F32)
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod checkpoint;
 mod dropout;
 mod micro;
 mod parameters;
+mod recompute;
 mod schedule;
 mod spec;
 mod step;
@@ -13,6 +14,7 @@ mod walk;
 
 pub(crate) use dropout::Dropout;
 pub(crate) use parameters::Parameters;
+pub(crate) use step::Activations;
 pub(crate) use trainee::{ExpertTrainee, WholeTrainee};
 pub(crate) use walk::Training;
 

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use burn::tensor::Tensor;
 
 use super::micro::Micro;
+use super::recompute;
 use super::trainee::Trainee;
 use crate::error::NnError;
 use crate::kernel::simd::vectorised;
@@ -14,11 +15,20 @@ use crate::weights::download;
 use crate::workers::Workers;
 
 /// Loss and gradients of a step.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct StepGradient {
     pub(crate) loss: f64,
     /// In the order of the parameters.
     pub(crate) gradients: Vec<Vec<f32>>,
+}
+
+/// What the backward pass of a micro-batch has of its forward pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activations {
+    /// Everything it needs was kept.
+    Kept,
+    /// The inputs of the layers were kept; the rest is computed again.
+    Recomputed,
 }
 
 /// Adds what arrives out of order in order.
@@ -37,6 +47,7 @@ pub(crate) fn gradient(
     parameters: &[Tensor<2>],
     micros: &[Micro],
     workers: &Workers,
+    activations: Activations,
 ) -> Result<StepGradient, NnError> {
     let sums = Mutex::new(InOrder {
         next: 0,
@@ -44,7 +55,10 @@ pub(crate) fn gradient(
         waiting: BTreeMap::new(),
     });
     workers.each(micros.len(), &|number| {
-        let found = one(trainee, parameters, &micros[number])?;
+        let found = match activations {
+            Activations::Kept => one(trainee, parameters, &micros[number])?,
+            Activations::Recomputed => recompute::gradient(trainee, parameters, &micros[number])?,
+        };
         let mut sums = sums.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         sums.waiting.insert(number, found);
         sums.advance();
@@ -53,11 +67,14 @@ pub(crate) fn gradient(
     Ok(sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).sum)
 }
 
+/// Leaves for one micro-batch: of its own, they keep its graph apart from those of other workers.
+pub(super) fn leaves(parameters: &[Tensor<2>]) -> Vec<Tensor<2>> {
+    parameters.iter().map(|tensor| tensor.clone().autodiff().require_grad()).collect()
+}
+
 fn one(trainee: &dyn Trainee, parameters: &[Tensor<2>], micro: &Micro) -> Result<StepGradient, NnError> {
-    // Leaves of its own keep this graph apart from those of other workers.
-    let leaves: Vec<Tensor<2>> =
-        parameters.iter().map(|tensor| tensor.clone().autodiff().require_grad()).collect();
-    let loss = trainee.loss(&leaves, micro);
+    let leaves = leaves(parameters);
+    let loss = trainee.model(&leaves, micro.rows).loss(micro);
     let mut found = loss.backward();
     let mut gradients = Vec::with_capacity(leaves.len());
     for leaf in &leaves {

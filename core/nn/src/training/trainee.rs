@@ -1,5 +1,7 @@
-//! What is trained: a whole backbone, or one expert on a frozen one. Each says how its leaves give
-//! a loss; neither knows the optimizer.
+//! What is trained: a whole backbone, or one expert on a frozen one. Each says which model its tensors
+//! make; neither knows the optimizer.
+
+use std::borrow::Cow;
 
 use burn::tensor::{DType, Tensor};
 use cadre_checkpoint::BackboneShape;
@@ -11,8 +13,15 @@ use crate::kernel::cross_entropy;
 
 /// Something with trained weights.
 pub(crate) trait Trainee: Sync {
-    /// The loss of a micro-batch, [1, 1], with these leaves in place of the parameters.
-    fn loss(&self, leaves: &[Tensor<2>], micro: &Micro) -> Tensor<2>;
+    /// The model with these tensors in place of the parameters, for passes of so many rows. What they
+    /// are is what it computes with: leaves of a tape, or plain tensors.
+    fn model(&self, tensors: &[Tensor<2>], rows: usize) -> Trained<'_>;
+}
+
+/// A decoder and the expert on it, if one is trained.
+pub(crate) struct Trained<'a> {
+    backbone: Cow<'a, Backbone>,
+    mix: Mix,
 }
 
 /// Pretraining: every weight of the backbone.
@@ -31,29 +40,61 @@ pub(crate) struct ExpertTrainee<'a> {
 }
 
 impl Trainee for WholeTrainee {
-    fn loss(&self, leaves: &[Tensor<2>], micro: &Micro) -> Tensor<2> {
-        let backbone = Backbone::of(&self.shape, &self.rotary, &cast(leaves, self.dtype));
-        loss(&backbone, &Mix::none(self.shape.vocabulary), micro)
+    fn model(&self, tensors: &[Tensor<2>], _: usize) -> Trained<'_> {
+        let backbone = Backbone::of(&self.shape, &self.rotary, &cast(tensors, self.dtype));
+        Trained { backbone: Cow::Owned(backbone), mix: Mix::none(self.shape.vocabulary) }
     }
 }
 
 impl Trainee for ExpertTrainee<'_> {
-    fn loss(&self, leaves: &[Tensor<2>], micro: &Micro) -> Tensor<2> {
+    fn model(&self, tensors: &[Tensor<2>], rows: usize) -> Trained<'_> {
         let shape = &self.backbone.shape;
-        let expert = AdapterTensors::of(self.spec, shape, &cast(leaves, self.dtype));
+        let expert = AdapterTensors::of(self.spec, shape, &cast(tensors, self.dtype));
         let device = self.backbone.embedding().device();
-        let mix = Mix::single(expert, micro.rows, shape.vocabulary, &device);
-        loss(self.backbone, &mix, micro)
+        let mix = Mix::single(expert, rows, shape.vocabulary, &device);
+        Trained { backbone: Cow::Borrowed(self.backbone), mix }
     }
 }
 
-fn cast(leaves: &[Tensor<2>], dtype: DType) -> Vec<Tensor<2>> {
-    let to = |leaf: &Tensor<2>| if leaf.dtype() == dtype { leaf.clone() } else { leaf.clone().cast(dtype) };
-    leaves.iter().map(to).collect()
+fn cast(tensors: &[Tensor<2>], dtype: DType) -> Vec<Tensor<2>> {
+    let to = |tensor: &Tensor<2>| {
+        if tensor.dtype() == dtype { tensor.clone() } else { tensor.clone().cast(dtype) }
+    };
+    tensors.iter().map(to).collect()
 }
 
-fn loss(backbone: &Backbone, mix: &Mix, micro: &Micro) -> Tensor<2> {
-    let around = Around { mix, needed: Some(&micro.positions), cache: None, dropout: micro.dropout.as_ref() };
-    let hidden = backbone.forward(&micro.pass, around);
-    cross_entropy(hidden, backbone.head(), mix.added_head(), &micro.targets, &micro.weights)
+impl Trained<'_> {
+    /// Number of layers.
+    pub(crate) fn layers(&self) -> usize {
+        self.backbone.shape.layers
+    }
+
+    /// The loss of a micro-batch, [1, 1].
+    pub(crate) fn loss(&self, micro: &Micro) -> Tensor<2> {
+        let x = (0..self.layers()).fold(self.enter(micro), |x, number| self.layer(number, x, micro));
+        self.loss_of(x, micro)
+    }
+
+    /// What the first layer gets: [tokens, hidden].
+    pub(crate) fn enter(&self, micro: &Micro) -> Tensor<2> {
+        self.backbone.enter(&micro.pass, &self.mix)
+    }
+
+    /// A layer on its input; the last gives the tokens with a loss only.
+    pub(crate) fn layer(&self, number: usize, x: Tensor<2>, micro: &Micro) -> Tensor<2> {
+        let mut around = Around {
+            mix: &self.mix,
+            needed: Some(&micro.positions),
+            cache: None,
+            dropout: micro.dropout.as_ref(),
+        };
+        self.backbone.layer(number, x, &micro.pass, &mut around)
+    }
+
+    /// The loss, [1, 1], of what the last layer gave.
+    pub(crate) fn loss_of(&self, x: Tensor<2>, micro: &Micro) -> Tensor<2> {
+        let hidden = self.backbone.leave(x);
+        let head = self.backbone.head();
+        cross_entropy(hidden, head, self.mix.added_head(), &micro.targets, &micro.weights)
+    }
 }

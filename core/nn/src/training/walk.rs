@@ -12,7 +12,7 @@ use super::micro::{Micro, divide, loss_tokens};
 use super::parameters::Parameters;
 use super::schedule::learning_rate;
 use super::spec::{Flow, Length, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};
-use super::step::{StepGradient, gradient};
+use super::step::{Activations, StepGradient, gradient};
 use super::trainee::Trainee;
 use crate::error::NnError;
 use crate::workers::Workers;
@@ -28,6 +28,8 @@ pub(crate) struct Training<'a> {
     pub(crate) known_ids: usize,
     pub(crate) workers: &'a Workers,
     pub(crate) device: &'a Device,
+    /// What backward passes have of their forward passes. The result does not depend on it.
+    pub(crate) activations: Activations,
 }
 
 impl Training<'_> {
@@ -101,7 +103,8 @@ impl Training<'_> {
             })
             .collect();
         let tensors = parameters.upload(self.device);
-        let StepGradient { loss, gradients } = gradient(self.trainee, &tensors, &micros, self.workers)?;
+        let StepGradient { loss, gradients } =
+            gradient(self.trainee, &tensors, &micros, self.workers, self.activations)?;
         drop(tensors);
         let (loss, step) = (loss as f32, progress.step + 1);
         if !loss.is_finite() {

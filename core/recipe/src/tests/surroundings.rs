@@ -7,7 +7,7 @@ use crate::{BackendSupport, Capabilities, PluginCatalog, Surroundings};
 fn capabilities() -> Surroundings {
     let backend = |name: &str, bf16| BackendSupport { name: name.to_owned(), bf16 };
     let capabilities = Capabilities {
-        backends: vec![backend("cpu", false), backend("ndarray", false)],
+        backends: vec![backend("cpu", true), backend("ndarray", false)],
         build_with: "cargo build --workspace --bin cadre --features cadre-engine/".to_owned(),
     };
     Surroundings { capabilities: Some(capabilities), plugins: None }
@@ -17,9 +17,9 @@ fn capabilities() -> Surroundings {
 fn a_backend_that_was_not_built() {
     let case = Case::new().file("study.toml", WHOLE).set("device.backend=cuda:1").within(capabilities());
     golden("no-backend", &case.mistakes());
-    let case =
-        Case::changed("[indicator]", "[indicator]\n[device]\nprecision = \"bf16\"").within(capabilities());
-    golden("no-precision", &case.mistakes());
+    let table = "[indicator]\n[device]\nbackend = \"ndarray\"\nprecision = \"bf16\"";
+    golden("no-precision", &Case::changed("[indicator]", table).within(capabilities()).mistakes());
+    Case::new().file("study.toml", WHOLE).set("device.precision=bf16").within(capabilities()).load();
     Case::new().file("study.toml", WHOLE).set("device.backend=ndarray").within(capabilities()).load();
 }
 

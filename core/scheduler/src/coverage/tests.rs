@@ -139,6 +139,7 @@ fn change(lab: &Lab, key: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
         ("stream.seed" | "backbone.pretrain.seed", _) => json!(99),
         (_, "backend") => json!("ndarray"),
         (_, "precision") => json!("bf16"),
+        (_, "gradient-checkpointing") => json!(true),
         (_, "tied") => json!(false),
         (_, "rope-theta") => json!(5000.0),
         (_, "train-bpe") => json!(400),

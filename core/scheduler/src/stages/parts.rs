@@ -88,6 +88,8 @@ pub struct ModelPace {
     pub index: u32,
     /// Threads of the CPU backends; 0: all.
     pub threads: u32,
+    /// Whether training computes its forward passes again instead of keeping them.
+    pub gradient_checkpointing: bool,
 }
 
 impl ModelWork {
