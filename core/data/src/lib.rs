@@ -15,7 +15,7 @@ mod template;
 mod token_example;
 mod tokenizer;
 
-pub use example::{Example, Split, Task, sample};
+pub use example::{Example, Split, Task, Turn, TurnRole, sample};
 pub use format::{FORMATS, FieldMap, FormatEntry, SourceSpec, WholeSource, format};
 pub use stream::{OrderChoice, load_source, load_task, source_files, task_order};
 

@@ -23,6 +23,7 @@ fn example(instruction: &str, input: &str, output: &str) -> Example {
     Example {
         id: "e".into(),
         task: "t".into(),
+        turns: Vec::new(),
         instruction: instruction.into(),
         input: input.into(),
         output: output.into(),

@@ -59,6 +59,7 @@ fn renderings_ids_and_masks_are_those_of_transformers() {
         let example = Example {
             id: "one".into(),
             task: "one".into(),
+            turns: Vec::new(),
             instruction: instruction.clone(),
             input: input.clone(),
             output: output.clone(),
