@@ -106,6 +106,32 @@ pub enum DataError {
         /// The first part that is not there.
         missing: String,
     },
+    /// A text that begins as a name on the Hub does and is none.
+    #[error("{name}: {problem}")]
+    HubName {
+        /// The text.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A name on the Hub that is neither in the cache nor to be had.
+    #[error(
+        "{name}: not whole in the cache ({}: {missing}), and not to be had from {endpoint}: {network}. Where there is a network, `{command}` fetches it; the cache can be copied here, and a folder of your own can stand for the name", folder.display()
+    )]
+    Hub {
+        /// The name.
+        name: String,
+        /// Its folder in the cache.
+        folder: PathBuf,
+        /// What is missing there.
+        missing: String,
+        /// The Hub's address.
+        endpoint: String,
+        /// Why it could not be fetched.
+        network: String,
+        /// What would fetch it.
+        command: String,
+    },
     /// A file or folder without a single example.
     #[error("{}: no example in it; expected {expected}", file.display())]
     Empty {

@@ -11,6 +11,7 @@ mod executor;
 mod files;
 #[cfg(test)]
 mod fixture;
+mod hub_names;
 mod open_recipe;
 mod plan;
 mod planner;
