@@ -254,6 +254,15 @@ pub fn format(name: &str) -> Result<&'static FormatEntry, DataError> {
     })
 }
 
+/// One JSON value, for what is beside datasets.
+pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(
+    file: &Path,
+    bytes: &[u8],
+    expected: &str,
+) -> Result<T, DataError> {
+    json_rows::parse_whole(file, bytes, expected)
+}
+
 /// A file of one JSON value, for what is beside datasets.
 pub(crate) fn parse_json_file<T: serde::de::DeserializeOwned>(
     file: &Path,
