@@ -223,9 +223,7 @@ fn every_whole_file_is_read() {
         let read_well: Vec<Result<(), String>> =
             whole.readers.iter().map(|reader| read(*reader, folder.path(), whole.name)).collect();
         let empty = |told: &String| {
-            told.contains("no example in it")
-                || told.contains("row 2: expected")
-                || told.contains(":2: expected")
+            told.contains("no example in it") || told.contains(", row ") || told.contains(":2: expected")
         };
         assert!(
             read_well.iter().all(|read| read.as_ref().err().is_none_or(empty)),
@@ -243,7 +241,12 @@ fn no_damage_makes_a_reader_panic() {
     let wholes = wholes();
     let folders: Vec<_> = wholes.iter().map(|_| folder()).collect();
     // Panics that a reader holds in (those of the Parquet crate) would fill the screen.
-    std::panic::set_hook(Box::new(|_| {}));
+    let (here, loud) = (std::thread::current().id(), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().id() != here {
+            loud(panic);
+        }
+    }));
     let (mut cases, mut good, mut refused, mut held) = (0_u64, 0_u64, 0_u64, 0_u64);
     let mut failure = None;
     'cases: while until.map_or(cases < CASES, |until| Instant::now() < until) {
