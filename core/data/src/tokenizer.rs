@@ -7,7 +7,7 @@ mod words;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use serde::de::IgnoredAny;
+use serde_json::Value;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Trainer};
@@ -100,8 +100,8 @@ impl Tokenizer {
         let file = if path.is_dir() { path.join("tokenizer.json") } else { path.to_owned() };
         const EXPECTED: &str = "a Hugging Face tokenizer.json";
         let bytes = read_file(&file, EXPECTED)?;
-        // The crate ends the program at some files that are not JSON.
-        parse_json::<IgnoredAny>(&file, &bytes, EXPECTED)?;
+        // The crate ends the program at some files that are not JSON, to the last escape in a text.
+        parse_json::<Value>(&file, &bytes, EXPECTED)?;
         let trouble = |problem: String| DataError::Tokenizer { file: file.clone(), problem };
         let literal = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| trouble(error.to_string()))?;
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);

@@ -98,8 +98,7 @@ impl Checker<'_> {
 
     /// What is not taken over is trained, and for that it must be said how long.
     fn trained(&mut self, tasks: &[String]) {
-        let Some(expert) = self.recipe.expert.as_ref().filter(|expert| !expert.import.is_empty())
-        else {
+        let Some(expert) = self.recipe.expert.as_ref().filter(|expert| !expert.import.is_empty()) else {
             return;
         };
         let taken = |task: &&String| expert.import.iter().any(|import| import.task == **task);
