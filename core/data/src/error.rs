@@ -77,20 +77,14 @@ pub enum DataError {
         problem: String,
     },
     /// A task without files of a split. Files of another name are never taken for it.
-    #[error(
-        "{}: no {split} rows of task `{task}` ({expected}); there are {}", folder.display(), list_files(files, split)
-    )]
+    #[error("{}: no {rows}; there are {files}", folder.display())]
     NoSplitFiles {
         /// The folder of the task.
         folder: PathBuf,
-        /// The task.
-        task: String,
-        /// `train` or `test`.
-        split: &'static str,
-        /// How its file is called.
-        expected: String,
-        /// The files of rows there are.
-        files: Vec<String>,
+        /// The split, its task, and how its file is called.
+        rows: String,
+        /// The files of rows there are, and what to do with them.
+        files: String,
     },
     /// A file that was divided into parts, some of which are missing.
     #[error("{}: {there} of {of} parts of the {split} rows are there; missing is {missing}", folder.display())]
@@ -114,23 +108,13 @@ pub enum DataError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A name on the Hub that is neither in the cache nor to be had.
-    #[error(
-        "{name}: not whole in the cache ({}: {missing}), and not to be had from {endpoint}: {network}. Where there is a network, `{command}` fetches it; the cache can be copied here, and a folder of your own can stand for the name", folder.display()
-    )]
+    /// A name on the Hub that is neither whole in the cache nor to be had.
+    #[error("{name}: {problem}")]
     Hub {
         /// The name.
         name: String,
-        /// Its folder in the cache.
-        folder: PathBuf,
-        /// What is missing there.
-        missing: String,
-        /// The Hub's address.
-        endpoint: String,
-        /// Why it could not be fetched.
-        network: String,
-        /// What would fetch it.
-        command: String,
+        /// What is missing in which folder of the cache, why it could not be fetched, and what to do.
+        problem: String,
     },
     /// A file or folder without a single example.
     #[error("{}: no example in it; expected {expected}", file.display())]
@@ -318,11 +302,6 @@ pub enum DataError {
         /// Batches of a step.
         accumulate: usize,
     },
-}
-
-fn list_files(files: &[String], split: &str) -> String {
-    let listed = if files.is_empty() { "no files of rows".to_owned() } else { files.join(", ") };
-    format!("{listed}; what is to be the {split} rows must be named so")
 }
 
 fn list_orders(known: &[&'static str]) -> String {

@@ -132,14 +132,13 @@ impl Hub {
                 Some(missing) => missing,
             },
         };
-        Err(DataError::Hub {
-            name: wanted.text.to_owned(),
-            folder: wanted.folder.clone(),
-            missing,
-            endpoint: self.settings.endpoint.clone(),
-            network,
-            command: wanted.command(),
-        })
+        let problem = format!(
+            "not whole in the cache ({}: {missing}), and not to be had from {}: {network}. Where there is a network, `{}` fetches it; the cache can be copied here, and a folder of your own can stand for the name",
+            wanted.folder.display(),
+            self.settings.endpoint,
+            wanted.command()
+        );
+        Err(DataError::Hub { name: wanted.text.to_owned(), problem })
     }
 
     /// Why nothing can be fetched, if that is known.

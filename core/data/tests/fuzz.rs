@@ -7,6 +7,8 @@
 //! CADRE_FUZZ_SECONDS=600 CADRE_FUZZ_SEED=7 cargo test -p cadre-data --test fuzz -- --nocapture
 //! ```
 
+#![expect(clippy::expect_used, reason = "a test without its files cannot say anything")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -7,12 +7,11 @@ use serde_json::{Map, Value};
 use super::json_rows;
 use crate::error::DataError;
 
-/// The objects of an array with the lines they begin on, from 1.
-pub(super) fn parse(
-    file: &Path,
-    bytes: &[u8],
-    expected: &str,
-) -> Result<Vec<(usize, Map<String, Value>)>, DataError> {
+/// An object and the line it begins on, from 1.
+type Placed = (usize, Map<String, Value>);
+
+/// The objects of an array.
+pub(super) fn parse(file: &Path, bytes: &[u8], expected: &str) -> Result<Vec<Placed>, DataError> {
     let rows: Vec<Map<String, Value>> = json_rows::parse_whole(file, bytes, expected)?;
     let lines = lines(bytes);
     Ok(lines.into_iter().chain(std::iter::repeat(1)).zip(rows).collect())

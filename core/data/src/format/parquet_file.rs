@@ -14,7 +14,7 @@ use parquet::record::{Field, Row};
 use parquet::schema::types::{Type, TypePtr};
 use serde_json::{Map, Number, Value};
 
-use super::json_rows::shorten;
+use super::json_rows::{on_one_line, shorten};
 use super::rows::Wanted;
 use crate::error::DataError;
 
@@ -40,7 +40,7 @@ fn read(file: &Path, bytes: Vec<u8>, wanted: &[Wanted]) -> Result<Contents, Data
     let trouble = |error: ParquetError| broken(file, &error.to_string());
     let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(trouble)?;
     let schema = reader.metadata().file_metadata().schema();
-    let columns: Vec<String> = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
+    let columns: Vec<String> = schema.get_fields().iter().map(|field| on_one_line(field.name())).collect();
     let mut fields = Vec::new();
     for Wanted { name, must } in wanted {
         let Some(field) = schema.get_fields().iter().find(|field| field.name() == *name) else {

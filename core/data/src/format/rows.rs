@@ -121,7 +121,7 @@ impl<'a> Row<'a> {
                 format!("the row has {}", fields.join(", "))
             }
         };
-        let expected = format!("{expected}; {fields}");
+        let expected = json_rows::on_one_line(&format!("{expected}; {fields}"));
         let found = Value::Object(self.fields.clone()).to_string();
         match &self.table.columns {
             None => json_rows::row_error(&self.table.file, self.number, expected, &found),

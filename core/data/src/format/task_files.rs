@@ -39,12 +39,15 @@ pub(super) fn files(
     }
     let found = split_files(folder, split, endings)?;
     if found.is_empty() {
+        let (split, ending) = (split.name(), endings.first().unwrap_or(&""));
+        let listed = match row_files(folder, endings) {
+            files if files.is_empty() => "no files of rows".to_owned(),
+            files => files.join(", "),
+        };
         return Err(DataError::NoSplitFiles {
             folder: folder.clone(),
-            task: task.to_owned(),
-            split: split.name(),
-            expected: format!("{}.{}", split.name(), endings.first().unwrap_or(&"")),
-            files: row_files(folder, endings),
+            rows: format!("{split} rows of task `{task}` ({split}.{ending})"),
+            files: format!("{listed}; what is to be the {split} rows must be named so"),
         });
     }
     Ok(found)

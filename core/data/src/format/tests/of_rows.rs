@@ -145,6 +145,8 @@ fn triples_in_all_their_files() {
         ),
         "{error}"
     );
+    let error = triples("a.jsonl", "{\"x\\ny\": 1, \"output\": \"y\"}").expect_err("none").to_string();
+    assert!(error.contains("the row has x y, output") && !error.contains('\n'), "{error}");
     let error = triples("a.jsonl", "{\"input\": \"x\", \"output\": \"y\"}").expect_err("none").to_string();
     assert!(error.starts_with("a.jsonl:1: expected field `instruction`"), "{error}");
 }
