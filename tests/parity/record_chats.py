@@ -40,6 +40,24 @@ EXAMPLES = [
     {"instruction": "Say it again.", "input": "She sells <sea> shells & \"more\"", "output": "by the shore"},
     {"instruction": "Translate.\nTwo lines.", "input": "", "output": "Zwei Zeilen, größer: 漢字.\nEnde"},
 ]
+# Conversations with a system message, for templates that take several turns; gemma's has none for the system.
+TURNS = [
+    [{"role": "system", "content": "Be short."},
+     {"role": "user", "content": "Who sells shells?"}, {"role": "assistant", "content": "She does."}],
+    [{"role": "system", "content": "Antworte auf Deutsch:\n größer"},
+     {"role": "user", "content": " One "}, {"role": "assistant", "content": "Eins"},
+     {"role": "user", "content": "Two\n\nlines"}, {"role": "assistant", "content": "Zwei <|im_start|>"}],
+]
+CONVERSATIONS = ["chatml", "llama-3", "gemma"]
+
+
+def examples(template):
+    """Single messages for all; conversations for some."""
+    yield from EXAMPLES
+    if template not in CONVERSATIONS:
+        return
+    for turns, example in zip(TURNS, EXAMPLES):
+        yield {**example, "turns": [turn for turn in turns if template != "gemma" or turn["role"] != "system"]}
 
 
 def tokenizer():
@@ -65,9 +83,9 @@ def main():
         fast = PreTrainedTokenizerFast(tokenizer_object=made, bos_token=bos, eos_token=eos,
                                        clean_up_tokenization_spaces=False)
         fast.chat_template = template
-        for example in EXAMPLES:
+        for example in examples(name):
             user = "\n\n".join(part for part in [example["instruction"], example["input"]] if part)
-            given = [{"role": "user", "content": user}]
+            given = example.get("turns", []) + [{"role": "user", "content": user}]
             whole = given + [{"role": "assistant", "content": example["output"]}]
             prompt = fast.apply_chat_template(given, tokenize=False, add_generation_prompt=True)
             text = fast.apply_chat_template(whole, tokenize=False)

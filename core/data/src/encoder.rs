@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
-use crate::example::Example;
+use crate::example::{Example, TurnRole};
 use crate::marking::Marking;
 use crate::template::{Rendered, Template};
 use crate::token_example::TokenExample;
@@ -45,8 +45,9 @@ pub struct EncodingLimits {
 /// and never where a chat template writes its own. Prompt and response are tokenised apart, so that a generation
 /// starts from exactly the ids that were trained on.
 ///
-/// A prompt longer than `max-prompt` loses the end of its input, then of its instruction; what the template puts
-/// around them stays (with [`Template::Plain`] this is a cut at the right, as in SSR). A response that leaves no room
+/// A prompt longer than `max-prompt` loses the oldest exchanges of its conversation, then the end of its input, then of
+/// its instruction; a system message and what the template puts around them stay (with [`Template::Plain`] this is a
+/// cut at the right, as in SSR). A response that leaves no room
 /// for the end token is cut to `max-response` tokens and has no end token: the learner is not taught to stop in
 /// the middle. (SSR ends it there.)
 #[derive(Debug, Clone)]
@@ -182,11 +183,21 @@ impl Encoder {
         self.shorten(example, prompt.len())
     }
 
-    /// Renders again with less of the input, then of the instruction, until the prompt fits.
+    /// Renders again with less of what was said before, of the input, then of the instruction, until the prompt fits.
     fn shorten(&self, example: &Example, mut length: usize) -> Result<Vec<u32>, DataError> {
         let most = self.limits.max_prompt;
         let mut short = example.clone();
         loop {
+            if let Some(oldest) = short.turns.iter().position(|turn| turn.role == TurnRole::User) {
+                // The message and its answer.
+                short.turns.drain(oldest..(oldest + 2).min(short.turns.len()));
+                let prompt = self.opened_prompt(&short)?;
+                if prompt.len() <= most {
+                    return Ok(prompt);
+                }
+                length = prompt.len();
+                continue;
+            }
             let field = if short.input.is_empty() { &mut short.instruction } else { &mut short.input };
             if field.is_empty() {
                 return Err(DataError::TemplateTooLong { name: self.template.name(), tokens: length, most });
@@ -197,13 +208,17 @@ impl Encoder {
             let kept = kept.trim_end_matches('\u{FFFD}');
             // A decoder that does not give the text back must not keep this from ending.
             *field = if kept.len() < field.len() { kept.to_owned() } else { String::new() };
-            let text = self.template.prompt(&short)?;
-            let prompt = self.opened(self.tokens(&text, self.template.writes_special_tokens())?);
+            let prompt = self.opened_prompt(&short)?;
             if prompt.len() <= most {
                 return Ok(prompt);
             }
             length = prompt.len();
         }
+    }
+
+    fn opened_prompt(&self, example: &Example) -> Result<Vec<u32>, DataError> {
+        let text = self.template.prompt(example)?;
+        Ok(self.opened(self.tokens(&text, self.template.writes_special_tokens())?))
     }
 
     fn opened(&self, mut prompt: Vec<u32>) -> Vec<u32> {

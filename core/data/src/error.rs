@@ -36,6 +36,86 @@ pub enum DataError {
         /// How the row begins, or where it breaks.
         snippet: String,
     },
+    /// A row of a table is not what the format says.
+    #[error("{}, row {row}: expected {expected}, found `{snippet}`", file.display())]
+    TableRow {
+        /// The file.
+        file: PathBuf,
+        /// Row, from 1.
+        row: usize,
+        /// What should stand there.
+        expected: String,
+        /// How the row begins.
+        snippet: String,
+    },
+    /// A table without a column that is needed.
+    #[error("{}: no column `{wanted}`; there are {}", file.display(), columns.join(", "))]
+    NoColumn {
+        /// The file.
+        file: PathBuf,
+        /// The column asked for.
+        wanted: String,
+        /// The columns there are.
+        columns: Vec<String>,
+    },
+    /// A column of a type that examples are not made of.
+    #[error("{}: column `{column}` is {found}; expected text, numbers, truth values, lists of these, or a list of messages", file.display())]
+    ColumnType {
+        /// The file.
+        file: PathBuf,
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+    },
+    /// A Parquet file that cannot be read.
+    #[error("{}: no readable Parquet file: {problem}", file.display())]
+    Parquet {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A task without files of a split. Files of another name are never taken for it.
+    #[error("{}: no {rows}; there are {files}", folder.display())]
+    NoSplitFiles {
+        /// The folder of the task.
+        folder: PathBuf,
+        /// The split, its task, and how its file is called.
+        rows: String,
+        /// The files of rows there are, and what to do with them.
+        files: String,
+    },
+    /// A file that was divided into parts, some of which are missing.
+    #[error("{}: {there} of {of} parts of the {split} rows are there; missing is {missing}", folder.display())]
+    PartsMissing {
+        /// The folder.
+        folder: PathBuf,
+        /// `train` or `test`.
+        split: &'static str,
+        /// Parts there are.
+        there: usize,
+        /// Parts there should be.
+        of: usize,
+        /// The first part that is not there.
+        missing: String,
+    },
+    /// A text that begins as a name on the Hub does and is none.
+    #[error("{name}: {problem}")]
+    HubName {
+        /// The text.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A name on the Hub that is neither whole in the cache nor to be had.
+    #[error("{name}: {problem}")]
+    Hub {
+        /// The name.
+        name: String,
+        /// What is missing in which folder of the cache, why it could not be fetched, and what to do.
+        problem: String,
+    },
     /// A file or folder without a single example.
     #[error("{}: no example in it; expected {expected}", file.display())]
     Empty {
@@ -191,6 +271,18 @@ pub enum DataError {
         name: String,
         /// What is wrong.
         problem: String,
+    },
+    /// A conversation in a template that shows its last message only.
+    #[error(
+        "template {template} does not show the {turns} earlier turns of example `{id}`: use template = \"chat\", or a file that writes out `turns`"
+    )]
+    TurnsNotShown {
+        /// The template.
+        template: String,
+        /// The example.
+        id: String,
+        /// How many turns it has before its last message.
+        turns: usize,
     },
     /// A template whose own words exceed the longest prompt.
     #[error("template {name} alone takes {tokens} tokens; max-prompt is {most}")]

@@ -14,6 +14,9 @@ pub struct Example {
     pub id: String,
     /// Task it belongs to.
     pub task: String,
+    /// What was said before, in a conversation: a system message, earlier messages and their answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
     /// What is to be done; may be empty.
     pub instruction: String,
     /// What it is to be done to; may be empty.
@@ -22,6 +25,39 @@ pub struct Example {
     pub output: String,
     /// Every answer that counts as right; `output` is among them, if need be without the blanks around it.
     pub references: Vec<String>,
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Turn {
+    /// Who says it.
+    pub role: TurnRole,
+    /// What is said.
+    pub content: String,
+}
+
+/// Who speaks in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TurnRole {
+    /// Whoever says in front how to answer.
+    System,
+    /// Who asks.
+    User,
+    /// Who answers.
+    Assistant,
+}
+
+impl TurnRole {
+    /// The word for it in chat templates.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
 }
 
 /// A task of a stream: what is learnt and what is measured.
@@ -77,6 +113,7 @@ mod tests {
             .map(|row| Example {
                 id: row.to_string(),
                 task: "t".into(),
+                turns: Vec::new(),
                 instruction: String::new(),
                 input: String::new(),
                 output: if row < count / 2 { "yes" } else { "no" }.into(),

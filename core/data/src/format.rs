@@ -1,12 +1,20 @@
 //! The dataset formats: one table line and one file each. Only reads; tells no format from another but here.
 
+mod alpaca;
 mod bare_numbers;
+mod chat;
+mod field_rows;
 mod instructions;
+mod json_array;
 mod json_rows;
 mod jsonl;
 mod natural_instructions;
+mod parquet;
+mod parquet_file;
+mod rows;
 mod superni;
 mod synthetic;
+mod task_files;
 mod task_folders;
 mod text;
 mod trace;
@@ -28,7 +36,7 @@ pub struct SourceSpec {
     /// File or folder, with variables and `~` already put in; none for a built-in format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// Names of the fields, for formats that leave them open (`jsonl`).
+    /// Names of the fields, for formats that leave them open (`jsonl`, `parquet`, `chat`).
     #[serde(default)]
     pub fields: FieldMap,
 }
@@ -47,6 +55,9 @@ pub struct FieldMap {
     /// The answer, or a list of right answers of which the first is learnt; default `output`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// The messages of a conversation; default `messages`, else `conversations`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<String>,
 }
 
 /// One dataset format.
@@ -63,6 +74,8 @@ pub struct FormatEntry {
     pub reference: &'static str,
     /// Whether it is a corpus, not a stream: its rows are not divided into train and test, and both splits give all.
     pub corpus: bool,
+    /// Whether its examples may have earlier turns, which not every template can show.
+    pub turns: bool,
     /// Whether `path` must be given.
     pub needs_path: bool,
     /// Tasks there are.
@@ -94,6 +107,7 @@ pub const FORMATS: &[FormatEntry] = &[
         doc: synthetic::DOC,
         reference: "",
         corpus: false,
+        turns: false,
         needs_path: false,
         tasks: synthetic::tasks,
         orders: synthetic::ORDERS,
@@ -107,6 +121,7 @@ pub const FORMATS: &[FormatEntry] = &[
         doc: jsonl::DOC,
         reference: "",
         corpus: false,
+        turns: false,
         needs_path: true,
         tasks: jsonl::tasks,
         orders: &[],
@@ -115,11 +130,54 @@ pub const FORMATS: &[FormatEntry] = &[
         whole: None,
     },
     FormatEntry {
+        name: "parquet",
+        version: 1,
+        doc: parquet::DOC,
+        reference: "https://parquet.apache.org",
+        corpus: false,
+        turns: false,
+        needs_path: true,
+        tasks: parquet::tasks,
+        orders: &[],
+        files: parquet::files,
+        load: parquet::load,
+        whole: None,
+    },
+    FormatEntry {
+        name: "alpaca",
+        version: 1,
+        doc: alpaca::DOC,
+        reference: "https://github.com/tatsu-lab/stanford_alpaca",
+        corpus: false,
+        turns: false,
+        needs_path: true,
+        tasks: alpaca::tasks,
+        orders: &[],
+        files: alpaca::files,
+        load: alpaca::load,
+        whole: None,
+    },
+    FormatEntry {
+        name: "chat",
+        version: 1,
+        doc: chat::DOC,
+        reference: "https://huggingface.co/docs/transformers/chat_templating",
+        corpus: false,
+        turns: true,
+        needs_path: true,
+        tasks: chat::tasks,
+        orders: &[],
+        files: chat::files,
+        load: chat::load,
+        whole: None,
+    },
+    FormatEntry {
         name: "superni",
         version: 1,
         doc: superni::DOC,
         reference: "arXiv 2204.07705; task choice of arXiv 2403.01244",
         corpus: false,
+        turns: false,
         needs_path: true,
         tasks: superni::tasks,
         orders: superni::ORDERS,
@@ -133,6 +191,7 @@ pub const FORMATS: &[FormatEntry] = &[
         doc: natural_instructions::DOC,
         reference: "https://github.com/allenai/natural-instructions",
         corpus: false,
+        turns: false,
         needs_path: true,
         tasks: natural_instructions::tasks,
         orders: &[],
@@ -146,6 +205,7 @@ pub const FORMATS: &[FormatEntry] = &[
         doc: trace::DOC,
         reference: "arXiv 2310.06762",
         corpus: false,
+        turns: false,
         needs_path: true,
         tasks: trace::tasks,
         orders: trace::ORDERS,
@@ -159,6 +219,7 @@ pub const FORMATS: &[FormatEntry] = &[
         doc: instructions::DOC,
         reference: "",
         corpus: true,
+        turns: false,
         needs_path: true,
         tasks: instructions::tasks,
         orders: &[],
@@ -172,6 +233,7 @@ pub const FORMATS: &[FormatEntry] = &[
         doc: text::DOC,
         reference: "",
         corpus: true,
+        turns: false,
         needs_path: true,
         tasks: text::tasks,
         orders: &[],
@@ -190,6 +252,15 @@ pub fn format(name: &str) -> Result<&'static FormatEntry, DataError> {
         name: name.to_owned(),
         known: FORMATS.iter().map(|entry| entry.name).collect(),
     })
+}
+
+/// One JSON value, for what is beside datasets.
+pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(
+    file: &Path,
+    bytes: &[u8],
+    expected: &str,
+) -> Result<T, DataError> {
+    json_rows::parse_whole(file, bytes, expected)
 }
 
 /// A file of one JSON value, for what is beside datasets.

@@ -6,6 +6,7 @@ mod encoder;
 mod error;
 mod example;
 mod format;
+mod hub;
 mod marking;
 mod rehearsal_memory;
 mod row_files;
@@ -15,8 +16,9 @@ mod template;
 mod token_example;
 mod tokenizer;
 
-pub use example::{Example, Split, Task, sample};
+pub use example::{Example, Split, Task, Turn, TurnRole, sample};
 pub use format::{FORMATS, FieldMap, FormatEntry, SourceSpec, WholeSource, format};
+pub use hub::{Hub, HubSettings, HubUse, is_hub_name};
 pub use stream::{OrderChoice, load_source, load_task, source_files, task_order};
 
 pub use rehearsal_memory::{Origin, RehearsalMemory, Remembered};

@@ -119,6 +119,7 @@ mod tests {
         let example = Example {
             id: id.into(),
             task: task.into(),
+            turns: Vec::new(),
             instruction: String::new(),
             input: "x".into(),
             output: "y".into(),

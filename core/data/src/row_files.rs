@@ -119,6 +119,7 @@ mod tests {
             example: Example {
                 id: "a/1".into(),
                 task: "a".into(),
+                turns: Vec::new(),
                 instruction: "Say.".into(),
                 input: "x".into(),
                 output: "y".into(),

@@ -6,10 +6,11 @@ mod chat;
 use std::path::Path;
 use std::sync::Arc;
 
+use minijinja::value::Value;
 use minijinja::{Environment, UndefinedBehavior, context};
 
 use crate::error::DataError;
-use crate::example::Example;
+use crate::example::{Example, Turn};
 use crate::tokenizer::Tokenizer;
 pub use chat::ChatTemplate;
 
@@ -23,16 +24,20 @@ pub enum Template {
     Plain,
     /// The Alpaca prompt (<https://github.com/tatsu-lab/stanford_alpaca>), with and without input.
     Alpaca,
-    /// The tokenizer's own chat template: instruction and input, as in `Plain`, are one user message.
+    /// The tokenizer's own chat template: instruction and input, as in `Plain`, are one user message, after what was said
+    /// before.
     Chat(ChatTemplate),
     /// A Jinja file.
     File(FileTemplate),
 }
 
-/// A prompt written in Jinja, with `instruction`, `input` and `task`; an unknown variable is an error.
+/// A prompt written in Jinja, with `instruction`, `input`, `task` and `turns` (earlier messages, each with `role` and
+/// `content`); an unknown variable is an error.
 #[derive(Debug, Clone)]
 pub struct FileTemplate {
     name: String,
+    /// Whether it names `turns`.
+    turns: bool,
     environment: Arc<Environment<'static>>,
 }
 
@@ -76,16 +81,44 @@ impl Template {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         minijinja_contrib::add_to_environment(&mut environment);
         environment.add_template_owned(FILE, source).map_err(|error| template_error(&name, &error))?;
-        let template = Self::File(FileTemplate { name, environment: Arc::new(environment) });
-        template.prompt(&small_example())?;
+        let variables = environment.get_template(FILE).map(|template| template.undeclared_variables(false));
+        let turns = variables.map_err(|error| template_error(&name, &error))?.contains("turns");
+        let template = Self::File(FileTemplate { name, turns, environment: Arc::new(environment) });
+        template.prompt_of(&small_example())?;
         Ok(template)
+    }
+
+    /// Whether earlier turns of a conversation have a place in its prompts.
+    pub fn shows_turns(&self) -> bool {
+        match self {
+            Self::Plain | Self::Alpaca => false,
+            Self::Chat(_) => true,
+            Self::File(file) => file.turns,
+        }
     }
 
     /// The prompt of an example: everything before the response.
     ///
     /// # Errors
-    /// A template that does not render.
+    /// A template that does not render; an example with earlier turns where the template does not show them.
     pub fn prompt(&self, example: &Example) -> Result<String, DataError> {
+        self.fits(example)?;
+        self.prompt_of(example).map_err(|error| of_example(example, error))
+    }
+
+    /// An example loses nothing on its way into a prompt.
+    fn fits(&self, example: &Example) -> Result<(), DataError> {
+        if example.turns.is_empty() || self.shows_turns() {
+            return Ok(());
+        }
+        Err(DataError::TurnsNotShown {
+            template: self.name(),
+            id: example.id.clone(),
+            turns: example.turns.len(),
+        })
+    }
+
+    fn prompt_of(&self, example: &Example) -> Result<String, DataError> {
         match self {
             Self::Plain => Ok(plain(example)),
             Self::Alpaca => Ok(alpaca(example)),
@@ -97,10 +130,10 @@ impl Template {
     /// Prompt and response of an example.
     ///
     /// # Errors
-    /// A template that does not render; a chat template that changes its prompt when there is a response.
+    /// As [`Self::prompt`]; a chat template that changes its prompt when there is a response.
     pub fn render(&self, example: &Example) -> Result<Rendered, DataError> {
         match self {
-            Self::Chat(chat) => chat.render(example),
+            Self::Chat(chat) => chat.render(example).map_err(|error| of_example(example, error)),
             _ => Ok(Rendered { prompt: self.prompt(example)?, response: example.output.clone(), end: None }),
         }
     }
@@ -124,11 +157,21 @@ impl Template {
 impl FileTemplate {
     fn prompt(&self, example: &Example) -> Result<String, DataError> {
         let Example { instruction, input, task, .. } = example;
+        let turns = said(&example.turns);
         self.environment
             .get_template(FILE)
-            .and_then(|template| template.render(context! { instruction, input, task }))
+            .and_then(|template| template.render(context! { instruction, input, task, turns }))
             .map_err(|error| template_error(&self.name, &error))
     }
+}
+
+/// Messages as templates take them.
+fn said(turns: &[Turn]) -> Vec<Value> {
+    turns.iter().map(|turn| message(turn.role.name(), &turn.content)).collect()
+}
+
+fn message(role: &str, content: &str) -> Value {
+    context! { role, content }
 }
 
 fn plain(example: &Example) -> String {
@@ -167,10 +210,21 @@ fn template_error(name: &str, error: &minijinja::Error) -> DataError {
     DataError::Template { name, problem }
 }
 
+/// The same mistake with the example it was found at.
+fn of_example(example: &Example, error: DataError) -> DataError {
+    match error {
+        DataError::Template { name, problem } => {
+            DataError::Template { name, problem: format!("example `{}`: {problem}", example.id) }
+        }
+        error => error,
+    }
+}
+
 fn small_example() -> Example {
     Example {
         id: "probe".into(),
         task: "probe".into(),
+        turns: Vec::new(),
         instruction: "Say it again.".into(),
         input: "sea".into(),
         output: "shore".into(),

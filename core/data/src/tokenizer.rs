@@ -7,12 +7,13 @@ mod words;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use serde_json::Value;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Trainer};
 
 use crate::error::DataError;
-use crate::format::shorten;
+use crate::format::{parse_json, read_file, shorten};
 use special::{SpecialTokens, save_config};
 use words::Words;
 
@@ -97,13 +98,10 @@ impl Tokenizer {
     /// A missing or broken file; no end token named anywhere; a special token that the tokenizer does not have.
     pub fn from_file(path: &Path) -> Result<Self, DataError> {
         let file = if path.is_dir() { path.join("tokenizer.json") } else { path.to_owned() };
-        let bytes = std::fs::read(&file).map_err(|source| {
-            if source.kind() == std::io::ErrorKind::NotFound {
-                DataError::NotThere { file: file.clone(), expected: "a Hugging Face tokenizer.json".into() }
-            } else {
-                DataError::Read { file: file.clone(), source }
-            }
-        })?;
+        const EXPECTED: &str = "a Hugging Face tokenizer.json";
+        let bytes = read_file(&file, EXPECTED)?;
+        // The crate ends the program at some files that are not JSON, to the last escape in a text.
+        parse_json::<Value>(&file, &bytes, EXPECTED)?;
         let trouble = |problem: String| DataError::Tokenizer { file: file.clone(), problem };
         let literal = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| trouble(error.to_string()))?;
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);

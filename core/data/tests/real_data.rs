@@ -122,7 +122,11 @@ fn corpora_and_field_maps() {
     let ood = spec("instructions", &path.join("superni_ood_test.jsonl"));
     assert_eq!(load_source(&ood, &[], Split::Test).expect("rows").len(), 1_549);
     let gsm8k = SourceSpec {
-        fields: FieldMap { instruction: None, input: Some("question".into()), output: Some("answer".into()) },
+        fields: FieldMap {
+            input: Some("question".into()),
+            output: Some("answer".into()),
+            ..FieldMap::default()
+        },
         ..spec("jsonl", &path.join("gsm8k"))
     };
     let task = load_task(&gsm8k, "gsm8k").expect("a task");
@@ -186,6 +190,7 @@ fn minimind_with_its_chat_template() {
     let example = cadre_data::Example {
         id: "e".into(),
         task: "t".into(),
+        turns: Vec::new(),
         instruction: "Do.".into(),
         input: "a".into(),
         output: "shore".into(),

@@ -108,7 +108,8 @@ fn adapters(loaded: &Loaded, plan: &Plan) -> Vec<RecipeError> {
     let imports = loaded.recipe.expert.iter().flat_map(|expert| &expert.import).enumerate();
     let wrong = |(place, import): (usize, &ImportedExpert)| {
         let work = plan.stages.iter().find_map(|stage| match &stage.work {
-            StageWork::Import(work) if work.path == import.adapter => Some(work),
+            // By its task: where the recipe names an adapter on the Hub, the plan knows its folder.
+            StageWork::Import(work) if stage.name == format!("train/{}", import.task) => Some(work),
             _ => None,
         })?;
         let backbone = work.checkpoint.as_ref()?;

@@ -8,6 +8,7 @@ use crate::expectation::listed;
 use crate::key_path::KeyPath;
 use crate::mistake::Mistake;
 use crate::section::indicator::Indicator;
+use crate::section::source::FieldMap;
 use crate::validate::{Finding, either, table_name};
 
 /// All contradictions of a recipe.
@@ -219,14 +220,30 @@ impl Judge<'_> {
         sources.extend([KeyPath::of("rehearsal.pseudo-negatives"), KeyPath::of("stream")]);
         for path in &sources {
             let format = path.key("format").find(self.recipe).and_then(Value::as_str);
-            if let Some(format) = format.filter(|format| *format != "jsonl")
-                && path.key("fields").find(self.recipe).is_some()
-            {
-                let against = format!("`format = \"{format}\"`");
-                let why = "only the rows of `jsonl` have fields to name";
+            let Some(format) = format else { continue };
+            let against = || format!("`format = \"{format}\"`");
+            let named = FieldMap::of_format(format);
+            let fields = path.key("fields").find(self.recipe);
+            if named.is_empty() && fields.is_some() {
+                let why = "only the rows of `jsonl`, `parquet` and `chat` have fields to name";
+                let what = "`fields`".to_owned();
                 self.findings.push(Finding::key(
                     path.key("fields"),
-                    Mistake::Contradiction { what: "`fields`".to_owned(), against, why },
+                    Mistake::Contradiction { what, against: against(), why },
+                ));
+                continue;
+            }
+            for name in fields.and_then(Value::as_object).into_iter().flat_map(|fields| fields.keys()) {
+                let (of_rows, of_chats) = (FieldMap::of_format("jsonl"), FieldMap::of_format("chat"));
+                let why = match name.as_str() {
+                    name if named.contains(&name) => continue,
+                    name if of_chats.contains(&name) => "only the rows of `chat` are lists of messages",
+                    name if of_rows.contains(&name) => "a conversation has messages instead",
+                    _ => continue,
+                };
+                self.findings.push(Finding::key(
+                    path.key("fields").key(name),
+                    Mistake::Contradiction { what: format!("`{name}`"), against: against(), why },
                 ));
             }
         }

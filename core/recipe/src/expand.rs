@@ -52,13 +52,16 @@ fn table(
     }
 }
 
-/// The keys to tell: names of fields mean something to `jsonl` only, and are refused beside another format.
+/// The keys to tell: names of fields that the format's rows do not have mean nothing, and are refused beside it.
 fn told(table: &Map<String, Value>) -> Map<String, Value> {
     let mut table = table.clone();
     let default = serde_json::to_value(FieldMap::default()).ok();
-    let other_format = table.get("format").is_some_and(|format| format != "jsonl");
-    if other_format && table.get("fields") == default.as_ref() {
+    let named = table.get("format").and_then(Value::as_str).map(FieldMap::of_format);
+    let Some(named) = named else { return table };
+    if table.get("fields") == default.as_ref() && !named.contains(&"output") {
         table.shift_remove("fields");
+    } else if let Some(Value::Object(fields)) = table.get_mut("fields") {
+        fields.retain(|name, _| named.contains(&name.as_str()));
     }
     table
 }

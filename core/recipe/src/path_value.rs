@@ -1,5 +1,5 @@
-//! Paths in recipes: `$NAME`, `${NAME}` and `~`, and from where a relative path starts. It never touches what a path
-//! leads to.
+//! Paths in recipes: `$NAME`, `${NAME}` and `~`, and from where a relative path starts. Names on Hugging Face's Hub,
+//! `hf://…`, stay as they are. It never touches what a path leads to.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -11,6 +11,9 @@ pub(crate) struct Unset(pub(crate) String);
 
 /// The absolute path that a recipe's text means; `folder` is that of the layer, `recipes` the main recipe's.
 pub(crate) fn expand(text: &str, env: &EnvSource, folder: &Path, recipes: &Path) -> Result<PathBuf, Unset> {
+    if text.starts_with("hf://") {
+        return Ok(PathBuf::from(text));
+    }
     let mut path = String::new();
     let mut rest = match text.strip_prefix('~') {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {

@@ -4,31 +4,40 @@
 use std::path::Path;
 
 use cadre_checkpoint::CheckpointFolder;
-use cadre_data::{DataError, Marking, SourceSpec, Tokenizer};
-use cadre_recipe::{IndicatorKind, Loaded, Order, Pretrain, RecipeError, Source, Template, TokenizerSource};
+use cadre_data::{DataError, Hub, Marking, SourceSpec, Tokenizer};
+use cadre_recipe::{
+    IndicatorKind, Loaded, Order, Pretrain, Recipe, RecipeError, Source, Template, TokenizerSource,
+};
 
 use crate::files::{data_split, indicator_form, source_spec, stream_spec};
+use crate::hub_names::resolve;
 use crate::planner::order_choice;
 
 /// Every mistake that only a look at data and files can find, each placed where its value stands.
 #[must_use]
-pub(crate) fn check(loaded: &Loaded) -> Vec<RecipeError> {
-    let mut checker = Checker { loaded, mistakes: Vec::new() };
+pub(crate) fn check(loaded: &Loaded, hub: &Hub) -> Vec<RecipeError> {
+    let (recipe, unresolved) = resolve(&loaded.recipe, hub);
+    let mut checker = Checker { loaded, recipe: &recipe, mistakes: Vec::new() };
     checker.stream();
     checker.sources();
     checker.template();
     checker.backbone();
-    checker.mistakes
+    // What there is no folder for cannot be looked into: that is no second mistake.
+    checker.mistakes.retain(|mistake| unresolved.iter().all(|name| name.key != mistake.key));
+    let names = unresolved.into_iter().map(|name| loaded.mistake(&name.key, name.problem));
+    names.chain(checker.mistakes).collect()
 }
 
 struct Checker<'a> {
     loaded: &'a Loaded,
+    /// The recipe with folders in place of names on the Hub.
+    recipe: &'a Recipe,
     mistakes: Vec<RecipeError>,
 }
 
 impl Checker<'_> {
     fn stream(&mut self) {
-        let stream = &self.loaded.recipe.stream;
+        let stream = &self.recipe.stream;
         let spec = stream_spec(stream);
         match cadre_data::task_order(&spec, &order_choice(&stream.order)) {
             Err(problem) => self.data("stream", "stream.order", problem),
@@ -37,8 +46,11 @@ impl Checker<'_> {
                 let found = splits.iter().try_for_each(|split| {
                     cadre_data::source_files(&spec, &tasks, *split).and_then(|files| readable(&files))
                 });
-                if let Err(problem) = found {
-                    self.data("stream", "stream.order", problem);
+                match found {
+                    Err(problem) => self.data("stream", "stream.order", problem),
+                    Ok(()) => splits.iter().for_each(|split| {
+                        self.turns(&spec, &tasks, *split, "stream", "stream.order");
+                    }),
                 }
                 self.metrics(&tasks);
                 self.imports(&tasks);
@@ -50,7 +62,7 @@ impl Checker<'_> {
     /// A table of metrics may name no task that the stream does not have.
     fn metrics(&mut self, tasks: &[String]) {
         let known: Vec<&str> = tasks.iter().map(String::as_str).collect();
-        for task in self.loaded.recipe.evaluation.metrics.tasks.keys().filter(|task| !tasks.contains(*task)) {
+        for task in self.recipe.evaluation.metrics.tasks.keys().filter(|task| !tasks.contains(*task)) {
             let key = format!("evaluation.metrics.{task}");
             let problem = format!("the stream has no task `{task}`");
             self.mistakes.push(self.loaded.wrong_choice(&key, problem, task, &known));
@@ -60,7 +72,7 @@ impl Checker<'_> {
     /// Adapters that are taken over belong to tasks of the stream, one each, and are there.
     fn imports(&mut self, tasks: &[String]) {
         let known: Vec<&str> = tasks.iter().map(String::as_str).collect();
-        let imports = self.loaded.recipe.expert.iter().flat_map(|expert| &expert.import);
+        let imports = self.recipe.expert.iter().flat_map(|expert| &expert.import);
         let mut seen: Vec<&str> = Vec::new();
         for (place, import) in imports.enumerate() {
             let at = |key: &str| format!("expert.import[{place}].{key}");
@@ -86,8 +98,7 @@ impl Checker<'_> {
 
     /// What is not taken over is trained, and for that it must be said how long.
     fn trained(&mut self, tasks: &[String]) {
-        let Some(expert) = self.loaded.recipe.expert.as_ref().filter(|expert| !expert.import.is_empty())
-        else {
+        let Some(expert) = self.recipe.expert.as_ref().filter(|expert| !expert.import.is_empty()) else {
             return;
         };
         let taken = |task: &&String| expert.import.iter().any(|import| import.task == **task);
@@ -102,7 +113,7 @@ impl Checker<'_> {
     }
 
     fn sources(&mut self) {
-        let recipe = &self.loaded.recipe;
+        let recipe = self.recipe;
         if let Some(pretrain) = &recipe.backbone.pretrain {
             for (place, source) in pretrain.corpus.iter().enumerate() {
                 self.source(source, &format!("backbone.pretrain.corpus[{place}]"));
@@ -122,13 +133,54 @@ impl Checker<'_> {
         let spec: SourceSpec = source_spec(source);
         let found = cadre_data::source_files(&spec, &source.tasks, data_split(source.split))
             .and_then(|files| readable(&files));
-        if let Err(problem) = found {
-            self.data(key, &format!("{key}.tasks"), problem);
+        let tasks = format!("{key}.tasks");
+        match found {
+            Err(problem) => self.data(key, &tasks, problem),
+            Ok(()) => self.turns(&spec, &source.tasks, data_split(source.split), key, &tasks),
+        }
+    }
+
+    /// Whether the template shows what was said before, where it was. The one check that reads rows: of conversations
+    /// only, and only where the template shows no more than their last message.
+    fn turns(
+        &mut self,
+        spec: &SourceSpec,
+        tasks: &[String],
+        split: cadre_data::Split,
+        key: &str,
+        tasks_key: &str,
+    ) {
+        let template = match &self.recipe.stream.template {
+            Template::Plain => cadre_data::Template::Plain,
+            Template::Alpaca => cadre_data::Template::Alpaca,
+            Template::Chat => return,
+            Template::File(path) => match cadre_data::Template::file(path) {
+                Ok(template) => template,
+                // A mistake of its own.
+                Err(_) => return,
+            },
+        };
+        let told = self.mistakes.iter().any(|mistake| mistake.key == "stream.template");
+        if told || template.shows_turns() || !cadre_data::format(&spec.format).is_ok_and(|entry| entry.turns)
+        {
+            return;
+        }
+        match cadre_data::load_source(spec, tasks, split) {
+            Err(problem) => self.data(key, tasks_key, problem),
+            Ok(rows) => {
+                let wrong = rows
+                    .iter()
+                    .filter(|row| !row.turns.is_empty())
+                    .find_map(|row| template.prompt(row).err());
+                if let Some(problem) = wrong {
+                    self.mistakes.push(self.loaded.mistake("stream.template", problem));
+                }
+            }
         }
     }
 
     fn template(&mut self) {
-        if let Template::File(path) = &self.loaded.recipe.stream.template
+        if let Template::File(path) = &self.recipe.stream.template
             && let Err(problem) = cadre_data::Template::file(path)
         {
             self.mistakes.push(self.loaded.mistake("stream.template.file", problem));
@@ -136,7 +188,7 @@ impl Checker<'_> {
     }
 
     fn backbone(&mut self) {
-        let backbone = &self.loaded.recipe.backbone;
+        let backbone = &self.recipe.backbone;
         if let Some(folder) = &backbone.checkpoint {
             self.checkpoint(folder);
         }
@@ -167,7 +219,7 @@ impl Checker<'_> {
     /// A tokenizer that is there, and what the recipe wants of it. Loading one takes a while, so that it is done only
     /// where something is wanted. `rows` are those of the backbone's embedding.
     fn tokenizer(&mut self, path: &Path, key: &str, rows: Option<u32>) {
-        let recipe = &self.loaded.recipe;
+        let recipe = self.recipe;
         let file = if path.is_dir() { path.join("tokenizer.json") } else { path.to_path_buf() };
         if let Err(problem) = std::fs::File::open(&file) {
             self.mistakes
@@ -230,7 +282,7 @@ impl Checker<'_> {
 
     /// The key of a task in a list of them: its last place, where the list itself names it.
     fn place_of(&self, tasks: &str, task: &str) -> String {
-        let recipe = &self.loaded.recipe;
+        let recipe = self.recipe;
         let list: &[String] = match (tasks, &recipe.stream.order) {
             ("stream.order", Order::Tasks(list)) => list,
             ("stream.order", Order::Named(_)) => return tasks.to_owned(),

@@ -192,5 +192,6 @@ fn data_fields(fields: &cadre_recipe::FieldMap) -> FieldMap {
         instruction: named(&fields.instruction, &default.instruction),
         input: named(&fields.input, &default.input),
         output: named(&fields.output, &default.output),
+        messages: fields.messages.clone(),
     }
 }

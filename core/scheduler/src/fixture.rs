@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use cadre_checkpoint::{BackboneShape, Variation, weight_names};
+use cadre_data::{Hub, HubSettings};
 use cadre_recipe::{PluginCatalog, Recipe};
 use cadre_store::FileDigests;
 use serde_json::{Value, json};
@@ -114,7 +115,13 @@ impl Lab {
         let recipe: Recipe =
             serde_json::from_value(recipe.clone()).unwrap_or_else(|problem| panic!("{problem}: {recipe:#}"));
         let catalog = PluginCatalog::scan(&[self.at("plugins")]);
-        crate::planner::plan(&recipe, &catalog, &FileDigests::in_memory()).unwrap()
+        crate::planner::plan(&recipe, &catalog, &FileDigests::in_memory(), &self.hub()).unwrap()
+    }
+
+    /// The Hub without a network; its cache is the folder `hub`.
+    pub(crate) fn hub(&self) -> Hub {
+        let endpoint = "http://nowhere.invalid".to_owned();
+        Hub::new(HubSettings { cache: self.at("hub"), endpoint, token: None, offline: true })
     }
 }
 

@@ -12,6 +12,7 @@ mod executor;
 mod files;
 #[cfg(test)]
 mod fixture;
+mod hub_names;
 mod open_recipe;
 mod open_sweep;
 mod plan;

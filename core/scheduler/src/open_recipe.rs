@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use cadre_data::{Hub, HubSettings};
 use cadre_recipe::{Capabilities, EnvSource, Loaded, PluginCatalog, Recipe, RecipeErrors, Surroundings};
 use cadre_store::{ArtifactStore, FileDigests};
 
@@ -17,6 +18,8 @@ pub struct OpenRecipe {
     pub loaded: Loaded,
     /// The policies it can name.
     pub catalog: PluginCatalog,
+    /// The Hub and its cache, for what it names there.
+    pub hub: Hub,
 }
 
 /// A plan and how much of it is done.
@@ -38,7 +41,7 @@ impl OpenRecipe {
         let catalog = PluginCatalog::scan(&PluginCatalog::search_path(&args.recipe, &env));
         let surroundings = Surroundings { capabilities, plugins: Some(catalog.clone()) };
         let loaded = Recipe::load_in(&args.recipe, &args.sets, &env, &surroundings)?;
-        Ok(Self { loaded, catalog })
+        Ok(Self { loaded, catalog, hub: Hub::new(HubSettings::from_env()) })
     }
 
     /// Looks at the data and files it names.
@@ -46,7 +49,7 @@ impl OpenRecipe {
     /// # Errors
     /// All mistakes that only this look can find, together.
     pub fn check(&self) -> Result<(), RecipeErrors> {
-        RecipeErrors::of(crate::check::check(&self.loaded))
+        RecipeErrors::of(crate::check::check(&self.loaded, &self.hub))
     }
 
     /// Plans it against the store in this folder; where there is none, nothing is done yet.
@@ -59,7 +62,7 @@ impl OpenRecipe {
             Some(store) => store.file_digests()?,
             None => FileDigests::in_memory(),
         };
-        let plan = crate::planner::plan(&self.loaded.recipe, &self.catalog, &digests)?;
+        let plan = crate::planner::plan(&self.loaded.recipe, &self.catalog, &digests, &self.hub)?;
         let status = match &store {
             Some(store) => plan.status(store)?,
             None => PlanStatus::nothing_done(plan.stages.len()),

@@ -1,7 +1,7 @@
 //! Makes the plan of a recipe: which stages there are, what each reads, what its key is. Never looks into the store
 //! and reads no example.
 
-use cadre_data::OrderChoice;
+use cadre_data::{Hub, OrderChoice};
 use cadre_recipe::{
     Backbone, Evaluation, Expert, On, Order, Per, PluginCatalog, Recipe, RehearsalGrant, Start, When,
 };
@@ -12,6 +12,7 @@ use crate::coverage::without_pace;
 use crate::error::PlanError;
 use crate::estimate::Estimator;
 use crate::files::{Files, stream_spec};
+use crate::hub_names::{Unresolved, resolve};
 use crate::plan::{PLAN_FORMAT, Plan};
 use crate::stages::{
     BackboneWork, ComposeWork, DescribeWork, EvaluateWork, OutOfDistributionWork, PrepareExamples,
@@ -19,7 +20,8 @@ use crate::stages::{
 };
 use crate::works::Works;
 
-/// Plans a recipe that was checked. Digests of files are taken from `digests` where they are remembered.
+/// Plans a recipe that was checked. Digests of files are taken from `digests` where they are remembered; names on the
+/// Hub become folders by `hub`.
 ///
 /// # Errors
 /// When a file, a dataset or a plugin that the recipe names is not there, or the recipe was not checked.
@@ -27,9 +29,17 @@ pub(crate) fn plan(
     recipe: &Recipe,
     catalog: &PluginCatalog,
     digests: &FileDigests,
+    hub: &Hub,
 ) -> Result<Plan, PlanError> {
+    let named = recipe;
+    let (recipe, unresolved) = resolve(named, hub);
+    if let Some(Unresolved { key, problem }) = unresolved.into_iter().next() {
+        return Err(PlanError::Data { key, source: problem });
+    }
+    let recipe = &recipe;
     let tasks = task_order(recipe)?;
     let planner = Planner {
+        named,
         recipe,
         works: Works::new(recipe, Files::new(catalog, digests))?,
         estimator: Estimator::default(),
@@ -55,6 +65,9 @@ pub(crate) fn order_choice(order: &Order) -> OrderChoice {
 }
 
 struct Planner<'a> {
+    /// The recipe as it is written.
+    named: &'a Recipe,
+    /// The same with folders in place of names on the Hub.
     recipe: &'a Recipe,
     works: Works<'a>,
     estimator: Estimator,
@@ -346,7 +359,7 @@ impl Planner<'_> {
     }
 
     fn run_key(&self) -> Result<Digest, PlanError> {
-        let recipe = serde_json::to_value(self.recipe)
+        let recipe = serde_json::to_value(self.named)
             .map_err(|source| PlanError::NoJsonForm { stage: "report".to_owned(), source })?;
         let keys: Vec<Value> = self.stages.iter().map(|stage| json!([stage.name, stage.key])).collect();
         Ok(Digest::of_value("cadre run 1", &json!({ "recipe": without_pace(recipe), "stages": keys })))

@@ -2,7 +2,7 @@
 
 use super::{Encoder, EncodingLimits, Target};
 use crate::error::DataError;
-use crate::example::Example;
+use crate::example::{Example, Turn, TurnRole};
 use crate::marking::{IndicatorForm, Marking};
 use crate::shown_tokens::shown_tokens;
 use crate::template::Template;
@@ -23,6 +23,7 @@ fn example(instruction: &str, input: &str, output: &str) -> Example {
     Example {
         id: "e".into(),
         task: "t".into(),
+        turns: Vec::new(),
         instruction: instruction.into(),
         input: input.into(),
         output: output.into(),
@@ -193,4 +194,51 @@ fn tokens_to_show() {
     let expected: Vec<(String, bool)> =
         expected.iter().map(|&(text, learnt)| (text.to_owned(), learnt)).collect();
     assert_eq!(shown, expected);
+}
+
+fn turn(role: TurnRole, content: &str) -> Turn {
+    Turn { role, content: content.into() }
+}
+
+/// A template that writes out what was said before.
+fn turns_template() -> Template {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("turns.jinja");
+    let text = "{% for turn in turns %}{{ turn.role }}: {{ turn.content }}\n{% endfor %}user: {{ input }}";
+    std::fs::write(&file, text).expect("written");
+    Template::file(&file).expect("a template")
+}
+
+#[test]
+fn of_a_conversation_the_last_answer_is_learnt() {
+    let encoder = encoder(turns_template(), 200, 100);
+    let said = [
+        turn(TurnRole::System, "short"),
+        turn(TurnRole::User, "the sea"),
+        turn(TurnRole::Assistant, "shore"),
+    ];
+    let example = Example { turns: said.to_vec(), ..example("", "the list", "sort") };
+    let text = "system: short\nuser: the sea\nassistant: shore\nuser: the list";
+    let prompt = [vec![BOS], tokenizer().encode(text).expect("ids")].concat();
+    let answer = [tokenizer().encode("sort").expect("ids"), vec![EOS]].concat();
+    assert_eq!(encoder.encode(&example, Target::Plain).expect("ids"), sequence(&prompt, &answer));
+}
+
+#[test]
+fn a_long_conversation_loses_its_oldest_exchanges_first() {
+    let exchange = |text: &str| [turn(TurnRole::User, text), turn(TurnRole::Assistant, "shore")];
+    let said =
+        [vec![turn(TurnRole::System, "short")], exchange("the sea").to_vec(), exchange("the list").to_vec()];
+    let example = Example { turns: said.concat(), ..example("", "sort", "x") };
+    let whole = encoder(turns_template(), 1000, 9).prompt_ids(&example).expect("ids");
+    let cut = encoder(turns_template(), whole.len() - 1, 9).prompt_ids(&example).expect("ids");
+    let text = "system: short\nuser: the list\nassistant: shore\nuser: sort";
+    assert_eq!(cut, [vec![BOS], tokenizer().encode(text).expect("ids")].concat());
+    let bare = "system: short\nuser: sort";
+    let bare = [vec![BOS], tokenizer().encode(bare).expect("ids")].concat();
+    let cut = encoder(turns_template(), bare.len(), 9).prompt_ids(&example).expect("ids");
+    assert_eq!(cut, bare);
+    let error =
+        encoder(turns_template(), 3, 9).prompt_ids(&example).expect_err("no room for the system message");
+    assert!(error.to_string().contains("max-prompt is 3"), "{error}");
 }

@@ -96,6 +96,7 @@ pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Vec<Example>, DataError
         examples.push(Example {
             id: row.id.unwrap_or_else(|| format!("{stem}/{line}")),
             task: row.task_id.or(row.task_name).unwrap_or_else(|| stem.to_string()),
+            turns: Vec::new(),
             instruction,
             input: row.input,
             references: references(&row.output, row.outputs),

@@ -83,6 +83,11 @@ fn located(
     }
 }
 
+/// A text without line breaks and other control characters.
+pub(super) fn on_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// The beginning of a text, on one line.
 pub(crate) fn shorten(text: &str) -> String {
     let mut short: String =

@@ -101,6 +101,7 @@ pub(super) fn parse(file: &Path, bytes: &[u8], task: &str, split: Split) -> Resu
         examples.push(Example {
             id: instance.id.unwrap_or_else(|| format!("{task}/{number}")),
             task: task.to_owned(),
+            turns: Vec::new(),
             instruction: definition.clone(),
             input: instance.input,
             references: references(&output, instance.output),

@@ -60,6 +60,7 @@ pub(super) fn parse(file: &Path, bytes: &[u8], task: &str, split: Split) -> Resu
         .map(|(line, row)| Example {
             id: row.id.unwrap_or_else(|| format!("{task}/{}/{line}", split.name())),
             task: task.to_owned(),
+            turns: Vec::new(),
             instruction: row.instruction,
             input: row.input,
             references: references(&row.output, row.outputs),

@@ -75,10 +75,21 @@ pub(super) fn files_with(path: &Path, endings: &[&str], expected: &str) -> Resul
     Ok(found)
 }
 
-/// The last part of a path, for a folder; without its ending, for a file.
+/// The last part of a path, for a folder; without its ending, for a file. A folder of Hugging Face's cache, which is
+/// called by a commit, has the name of its data set.
 pub(super) fn name_of(path: &Path) -> String {
+    if let Some(name) = hub_name(path) {
+        return name;
+    }
     let name = if path.is_file() { path.file_stem() } else { path.file_name() };
     name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// The name of the data set whose snapshot this is: `…/datasets--org--name/snapshots/<commit>`.
+fn hub_name(path: &Path) -> Option<String> {
+    let snapshots = path.parent().filter(|parent| parent.ends_with("snapshots"))?;
+    let repository = snapshots.parent()?.file_name()?.to_str()?.strip_prefix("datasets--")?;
+    repository.rsplit("--").next().filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 fn has_split(folder: &Path, ending: &str) -> bool {

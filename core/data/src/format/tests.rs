@@ -1,13 +1,19 @@
 //! Formats on small files made here: what is read, what is refused and where, and that no bytes make a panic.
 
+mod of_rows;
+
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::field_rows::Ids;
+use super::rows::Table;
 use super::{
-    FORMATS, FieldMap, SourceSpec, format, instructions, jsonl, natural_instructions, superni, text, trace,
+    FORMATS, FieldMap, SourceSpec, field_rows, format, instructions, natural_instructions, superni, text,
+    trace,
 };
+use crate::error::DataError;
 use crate::example::{Example, Split};
 use crate::{OrderChoice, load_source, load_task, source_files, task_order};
 
@@ -23,6 +29,12 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 
 fn spec(format: &str, path: &Path) -> SourceSpec {
     SourceSpec { format: format.into(), path: Some(path.to_owned()), fields: FieldMap::default() }
+}
+
+/// Rows of a file of rows, by these fields.
+fn mapped(file: &Path, bytes: &[u8], fields: &FieldMap, task: &str) -> Result<Vec<Example>, DataError> {
+    let table = Table::parse(file, bytes.to_vec(), &field_rows::wanted(fields))?;
+    field_rows::of_table(&table, fields, &Ids::new(task, Split::Test, file, false))
 }
 
 fn names(tasks: &[&str]) -> Vec<String> {
@@ -59,6 +71,7 @@ fn superni_rows() {
         Example {
             id: "x-1".into(),
             task: "qa".into(),
+            turns: Vec::new(),
             instruction: "Do.".into(),
             input: "a".into(),
             output: "b".into(),
@@ -108,16 +121,16 @@ fn jsonl_by_field_names() {
         "{\"question\": \"Which?\", \"answer\": [\"this\", \"that\"]}\n",
     );
     let fields =
-        FieldMap { instruction: None, input: Some("question".into()), output: Some("answer".into()) };
+        FieldMap { input: Some("question".into()), output: Some("answer".into()), ..FieldMap::default() };
     let file = Path::new("q.jsonl");
-    let read = jsonl::parse(file, rows.as_bytes(), &fields, "q", Split::Test).expect("rows");
+    let read = mapped(file, rows.as_bytes(), &fields, "q").expect("rows");
     assert_eq!((read[0].id.as_str(), read[0].output.as_str()), ("7", "4"));
     assert_eq!((read[0].instruction.as_str(), read[0].input.as_str()), ("", "How many?"));
     assert_eq!(read[1].id, "q/test/2");
     assert_eq!(read[1].references, ["this", "that"]);
 
     let refused = |fields: &FieldMap, row: &str, part: &str| {
-        let error = jsonl::parse(file, row.as_bytes(), fields, "q", Split::Test).expect_err(part).to_string();
+        let error = mapped(file, row.as_bytes(), fields, "q").expect_err(part).to_string();
         assert!(error.starts_with("q.jsonl:1: expected ") && error.contains(part), "{error}");
     };
     refused(&fields, r#"{"answer": "x"}"#, "field `question`; the row has answer");
@@ -276,7 +289,7 @@ fn text_in_pieces() {
 fn read_everywhere(bytes: &[u8]) {
     let file = PathBuf::from("any");
     let _ = superni::parse(&file, bytes, "t", Split::Train);
-    let _ = jsonl::parse(&file, bytes, &FieldMap::default(), "t", Split::Train);
+    let _ = mapped(&file, bytes, &FieldMap::default(), "t");
     let _ = natural_instructions::parse(&file, bytes, "t", Split::Test);
     let _ = natural_instructions::parse(&file, bytes, "t", Split::Train);
     let _ = trace::parse(&file, bytes, "t", Split::Train);

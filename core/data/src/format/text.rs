@@ -76,6 +76,7 @@ pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Vec<Example>, DataError
         .map(|(number, piece)| Example {
             id: format!("{task}/{number}"),
             task: task.clone(),
+            turns: Vec::new(),
             instruction: String::new(),
             input: String::new(),
             references: vec![piece.to_owned()],

@@ -51,6 +51,7 @@ pub(super) fn parse(file: &Path, bytes: &[u8], task: &str, split: Split) -> Resu
         .map(|(number, pair)| Example {
             id: format!("{task}/{}/{number}", split.name()),
             task: task.to_owned(),
+            turns: Vec::new(),
             instruction: String::new(),
             input: pair.prompt,
             references: vec![pair.answer.clone()],

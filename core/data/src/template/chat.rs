@@ -12,7 +12,7 @@ use regex::Regex;
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
-use super::{Rendered, plain, small_example, template_error};
+use super::{Rendered, message, plain, said, small_example, template_error};
 use crate::error::DataError;
 use crate::example::Example;
 use crate::tokenizer::Tokenizer;
@@ -68,15 +68,14 @@ impl ChatTemplate {
     }
 
     pub(super) fn prompt(&self, example: &Example) -> Result<String, DataError> {
-        let user = message("user", &plain(example));
-        self.text(vec![user], true)
+        self.text(asked(example), true)
     }
 
     pub(super) fn render(&self, example: &Example) -> Result<Rendered, DataError> {
-        let user = message("user", &plain(example));
-        let prompt = self.text(vec![user.clone()], true)?;
-        let assistant = message("assistant", &example.output);
-        let whole = self.text(vec![user, assistant], false)?;
+        let mut messages = asked(example);
+        let prompt = self.text(messages.clone(), true)?;
+        messages.push(message("assistant", &example.output));
+        let whole = self.text(messages, false)?;
         let Some(rest) = whole.strip_prefix(&prompt) else {
             return Err(problem(
                 "an answered conversation does not begin with the generation prompt, so that prompt and response cannot be told apart; write the prompt as a template file",
@@ -157,8 +156,11 @@ impl Formatter for OneLine {
     }
 }
 
-fn message(role: &str, content: &str) -> Value {
-    context! { role, content }
+/// What was said before, and the message that is to be answered.
+fn asked(example: &Example) -> Vec<Value> {
+    let mut messages = said(&example.turns);
+    messages.push(message("user", &plain(example)));
+    messages
 }
 
 fn problem(text: &str) -> DataError {

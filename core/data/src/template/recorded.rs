@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::encoder::{Encoder, EncodingLimits, Target};
-use crate::example::Example;
+use crate::example::{Example, Turn};
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
 
@@ -24,6 +24,8 @@ struct Recorded {
 
 #[derive(Deserialize)]
 struct Given {
+    #[serde(default)]
+    turns: Vec<Turn>,
     instruction: String,
     input: String,
     output: String,
@@ -51,14 +53,16 @@ fn renderings_ids_and_masks_are_those_of_transformers() {
     let text = std::fs::read(parity().join("fixtures/chats/recorded.json")).expect("the recording");
     let all: Vec<Recorded> = serde_json::from_slice(&text).expect("as recorded");
     assert!(all.len() >= 20);
+    assert_eq!(all.iter().filter(|recorded| recorded.example.turns.len() > 1).count(), 6);
     for recorded in &all {
         let name = &recorded.template;
         let tokenizer = tokenizer(recorded);
         let template = Template::chat(&tokenizer).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let Given { instruction, input, output } = &recorded.example;
+        let Given { turns, instruction, input, output } = &recorded.example;
         let example = Example {
             id: "one".into(),
             task: "one".into(),
+            turns: turns.clone(),
             instruction: instruction.clone(),
             input: input.clone(),
             output: output.clone(),

@@ -2,7 +2,7 @@
 
 use super::chat::ChatTemplate;
 use super::{Template, small_example};
-use crate::example::Example;
+use crate::example::{Example, Turn, TurnRole};
 
 fn example(instruction: &str, input: &str) -> Example {
     Example { instruction: instruction.into(), input: input.into(), ..small_example() }
@@ -84,4 +84,33 @@ fn a_chat_template_that_cannot_be_used() {
     refused("{% if add_generation_prompt %}think:{% endif %}{{ messages|length }}", "cannot be told apart");
     refused("{{ raise_exception('only tools') }}", "only tools");
     refused("{% for %}", "syntax error");
+}
+
+#[test]
+fn a_rendering_that_fails_names_its_example() {
+    let template =
+        file("{{ instruction[:3] }}{% if input == 'b' %}{{ 1 / 0 }}{% endif %}").expect("a template");
+    let error = template.prompt(&example("Do.", "b")).expect_err("no number").to_string();
+    assert!(error.contains("prompt.jinja:1: example `probe`: "), "{error}");
+    let source = "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system role') }}{% endif %}{{ m.content }}{% endfor %}";
+    let chat = ChatTemplate::of(source, String::new(), "</s>".into(), vec![]).expect("a template");
+    let turns = vec![Turn { role: TurnRole::System, content: "Be short.".into() }];
+    let refused =
+        Template::Chat(chat).render(&Example { turns, ..example("Do.", "a") }).expect_err("refused");
+    assert_eq!(refused.to_string(), "template chat:1: example `probe`: invalid operation: no system role");
+}
+
+#[test]
+fn a_file_is_given_what_was_said_before() {
+    let template =
+        file("{% for turn in turns %}{{ turn.role }}={{ turn.content }};{% endfor %}{{ instruction }}")
+            .expect("a template");
+    let turns = vec![Turn { role: TurnRole::System, content: "Be short.".into() }];
+    let row = Example { turns, ..example("Do.", "a") };
+    assert!(template.shows_turns());
+    assert_eq!(template.prompt(&row).expect("text"), "system=Be short.;Do.");
+    assert_eq!(template.prompt(&example("Do.", "a")).expect("text"), "Do.");
+    let without = file("{{ instruction }}").expect("a template");
+    assert!(!without.shows_turns());
+    assert!(without.prompt(&row).is_err());
 }

@@ -195,3 +195,24 @@ proptest! {
         prop_assert!(Tokenizer::from_file(folder.path()).is_err());
     }
 }
+
+#[test]
+fn a_file_that_is_not_json_is_refused_before_it_does_harm() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let texts = ["sort the list"];
+    Tokenizer::train_bpe(&mut texts.iter().copied(), 262)
+        .and_then(|made| made.save(folder.path()))
+        .expect("written");
+    let file = folder.path().join("tokenizer.json");
+    let whole = std::fs::read_to_string(&file).expect("written");
+    let decoder = whole.find("\"decoder\"").expect("a decoder");
+    for (from, to) in [("\"type\"", "\"type"), ("\"type\"", "\"\\uD800\"")] {
+        let damaged = whole[decoder..].replacen(from, to, 1);
+        std::fs::write(&file, [&whole[..decoder], &damaged].concat()).expect("written");
+        let error = Tokenizer::from_file(folder.path()).expect_err("no JSON").to_string();
+        assert!(
+            error.contains("tokenizer.json:") && error.contains("expected a Hugging Face tokenizer.json"),
+            "{error}"
+        );
+    }
+}

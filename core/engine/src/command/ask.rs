@@ -72,6 +72,7 @@ pub(super) fn ask(args: &AskArgs, common: &CommonArgs, terminal: &Terminal) -> D
     let example = Example {
         id: "ask".to_owned(),
         task: String::new(),
+        turns: Vec::new(),
         instruction: args.query.clone(),
         input: args.input.clone(),
         output: String::new(),

@@ -94,12 +94,19 @@ fn show_texts(task: &str, examples: &[Example], count: usize, terminal: &Termina
             terminal.print(&row.to_string());
             continue;
         }
-        let prompt = Template::Plain.prompt(&example)?;
+        let turns: String = example
+            .turns
+            .iter()
+            .map(|turn| format!("{DIM}{}:{DIM:#} {}\n", turn.role.name(), turn.content))
+            .collect();
+        let last = Example { turns: Vec::new(), ..example.clone() };
+        let prompt = Template::Plain.prompt(&last)?;
         let head = format!("{HEAD}{}{HEAD:#}  {task}, {} examples", example.id, examples.len());
         let others = example.references.len().saturating_sub(1);
         let others =
             if others > 0 { format!("  {DIM}(+{others} more references){DIM:#}") } else { String::new() };
-        terminal.print(&format!("{head}\n{prompt}\n{LEARNED}⟦{}⟧{LEARNED:#}{others}\n\n", example.output));
+        terminal
+            .print(&format!("{head}\n{turns}{prompt}\n{LEARNED}⟦{}⟧{LEARNED:#}{others}\n\n", example.output));
     }
     Ok(())
 }

@@ -89,7 +89,8 @@ fn backbone_tokenizer(work: &PretrainTokenizer, corpus: &[Example]) -> Result<To
         PretrainTokenizer::File(file) => Tokenizer::from_file(&file.path)?,
         PretrainTokenizer::TrainBpe(size) => {
             let mut texts = corpus.iter().flat_map(|example| {
-                [example.instruction.as_str(), example.input.as_str(), example.output.as_str()]
+                let last = [example.instruction.as_str(), example.input.as_str(), example.output.as_str()];
+                example.turns.iter().map(|turn| turn.content.as_str()).chain(last)
             });
             Tokenizer::train_bpe(&mut texts, *size)?
         }

@@ -100,7 +100,7 @@ fn rehearsed(
         seed: job.spec.seed().derive("selector").0,
     };
     let mut selector = LoadedSelector::open(&work.selector, executor)?;
-    let mut finder = StageFinder::new(job, executor, &model, &encoding, work.grant_experts)?;
+    let mut finder = StageFinder::new(job, executor, &model, &encoding, &kept, work.grant_experts)?;
     let selected = select_all(&mut selector, &order, &candidates, &mut finder)?;
     *probes = (selected.asked, selected.computed);
     selected
@@ -151,6 +151,7 @@ fn mixed_in(
             let example = Example {
                 id: format!("{task}/synthetic/{place}"),
                 task: task.clone(),
+                turns: Vec::new(),
                 instruction: made.instruction.clone(),
                 input: made.input.clone(),
                 output: made.response.clone(),

@@ -40,7 +40,7 @@ pub(super) fn remember(
     };
     let candidates = candidates(&examples, &vec![work.place; examples.len()], &encoding)?;
     let mut selector = LoadedSelector::open(&work.selector, executor)?;
-    let mut finder = StageFinder::new(job, executor, &model, &encoding, work.grant_experts)?;
+    let mut finder = StageFinder::new(job, executor, &model, &encoding, &examples, work.grant_experts)?;
     let selected = select_all(&mut selector, &order, &candidates, &mut finder)?;
     let mut memory = RehearsalMemory::default();
     for (place, pick) in selected.picks.iter().enumerate() {
@@ -81,6 +81,7 @@ fn kept(
             let example = Example {
                 id: format!("{}/synthetic/{place}", work.task),
                 task: work.task.clone(),
+                turns: Vec::new(),
                 instruction: made.instruction.clone(),
                 input: made.input.clone(),
                 output: made.response.clone(),

@@ -87,6 +87,8 @@ pub(super) struct StageFinder<'a> {
     model: &'a OpenModel,
     library: ExpertLibrary,
     encoding: &'a Encoding,
+    /// What the candidates stand for, each under its number: a candidate does not hold the turns of a conversation.
+    examples: &'a [Example],
     granted: bool,
 }
 
@@ -97,12 +99,13 @@ impl<'a> StageFinder<'a> {
         executor: &'a Executor,
         model: &'a OpenModel,
         encoding: &'a Encoding,
+        examples: &'a [Example],
         granted: bool,
     ) -> Result<Self, EngineError> {
         let experts: Vec<(&str, &Artifact)> =
             job.inputs_of(StageKind::Train).map(|input| (input.name.as_str(), &input.artifact)).collect();
         let library = super::answering::library(model, &experts, &[])?;
-        Ok(Self { job, book: &executor.book, model, library, encoding, granted })
+        Ok(Self { job, book: &executor.book, model, library, encoding, examples, granted })
     }
 
     fn expert(&self, index: Option<u32>) -> Result<Answerer, Refused> {
@@ -172,8 +175,9 @@ impl FindsForSelector for StageFinder<'_> {
         let target = if marked { Target::Accept } else { Target::Plain };
         let mut rows = Vec::with_capacity(candidates.len());
         for candidate in candidates {
-            let tokens =
-                self.encoding.encoder.encode(&example_of(candidate), target).map_err(EngineError::from)?;
+            let example = usize::try_from(candidate.id).ok().and_then(|id| self.examples.get(id));
+            let example = example.ok_or(EngineError::FindingsMissing { asked: self.examples.len() })?;
+            let tokens = self.encoding.encoder.encode(example, target).map_err(EngineError::from)?;
             let from = tokens.mask.iter().position(|counts| *counts).unwrap_or(tokens.ids.len() - 1);
             rows.push(ScoredRow { row: Row { ids: tokens.ids, answerer: answerer.clone() }, from });
         }
@@ -262,18 +266,6 @@ fn cut_at(mut text: String, stops: &[String]) -> String {
         text.truncate(end);
     }
     text
-}
-
-/// An example that a candidate stands for, for encoding.
-fn example_of(candidate: &Candidate) -> Example {
-    Example {
-        id: candidate.id.to_string(),
-        task: candidate.task.to_string(),
-        instruction: candidate.instruction.clone(),
-        input: candidate.input.clone(),
-        output: candidate.response.clone(),
-        references: Vec::new(),
-    }
 }
 
 #[cfg(test)]

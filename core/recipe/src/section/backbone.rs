@@ -12,7 +12,8 @@ use super::training::Training;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Backbone {
-    /// A Hugging Face folder with `config.json`, `*.safetensors` and `tokenizer.json`. `$NAME` and `~` are expanded.
+    /// A Hugging Face folder with `config.json`, `*.safetensors` and `tokenizer.json`, or `hf://ORG/NAME[@REVISION]` of its
+    /// Hub: from its cache, or fetched into it. `$NAME` and `~` are expanded.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "path"))]
     pub checkpoint: Option<PathBuf>,
@@ -100,7 +101,7 @@ pub enum Family {
 pub enum TokenizerSource {
     /// A byte-level BPE of so many tokens, trained on the corpus.
     TrainBpe(#[schemars(range(min = 260, max = 1_000_000))] u32),
-    /// A Hugging Face `tokenizer.json`.
+    /// A Hugging Face `tokenizer.json`, or `hf://ORG/NAME[@REVISION]` for that of a model on its Hub.
     File(#[schemars(extend("format" = "path"))] PathBuf),
 }
 

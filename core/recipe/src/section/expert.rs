@@ -37,7 +37,8 @@ pub struct Expert {
 pub struct ImportedExpert {
     /// The task of the stream whose expert it is.
     pub task: String,
-    /// A folder with `adapter_config.json` and `adapter_model.safetensors`. `$NAME` and `~` are expanded.
+    /// A folder with `adapter_config.json` and `adapter_model.safetensors`, or `hf://ORG/NAME[@REVISION]` of Hugging Face's
+    /// Hub. `$NAME` and `~` are expanded.
     #[schemars(extend("format" = "path"))]
     pub adapter: PathBuf,
 }

@@ -13,8 +13,8 @@ pub struct Source {
     /// The dataset format, as in `stream.format`, or `instructions` or `text` for a corpus.
     #[schemars(length(min = 1))]
     pub format: String,
-    /// The file or folder. `$NAME` and `~` are expanded; a relative path starts at the file that names it. Built-in
-    /// formats need none.
+    /// The file or folder, or `hf://datasets/ORG/NAME` of Hugging Face's Hub. `$NAME` and `~` are expanded; a relative
+    /// path starts at the file that names it. Built-in formats need none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "path"))]
     pub path: Option<PathBuf>,
@@ -32,7 +32,7 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub count: Option<usize>,
-    /// Names of the fields of a row (`jsonl` only).
+    /// Names of the fields of a row (`jsonl` and `parquet`), or of the list of messages (`chat`).
     #[serde(default)]
     pub fields: FieldMap,
 }
@@ -48,7 +48,7 @@ pub enum Split {
     Test,
 }
 
-/// Under which names a `jsonl` row keeps its parts.
+/// Under which names a row of `jsonl` or `parquet` keeps its parts, and one of `chat` its messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct FieldMap {
@@ -61,10 +61,30 @@ pub struct FieldMap {
     /// The field of the response; a list gives several references, of which the first is learned.
     #[schemars(length(min = 1))]
     pub output: String,
+    /// The field of a conversation's messages (`chat` only); `messages`, or else `conversations`, where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub messages: Option<String>,
+}
+
+impl FieldMap {
+    /// The fields that rows of a format have to name; none for most.
+    pub(crate) fn of_format(format: &str) -> &'static [&'static str] {
+        match format {
+            "jsonl" | "parquet" => &["instruction", "input", "output"],
+            "chat" => &["messages"],
+            _ => &[],
+        }
+    }
 }
 
 impl Default for FieldMap {
     fn default() -> Self {
-        Self { instruction: "instruction".to_owned(), input: "input".to_owned(), output: "output".to_owned() }
+        Self {
+            instruction: "instruction".to_owned(),
+            input: "input".to_owned(),
+            output: "output".to_owned(),
+            messages: None,
+        }
     }
 }

@@ -13,11 +13,13 @@ use super::source::FieldMap;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Stream {
-    /// The dataset format: `synthetic`, `jsonl`, `superni`, `natural-instructions` or `trace`.
+    /// The dataset format: `synthetic`, `jsonl`, `parquet`, `alpaca`, `chat`, `superni`, `natural-instructions` or
+    /// `trace`.
     #[schemars(length(min = 1))]
     pub format: String,
-    /// The dataset's folder. `$NAME` and `~` are expanded; a relative path starts at the file that names it. Built-in
-    /// formats need none.
+    /// The dataset's folder, or `hf://datasets/ORG/NAME[@REVISION][/FOLDER]` of Hugging Face's Hub: from its cache, or
+    /// fetched into it. `$NAME` and `~` are expanded; a relative path starts at the file that names it. Built-in formats
+    /// need none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "path"))]
     pub path: Option<PathBuf>,
@@ -31,7 +33,7 @@ pub struct Stream {
     /// `{ file = "my.jinja" }`.
     #[serde(default)]
     pub template: Template,
-    /// Names of the fields of a row (`jsonl` only).
+    /// Names of the fields of a row (`jsonl` and `parquet`), or of the list of messages (`chat`).
     #[serde(default)]
     pub fields: FieldMap,
     /// The seed by which limited tasks are drawn; the recipe's where it is left out.
@@ -126,6 +128,6 @@ pub enum Template {
     Alpaca,
     /// The chat template that the tokenizer brings.
     Chat,
-    /// A Jinja file, given `instruction` and `input`.
+    /// A Jinja file, given `instruction`, `input`, `task` and `turns` (earlier messages, each with `role` and `content`).
     File(#[schemars(extend("format" = "path"))] PathBuf),
 }

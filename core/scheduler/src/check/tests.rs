@@ -27,7 +27,7 @@ fn mistakes(lab: &Lab, from: &str, to: &str) -> Vec<RecipeError> {
     let path = lab.at("checked.toml");
     fs::write(&path, RECIPE.replacen(from, to, 1)).unwrap();
     let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap_or_else(|problem| panic!("{problem}"));
-    check(&loaded)
+    check(&loaded, &lab.hub())
 }
 
 fn one(lab: &Lab, from: &str, to: &str) -> RecipeError {
@@ -122,4 +122,66 @@ fn a_checkpoint_without_its_files_is_told_of() {
     lab.write("model-2/config.json", b"{");
     let one = with_checkpoint(&lab, "model-2");
     assert!(one[0].message().contains("config.json: EOF"), "{one:?}");
+}
+
+#[test]
+fn a_name_on_the_hub_that_is_nowhere_is_placed_and_told_once() {
+    let lab = Lab::new();
+    let mistake = one(&lab, "path = \"data\"\norder", "path = \"hf://datasets/org/name\"\norder");
+    assert_eq!((mistake.key.as_str(), mistake.line), ("stream.path", 9));
+    let message = mistake.message();
+    assert!(message.contains("hf://datasets/org/name: not whole in the cache ("), "{message}");
+    assert!(message.contains("HF_HUB_OFFLINE is set"), "{message}");
+    let mistake =
+        one(&lab, r#"path = "data", tasks = ["a"] }"#, r#"path = "hf://org/name", tasks = ["a"] }"#);
+    assert_eq!(mistake.key, "backbone.pretrain.corpus[0].path");
+    assert!(mistake.message().contains("this is a model, here is a data set needed"), "{mistake}");
+    let mistake = one(&lab, "{ train-bpe = 300 }", r#"{ file = "hf://org/name" }"#);
+    assert_eq!(mistake.key, "backbone.pretrain.tokenizer.file");
+}
+
+#[test]
+fn a_data_set_in_the_hubs_cache_is_looked_into() {
+    let lab = Lab::new();
+    let commit = "0123456789abcdef";
+    lab.write("hub/datasets--org--name/refs/main", commit.as_bytes());
+    for task in ["a", "b", "c"] {
+        lab.write_task(&format!("hub/datasets--org--name/snapshots/{commit}/all"), task, "row");
+    }
+    let to = "path = \"hf://datasets/org/name/all\"\norder";
+    assert!(mistakes(&lab, "path = \"data\"\norder", to).is_empty());
+    let mistake = one(&lab, "path = \"data\"\norder = [\"a\"", &to.replace("order", "order = [\"z\""));
+    assert_eq!(mistake.key, "stream.order[0]");
+}
+
+#[test]
+fn conversations_need_a_template_that_shows_them() {
+    let lab = Lab::new();
+    let turn = |role: &str| format!(r#"{{"role": "{role}", "content": "x"}}"#);
+    let row = |roles: &[&str]| {
+        let turns: Vec<String> = roles.iter().map(|role| turn(role)).collect();
+        format!("{{\"messages\": [{}]}}\n", turns.join(", "))
+    };
+    let write = |text: &str| {
+        for (task, split) in
+            [("a", "train"), ("a", "test"), ("b", "train"), ("b", "test"), ("c", "train"), ("c", "test")]
+        {
+            lab.write(&format!("chats/{task}/{split}.jsonl"), text.as_bytes());
+        }
+    };
+    let from = "format = \"jsonl\"\npath = \"data\"\norder";
+    let chat = |template: &str| format!("template = {template}\nformat = \"chat\"\npath = \"chats\"\norder");
+    write(&row(&["user", "assistant"]));
+    assert!(mistakes(&lab, from, &chat("\"plain\"")).is_empty(), "one message is no conversation");
+    write(&row(&["system", "user", "assistant"]));
+    lab.write(
+        "turns.jinja",
+        b"{% for turn in turns %}{{ turn.content }} {% endfor %}{{ instruction }}{{ input }}",
+    );
+    for template in ["\"plain\"", "\"alpaca\"", "{ file = \"one.jinja\" }"] {
+        let mistake = one(&lab, from, &chat(template));
+        assert_eq!(mistake.key, "stream.template");
+        assert!(mistake.message().contains("use template = \"chat\""), "{mistake}");
+    }
+    assert!(mistakes(&lab, from, &chat("{ file = \"turns.jinja\" }")).is_empty());
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::error::PlanError;
 use crate::fixture::{Lab, names, set, stage};
 use crate::plan::Plan;
-use crate::stages::{Answering, StageWork};
+use crate::stages::{Answering, BackboneWork, StageWork};
 
 fn inputs<'a>(plan: &'a Plan, name: &str) -> Vec<&'a str> {
     stage(plan, name).inputs.iter().map(|place| plan.stages[*place].name.as_str()).collect()
@@ -253,6 +253,30 @@ fn a_checkpoint_counts_by_its_own_files() {
 }
 
 #[test]
+fn a_name_on_the_hub_is_its_files_to_the_stages_and_its_name_to_the_run() {
+    let lab = Lab::new();
+    let commit = "0123456789abcdef";
+    lab.write("hub/models--org--model/refs/main", commit.as_bytes());
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        let bytes = std::fs::read(lab.at("model").join(file)).unwrap();
+        lab.write(&format!("hub/models--org--model/snapshots/{commit}/{file}"), &bytes);
+    }
+    let mut recipe = lab.recipe();
+    recipe["backbone"] = json!({ "checkpoint": lab.at("model") });
+    let of_folder = lab.plan(&recipe);
+    recipe["backbone"] = json!({ "checkpoint": "hf://org/model" });
+    let of_name = lab.plan(&recipe);
+    for name in ["backbone", "train/a", "evaluate/c"] {
+        assert_eq!(stage(&of_folder, name).key, stage(&of_name, name).key, "{name}");
+    }
+    assert_ne!(of_folder.run_key, of_name.run_key);
+    let StageWork::Backbone(BackboneWork::Checkpoint(work)) = &stage(&of_name, "backbone").work else {
+        panic!("a checkpoint");
+    };
+    assert_eq!(work.path, lab.at("hub/models--org--model/snapshots").join(commit));
+}
+
+#[test]
 fn seeds_of_stages_follow_the_recipes_seed_and_the_key() {
     let lab = Lab::new();
     let recipe = lab.recipe();
@@ -294,7 +318,7 @@ fn what_is_not_there_is_named() {
     let catalog = PluginCatalog::scan(&[lab.at("plugins")]);
     let plan = |key: &str, value: Value| {
         let recipe: Recipe = serde_json::from_value(changed(&lab.recipe(), key, value)).unwrap();
-        crate::planner::plan(&recipe, &catalog, &FileDigests::in_memory()).unwrap_err()
+        crate::planner::plan(&recipe, &catalog, &FileDigests::in_memory(), &lab.hub()).unwrap_err()
     };
     let problem = plan("routing.router.plugin", json!("random"));
     assert!(
@@ -337,7 +361,7 @@ fn planning_is_quick() {
     let best = (0..5)
         .map(|_| {
             let began = Instant::now();
-            crate::planner::plan(&recipe, &catalog, &digests).unwrap();
+            crate::planner::plan(&recipe, &catalog, &digests, &lab.hub()).unwrap();
             began.elapsed()
         })
         .min();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::parts::SourceWork;
 
 /// Reads examples from a dataset.
+#[expect(clippy::large_enum_variant, reason = "a plan holds a few dozen of them, none in a loop")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrepareWork {

@@ -80,6 +80,7 @@ pub(super) fn load(_spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<E
         .map(|(place, (kind, row))| Example {
             id: format!("{source}/{place}"),
             task: kind.to_owned(),
+            turns: Vec::new(),
             instruction: row.instruction,
             input: row.input,
             references: vec![row.output.clone()],

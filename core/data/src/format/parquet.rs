@@ -1,0 +1,31 @@
+//! Parquet with columns named by the recipe. Never guesses a column: see `field_rows`.
+
+use std::path::{Path, PathBuf};
+
+use super::rows::PARQUET_ENDINGS;
+use super::task_files::{self, layout_doc};
+use super::{SourceSpec, field_rows, path_of};
+use crate::error::DataError;
+use crate::example::{Example, Split};
+
+pub(super) const DOC: &str = concat!(
+    "Parquet: ",
+    layout_doc!(),
+    ". `fields` names the columns of instruction, input and output, which hold texts, numbers or truth values; an output may be a list of right answers, the first of which is learnt"
+);
+
+pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
+    task_files::tasks(path(spec)?, PARQUET_ENDINGS)
+}
+
+pub(super) fn files(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<PathBuf>, DataError> {
+    task_files::files(path(spec)?, task, split, PARQUET_ENDINGS)
+}
+
+pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Example>, DataError> {
+    field_rows::load(spec, path(spec)?, task, split, PARQUET_ENDINGS)
+}
+
+fn path(spec: &SourceSpec) -> Result<&Path, DataError> {
+    path_of(spec, "parquet", "a folder of <task>/{train,test}.parquet, or a file")
+}

@@ -1,0 +1,287 @@
+//! Names on Hugging Face's Hub, `hf://…`, as folders on this machine: from its cache where all that is needed lies
+//! there, else fetched into it, once. Takes no partial copy for a whole one, follows no revision that moved since, and
+//! reads no environment but in [`HubSettings::from_env`].
+
+mod name;
+mod needed;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use hf_hub::api::sync::{Api, ApiBuilder, ApiError};
+use hf_hub::{Cache, Repo, RepoType};
+
+use crate::error::DataError;
+use name::HubName;
+pub use needed::HubUse;
+
+/// What a name of the Hub begins with.
+const SCHEME: &str = "hf://";
+/// Where the Hub is.
+const ENDPOINT: &str = "https://huggingface.co";
+
+/// Whether a recipe's path is a name on the Hub, and not a place on this machine.
+pub fn is_hub_name(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| text.starts_with(SCHEME))
+}
+
+/// Where the Hub and its cache are, as the tools of Hugging Face are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubSettings {
+    /// The cache's folder, with `models--org--name` in it.
+    pub cache: PathBuf,
+    /// The address of the Hub, without a slash at its end.
+    pub endpoint: String,
+    /// What names the user to it, for private and gated repositories.
+    pub token: Option<String>,
+    /// Whether it is not to be asked.
+    pub offline: bool,
+}
+
+impl HubSettings {
+    /// As `huggingface_hub` reads this process's environment: `HF_HUB_CACHE`, else `HF_HOME/hub`, else
+    /// `~/.cache/huggingface/hub`; `HF_ENDPOINT`; `HF_TOKEN`, else `HF_HOME/token`; `HF_HUB_OFFLINE`.
+    pub fn from_env() -> Self {
+        Self::from_variables(&|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let path = |name: &str| set(name).map(PathBuf::from);
+        let home = path("HF_HOME").unwrap_or_else(|| {
+            let cache = path("XDG_CACHE_HOME").or_else(|| Some(path("HOME")?.join(".cache")));
+            cache.unwrap_or_default().join("huggingface")
+        });
+        let cache = path("HF_HUB_CACHE").or_else(|| path("HUGGINGFACE_HUB_CACHE"));
+        let token = set("HF_TOKEN").or_else(|| {
+            let file = path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
+            std::fs::read_to_string(file).ok()
+        });
+        let offline = set("HF_HUB_OFFLINE").unwrap_or_default().to_uppercase();
+        Self {
+            cache: cache.unwrap_or_else(|| home.join("hub")),
+            endpoint: set("HF_ENDPOINT").unwrap_or_else(|| ENDPOINT.into()).trim_end_matches('/').into(),
+            token: token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()),
+            offline: ["1", "ON", "YES", "TRUE"].contains(&offline.as_str()),
+        }
+    }
+}
+
+/// The Hub and its cache.
+#[derive(Debug)]
+pub struct Hub {
+    settings: HubSettings,
+    /// Why it could not be reached; it is then not tried again.
+    unreachable: Mutex<Option<String>>,
+}
+
+/// A repository that is looked for: its name, what is needed of it, where it would lie in the cache.
+struct Wanted<'a> {
+    name: HubName,
+    what: HubUse,
+    folder: PathBuf,
+    text: &'a str,
+}
+
+impl Hub {
+    /// The Hub with these settings. Nothing is asked yet.
+    pub fn new(settings: HubSettings) -> Self {
+        Self { settings, unreachable: Mutex::new(None) }
+    }
+
+    /// The folder (for [`HubUse::Tokenizer`]: the folder of `tokenizer.json`) that this name stands for.
+    ///
+    /// The revision that the cache holds is the one that is used, as long as it holds it whole; without one in the name
+    /// it is `main` as it was when it was fetched. What was fetched here is known to be whole by its list of files,
+    /// which is kept beside it; of what another program fetched the list is asked for and what is missing is
+    /// fetched. Without a network such a copy is used if nothing can be seen to be missing: shards that an index names,
+    /// configuration, tokenizer.
+    ///
+    /// # Errors
+    /// A name that is none; one that is neither in the cache nor to be had, with the reasons of both.
+    pub fn resolve(&self, name: &Path, what: HubUse) -> Result<PathBuf, DataError> {
+        let text = name.to_str().unwrap_or_default();
+        let parsed = HubName::parse(text, what)
+            .map_err(|problem| DataError::HubName { name: name.display().to_string(), problem })?;
+        let cache = std::path::absolute(&self.settings.cache)
+            .map_err(|source| DataError::Read { file: self.settings.cache.clone(), source })?;
+        let folder = cache.join(repository(&parsed, "main").folder_name());
+        let wanted = Wanted { name: parsed, what, folder, text };
+        let commit = wanted.cached_commit();
+        if let Some(commit) = &commit
+            && let Some(files) = wanted.listed(commit)
+            && files.iter().all(|file| wanted.snapshot(commit).join(file).is_file())
+        {
+            return Ok(wanted.place(commit));
+        }
+        let fetched = match self.closed() {
+            Some(reason) => Err(reason),
+            None => self.fetch(&wanted, commit.as_deref(), &cache),
+        };
+        let network = match fetched {
+            Ok(commit) => return Ok(wanted.place(&commit)),
+            Err(reason) => reason,
+        };
+        let missing = match &commit {
+            None => format!("there is no revision `{}` of it", wanted.name.revision),
+            // A copy with a list is known to lack something, whatever can be seen.
+            Some(commit) if wanted.listed(commit).is_some() => "a file of it is missing".to_owned(),
+            Some(commit) => match wanted.what.missing(&wanted.place(commit)) {
+                None => return Ok(wanted.place(commit)),
+                Some(missing) => missing,
+            },
+        };
+        let problem = format!(
+            "not whole in the cache ({}: {missing}), and not to be had from {}: {network}. Where there is a network, `{}` fetches it; the cache can be copied here, and a folder of your own can stand for the name",
+            wanted.folder.display(),
+            self.settings.endpoint,
+            wanted.command()
+        );
+        Err(DataError::Hub { name: wanted.text.to_owned(), problem })
+    }
+
+    /// Why nothing can be fetched, if that is known.
+    fn closed(&self) -> Option<String> {
+        if self.settings.offline {
+            return Some("HF_HUB_OFFLINE is set".to_owned());
+        }
+        self.unreachable.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Fetches what is missing, and gives the commit that is then whole in the cache.
+    fn fetch(&self, wanted: &Wanted, commit: Option<&str>, cache: &Path) -> Result<String, String> {
+        let revision = commit.unwrap_or(&wanted.name.revision);
+        let api = self.api(cache).map_err(|error| self.reason(&error))?;
+        let info = api.repo(repository(&wanted.name, revision)).info();
+        let info = info.map_err(|error| self.reason(&error))?;
+        if !is_commit(&info.sha) {
+            return Err(format!("it answers with `{}` for a commit", info.sha.escape_default()));
+        }
+        let all: Vec<String> = info.siblings.into_iter().map(|file| file.rfilename).collect();
+        if let Some(file) = all.iter().find(|file| !is_inside(file)) {
+            return Err(format!("it answers with `{}` for a file", file.escape_default()));
+        }
+        let files = wanted.needed(&all);
+        if files.is_empty() {
+            let folder = wanted.name.folder.as_deref().unwrap_or("it");
+            return Err(format!("there are no {} in {folder}", wanted.what.files()));
+        }
+        // By its commit: what is fetched file by file is of one revision, and the name leads to it when it is whole.
+        let repo = api.repo(repository(&wanted.name, &info.sha));
+        for file in files {
+            if !wanted.snapshot(&info.sha).join(file).is_file() {
+                repo.download(file).map_err(|error| format!("{file}: {}", self.reason(&error)))?;
+            }
+        }
+        wanted.keep_list(&info.sha, &all).map_err(|error| format!("keep the list of its files: {error}"))?;
+        if wanted.name.revision != info.sha {
+            let named = Cache::new(cache.to_owned()).repo(repository(&wanted.name, &wanted.name.revision));
+            named.create_ref(&info.sha).map_err(|error| format!("note the revision: {error}"))?;
+        }
+        Ok(info.sha)
+    }
+
+    fn api(&self, cache: &Path) -> Result<Api, ApiError> {
+        ApiBuilder::from_cache(Cache::new(cache.to_owned()))
+            .with_endpoint(self.settings.endpoint.clone())
+            .with_token(self.settings.token.clone())
+            // Standard output is the program's own.
+            .with_progress(false)
+            .with_retries(2)
+            .build()
+    }
+
+    /// An error in plain words; one of the network keeps the Hub from being tried again.
+    fn reason(&self, error: &ApiError) -> String {
+        let text = error.to_string();
+        let told = match text.rsplit_once("http status: ").map(|(_, status)| status) {
+            Some(status) if status.starts_with("401") || status.starts_with("403") => {
+                format!("it answers {status}: no such repository, or one that needs HF_TOKEN")
+            }
+            Some(status) if status.starts_with("404") => {
+                format!("it answers {status}: no such repository, revision or file")
+            }
+            Some(status) => format!("it answers {status}"),
+            None => {
+                let mut unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
+                *unreachable = Some(text.clone());
+                text
+            }
+        };
+        told.lines().next().unwrap_or_default().to_owned()
+    }
+}
+
+impl Wanted<'_> {
+    /// The commit that the cache has for the revision.
+    fn cached_commit(&self) -> Option<String> {
+        let revision = &self.name.revision;
+        let noted = std::fs::read_to_string(self.folder.join("refs").join(revision)).ok();
+        let commit = noted.map(|text| text.trim().to_owned()).unwrap_or_else(|| revision.clone());
+        (is_commit(&commit) && self.snapshot(&commit).is_dir()).then_some(commit)
+    }
+
+    fn snapshot(&self, commit: &str) -> PathBuf {
+        self.folder.join("snapshots").join(commit)
+    }
+
+    /// The folder or file that the name stands for.
+    fn place(&self, commit: &str) -> PathBuf {
+        let snapshot = self.snapshot(commit);
+        match &self.name.folder {
+            None => snapshot,
+            Some(folder) => snapshot.join(folder),
+        }
+    }
+
+    /// The files of a repository that are needed.
+    fn needed<'a>(&self, all: &'a [String]) -> BTreeSet<&'a str> {
+        let folder = self.name.folder.as_deref();
+        all.iter().map(String::as_str).filter(|file| self.what.needs(folder, file)).collect()
+    }
+
+    /// The needed files of a commit, if its list was kept. A list without any is not believed.
+    fn listed(&self, commit: &str) -> Option<Vec<String>> {
+        let text = std::fs::read(self.list_file(commit)).ok()?;
+        let all: Vec<String> = serde_json::from_slice(&text).ok()?;
+        let files: Vec<String> = self.needed(&all).into_iter().map(str::to_owned).collect();
+        (!files.is_empty() && files.iter().all(|file| is_inside(file))).then_some(files)
+    }
+
+    fn keep_list(&self, commit: &str, all: &[String]) -> std::io::Result<()> {
+        let file = self.list_file(commit);
+        let part = file.with_extension(format!("{}.part", std::process::id()));
+        std::fs::write(&part, serde_json::to_vec(all)?)?;
+        std::fs::rename(part, file)
+    }
+
+    fn list_file(&self, commit: &str) -> PathBuf {
+        self.folder.join(format!("cadre-files-{commit}.json"))
+    }
+
+    /// What fetches it with Hugging Face's own program.
+    fn command(&self) -> String {
+        let HubName { id, revision, dataset, .. } = &self.name;
+        let kind = if *dataset { " --repo-type dataset" } else { "" };
+        let revision = if revision == "main" { String::new() } else { format!(" --revision {revision}") };
+        format!("hf download {id}{kind}{revision}")
+    }
+}
+
+fn repository(name: &HubName, revision: &str) -> Repo {
+    let kind = if name.dataset { RepoType::Dataset } else { RepoType::Model };
+    Repo::with_revision(name.id.clone(), kind, revision.to_owned())
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() >= 7 && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether a path stays in the folder it starts from.
+fn is_inside(file: &str) -> bool {
+    !file.is_empty() && file.split('/').all(|part| !matches!(part, "" | "." | "..")) && !file.contains('\\')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! What is needed of a repository, and what can be seen to be missing in a copy of it. Fetches nothing.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+/// What a name on the Hub is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HubUse {
+    /// Rows: files ending in `.jsonl`, `.json` or `.parquet`.
+    Dataset,
+    /// A backbone: configuration, weights, tokenizer.
+    Checkpoint,
+    /// A tokenizer alone.
+    Tokenizer,
+    /// A LoRA adapter in PEFT's layout.
+    Adapter,
+}
+
+const TOKENIZER: [&str; 5] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "generation_config.json",
+];
+const INDEX: &str = "model.safetensors.index.json";
+
+impl HubUse {
+    /// Whether a file is one of those needed; `folder` is the one that is named, if it is not all.
+    pub(super) fn needs(self, folder: Option<&str>, file: &str) -> bool {
+        let inner = match folder {
+            None => file,
+            // The name may be that of a file.
+            Some(folder) if self == Self::Dataset && folder == file => file,
+            Some(folder) => match file.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) {
+                Some(inner) => inner,
+                None => return false,
+            },
+        };
+        match self {
+            Self::Dataset => {
+                let ending = inner.rsplit_once('.').map(|(_, ending)| ending);
+                let hidden = inner.split('/').any(|part| part.starts_with('.'));
+                !hidden && ending.is_some_and(|ending| ["jsonl", "json", "parquet"].contains(&ending))
+            }
+            Self::Tokenizer => TOKENIZER.contains(&inner),
+            Self::Checkpoint => {
+                // `consolidated.safetensors` holds the same weights once more, under other names.
+                let others = ["adapter_", "consolidated"];
+                let weights =
+                    inner.ends_with(".safetensors") && !others.iter().any(|other| inner.starts_with(other));
+                inner == "config.json"
+                    || inner == INDEX
+                    || TOKENIZER.contains(&inner)
+                    || (weights && !inner.contains('/'))
+            }
+            Self::Adapter => ["adapter_config.json", "adapter_model.safetensors"].contains(&inner),
+        }
+    }
+
+    /// What it consists of, for messages.
+    pub(super) fn files(self) -> &'static str {
+        match self {
+            Self::Dataset => "files ending in .jsonl, .json or .parquet",
+            Self::Checkpoint => "config.json, *.safetensors and tokenizer.json",
+            Self::Tokenizer => "tokenizer.json",
+            Self::Adapter => "adapter_config.json and adapter_model.safetensors",
+        }
+    }
+
+    /// What can be seen to be missing in a copy, where no list of its files is at hand.
+    pub(super) fn missing(self, place: &Path) -> Option<String> {
+        let absent = |names: &[&str]| {
+            let name = names.iter().find(|name| !place.join(name).is_file())?;
+            Some(format!("{} is missing", place.join(name).display()))
+        };
+        match self {
+            Self::Dataset => (!any_rows(place, 8)).then(|| format!("no rows lie in {}", place.display())),
+            Self::Tokenizer => absent(&["tokenizer.json"]),
+            Self::Adapter => absent(&["adapter_config.json", "adapter_model.safetensors"]),
+            Self::Checkpoint => absent(&["config.json", "tokenizer.json"]).or_else(|| missing_weights(place)),
+        }
+    }
+}
+
+/// The shards that an index names, or without one any weights at all.
+fn missing_weights(place: &Path) -> Option<String> {
+    let index = place.join(INDEX);
+    if let Ok(text) = std::fs::read(&index) {
+        let Ok(Value::Object(index_of)) = serde_json::from_slice(&text) else {
+            return Some(format!("{} is not JSON", index.display()));
+        };
+        let map = index_of.get("weight_map").and_then(Value::as_object);
+        let shards: BTreeSet<&str> =
+            map.into_iter().flat_map(|map| map.values()).filter_map(Value::as_str).collect();
+        let missing: Vec<&str> =
+            shards.iter().copied().filter(|shard| !place.join(shard).is_file()).collect();
+        let first = missing.first()?;
+        let (count, all) = (missing.len(), shards.len());
+        return Some(format!("{count} of {all} shards that {INDEX} names are missing, such as {first}"));
+    }
+    let has_weights = std::fs::read_dir(place).is_ok_and(|mut entries| {
+        entries.any(|entry| {
+            entry.is_ok_and(|entry| entry.path().extension().is_some_and(|ending| ending == "safetensors"))
+        })
+    });
+    (!has_weights).then(|| format!("there are no *.safetensors in {}", place.display()))
+}
+
+/// Whether a file of rows lies there, or in a folder of it.
+fn any_rows(place: &Path, depth: usize) -> bool {
+    if place.is_file() {
+        return true;
+    }
+    let Ok(entries) = std::fs::read_dir(place) else { return false };
+    entries.filter_map(Result::ok).any(|entry| {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if path.is_dir() {
+            depth > 0 && any_rows(&path, depth - 1)
+        } else {
+            HubUse::Dataset.needs(None, &name)
+        }
+    })
+}
