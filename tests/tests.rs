@@ -8,6 +8,7 @@
 //! - `mistakes`: what is wrong with a recipe or the data is told, with its place; nothing is written.
 //! - `checkpoints`: a backbone of one's own, whole or broken.
 //! - `sweep`: points share what they have in common; workers, failures, kills.
+//! - `slurm`: a sweep as jobs of a cluster, though a node dies; where Slurm is installed.
 //! - `commands`: every other command.
 //! - `first_router`: the page for whoever writes a router, as it is followed.
 //! - `shipped`: the recipes of the repository load and plan.
@@ -52,6 +53,9 @@ mod report_file;
 #[cfg(test)]
 #[path = "e2e/shipped.rs"]
 mod shipped;
+#[cfg(test)]
+#[path = "e2e/slurm.rs"]
+mod slurm;
 #[cfg(test)]
 #[path = "e2e/sweep.rs"]
 mod sweep;

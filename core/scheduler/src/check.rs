@@ -6,11 +6,13 @@ use std::path::Path;
 use cadre_checkpoint::CheckpointFolder;
 use cadre_data::{DataError, Hub, Marking, SourceSpec, Tokenizer};
 use cadre_recipe::{
-    IndicatorKind, Loaded, Order, Pretrain, Recipe, RecipeError, Source, Template, TokenizerSource,
+    Backend, IndicatorKind, Loaded, Order, Precision, Pretrain, Recipe, RecipeError, Source, Template,
+    TokenizerSource,
 };
 
 use crate::files::{data_split, indicator_form, source_spec, stream_spec};
 use crate::hub_names::resolve;
+use crate::memory::{bytes, machine_memory, need};
 use crate::planner::order_choice;
 
 /// Every mistake that only a look at data and files can find, each placed where its value stands.
@@ -22,6 +24,7 @@ pub(crate) fn check(loaded: &Loaded, hub: &Hub) -> Vec<RecipeError> {
     checker.sources();
     checker.template();
     checker.backbone();
+    checker.memory();
     // What there is no folder for cannot be looked into: that is no second mistake.
     checker.mistakes.retain(|mistake| unresolved.iter().all(|name| name.key != mistake.key));
     let names = unresolved.into_iter().map(|name| loaded.mistake(&name.key, name.problem));
@@ -195,6 +198,27 @@ impl Checker<'_> {
         if let Some(Pretrain { tokenizer: TokenizerSource::File(path), .. }) = &backbone.pretrain {
             self.tokenizer(path, "backbone.pretrain.tokenizer.file", None);
         }
+    }
+
+    /// What cannot be held cannot be run. Of an accelerator's memory nothing is known here.
+    fn memory(&mut self) {
+        let held = match self.recipe.device.backend {
+            Backend::Cpu | Backend::NdArray => machine_memory(),
+            Backend::Cuda { .. } => None,
+        };
+        let Some((need, held)) = need(self.recipe).zip(held).filter(|(need, held)| need.least > *held) else {
+            return;
+        };
+        let problem = format!(
+            "the backbone and what is trained need {} of memory, and there are {} here",
+            bytes(need.least),
+            bytes(held)
+        );
+        let mut mistake = self.loaded.mistake("backbone", problem);
+        if self.recipe.device.precision == Precision::F32 && self.recipe.backbone.checkpoint.is_some() {
+            mistake = mistake.suggest("`device.precision = \"bf16\"` halves the backbone");
+        }
+        self.mistakes.push(mistake);
     }
 
     fn checkpoint(&mut self, folder: &Path) {

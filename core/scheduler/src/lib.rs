@@ -13,6 +13,7 @@ mod files;
 #[cfg(test)]
 mod fixture;
 mod hub_names;
+mod memory;
 mod open_recipe;
 mod open_sweep;
 mod plan;
@@ -31,8 +32,9 @@ pub use open_recipe::{OpenRecipe, Planned};
 pub use open_sweep::{OpenSweep, PlannedSweep, SweepArgs};
 
 pub use batch_jobs::{BatchJob, batch_jobs};
+pub use memory::{MemoryNeed, bytes, machine_memory};
 pub use plan::{Plan, PlanStatus, StageState};
-pub use render::{render, render_json};
+pub use render::{memory_line, render, render_json};
 pub use sweep_plan::{PlannedPoint, SWEEP_PLAN_FORMAT, SweepPlan};
 pub use sweep_render::{render_sweep, render_sweep_json};
 

@@ -9,6 +9,7 @@ use cadre_store::{ArtifactStore, FileDigests};
 
 use crate::arguments::RecipeArgs;
 use crate::error::PlanError;
+use crate::memory::MemoryNeed;
 use crate::plan::{Plan, PlanStatus};
 
 /// A recipe that was read and found right in itself, and the policies in its reach.
@@ -50,6 +51,12 @@ impl OpenRecipe {
     /// All mistakes that only this look can find, together.
     pub fn check(&self) -> Result<(), RecipeErrors> {
         RecipeErrors::of(crate::check::check(&self.loaded, &self.hub))
+    }
+
+    /// How much memory the run needs; none where the backbone's shape cannot be told.
+    #[must_use]
+    pub fn memory(&self) -> Option<MemoryNeed> {
+        crate::memory::need(&crate::hub_names::resolve(&self.loaded.recipe, &self.hub).0)
     }
 
     /// Plans it against the store in this folder; where there is none, nothing is done yet.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use cadre_data::{Hub, HubSettings};
 use cadre_recipe::{
     Capabilities, EnvSource, Loaded, PluginCatalog, Recipe, RecipeError, RecipeErrors, Surroundings,
     SweepPoint,
@@ -43,6 +44,7 @@ pub struct SweepArgs {
 pub struct OpenSweep {
     parts: Vec<Part>,
     baseline: Option<String>,
+    hub: Hub,
 }
 
 /// One recipe of a sweep.
@@ -92,7 +94,7 @@ impl OpenSweep {
         }
         RecipeErrors::of(errors)?;
         let given = args.baseline.clone();
-        let mut sweep = Self { parts, baseline: None };
+        let mut sweep = Self { parts, baseline: None, hub: Hub::new(HubSettings::from_env()) };
         sweep.baseline = sweep.baseline(given)?;
         Ok(sweep)
     }
@@ -129,7 +131,9 @@ impl OpenSweep {
             if errors.len() >= TOLD || !seen.insert(looked_at(&point.loaded.recipe)) {
                 continue;
             }
-            errors.extend(crate::check::check(&point.loaded).into_iter().map(|error| point.named(error)));
+            errors.extend(
+                crate::check::check(&point.loaded, &self.hub).into_iter().map(|error| point.named(error)),
+            );
         }
         RecipeErrors::of(errors)
     }
@@ -145,7 +149,7 @@ impl OpenSweep {
             None => FileDigests::in_memory(),
         };
         let points: Vec<(&SweepPoint, &PluginCatalog)> = self.points().collect();
-        let unjoined = planned(&points, &digests)?;
+        let unjoined = planned(&points, &digests, &self.hub)?;
         let plan = SweepPlan::join(self.name(), self.baseline.clone(), unjoined);
         let joint = plan.joint();
         let status = match &store {
@@ -169,9 +173,10 @@ impl OpenSweep {
 fn planned(
     points: &[(&SweepPoint, &PluginCatalog)],
     digests: &FileDigests,
+    hub: &Hub,
 ) -> Result<Vec<Unjoined>, PlanError> {
     let one = |(point, catalog): &(&SweepPoint, &PluginCatalog)| {
-        let plan = crate::planner::plan(&point.loaded.recipe, catalog, digests)?;
+        let plan = crate::planner::plan(&point.loaded.recipe, catalog, digests, hub)?;
         let about = PlannedPoint {
             name: point.name.clone(),
             setting: point.setting.clone(),

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use crate::memory::{MemoryNeed, bytes, machine_memory};
 use crate::plan::{Plan, PlanStatus, StageState};
 use crate::stages::StageSpec;
 
@@ -51,9 +52,24 @@ pub fn render(plan: &Plan, status: &PlanStatus, coloured: bool) -> String {
     text
 }
 
+/// A line on the memory of a run, beside what this machine has.
+#[must_use]
+pub fn memory_line(need: &MemoryNeed) -> String {
+    let here = machine_memory();
+    let mut text =
+        format!("memory: at least {}, about {} with the longest rows", bytes(need.least), bytes(need.about));
+    if let Some(here) = here {
+        let _ = write!(text, "; this machine has {}", bytes(here));
+        if need.about > here {
+            text.push_str(": set `device.gradient-checkpointing` or a smaller `expert.training.micro-batch`");
+        }
+    }
+    text
+}
+
 /// The plan for programs: each stage with its state, and sums.
 #[must_use]
-pub fn render_json(plan: &Plan, status: &PlanStatus) -> Value {
+pub fn render_json(plan: &Plan, status: &PlanStatus, memory: Option<MemoryNeed>) -> Value {
     let stage = |(stage, state): (&StageSpec, &StageState)| {
         json!({
             "name": stage.name,
@@ -73,6 +89,7 @@ pub fn render_json(plan: &Plan, status: &PlanStatus) -> Value {
         "cached": status.count(StageState::Cached),
         "to-do": plan.stages.len() - status.count(StageState::Cached),
         "training-tokens-to-do": tokens_to_do(plan, status).0,
+        "memory": memory.map(|need| json!({ "least": need.least, "about": need.about })),
     })
 }
 

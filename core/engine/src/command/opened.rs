@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use cadre_recipe::{BackendSupport, Capabilities, Loaded, RecipeErrors};
-use cadre_scheduler::{OpenRecipe, Plan, PlanStatus, RecipeArgs};
+use cadre_scheduler::{MemoryNeed, OpenRecipe, Plan, PlanStatus, RecipeArgs};
 
 use crate::error::EngineError;
 use crate::trial::try_out;
@@ -14,6 +14,7 @@ pub(super) struct Opened {
     pub(super) loaded: Loaded,
     pub(super) plan: Plan,
     pub(super) status: PlanStatus,
+    pub(super) memory: Option<MemoryNeed>,
 }
 
 impl Opened {
@@ -24,7 +25,8 @@ impl Opened {
         let planned = open.plan(store)?;
         let mistakes = try_out(&open.loaded, &planned.plan, store)?;
         RecipeErrors::of(mistakes).map_err(wrong)?;
-        Ok(Self { loaded: open.loaded, plan: planned.plan, status: planned.status })
+        let memory = open.memory();
+        Ok(Self { loaded: open.loaded, plan: planned.plan, status: planned.status, memory })
     }
 }
 

@@ -1,6 +1,6 @@
 //! `cadre plan RECIPE`: the stages, what is there and what it will cost. Runs nothing.
 
-use cadre_scheduler::{CommonArgs, RecipeArgs, render, render_json};
+use cadre_scheduler::{CommonArgs, RecipeArgs, memory_line, render, render_json};
 
 use super::Done;
 use super::opened::Opened;
@@ -9,8 +9,11 @@ use crate::terminal::{Manner, Terminal};
 pub(super) fn plan(args: &RecipeArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let opened = Opened::of(args, &common.store)?;
     match terminal.manner() {
-        Manner::Json => terminal.print(&render_json(&opened.plan, &opened.status).to_string()),
-        _ => terminal.print(&render(&opened.plan, &opened.status, true)),
+        Manner::Json => terminal.print(&render_json(&opened.plan, &opened.status, opened.memory).to_string()),
+        _ => {
+            let memory = opened.memory.map(|need| memory_line(&need)).unwrap_or_default();
+            terminal.print(&format!("{}{memory}", render(&opened.plan, &opened.status, true)));
+        }
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use cadre_recipe::RecipeErrors;
 use cadre_scheduler::{
-    CommonArgs, OpenRecipe, OpenSweep, RecipeArgs, SweepArgs, render, render_json, render_sweep,
+    CommonArgs, OpenRecipe, OpenSweep, RecipeArgs, SweepArgs, memory_line, render, render_json, render_sweep,
     render_sweep_json, stage_reference_markdown,
 };
 use clap::{Parser, Subcommand};
@@ -90,9 +90,10 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
             open.check()?;
             let planned = open.plan(&common.store)?;
             if common.json {
-                say(&render_json(&planned.plan, &planned.status).to_string())
+                say(&render_json(&planned.plan, &planned.status, open.memory()).to_string())
             } else {
-                say(&render(&planned.plan, &planned.status, true))
+                let memory = open.memory().map(|need| memory_line(&need)).unwrap_or_default();
+                say(&format!("{}{memory}", render(&planned.plan, &planned.status, true)))
             }
         }
     }
