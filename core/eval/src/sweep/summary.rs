@@ -52,9 +52,9 @@ impl SweepReport {
     fn pair(&mut self) {
         let Some(baseline) = &self.baseline else { return };
         let replicates = |name: &str| -> BTreeMap<(u64, Option<&str>), &SweepPoint> {
-            let done =
-                self.points.iter().filter(|point| point.setting == name && point.state == PointState::Done);
-            done.map(|point| ((point.seed, point.order.as_deref()), point)).collect()
+            // Points that are not done have no figures, so they pair with nothing.
+            let own = self.points.iter().filter(|point| point.setting == name);
+            own.map(|point| ((point.seed, point.order.as_deref()), point)).collect()
         };
         let others = replicates(baseline);
         let differences_of = |setting: &SettingSummary| -> BTreeMap<String, Difference> {

@@ -79,7 +79,8 @@ pub(super) fn upright(values: &[f64]) -> ((f64, f64), f64) {
     // What is never negative gets no negative numbers for the sake of a margin.
     let low = if least >= 0.0 { (least - margin).max(0.0) } else { least - margin };
     let range = (low, most + margin);
-    (range, round_step(range.1 - range.0))
+    // The plot may set its numbers half as far apart.
+    (range, round_step(range.1 - range.0) / 2.0)
 }
 
 fn ends(values: &[f64]) -> (f64, f64) {
@@ -118,7 +119,8 @@ mod tests {
         let Ticks::At(ticks) = Axis::of(&[5_900_000.0, 7_000_000.0]).round() else { panic!("places") };
         assert_eq!(ticks[0].1, "6.0M");
         let ((low, high), step) = upright(&[0.0, 100.0]);
-        assert_eq!((low, high, step), (0.0, 110.0, 20.0));
+        assert_eq!((low, high, step), (0.0, 110.0, 10.0));
+        assert!(upright(&[1.8, 4.5]).1 <= 0.5, "2.0, 2.5, 3.0 are not 2, 2, 3");
         assert_eq!(upright(&[7.0]).0, (6.65, 7.35));
     }
 }
