@@ -84,6 +84,18 @@ impl RunLayout {
         self.folder.join("report.html")
     }
 
+    /// The tags a person gave the run.
+    #[must_use]
+    pub fn tags(&self) -> PathBuf {
+        self.folder.join("tags.json")
+    }
+
+    /// Which sweep the run is a point of, where it is one: `{"format-version": 1, "sweep": NAME}`.
+    #[must_use]
+    pub fn sweep(&self) -> PathBuf {
+        self.folder.join("sweep.json")
+    }
+
     /// The folder of predictions.
     #[must_use]
     pub fn predictions(&self) -> PathBuf {
