@@ -10,7 +10,7 @@ use crate::RunsError;
 use crate::live::run_stages;
 
 /// Begins the name of a run's folder on its way out.
-const LEAVING: &str = ".deleted-";
+pub(crate) const LEAVING: &str = ".deleted-";
 
 /// Deletes a run. `store`, where there is one, tells whether a process works on it.
 ///

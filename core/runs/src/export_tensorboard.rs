@@ -125,6 +125,5 @@ fn event_file(scalars: &Scalars) -> std::io::Result<Vec<u8>> {
         // TensorBoard's scalars are of 32 bits.
         writer.write_scalar(tag.as_str(), *step, *value as f32)?;
     }
-    drop(writer);
     Ok(bytes)
 }

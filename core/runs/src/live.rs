@@ -10,7 +10,7 @@ use cadre_store::{Digest, RunLayout};
 use serde::Deserialize;
 
 use crate::RunsError;
-use crate::run_record::run_folders;
+use crate::delete::LEAVING;
 
 /// Newest `format-version` of a plan that this build reads.
 const PLAN_FORMAT: u64 = 1;
@@ -45,8 +45,8 @@ pub fn live_keys(folders: &[PathBuf]) -> Result<HashSet<Digest>, RunsError> {
         if !runs.is_dir() {
             return Err(RunsError::FolderGone { folder: runs.clone() });
         }
-        for name in run_folders(runs)? {
-            let run = RunLayout::at(&runs.join(&name));
+        for folder in inside(runs)? {
+            let run = RunLayout::at(&folder);
             match stages(&run.plan())? {
                 Some(stages) => live.extend(stages.into_iter().map(|stage| stage.key)),
                 // A run that was stopped before it had a plan has made nothing; one with a report has.
@@ -58,13 +58,33 @@ pub fn live_keys(folders: &[PathBuf]) -> Result<HashSet<Digest>, RunsError> {
         }
         let beside = runs.parent().map(|parent| parent.join("sweeps"));
         for sweeps in [Some(runs.join("sweeps")), beside].into_iter().flatten() {
-            for name in run_folders(&sweeps)? {
-                let plan = sweeps.join(name).join("sweep-plan.json");
-                live.extend(stages(&plan)?.into_iter().flatten().map(|stage| stage.key));
+            for sweep in inside(&sweeps)? {
+                live.extend(
+                    stages(&sweep.join("sweep-plan.json"))?.into_iter().flatten().map(|stage| stage.key),
+                );
             }
         }
     }
     Ok(live)
+}
+
+/// Whatever lies in a folder, under any name, but for what is being deleted; nothing where there is no folder.
+fn inside(folder: &Path) -> Result<Vec<PathBuf>, RunsError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(problem) if matches!(problem.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(source) => return Err(RunsError::read(folder)(source)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(RunsError::read(folder))?;
+        if !entry.file_name().as_encoded_bytes().starts_with(LEAVING.as_bytes()) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
 }
 
 /// The stages of a run's plan with their names, in order.

@@ -41,8 +41,11 @@ fn plans_of_runs_and_sweeps_are_live() {
         fs::write(folder.join("sweep-plan.json"), plan(&[stage])).unwrap();
     }
     fs::create_dir(runs.path().join("not-a-run")).unwrap();
+    // A run that somebody hid still needs what it needs; one on its way out does not.
+    fs::write(runs.begin(".hidden", 0.1).plan(), plan(&["six"])).unwrap();
+    fs::write(runs.begin(".deleted-c-1", 0.1).plan(), plan(&["seven"])).unwrap();
     let live = live_keys(&[runs.path()]).unwrap();
-    let expected = ["one", "two", "three", "four", "five"].map(key);
+    let expected = ["one", "two", "three", "four", "five", "six"].map(key);
     assert_eq!(live, expected.into_iter().collect());
 }
 
