@@ -11,6 +11,7 @@
 //! - `slurm`: a sweep as jobs of a cluster, though a node dies; where Slurm is installed.
 //! - `commands`: every other command.
 //! - `first_router`: the page for whoever writes a router, as it is followed.
+//! - `runs`: past runs are a database; the store's garbage is collected.
 //! - `shipped`: the recipes of the repository load and plan.
 //! - `real_data`: the real tasks, where this machine has them.
 
@@ -50,6 +51,9 @@ mod real_data;
 #[cfg(test)]
 #[path = "e2e/report_file.rs"]
 mod report_file;
+#[cfg(test)]
+#[path = "e2e/runs.rs"]
+mod runs;
 #[cfg(test)]
 #[path = "e2e/shipped.rs"]
 mod shipped;

@@ -285,6 +285,8 @@ fn looking_makes_no_folders() {
         vec!["plugin", "list"],
         vec!["plugin", "check", &see],
         vec!["report", "see-tiny"],
+        vec!["runs"],
+        vec!["store", "gc"],
         vec!["ask", "see-tiny", "who are you?"],
     ] {
         bench.cadre(&args);

@@ -13,8 +13,10 @@ mod plugin;
 mod report;
 mod run;
 mod run_folder;
+mod runs;
 mod schema;
 mod sweep;
+mod store;
 
 use cadre_scheduler::{CommonArgs, RecipeArgs};
 use clap::{Parser, Subcommand};
@@ -59,6 +61,11 @@ enum Command {
     Plan(RecipeArgs),
     /// Show a recipe after inheritance and defaults, each value with where it came from
     Expand(RecipeArgs),
+    /// Past runs: list, filter, sort, compare, tag, export, delete
+    Runs(runs::RunsArgs),
+    /// The store of finished stages
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Show the report of a run, written anew from its stages
     Report(report::ReportArgs),
     /// Put one query through the ensemble of a run and show who was asked and who answered
@@ -93,6 +100,8 @@ pub(crate) fn serve(line: CommandLine) -> u8 {
         Command::Sweep(args) => sweep::sweep(args, &line.common, &terminal),
         Command::Plan(args) => plan::plan(args, &line.common, &terminal),
         Command::Expand(args) => expand::expand(args, &terminal),
+        Command::Runs(args) => runs::runs(args, &line.common, &terminal),
+        Command::Store(command) => store::store(command, &line.common, &terminal),
         Command::Report(args) => report::report(args, &line.common, &terminal),
         Command::Ask(args) => ask::ask(args, &line.common, &terminal),
         Command::Export(args) => export::export(args, &line.common, &terminal),

@@ -7,6 +7,7 @@ use cadre_eval::EvalError;
 use cadre_nn::NnError;
 use cadre_policy::PolicyError;
 use cadre_recipe::RecipeErrors;
+use cadre_runs::RunsError;
 use cadre_scheduler::{PlanError, WalkError};
 use cadre_store::{Digest, StoreError};
 
@@ -30,6 +31,9 @@ pub enum EngineError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Runs could not be found, asked, compared, tagged, exported or deleted.
+    #[error(transparent)]
+    Runs(#[from] RunsError),
     /// Data could not be read or tokenised.
     #[error("read data: {0}")]
     Data(#[from] DataError),
@@ -353,6 +357,12 @@ impl EngineError {
     /// interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Runs(
+                RunsError::Query { .. }
+                | RunsError::NoSuchRun { .. }
+                | RunsError::Ambiguous { .. }
+                | RunsError::BadTag { .. },
+            ) => 2,
             Self::Recipe(_) | Self::NotFound { .. } | Self::NothingToResume { .. } => 2,
             Self::Interrupted => 130,
             _ => 1,

@@ -36,7 +36,7 @@ pub enum Lookup {
 }
 
 /// A folder of artifacts by key:
-/// `objects/ab/<key>/`, `drafts/`, `work/<key>/`, `locks/`, `evidence/ab/`, `quarantine/`, `FORMAT`.
+/// `objects/ab/<key>/`, `drafts/`, `work/<key>/`, `locks/`, `evidence/ab/`, `quarantine/`, `trash/`, `roots/`, `FORMAT`.
 #[derive(Debug)]
 pub struct ArtifactStore {
     root: PathBuf,
@@ -49,7 +49,7 @@ struct Format {
     format_version: u64,
 }
 
-const FOLDERS: [&str; 6] = ["objects", "drafts", "work", "locks", "evidence", "quarantine"];
+const FOLDERS: [&str; 8] = ["objects", "drafts", "work", "locks", "evidence", "quarantine", "trash", "roots"];
 
 impl ArtifactStore {
     /// Opens the store at `root`, making it if the folder is empty or not there.
@@ -186,12 +186,22 @@ impl ArtifactStore {
     /// The append-only segments kept for `subject`.
     #[must_use]
     pub fn segments(&self, subject: &Digest) -> Segments {
-        let name = subject.to_string();
-        Segments::new(
-            self.root.join("evidence").join(&name[..2]).join(format!("{name}.segments")),
-            self.root.join("locks").join(format!("evidence-{name}.lock")),
-            self.root.join("quarantine"),
-        )
+        let (file, lock) = (self.evidence_file(subject), self.evidence_lock(subject));
+        Segments::new(file, lock, self.root.join("quarantine"))
+    }
+
+    /// The key to lock while evidence of `subject` is computed, so that two processes do not compute the same.
+    #[must_use]
+    pub fn evidence_key(subject: &Digest) -> Digest {
+        Digest::of_bytes(format!("evidence of {subject}").as_bytes())
+    }
+
+    /// The process that works on `key` now (0: not known); none when nobody does. Takes no lock.
+    ///
+    /// # Errors
+    /// When the lock file cannot be looked at.
+    pub fn worker(&self, key: &Digest) -> Result<Option<u32>, StoreError> {
+        KeyLock::holder_of(&self.lock_path(key))
     }
 
     /// Digests of files, remembered in this store.
@@ -202,12 +212,21 @@ impl ArtifactStore {
         FileDigests::open(&self.root.join("file-digests.json"))
     }
 
-    fn object(&self, key: &Digest) -> PathBuf {
+    pub(crate) fn object(&self, key: &Digest) -> PathBuf {
         let name = key.to_string();
         self.root.join("objects").join(&name[..2]).join(name)
     }
 
-    fn work(&self, key: &Digest) -> PathBuf {
+    pub(crate) fn evidence_file(&self, subject: &Digest) -> PathBuf {
+        let name = subject.to_string();
+        self.root.join("evidence").join(&name[..2]).join(format!("{name}.segments"))
+    }
+
+    pub(crate) fn evidence_lock(&self, subject: &Digest) -> PathBuf {
+        self.root.join("locks").join(format!("evidence-{subject}.lock"))
+    }
+
+    pub(crate) fn work(&self, key: &Digest) -> PathBuf {
         self.root.join("work").join(key.to_string())
     }
 

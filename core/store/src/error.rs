@@ -81,6 +81,14 @@ pub enum StoreError {
         /// The text.
         text: String,
     },
+    /// Another process collects the garbage of the store.
+    #[error("collect the garbage of {}: process {pid} is at it", root.display())]
+    Collecting {
+        /// The store.
+        root: PathBuf,
+        /// The process (0: not known).
+        pid: u32,
+    },
     /// A name that would lead out of its artifact.
     #[error(
         "use {name:?} as the name of a file in an artifact: it must be relative, without `..`, and not manifest.json"

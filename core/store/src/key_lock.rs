@@ -46,6 +46,21 @@ impl KeyLock {
         }
     }
 
+    /// Who holds the lock now (0: not known); none when nobody does. The file is not made where there is none.
+    pub(crate) fn holder_of(path: &Path) -> Result<Option<u32>, StoreError> {
+        let file = match OpenOptions::new().read(true).open(path) {
+            Ok(file) => file,
+            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::lock(path)(source)),
+        };
+        // A shared lock, let go at once: whoever wants the lock at this moment waits that long.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(holder(file))),
+            Err(TryLockError::Error(source)) => Err(StoreError::lock(path)(source)),
+        }
+    }
+
     /// A holder removes the file as it lets go, so what was locked may be a file that has lost its name:
     /// it counts only while the name still leads to it.
     fn confirm(path: &Path, mut file: File) -> Result<Option<Self>, StoreError> {

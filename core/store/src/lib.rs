@@ -5,12 +5,14 @@
 mod artifact;
 mod artifact_store;
 mod atomic;
+mod collection;
 mod digest;
 mod draft;
 mod error;
 mod file_digests;
 mod key_lock;
 mod run_layout;
+mod run_roots;
 mod seed;
 mod segments;
 
@@ -19,6 +21,7 @@ pub use seed::Seed;
 
 pub use artifact::{Artifact, FileEntry, Manifest, ManifestFacts};
 pub use artifact_store::{ArtifactStore, Lookup, STORE_FORMAT};
+pub use collection::{Amount, Collected, Collection, CollectionOptions, Garbage};
 pub use draft::Draft;
 pub use key_lock::KeyLock;
 pub use segments::{DamagedSegment, Segments, SegmentsRead};

@@ -60,7 +60,7 @@ impl RunLayout {
         self.folder.join("plan.json")
     }
 
-    /// The sweeps that the run is a point of.
+    /// The sweeps that the run is a point of: `{"format-version": 1, "sweeps": [ID]}`.
     #[must_use]
     pub fn sweeps(&self) -> PathBuf {
         self.folder.join("sweeps.json")
@@ -88,6 +88,12 @@ impl RunLayout {
     #[must_use]
     pub fn report_html(&self) -> PathBuf {
         self.folder.join("report.html")
+    }
+
+    /// The tags a person gave the run.
+    #[must_use]
+    pub fn tags(&self) -> PathBuf {
+        self.folder.join("tags.json")
     }
 
     /// The folder of predictions.

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("workshop", 1),
     ("recipe", 2),
     ("data", 2),
+    ("runs", 2),
     ("scheduler", 3),
     ("policy", 3),
     ("nn", 3),

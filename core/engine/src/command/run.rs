@@ -35,6 +35,9 @@ pub(super) fn run(args: &RunArgs, common: &CommonArgs, terminal: &Terminal) -> D
         return Err(EngineError::NothingToResume { folder: folder.layout.folder().to_owned() });
     }
     let store = &Arc::new(ArtifactStore::open(&common.store)?);
+    folder.layout.create()?;
+    // Before there is anything to keep: garbage is collected by what the plans in these folders need.
+    store.remember_runs(&common.runs)?;
     folder.begin(&opened.loaded, plan)?;
     for stage in RunFolder::damaged(plan, store)? {
         terminal.note(&format!("{stage}: damaged, set aside; it is made again"));

@@ -103,7 +103,7 @@ impl EvidenceBook {
             // In the order of their digests, so that two processes never wait for each other.
             let mut locks = Vec::with_capacity(all.len());
             for subject in &all {
-                let key = Digest::of_bytes(format!("evidence of {subject}").as_bytes());
+                let key = ArtifactStore::evidence_key(subject);
                 locks.push(self.store.lock(&key, &mut |pid| watch.waiting(pid))?);
                 self.load(subject, true)?;
             }

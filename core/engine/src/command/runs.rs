@@ -1,0 +1,372 @@
+//! `cadre runs`: past runs, listed, filtered, compared, tagged, exported, deleted. Asks the index of the run folders;
+//! changes no run but for its tags.
+
+use std::path::PathBuf;
+
+use cadre_runs::{
+    Origin, RunIndex, RunRecord, RunsError, Selection, Table, Value, change_tags, delete_run, export_csv,
+    export_parquet, export_tensorboard, find_run, find_runs, side_by_side,
+};
+use cadre_scheduler::CommonArgs;
+use cadre_store::{ArtifactStore, CollectionOptions, RunLayout};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+
+use super::Done;
+use super::store::{collect, told};
+use crate::error::EngineError;
+use crate::terminal::{Manner, Terminal};
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct RunsArgs {
+    #[command(flatten)]
+    choice: Choice,
+    /// Most runs
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    #[command(subcommand)]
+    command: Option<RunsCommand>,
+}
+
+/// Which runs, in which order, and what of them.
+#[derive(Debug, Args)]
+struct Choice {
+    /// Only runs that fit, as `routing.router.threshold >= 0.3 and (name = see or tag = good)`
+    #[arg(long = "where", value_name = "FILTER")]
+    filter: Option<String>,
+    /// By a recipe key or figure, as `average-score`; from the highest with `-` before it
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    sort: Option<String>,
+    /// Keys with commas between them; `*` is all
+    #[arg(long, value_name = "KEYS")]
+    columns: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunsCommand {
+    /// Everything that is known of a run
+    Show(OneArgs),
+    /// Recipe keys in which runs differ, and all their figures, side by side
+    Compare(CompareArgs),
+    /// Tag a run: `+good` adds, `-bad` takes away; without either, say its tags
+    Tag(TagArgs),
+    /// Delete runs; the store keeps their artifacts until its garbage is collected
+    Delete(DeleteArgs),
+    /// Write runs as CSV, Parquet or TensorBoard event files
+    Export(ExportArgs),
+    /// The keys one can filter, sort and choose columns by
+    Keys,
+}
+
+#[derive(Debug, Args)]
+struct OneArgs {
+    /// The run: its id, the beginning of one, or its folder
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+#[derive(Debug, Args)]
+struct CompareArgs {
+    /// The runs
+    #[arg(value_name = "ID", num_args = 2.., required = true)]
+    ids: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct TagArgs {
+    /// The run
+    #[arg(value_name = "ID")]
+    id: String,
+    /// `+TAG` or `-TAG`
+    #[arg(value_name = "CHANGE", allow_hyphen_values = true, trailing_var_arg = true)]
+    changes: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct DeleteArgs {
+    /// The runs
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// Delete every run whose id begins so, where there are several
+    #[arg(long)]
+    all: bool,
+    /// Then collect the garbage of the store
+    #[arg(long)]
+    gc: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// RFC 4180
+    Csv,
+    /// For pandas and polars
+    Parquet,
+    /// Event files: training curves, scores, figures
+    Tensorboard,
+}
+
+#[derive(Debug, Args)]
+struct ExportArgs {
+    /// The runs, by id or the beginning of one; all that fit the filter where none are named
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
+    /// The file to write; for TensorBoard, the folder
+    #[arg(long, value_name = "PATH")]
+    to: PathBuf,
+    /// The format; by the file's ending where it is left out
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+pub(super) fn runs(args: &RunsArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
+    match &args.command {
+        None => list(args, common, terminal),
+        Some(RunsCommand::Show(args)) => show(args, common, terminal),
+        Some(RunsCommand::Compare(args)) => compare(args, common, terminal),
+        Some(RunsCommand::Tag(args)) => tag(args, common, terminal),
+        Some(RunsCommand::Delete(args)) => delete(args, common, terminal),
+        Some(RunsCommand::Export(args)) => export(args, common, terminal),
+        Some(RunsCommand::Keys) => keys(common, terminal),
+    }
+}
+
+/// The index, with what had to be done to it said.
+fn open(common: &CommonArgs, terminal: &Terminal) -> Result<RunIndex, EngineError> {
+    let mut index = RunIndex::open(&common.runs)?;
+    for (id, problem) in index.problems()? {
+        terminal.note(&format!("{id} is damaged: {problem}"));
+    }
+    for note in index.notes() {
+        terminal.note(&format!("note: {note}"));
+    }
+    Ok(index)
+}
+
+fn selection(choice: &Choice, limit: Option<usize>) -> Selection {
+    Selection {
+        filter: choice.filter.clone(),
+        sort: choice.sort.clone(),
+        columns: choice.columns.clone(),
+        limit,
+        ids: None,
+    }
+}
+
+fn print(table: &Table, terminal: &Terminal) {
+    match terminal.manner() {
+        Manner::Json => {
+            for row in &table.rows {
+                terminal.print(&table.row_json(row).to_string());
+            }
+        }
+        _ => terminal.print(&table.to_text()),
+    }
+}
+
+fn list(args: &RunsArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
+    let table = open(common, terminal)?.select(&selection(&args.choice, args.limit))?;
+    if table.rows.is_empty() {
+        let which = if args.choice.filter.is_some() { "no run fits, in" } else { "there are no runs in" };
+        terminal.note(&format!("{which} {}", common.runs.display()));
+        return Ok(());
+    }
+    print(&table, terminal);
+    Ok(())
+}
+
+fn keys(common: &CommonArgs, terminal: &Terminal) -> Done {
+    let rows = open(common, terminal)?.keys()?.into_iter().map(|(name, origin)| {
+        let from = match origin {
+            Origin::Run => "run",
+            Origin::Recipe => "recipe",
+            Origin::Figure => "figure",
+        };
+        vec![Some(Value::Text(name)), Some(Value::Text(from.to_owned()))]
+    });
+    let rows = rows.collect();
+    print(&Table { columns: vec!["key".to_owned(), "of".to_owned()], rows }, terminal);
+    Ok(())
+}
+
+fn show(args: &OneArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
+    let record = RunRecord::read(&find_run(&common.runs, &args.id)?)?;
+    if terminal.manner() == Manner::Json {
+        let values: serde_json::Map<_, _> =
+            record.values.iter().map(|(key, _, value)| (key.clone(), value.to_json())).collect();
+        let problem = record.problem;
+        terminal.print(
+            &json!({ "id": record.id, "values": values, "tags": record.tags, "problem": problem })
+                .to_string(),
+        );
+        return Ok(());
+    }
+    let width = record.values.iter().map(|(key, ..)| key.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (origin, head) in [(Origin::Run, ""), (Origin::Figure, "\nfigures\n"), (Origin::Recipe, "\nrecipe\n")]
+    {
+        text.push_str(head);
+        for (key, _, value) in record.values.iter().filter(|(_, from, _)| *from == origin) {
+            text.push_str(&format!("{key:width$}  {}\n", value.shown()));
+        }
+    }
+    terminal.print(&text);
+    if let Some(problem) = record.problem {
+        terminal.note(&format!("damaged: {problem}"));
+    }
+    Ok(())
+}
+
+fn compare(args: &CompareArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
+    let read = |id: &String| RunRecord::read(&find_run(&common.runs, id)?);
+    let records: Vec<RunRecord> = args.ids.iter().map(read).collect::<Result<_, _>>()?;
+    let both = side_by_side(&records);
+    if terminal.manner() == Manner::Json {
+        let rows = |table: &Table| -> Vec<_> { table.rows.iter().map(|row| table.row_json(row)).collect() };
+        terminal.print(&json!({ "recipe": rows(&both.recipe), "figures": rows(&both.figures) }).to_string());
+        return Ok(());
+    }
+    if both.recipe.rows.is_empty() {
+        terminal.note("their recipes are the same");
+    } else {
+        terminal.print(&both.recipe.to_text());
+        terminal.print("\n");
+    }
+    terminal.print(&both.figures.to_text());
+    Ok(())
+}
+
+fn tag(args: &TagArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
+    let run = find_run(&common.runs, &args.id)?;
+    let (mut added, mut removed) = (Vec::new(), Vec::new());
+    for change in &args.changes {
+        match (change.strip_prefix('+'), change.strip_prefix('-')) {
+            (Some(tag), _) => added.push(tag.to_owned()),
+            (_, Some(tag)) if !tag.starts_with('-') => removed.push(tag.to_owned()),
+            // Neither: without a sign nobody can tell what is meant.
+            _ => {
+                return Err(EngineError::NotFound {
+                    what: "a sign before tag",
+                    name: change.clone(),
+                    advice: format!(
+                        "`+{change}` adds it, `-{change}` takes it away; options go before the id"
+                    ),
+                });
+            }
+        }
+    }
+    let tags = change_tags(&run, &added, &removed)?;
+    match terminal.manner() {
+        Manner::Json => terminal.print(&json!({ "run": run.id(), "tags": tags }).to_string()),
+        Manner::Quiet if !args.changes.is_empty() => {}
+        _ => {
+            let all: Vec<&str> = tags.iter().map(String::as_str).collect();
+            terminal.print(&format!(
+                "{}: {}",
+                run.id(),
+                if all.is_empty() { "no tags".to_owned() } else { all.join(" ") }
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn delete(args: &DeleteArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
+    // Looking at locks makes no store where there is none.
+    let store = if common.store.is_dir() { Some(ArtifactStore::open(&common.store)?) } else { None };
+    let mut chosen: Vec<RunLayout> = Vec::new();
+    for id in &args.ids {
+        let found = find_runs(&common.runs, id)?;
+        if found.len() > 1 && !args.all {
+            let found = found.iter().map(RunLayout::id).collect();
+            return Err(RunsError::Ambiguous { id: id.clone(), found }.into());
+        }
+        for run in found {
+            // Two beginnings may lead to one run.
+            if !chosen.contains(&run) {
+                chosen.push(run);
+            }
+        }
+    }
+    for run in &chosen {
+        delete_run(run, store.as_ref())?;
+        match terminal.manner() {
+            Manner::Json => terminal.print(&json!({ "deleted": run.id() }).to_string()),
+            _ => terminal.note(&format!("deleted {}", run.id())),
+        }
+    }
+    if args.gc {
+        let collected = collect(common, CollectionOptions::default(), &[])?;
+        told(&collected, false, terminal);
+    }
+    Ok(())
+}
+
+fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
+    let mut selection = selection(&args.choice, None);
+    if !args.ids.is_empty() {
+        let mut ids = Vec::new();
+        for id in &args.ids {
+            ids.extend(find_runs(&common.runs, id)?.iter().map(RunLayout::id));
+        }
+        selection.ids = Some(ids);
+    }
+    let ending = args.to.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    let format = match (args.format, ending.as_deref()) {
+        (Some(format), _) => format,
+        (None, Some("csv")) => Format::Csv,
+        (None, Some("parquet")) => Format::Parquet,
+        _ => {
+            return Err(EngineError::NotFound {
+                what: "the format of",
+                name: args.to.display().to_string(),
+                advice: "end it in .csv or .parquet, or say --format".to_owned(),
+            });
+        }
+    };
+    if format == Format::Tensorboard {
+        return tensorboard(selection, args, common, terminal);
+    }
+    selection.columns.get_or_insert_with(|| "*".to_owned());
+    let table = open(common, terminal)?.select(&selection)?;
+    if format == Format::Csv {
+        export_csv(&table, &args.to)?;
+    } else {
+        export_parquet(&table, &args.to)?;
+    }
+    let (rows, columns) = (table.rows.len(), table.columns.len());
+    match terminal.manner() {
+        Manner::Json => {
+            terminal.print(&json!({ "file": args.to, "runs": rows, "columns": columns }).to_string())
+        }
+        _ => terminal.note(&format!("{}: {rows} runs, {columns} columns", args.to.display())),
+    }
+    Ok(())
+}
+
+fn tensorboard(
+    mut selection: Selection,
+    args: &ExportArgs,
+    common: &CommonArgs,
+    terminal: &Terminal,
+) -> Done {
+    selection.columns = Some("id".to_owned());
+    let table = open(common, terminal)?.select(&selection)?;
+    for id in table.rows.iter().filter_map(|row| row.first()?.as_ref()) {
+        let written = export_tensorboard(&find_run(&common.runs, &id.exact())?, &args.to)?;
+        match terminal.manner() {
+            Manner::Json => {
+                terminal.print(&json!({ "file": written.file, "scalars": written.scalars }).to_string())
+            }
+            _ => terminal.note(&format!("{}: {} scalars", written.file.display(), written.scalars)),
+        }
+        // The last line of a run that was killed is cut off; more than one is damage.
+        if written.unreadable > 1 {
+            let lines = written.unreadable;
+            terminal.note(&format!("note: {lines} lines of {}'s events.jsonl cannot be read", id.exact()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! `cadre store gc`: what no run and no sweep needs leaves the store. What is needed is read from every plan of every
+//! folder of runs that uses the store; one that cannot be read stops it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cadre_runs::live_keys;
+use cadre_scheduler::CommonArgs;
+use cadre_store::{Amount, ArtifactStore, Collected, CollectionOptions, Garbage};
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::Done;
+use crate::error::EngineError;
+use crate::terminal::{Manner, Terminal};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StoreCommand {
+    /// Remove what no run and no sweep needs: artifacts, checkpoints, evidence, what was damaged
+    Gc(GcArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GcArgs {
+    /// Say what would be removed; remove nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Keep what was written in the last N days
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    keep_days: u32,
+    /// Also remove evidence that can be traced to no artifact of the store (it is computed again if needed)
+    #[arg(long)]
+    evidence: bool,
+    /// A folder of runs that used the store and is gone for good
+    #[arg(long, value_name = "DIR")]
+    forget: Vec<PathBuf>,
+}
+
+pub(super) fn store(command: &StoreCommand, common: &CommonArgs, terminal: &Terminal) -> Done {
+    let StoreCommand::Gc(args) = command;
+    let options = CollectionOptions {
+        dry_run: args.dry_run,
+        keep: Duration::from_secs(u64::from(args.keep_days) * 86_400),
+        untraced_evidence: args.evidence,
+    };
+    let collected = collect(common, options, &args.forget)?;
+    told(&collected, args.dry_run, terminal);
+    Ok(())
+}
+
+/// Collects the garbage of the store.
+pub(super) fn collect(
+    common: &CommonArgs,
+    options: CollectionOptions,
+    forget: &[PathBuf],
+) -> Result<Collected, EngineError> {
+    if !common.store.is_dir() {
+        return Err(EngineError::NotFound {
+            what: "the store",
+            name: common.store.display().to_string(),
+            advice: "`--store` says where it is".to_owned(),
+        });
+    }
+    let store = ArtifactStore::open(&common.store)?;
+    if !options.dry_run {
+        for folder in forget {
+            store.forget_runs(folder)?;
+        }
+    }
+    let live = || -> Result<_, EngineError> { Ok(live_keys(&folders(&store, &common.runs, forget)?)?) };
+    let mut collection = store.collect(options)?;
+    collection.set_aside(&live()?)?;
+    // A run may have begun while things were set aside: what it needs goes back.
+    Ok(collection.finish(&live()?)?)
+}
+
+/// The folders of runs that use the store: those it remembers, and the one of the command line.
+fn folders(store: &ArtifactStore, runs: &Path, forget: &[PathBuf]) -> Result<Vec<PathBuf>, EngineError> {
+    let absolute = |path: &Path| {
+        let found = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+        found.map_err(|source| EngineError::Read { path: path.to_owned(), source })
+    };
+    let gone = forget.iter().map(|path| absolute(path)).collect::<Result<BTreeSet<_>, _>>()?;
+    let mut folders: BTreeSet<PathBuf> = store.known_runs()?.into_iter().collect();
+    // Where the store knows its folders, the default one need not be there.
+    if folders.is_empty() || runs.is_dir() {
+        folders.insert(absolute(runs)?);
+    }
+    Ok(folders.difference(&gone).cloned().collect())
+}
+
+/// Says what a collection did, or would do.
+pub(super) fn told(collected: &Collected, dry_run: bool, terminal: &Terminal) {
+    let amount = |amount: &Amount| json!({ "count": amount.count, "bytes": amount.bytes });
+    if terminal.manner() == Manner::Json {
+        let kinds = |found: &BTreeMap<Garbage, Amount>| -> Map<String, Value> {
+            found.iter().map(|(kind, found)| (kind.name().to_owned(), amount(found))).collect()
+        };
+        let locked: Vec<_> =
+            collected.locked.iter().map(|(key, pid)| json!({ "key": key, "process": pid })).collect();
+        let outcome = json!({
+            "dry-run": dry_run, "removed": kinds(&collected.removed), "kept": kinds(&collected.kept),
+            "locked": locked, "untraced-evidence": amount(&collected.untraced), "put-back": collected.put_back,
+            "foreign": collected.foreign,
+        });
+        terminal.print(&outcome.to_string());
+        return;
+    }
+    let verb = if dry_run { "would remove" } else { "removed" };
+    let mut text = String::new();
+    let (mut things, mut all) = (0, 0);
+    for (kind, found) in &collected.removed {
+        things += found.count;
+        all += found.bytes;
+        text.push_str(&format!("{verb} {:>7} {:10} {:>10}\n", found.count, kind.name(), bytes(found.bytes)));
+    }
+    if things == 0 {
+        text.push_str("nothing to remove\n");
+    } else {
+        text.push_str(&format!("{verb} {things:>7} {:10} {:>10}\n", "in all", bytes(all)));
+    }
+    if terminal.manner() == Manner::Spoken || dry_run {
+        terminal.print(&text);
+    }
+    for (key, pid) in &collected.locked {
+        terminal.note(&format!("{} stays: process {pid} works on it", key.short()));
+    }
+    if collected.untraced.count > 0 {
+        let (count, size) = (collected.untraced.count, bytes(collected.untraced.bytes));
+        terminal.note(&format!(
+            "{count} pieces of evidence ({size}) stay: nobody can tell whose; `--evidence` removes them"
+        ));
+    }
+    if collected.put_back > 0 {
+        terminal.note(&format!("{} went back: a run needs them by now", collected.put_back));
+    }
+    for path in &collected.foreign {
+        terminal.note(&format!("{} is not the store's; it stays", path.display()));
+    }
+}
+
+/// Bytes as a person reads them.
+fn bytes(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            return if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} TiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_read_like_sizes() {
+        assert_eq!(
+            [0, 1023, 1024, 1 << 21, 5 << 40].map(bytes),
+            ["0 B", "1023 B", "1.0 KiB", "2.0 MiB", "5.0 TiB"]
+        );
+    }
+}

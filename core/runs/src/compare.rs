@@ -1,0 +1,45 @@
+//! Runs side by side: the recipe keys in which they differ, and all figures. Compares what stands in their folders;
+//! judges nothing.
+
+use std::collections::BTreeMap;
+
+use crate::{Origin, RunRecord, Table, Value};
+
+/// Some runs side by side. Each table has the key in its first column and then a column a run, by id.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SideBySide {
+    /// Recipe keys whose values differ; a gap where a recipe does not have the key.
+    pub recipe: Table,
+    /// Every figure that one of them has.
+    pub figures: Table,
+}
+
+/// Puts runs side by side, in the order given.
+#[must_use]
+pub fn side_by_side(runs: &[RunRecord]) -> SideBySide {
+    let rows = |origin: Origin, differing: bool| {
+        // In the order in which the first run that has a key names it.
+        let mut order: Vec<&str> = Vec::new();
+        let mut cells: BTreeMap<&str, Vec<Option<&Value>>> = BTreeMap::new();
+        for (place, run) in runs.iter().enumerate() {
+            for (key, _, value) in run.values.iter().filter(|(_, from, _)| *from == origin) {
+                let row = cells.entry(key).or_insert_with(|| {
+                    order.push(key);
+                    vec![None; runs.len()]
+                });
+                row[place] = Some(value);
+            }
+        }
+        let rows = order.iter().filter_map(|key| {
+            let row = cells.get(key)?;
+            let same = row.iter().all(|cell| *cell == row[0]);
+            (!differing || !same).then(|| {
+                let name = Some(Value::Text((*key).to_owned()));
+                std::iter::once(name).chain(row.iter().map(|cell| cell.cloned())).collect()
+            })
+        });
+        let columns = std::iter::once("key".to_owned()).chain(runs.iter().map(|run| run.id.clone()));
+        Table { columns: columns.collect(), rows: rows.collect() }
+    };
+    SideBySide { recipe: rows(Origin::Recipe, true), figures: rows(Origin::Figure, false) }
+}

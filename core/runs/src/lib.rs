@@ -1,0 +1,40 @@
+//! Past runs as a database: an index over the run folders that can always be made anew from them, filters, tables,
+//! comparison, tags, export, and what the store must keep for them. The folders are the truth; nothing here runs a
+//! stage or changes what a run has found.
+
+mod compare;
+mod delete;
+mod error;
+mod export_csv;
+mod export_parquet;
+mod export_tensorboard;
+mod filter;
+mod find;
+mod flatten;
+mod live;
+mod run_index;
+mod run_record;
+mod select;
+mod table;
+mod tags;
+mod value;
+
+pub use run_index::{INDEX_FORMAT, RunIndex};
+pub use select::{DEFAULT_COLUMNS, Selection};
+
+pub use run_record::{Origin, RunRecord};
+pub use table::Table;
+pub use value::Value;
+
+pub use compare::{SideBySide, side_by_side};
+pub use find::{find_run, find_runs};
+pub use tags::{TAGS_FORMAT, change_tags, read_tags};
+
+pub use export_csv::export_csv;
+pub use export_parquet::export_parquet;
+pub use export_tensorboard::{TensorboardExport, export_tensorboard};
+
+pub use delete::delete_run;
+pub use live::live_keys;
+
+pub use error::RunsError;
