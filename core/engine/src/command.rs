@@ -15,8 +15,8 @@ mod run;
 mod run_folder;
 mod runs;
 mod schema;
-mod sweep;
 mod store;
+mod sweep;
 
 use cadre_scheduler::{CommonArgs, RecipeArgs};
 use clap::{Parser, Subcommand};

@@ -145,8 +145,7 @@ fn begin(args: &SweepArgs, options: &SweepOptions, common: &CommonArgs, terminal
     folder.begin(&plan)?;
     // What a collection of garbage must look at before it takes anything away.
     for kept in [&common.sweeps, &common.runs] {
-        std::fs::create_dir_all(kept)
-            .map_err(|source| EngineError::Write { path: kept.clone(), source })?;
+        std::fs::create_dir_all(kept).map_err(|source| EngineError::Write { path: kept.clone(), source })?;
         store.remember_runs(kept)?;
     }
     if options.launcher == Launcher::Slurm {
