@@ -58,21 +58,25 @@ pub fn batch_jobs(plan: &SweepPlan, there: &[bool]) -> Vec<BatchJob> {
     in_arrays(plan, &chains, &afters)
 }
 
-/// For each stage the nearest stages above it that are to do and take time.
+/// For each stage the nearest stages above it that are to do and take time; one that another of them needs is not near.
 fn nearest(stages: &[StageSpec], there: &[bool]) -> Vec<BTreeSet<usize>> {
-    let mut before: Vec<BTreeSet<usize>> = Vec::with_capacity(stages.len());
+    let mut near: Vec<BTreeSet<usize>> = Vec::with_capacity(stages.len());
+    let mut all: Vec<BTreeSet<usize>> = Vec::with_capacity(stages.len());
     for stage in stages {
         let mut found = BTreeSet::new();
         for input in stage.inputs.iter().filter(|input| !there[**input]) {
             if is_heavy(&stages[*input]) {
                 found.insert(*input);
             } else {
-                found.extend(before[*input].iter().copied());
+                found.extend(near[*input].iter().copied());
             }
         }
-        before.push(found);
+        let behind: BTreeSet<usize> = found.iter().flat_map(|place| all[*place].iter().copied()).collect();
+        found.retain(|place| !behind.contains(place));
+        all.push(found.iter().copied().chain(behind).collect());
+        near.push(found);
     }
-    before
+    near
 }
 
 /// Orders chains so that predecessors come first and those that are alike stand together.
@@ -112,3 +116,6 @@ fn is_heavy(stage: &StageSpec) -> bool {
             | StageWork::OutOfDistribution(_)
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,6 +188,11 @@ pub const KEY_USES: &[KeyUse] = &[
     stages("evaluation.out-of-distribution.fields.messages", &[Prepare]),
     stages("evaluation.predictions", ANSWER),
     sweep("sweep.grid.*"),
+    sweep("sweep.zip.*"),
+    sweep("sweep.random.count"),
+    sweep("sweep.random.seed"),
+    sweep("sweep.random.keys.*"),
+    sweep("sweep.baseline"),
     sweep("sweep.seeds"),
     sweep("sweep.orders.*"),
 ];

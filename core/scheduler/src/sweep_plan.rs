@@ -157,3 +157,6 @@ impl SweepPlan {
         counts.iter().filter(|count| **count > 1).count()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -164,7 +164,7 @@ impl View<'_> {
         };
         let cut = encoded.mask.last() == Some(&true)
             && !matches!(row.target, Target::Reject { keep_response: false })
-            && encoded.ids.last() != Some(&encoding.encoder.tokenizer().eos());
+            && !encoded.ids.last().is_some_and(|id| encoding.encoder.tokenizer().stops().contains(id));
         let cut = if cut { ", the response cut at max-response" } else { "" };
         let head = format!(
             "{}  {DIM}{target}: {} tokens, {} learned{cut}{weight}{DIM:#}",

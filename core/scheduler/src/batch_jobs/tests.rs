@@ -1,0 +1,99 @@
+//! Jobs do every stage that takes time once, after what it needs.
+
+use std::collections::BTreeMap;
+
+use super::{BatchJob, batch_jobs, is_heavy};
+use crate::fixture::Lab;
+use crate::sweep_plan::SweepPlan;
+use crate::sweep_plan::tests::sweep;
+
+/// All that a stage needs, directly or not.
+fn needs(plan: &SweepPlan, place: usize) -> Vec<usize> {
+    let mut found: Vec<usize> = plan.stages[place].inputs.clone();
+    let mut next = 0;
+    while next < found.len() {
+        let more: Vec<usize> = plan.stages[found[next]].inputs.clone();
+        more.into_iter().for_each(|input| {
+            if !found.contains(&input) {
+                found.push(input);
+            }
+        });
+        next += 1;
+    }
+    found
+}
+
+fn before(jobs: &[BatchJob], job: usize) -> Vec<usize> {
+    let mut all = jobs[job].after.clone();
+    let mut next = 0;
+    while next < all.len() {
+        all.extend(jobs[all[next]].after.clone());
+        next += 1;
+    }
+    all
+}
+
+fn sound(plan: &SweepPlan, there: &[bool]) -> Vec<BatchJob> {
+    let jobs = batch_jobs(plan, there);
+    let mut job_of: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+    for (number, job) in jobs.iter().enumerate() {
+        assert!(job.after.iter().all(|earlier| *earlier < number));
+        for (order, place) in job.stages.iter().enumerate() {
+            assert!(job_of.insert(*place, (number, order)).is_none(), "a stage is part of one job");
+        }
+    }
+    for (place, stage) in plan.stages.iter().enumerate() {
+        let wanted = is_heavy(stage) && !there[place];
+        assert_eq!(job_of.contains_key(&place), wanted, "{}", stage.name);
+        if !wanted {
+            continue;
+        }
+        let (job, order) = job_of[&place];
+        for input in needs(plan, place).into_iter().filter(|input| job_of.contains_key(input)) {
+            let (other, earlier) = job_of[&input];
+            let first = other == job && earlier < order;
+            assert!(
+                first || before(&jobs, job).contains(&other),
+                "{} before {}",
+                plan.stages[input].name,
+                stage.name
+            );
+        }
+    }
+    jobs
+}
+
+#[test]
+fn every_stage_that_takes_time_is_done_once_after_what_it_needs() {
+    let lab = Lab::new();
+    let plan = sweep(&lab, &[0.1, 0.5, 0.9], &[0, 1]);
+    let jobs = sound(&plan, &vec![false; plan.stages.len()]);
+    // Experts of one seed wait for the backbone alone: an array over tasks and seeds.
+    let trains = jobs.iter().filter(|job| plan.stages[job.stages[0]].kind.name() == "train");
+    let arrays: Vec<usize> = trains.map(|job| job.array).collect();
+    assert!(arrays.len() > 2 && arrays.windows(2).all(|pair| pair[0] == pair[1]), "{arrays:?}");
+}
+
+#[test]
+fn what_is_there_is_no_job() {
+    let lab = Lab::new();
+    let plan = sweep(&lab, &[0.1, 0.9], &[0]);
+    let there: Vec<bool> = plan.stages.iter().map(|stage| stage.kind.name() != "evaluate").collect();
+    let jobs = sound(&plan, &there);
+    assert!(jobs.iter().all(|job| job.after.is_empty() && job.stages.len() == 1));
+    assert!(sound(&plan, &vec![true; plan.stages.len()]).is_empty());
+}
+
+#[test]
+fn a_chain_that_nothing_else_waits_for_is_one_job() {
+    let lab = Lab::new();
+    let mut recipe = lab.sequential();
+    crate::fixture::set(&mut recipe, "evaluation.when", serde_json::json!("end"));
+    let alone = lab.plan(&recipe);
+    let mut plan = sweep(&lab, &[0.1], &[0]);
+    plan.stages = alone.stages;
+    plan.points.clear();
+    let jobs = sound(&plan, &vec![false; plan.stages.len()]);
+    let longest = jobs.iter().map(|job| job.stages.len()).max().unwrap();
+    assert!(longest >= alone.tasks.len(), "one adapter through the stream is one chain: {jobs:?}");
+}
