@@ -67,15 +67,15 @@ pub(crate) struct Around<'a> {
     pub(crate) dropout: Option<&'a Dropout>,
 }
 
+/// Gives a weight of this name and these sizes.
+pub(crate) type TakeTensor<'a> = dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, NnError> + 'a;
+
 impl Backbone {
     /// A decoder whose weights are taken one by one, by name and sizes.
     ///
     /// # Errors
     /// What `take` says of a weight it cannot give.
-    pub(crate) fn load(
-        shape: &BackboneShape,
-        take: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, NnError>,
-    ) -> Result<Self, NnError> {
+    pub(crate) fn load(shape: &BackboneShape, take: &mut TakeTensor<'_>) -> Result<Self, NnError> {
         let mut tensors = Vec::new();
         for (name, sizes) in weight_names(shape) {
             let tensor = take(&name, &sizes)?;

@@ -72,17 +72,44 @@ impl Loaded {
         }
         let rows = settings(&grid, &sweep);
         let labels = labels(&rows);
-        let mut points = Points { base: self, points: Vec::new(), errors: Vec::new() };
+        let mut wanted: Vec<Wanted<'_>> = Vec::new();
         for row in &rows {
             let setting = name_of(&self.recipe.name, row, &labels);
             for order in orders(&sweep) {
                 for seed in replicates(&seeds) {
-                    points.add(&setting, row, order, seed);
+                    wanted.push(Wanted { setting: setting.clone(), row, order, seed });
                 }
             }
         }
-        points.finish()
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let share = wanted.len().div_ceil(threads).max(1);
+        let parts: Vec<Points<'_>> = std::thread::scope(|scope| {
+            let part = |some: &[Wanted<'_>]| {
+                let mut points = Points { base: self, points: Vec::new(), errors: Vec::new() };
+                some.iter().for_each(|one| points.add(one));
+                points
+            };
+            let running: Vec<_> = wanted.chunks(share).map(|some| scope.spawn(move || part(some))).collect();
+            let joined = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            running.into_iter().map(joined).collect()
+        });
+        let mut all = Points { base: self, points: Vec::new(), errors: Vec::new() };
+        for part in parts {
+            all.points.extend(part.points);
+            all.errors.extend(part.errors);
+        }
+        all.finish()
     }
+}
+
+/// A point before its recipe is made.
+struct Wanted<'a> {
+    setting: String,
+    row: &'a Row,
+    order: Option<(&'a String, &'a Order)>,
+    seed: Option<u64>,
 }
 
 struct Points<'a> {
@@ -92,7 +119,8 @@ struct Points<'a> {
 }
 
 impl Points<'_> {
-    fn add(&mut self, setting: &str, row: &Row, order: Option<(&String, &Order)>, seed: Option<u64>) {
+    fn add(&mut self, wanted: &Wanted<'_>) {
+        let Wanted { setting, row, order, seed } = wanted;
         if self.errors.len() >= TOLD {
             return;
         }
@@ -102,10 +130,10 @@ impl Points<'_> {
             .chain(order.map(|(name, _)| format!("order={name}")))
             .collect();
         let name = match replicate.is_empty() {
-            true => setting.to_owned(),
+            true => setting.clone(),
             false => format!("{setting}@{}", replicate.join(",")),
         };
-        let mut assignments: Row = row.clone();
+        let mut assignments: Row = (*row).clone();
         assignments.extend(seed.map(|seed| (SEED.to_owned(), Value::from(seed))));
         assignments.extend(
             order.map(|(_, order)| (ORDER.to_owned(), serde_json::to_value(order).unwrap_or_default())),
@@ -120,7 +148,7 @@ impl Points<'_> {
         match loaded {
             Ok(loaded) => self.points.push(SweepPoint {
                 name,
-                setting: setting.to_owned(),
+                setting: setting.clone(),
                 values: row.iter().cloned().collect(),
                 seed: loaded.recipe.seed,
                 order: order.map(|(name, _)| name.clone()),
@@ -146,6 +174,7 @@ impl Points<'_> {
             let mistake = Mistake::SamePoint { name: pair[0].to_owned() };
             self.errors.push(self.base.found("sweep", mistake));
         }
+        self.errors.truncate(TOLD);
         RecipeErrors::of(self.errors)?;
         Ok(self.points)
     }

@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use cadre_data::{Hub, HubSettings};
 use cadre_recipe::{
@@ -151,13 +150,19 @@ impl OpenSweep {
         let points: Vec<(&SweepPoint, &PluginCatalog)> = self.points().collect();
         let unjoined = planned(&points, &digests, &self.hub)?;
         let plan = SweepPlan::join(self.name(), self.baseline.clone(), unjoined);
-        let joint = plan.joint();
         let status = match &store {
-            Some(store) => joint.status(store)?,
+            Some(store) => PlanStatus::of(&plan.stages, store)?,
             None => PlanStatus::nothing_done(plan.stages.len()),
         };
         digests.save()?;
         Ok(PlannedSweep { plan, status })
+    }
+
+    /// Writes every point's expanded recipe into its plan, for whoever will keep it.
+    pub fn write_recipes(&self, plan: &mut SweepPlan) {
+        for (planned, (point, _)) in plan.points.iter_mut().zip(self.points()) {
+            planned.toml = point.loaded.expand();
+        }
     }
 
     fn name(&self) -> String {
@@ -187,26 +192,22 @@ fn planned(
             run_key: plan.run_key,
             tasks: plan.tasks.clone(),
             stages: Vec::new(),
-            toml: point.loaded.expand(),
+            toml: String::new(),
         };
         Ok(Unjoined { point: about, plan })
     };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = points.len().div_ceil(threads).max(1);
-    let found: Mutex<Vec<(usize, Vec<Result<Unjoined, PlanError>>)>> = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for (place, some) in points.chunks(share).enumerate() {
-            let found = &found;
-            let one = &one;
-            scope.spawn(move || {
-                let plans = some.iter().map(one).collect();
-                found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((place, plans));
-            });
-        }
+    let parts: Vec<Vec<Result<Unjoined, PlanError>>> = std::thread::scope(|scope| {
+        let one = &one;
+        let running: Vec<_> =
+            points.chunks(share).map(|some| scope.spawn(move || some.iter().map(one).collect())).collect();
+        let joined = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        running.into_iter().map(joined).collect()
     });
-    let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    found.sort_by_key(|(place, _)| *place);
-    found.into_iter().flat_map(|(_, plans)| plans).collect()
+    parts.into_iter().flatten().collect()
 }
 
 /// What of a recipe the look at data and files depends on.

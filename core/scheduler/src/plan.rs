@@ -50,14 +50,7 @@ impl Plan {
     /// # Errors
     /// When the store cannot be read.
     pub fn status(&self, store: &ArtifactStore) -> Result<PlanStatus, StoreError> {
-        let state = |stage: &StageSpec| {
-            Ok(match store.contains(&stage.key)? {
-                true => StageState::Cached,
-                false if store.has_workspace(&stage.key) => StageState::Interrupted,
-                false => StageState::ToDo,
-            })
-        };
-        Ok(PlanStatus { stages: self.stages.iter().map(state).collect::<Result<_, StoreError>>()? })
+        PlanStatus::of(&self.stages, store)
     }
 
     /// The stage of this name.
@@ -68,6 +61,18 @@ impl Plan {
 }
 
 impl PlanStatus {
+    /// How far these stages are in `store`.
+    pub(crate) fn of(stages: &[StageSpec], store: &ArtifactStore) -> Result<Self, StoreError> {
+        let state = |stage: &StageSpec| {
+            Ok(match store.contains(&stage.key)? {
+                true => StageState::Cached,
+                false if store.has_workspace(&stage.key) => StageState::Interrupted,
+                false => StageState::ToDo,
+            })
+        };
+        Ok(Self { stages: stages.iter().map(state).collect::<Result<_, StoreError>>()? })
+    }
+
     /// The status of a plan of `stages` stages before anything was done.
     #[must_use]
     pub fn nothing_done(stages: usize) -> Self {

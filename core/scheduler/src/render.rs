@@ -88,7 +88,7 @@ pub fn render_json(plan: &Plan, status: &PlanStatus, memory: Option<MemoryNeed>)
         "stages": plan.stages.iter().zip(&status.stages).map(stage).collect::<Vec<_>>(),
         "cached": status.count(StageState::Cached),
         "to-do": plan.stages.len() - status.count(StageState::Cached),
-        "training-tokens-to-do": tokens_to_do(plan, status).0,
+        "training-tokens-to-do": tokens_to_do(&plan.stages, status).0,
         "memory": memory.map(|need| json!({ "least": need.least, "about": need.about })),
     })
 }
@@ -99,7 +99,7 @@ fn summary(plan: &Plan, status: &PlanStatus) -> String {
     if to_do == 0 {
         return format!("all {cached} stages are cached");
     }
-    let (tokens, complete) = tokens_to_do(plan, status);
+    let (tokens, complete) = tokens_to_do(&plan.stages, status);
     let mut text = format!("{} stages: {cached} cached, {to_do} to do", plan.stages.len());
     if tokens > 0 {
         let _ = write!(
@@ -113,11 +113,11 @@ fn summary(plan: &Plan, status: &PlanStatus) -> String {
 }
 
 /// Training tokens of what is to do, and whether every training stage has an estimate.
-pub(crate) fn tokens_to_do(plan: &Plan, status: &PlanStatus) -> (u64, bool) {
+pub(crate) fn tokens_to_do(stages: &[StageSpec], status: &PlanStatus) -> (u64, bool) {
     use crate::stages::{BackboneWork, StageWork};
     let mut sum = 0;
     let mut complete = true;
-    for (stage, state) in plan.stages.iter().zip(&status.stages) {
+    for (stage, state) in stages.iter().zip(&status.stages) {
         let trains =
             matches!(stage.work, StageWork::Train(_) | StageWork::Backbone(BackboneWork::Pretrain(_)));
         if *state == StageState::Cached || !trains {

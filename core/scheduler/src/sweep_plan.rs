@@ -54,7 +54,7 @@ pub struct PlannedPoint {
     pub tasks: Vec<String>,
     /// Places of its stages, in the order of its own plan.
     pub stages: Vec<usize>,
-    /// Its recipe as TOML, expanded.
+    /// Its recipe as TOML, expanded; empty until it is to be kept.
     pub toml: String,
 }
 

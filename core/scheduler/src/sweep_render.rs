@@ -43,7 +43,7 @@ pub fn render_sweep(plan: &SweepPlan, status: &PlanStatus) -> String {
     for (kind, count) in to_do_by_kind(plan, status) {
         let _ = writeln!(text, "  {count:>6}  {}", kind.name());
     }
-    let (tokens, complete) = tokens_to_do(&plan.joint(), status);
+    let (tokens, complete) = tokens_to_do(&plan.stages, status);
     if tokens > 0 {
         let about = if complete { "about" } else { "at least" };
         let _ = writeln!(text, "{about} {} training tokens to do", figure(Some(tokens)));
@@ -86,7 +86,7 @@ pub fn render_sweep_json(plan: &SweepPlan, status: &PlanStatus) -> Value {
             "to-do": plan.stages.len() - cached,
             "to-do-by-kind": Value::Object(kinds.collect()),
         },
-        "training-tokens-to-do": tokens_to_do(&plan.joint(), status).0,
+        "training-tokens-to-do": tokens_to_do(&plan.stages, status).0,
     })
 }
 

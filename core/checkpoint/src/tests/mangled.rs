@@ -6,8 +6,13 @@ use serde_json::{Value, json};
 use super::{config, file_of};
 use crate::tensor_files::TensorFiles;
 
+/// How many of each: `CADRE_FUZZ_CASES`, 400 without it.
+fn cases() -> u32 {
+    std::env::var("CADRE_FUZZ_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(400)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
 
     /// Whatever is done to a weight file, it is read or refused, and nothing panics.
     #[test]

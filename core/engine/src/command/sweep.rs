@@ -132,7 +132,7 @@ fn begin(args: &SweepArgs, options: &SweepOptions, common: &CommonArgs, terminal
     open.check().map_err(wrong)?;
     let planned = open.plan(&common.store)?;
     try_points(&open, &planned.plan, &common.store)?;
-    let plan = planned.plan;
+    let mut plan = planned.plan;
     if options.dry_run {
         match terminal.manner() {
             Manner::Json => terminal.print(&render_sweep_json(&plan, &planned.status).to_string()),
@@ -140,6 +140,7 @@ fn begin(args: &SweepArgs, options: &SweepOptions, common: &CommonArgs, terminal
         }
         return Ok(());
     }
+    open.write_recipes(&mut plan);
     let folder = SweepFolder::of(&plan, &common.sweeps);
     let store = Arc::new(ArtifactStore::open(&common.store)?);
     folder.begin(&plan)?;

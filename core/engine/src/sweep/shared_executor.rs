@@ -18,13 +18,12 @@ impl StageExecutor for SharedExecutor {
         if let Some(message) = self.folder.failure(key) {
             return Err(EngineError::FailedElsewhere { message }.into());
         }
-        self.executor.execute(job).map_err(|error| {
+        self.executor.execute(job).inspect_err(|error| {
             let message = chain(error.as_ref());
             if let Err(problem) = self.folder.keep_failure(key, &job.spec.name, &message) {
                 // The next worker tries the stage too, and fails by itself.
                 tracing::warn!(%problem, "no word could be left of a stage that failed");
             }
-            error
         })
     }
 }

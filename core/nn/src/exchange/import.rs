@@ -28,6 +28,9 @@ struct Pair {
     scale: f64,
 }
 
+/// Embedding and head rows of added tokens, each row-major.
+type AddedRows = (Vec<f32>, Vec<f32>);
+
 type Pairs = BTreeMap<(usize, Target), Pair>;
 
 /// Reads the PEFT adapter of the folder `adapter` for the backbone of the folder `backbone` and writes
@@ -158,7 +161,7 @@ fn added_rows(
     config: &PeftConfig,
     shape: &BackboneShape,
     path: &Path,
-) -> Result<Option<(Vec<f32>, Vec<f32>)>, NnError> {
+) -> Result<Option<AddedRows>, NnError> {
     let (mut embedding, mut head) = (None, None);
     for (table, ids) in &config.tokens {
         let table = table.as_deref().unwrap_or(EMBEDDING);

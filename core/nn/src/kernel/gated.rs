@@ -23,7 +23,7 @@ pub(crate) fn gated(gate: Tensor<2>, up: Tensor<2>, activation: Activation) -> T
 }
 
 /// `0.5 (1 + tanh(√(2/π) (x + 0.044715 x³)))` is `sigmoid(SLOPE (x + CUBE x³))`.
-const SLOPE: f32 = 1.595_769_1;
+const SLOPE: f32 = 1.595_769_2;
 const CUBE: f32 = 0.044_715;
 
 /// Elements of one parallel job.
