@@ -370,6 +370,12 @@ impl EngineError {
     }
 }
 
+impl From<RecipeErrors> for EngineError {
+    fn from(mistakes: RecipeErrors) -> Self {
+        Self::Recipe(Box::new(mistakes))
+    }
+}
+
 impl From<cadre_checkpoint::CheckpointError> for EngineError {
     fn from(error: cadre_checkpoint::CheckpointError) -> Self {
         Self::Model(NnError::Checkpoint(error))

@@ -41,7 +41,7 @@ pub(crate) use selecting::wall_role;
 pub(crate) fn execute(executor: &Executor, job: &StageJob<'_>) -> Result<StageOutcome, EngineError> {
     let done = match &job.spec.work {
         StageWork::Prepare(work) => prepare::prepare(work, job),
-        StageWork::Backbone(work) => backbone::backbone(work, job),
+        StageWork::Backbone(work) => backbone::backbone(work, executor, job),
         StageWork::Remember(work) => remember::remember(work, executor, job),
         StageWork::Compose(work) => compose::compose(work, executor, job),
         StageWork::Train(work) => train::train(work, executor, job),

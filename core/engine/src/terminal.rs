@@ -15,6 +15,7 @@ use cadre_scheduler::{EventSink, Plan};
 
 use crate::error::EngineError;
 
+pub(crate) use event_log::Nobody;
 pub(crate) use wording::{duration, figure, signed_figure};
 
 /// How much is said, and in which form.
@@ -80,7 +81,7 @@ impl Terminal {
     pub(crate) fn listen(&self, plan: &Plan, events: &Path) -> Result<Listening, EngineError> {
         let mut announce: Announcer = Arc::new(|_| {});
         let shown: Box<dyn EventSink> = match self.manner {
-            Manner::Quiet => Box::new(event_log::Nobody),
+            Manner::Quiet => Box::new(Nobody),
             Manner::Json => Box::new(json_lines::JsonLines),
             Manner::Spoken if std::io::stderr().is_terminal() => {
                 let bars = bars::Bars::new(plan);

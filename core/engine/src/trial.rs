@@ -78,7 +78,7 @@ pub(crate) fn try_points(sweep: &OpenSweep, plan: &SweepPlan, store: &Path) -> R
             mistakes.extend(found.into_iter().map(|mistake| point.named(mistake)));
         }
     }
-    RecipeErrors::of(mistakes).map_err(|mistakes| EngineError::Recipe(Box::new(mistakes)))
+    Ok(RecipeErrors::of(mistakes)?)
 }
 
 /// Whether a tokenizer that the run will train makes one token of each indicator, where the recipe wants that. (Of a

@@ -19,6 +19,7 @@ mod open_sweep;
 mod plan;
 mod planner;
 mod render;
+mod shapes;
 mod stage_reference;
 mod stages;
 mod sweep_plan;
@@ -30,6 +31,7 @@ pub use arguments::{CommonArgs, RecipeArgs};
 pub use files::{data_split, indicator_form};
 pub use open_recipe::{OpenRecipe, Planned};
 pub use open_sweep::{OpenSweep, PlannedSweep, SweepArgs};
+pub use shapes::{pretrained_shape, slot};
 
 pub use batch_jobs::{BatchJob, batch_jobs};
 pub use memory::{MemoryNeed, bytes, machine_memory};

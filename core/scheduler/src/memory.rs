@@ -4,8 +4,9 @@
 
 use std::path::Path;
 
-use cadre_checkpoint::{BackboneShape, TARGETS, Target as Slot, Variation, weight_names};
-use cadre_recipe::{Backend, IndicatorKind, Precision, Pretrain, Recipe, Target, TokenizerSource, Training};
+use crate::shapes::{pretrained_shape, slot};
+use cadre_checkpoint::{BackboneShape, TARGETS, weight_names};
+use cadre_recipe::{Backend, IndicatorKind, Precision, Pretrain, Recipe, TokenizerSource, Training};
 
 /// Bytes of an f32.
 const F32: u64 = 4;
@@ -117,38 +118,13 @@ fn adapter(recipe: &Recipe, shape: &BackboneShape) -> u64 {
     pairs.sum::<u64>().saturating_mul(shape.layers as u64).saturating_add(added)
 }
 
-fn slot(target: Target) -> Slot {
-    match target {
-        Target::Q => Slot::Q,
-        Target::K => Slot::K,
-        Target::V => Slot::V,
-        Target::O => Slot::O,
-        Target::Gate => Slot::Gate,
-        Target::Up => Slot::Up,
-        Target::Down => Slot::Down,
-    }
-}
-
 /// The shape that a backbone will have. Of a tokenizer that is a file only the size is asked.
 fn pretrained(pretrain: &Pretrain) -> Option<BackboneShape> {
-    let architecture = &pretrain.architecture;
     let vocabulary = match &pretrain.tokenizer {
         TokenizerSource::TrainBpe(size) => *size as usize,
         TokenizerSource::File(path) => cadre_data::Tokenizer::from_file(path).ok()?.vocabulary() as usize,
     };
-    let shape = BackboneShape {
-        vocabulary,
-        hidden: architecture.hidden as usize,
-        layers: architecture.layers as usize,
-        heads: architecture.heads as usize,
-        kv_heads: architecture.kv_heads as usize,
-        feed_forward: architecture.feed_forward as usize,
-        context: architecture.context as usize,
-        tied: architecture.tied,
-        rope_theta: architecture.rope_theta,
-        norm_epsilon: 1e-6,
-        variation: Variation::default(),
-    };
+    let shape = pretrained_shape(&pretrain.architecture, vocabulary);
     shape.check().ok().map(|()| shape)
 }
 

@@ -21,10 +21,10 @@ impl Opened {
     /// Reads, checks and plans, and tries the policies and the checkpoint out. Nothing runs.
     pub(super) fn of(args: &RecipeArgs, store: &Path) -> Result<Self, EngineError> {
         let open = read(args)?;
-        open.check().map_err(wrong)?;
+        open.check()?;
         let planned = open.plan(store)?;
         let mistakes = try_out(&open.loaded, &planned.plan, store)?;
-        RecipeErrors::of(mistakes).map_err(wrong)?;
+        RecipeErrors::of(mistakes)?;
         let memory = open.memory();
         Ok(Self { loaded: open.loaded, plan: planned.plan, status: planned.status, memory })
     }
@@ -32,11 +32,7 @@ impl Opened {
 
 /// Reads a recipe for this build.
 pub(super) fn read(args: &RecipeArgs) -> Result<OpenRecipe, EngineError> {
-    OpenRecipe::read(args, Some(capabilities())).map_err(wrong)
-}
-
-fn wrong(mistakes: RecipeErrors) -> EngineError {
-    EngineError::Recipe(Box::new(mistakes))
+    Ok(OpenRecipe::read(args, Some(capabilities()))?)
 }
 
 /// What this build computes on.

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cadre_eval::{PointState, SweepReport};
-use cadre_recipe::RecipeErrors;
 use cadre_scheduler::{
-    CommonArgs, Event, EventSink, OpenSweep, StageKind, StageState, StopFlag, SweepArgs, SweepPlan,
-    render_sweep, render_sweep_json,
+    CommonArgs, OpenSweep, StageKind, StageState, StopFlag, SweepArgs, SweepPlan, render_sweep,
+    render_sweep_json,
 };
 use cadre_store::ArtifactStore;
 use clap::{Args, Subcommand, ValueEnum};
@@ -22,7 +21,7 @@ use super::run_folder::RunFolder;
 use crate::error::EngineError;
 use crate::interrupt;
 use crate::sweep::{Assignment, Crew, OnceAKey, SweepFolder, work};
-use crate::terminal::{Manner, Terminal};
+use crate::terminal::{Manner, Nobody, Terminal};
 use crate::trial::try_points;
 
 #[derive(Debug, Args)]
@@ -123,13 +122,9 @@ pub(super) fn sweep(args: &SweepCommand, common: &CommonArgs, terminal: &Termina
     }
 }
 
-fn wrong(mistakes: RecipeErrors) -> EngineError {
-    EngineError::Recipe(Box::new(mistakes))
-}
-
 fn begin(args: &SweepArgs, options: &SweepOptions, common: &CommonArgs, terminal: &Terminal) -> Done {
-    let open = OpenSweep::read(args, Some(capabilities())).map_err(wrong)?;
-    open.check().map_err(wrong)?;
+    let open = OpenSweep::read(args, Some(capabilities()))?;
+    open.check()?;
     let planned = open.plan(&common.store)?;
     try_points(&open, &planned.plan, &common.store)?;
     let mut plan = planned.plan;
@@ -230,14 +225,7 @@ fn reports(folder: &SweepFolder, plan: &SweepPlan, store: &Arc<ArtifactStore>, s
         })
         .collect();
     let assignment = Assignment { only: Some(&ready), threads: 0, keep_going: true, stop: stop.clone() };
-    work(folder, plan, store, &assignment, &Silence).map(|_| ())
-}
-
-/// Listens to stages that take no time.
-struct Silence;
-
-impl EventSink for Silence {
-    fn send(&self, _: &Event) {}
+    work(folder, plan, store, &assignment, &Nobody).map(|_| ())
 }
 
 /// What a worker does: no report, and no word to a person but in its log.

@@ -1,13 +1,13 @@
 //! `backbone`: the frozen model under all experts. A checkpoint is opened and checked where it lies; a small one is
 //! pretrained, with a tokenizer of its own if the recipe wants one.
 
-use cadre_checkpoint::{BackboneShape, CheckpointError, Variation};
+use cadre_checkpoint::{BackboneShape, CheckpointError};
 use cadre_data::{Encoder, EncodingLimits, Example, Target, TokenExample, Tokenizer};
 use cadre_nn::{BackendKind, DeviceSpec, Learner, Precision, TrainingControl};
 use cadre_recipe::PretrainLoss;
 use cadre_scheduler::{
     BackboneWork, CheckpointWork, Plan, PrepareWork, PretrainTokenizer, PretrainWork, StageFacts, StageJob,
-    StageKind, StageWork,
+    StageKind, StageWork, pretrained_shape,
 };
 use cadre_store::{ArtifactStore, Lookup};
 use serde_json::json;
@@ -17,15 +17,16 @@ use super::inputs::{EXAMPLES, examples, only};
 use super::prepare::draw_examples;
 use super::training::{keep_losses, tell, training_spec};
 use crate::error::EngineError;
-use crate::executor::{device, tokenizer_fits};
+use crate::executor::{Executor, tokenizer_fits};
 
-/// RMSNorm's epsilon in the configurations of small Llamas.
-const NORM_EPSILON: f64 = 1e-6;
-
-pub(super) fn backbone(work: &BackboneWork, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
+pub(super) fn backbone(
+    work: &BackboneWork,
+    executor: &Executor,
+    job: &StageJob<'_>,
+) -> Result<StageFacts, EngineError> {
     match work {
         BackboneWork::Checkpoint(work) => checkpoint(work, job),
-        BackboneWork::Pretrain(work) => pretrain(work, job),
+        BackboneWork::Pretrain(work) => pretrain(work, executor, job),
     }
 }
 
@@ -48,30 +49,23 @@ fn checkpoint(work: &CheckpointWork, job: &StageJob<'_>) -> Result<StageFacts, E
     Ok(facts)
 }
 
-fn pretrain(work: &PretrainWork, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
+fn pretrain(work: &PretrainWork, executor: &Executor, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
     let corpus = examples(only(job, StageKind::Prepare)?, EXAMPLES)?;
     let tokenizer = backbone_tokenizer(&work.tokenizer, &corpus)?;
-    let architecture = &work.architecture;
-    let shape = BackboneShape {
-        vocabulary: tokenizer.vocabulary() as usize,
-        hidden: architecture.hidden as usize,
-        layers: architecture.layers as usize,
-        heads: architecture.heads as usize,
-        kv_heads: architecture.kv_heads as usize,
-        feed_forward: architecture.feed_forward as usize,
-        context: architecture.context as usize,
-        tied: architecture.tied,
-        rope_theta: architecture.rope_theta,
-        norm_epsilon: NORM_EPSILON,
-        variation: Variation::default(),
-    };
+    let shape = pretrained_shape(&work.architecture, tokenizer.vocabulary() as usize);
     let encoded = encode(work, &tokenizer, &corpus, shape.context)?;
     let spec = training_spec(&work.training, job.spec.seed());
     let checkpoint = job.workspace.join("training");
     let mut on_step = |report: &cadre_nn::StepReport| tell(job, report);
     let mut control = TrainingControl { checkpoint: Some(&checkpoint), on_step: &mut on_step };
-    let outcome =
-        Learner::pretrain(&shape, &encoded, &spec, &mut control, job.draft.folder(), &device(&work.model))?;
+    let outcome = Learner::pretrain(
+        &shape,
+        &encoded,
+        &spec,
+        &mut control,
+        job.draft.folder(),
+        &executor.device(&work.model),
+    )?;
     keep_losses(job, &outcome)?;
     tokenizer.save(job.draft.folder())?;
     Ok(json!({

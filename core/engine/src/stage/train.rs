@@ -3,8 +3,7 @@
 
 use cadre_data::{Example, Target, TokenExample, TrainingRow, read_training_rows};
 use cadre_nn::{AdapterSpec, TrainingControl};
-use cadre_recipe::Target as Slot;
-use cadre_scheduler::{StageFacts, StageJob, StageKind, TrainWork};
+use cadre_scheduler::{StageFacts, StageJob, StageKind, TrainWork, slot};
 use serde_json::json;
 
 use super::compose::TRAINING;
@@ -61,16 +60,4 @@ fn encode(encoding: &Encoding, rows: &[TrainingRow]) -> Result<Vec<TokenExample>
     let targets: Vec<(&Example, Target)> = rows.iter().map(|row| (&row.example, row.target)).collect();
     let encoded = encoding.encoder.encode_all(&targets)?;
     Ok(encoded.into_iter().zip(rows).map(|(example, row)| example.with_weight(row.weight)).collect())
-}
-
-fn slot(slot: Slot) -> cadre_checkpoint::Target {
-    match slot {
-        Slot::Q => cadre_checkpoint::Target::Q,
-        Slot::K => cadre_checkpoint::Target::K,
-        Slot::V => cadre_checkpoint::Target::V,
-        Slot::O => cadre_checkpoint::Target::O,
-        Slot::Gate => cadre_checkpoint::Target::Gate,
-        Slot::Up => cadre_checkpoint::Target::Up,
-        Slot::Down => cadre_checkpoint::Target::Down,
-    }
 }

@@ -12,7 +12,7 @@ use cadre_scheduler::{Event, EventSink};
 use crate::error::EngineError;
 
 /// Listens and says nothing.
-pub(super) struct Nobody;
+pub(crate) struct Nobody;
 
 impl EventSink for Nobody {
     fn send(&self, _: &Event) {}
