@@ -1,8 +1,9 @@
-//! Threads for independent pieces of work: as many workers as threads, each with one thread for
-//! its matrix products, or one worker with all of them when there is only one piece.
+//! Threads for independent pieces of work: as many workers as there are pieces or threads, whichever are fewer, each
+//! with its share of the threads for its inner products.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -10,30 +11,40 @@ use crate::error::NnError;
 
 /// Worker threads of a learner.
 pub(crate) struct Workers {
-    narrow: Vec<ThreadPool>,
+    threads: usize,
     wide: ThreadPool,
+    /// The workers for so many pieces of work, made when they are first wanted.
+    teams: Mutex<BTreeMap<usize, Team>>,
 }
 
+type Team = Arc<[ThreadPool]>;
+
 impl Workers {
-    /// `threads` workers, at least one.
+    /// `threads` threads, at least one.
     ///
     /// # Errors
     /// When the system gives no threads.
     pub(crate) fn new(threads: usize) -> Result<Self, NnError> {
-        let pool = |width: usize| {
-            ThreadPoolBuilder::new()
-                .num_threads(width)
-                .thread_name(|_| "cadre-nn".into())
-                .build()
-                .map_err(|source| NnError::Threads { source })
-        };
-        let narrow = (0..threads.max(1)).map(|_| pool(1)).collect::<Result<_, _>>()?;
-        Ok(Self { narrow, wide: pool(threads.max(1))? })
+        let threads = threads.max(1);
+        Ok(Self { threads, wide: pool(threads)?, teams: Mutex::default() })
     }
 
     /// Runs `work` with all threads for its inner products.
     pub(crate) fn wide<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         self.wide.install(work)
+    }
+
+    /// Workers for `count` pieces of work; all threads are dealt out to them.
+    fn team(&self, count: usize) -> Result<Team, NnError> {
+        let workers = count.clamp(1, self.threads);
+        let mut teams = self.teams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(team) = teams.get(&workers) {
+            return Ok(Arc::clone(team));
+        }
+        let share = |worker: usize| self.threads / workers + usize::from(worker < self.threads % workers);
+        let team: Team = (0..workers).map(|worker| pool(share(worker))).collect::<Result<_, _>>()?;
+        teams.insert(workers, Arc::clone(&team));
+        Ok(team)
     }
 
     /// Runs `work` for every number below `count`, several at a time.
@@ -60,12 +71,13 @@ impl Workers {
             self.wide(|| work(0))?;
             return if done(0) { Ok(()) } else { Err(NnError::Stopped) };
         }
+        let team = self.team(count)?;
         let next = AtomicUsize::new(0);
         let failed: Mutex<Option<(usize, NnError)>> = Mutex::new(None);
         let mut stopped = false;
         std::thread::scope(|scope| {
             let (tell, told) = mpsc::channel();
-            for pool in self.narrow.iter().take(count) {
+            for pool in team.iter() {
                 let (next, failed, tell) = (&next, &failed, tell.clone());
                 scope.spawn(move || {
                     loop {
@@ -99,6 +111,44 @@ impl Workers {
             Some((_, error)) => Err(error),
             None if stopped => Err(NnError::Stopped),
             None => Ok(()),
+        }
+    }
+}
+
+fn pool(width: usize) -> Result<ThreadPool, NnError> {
+    ThreadPoolBuilder::new()
+        .num_threads(width)
+        .thread_name(|_| "cadre-nn".into())
+        .build()
+        .map_err(|source| NnError::Threads { source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_dealt_out_to_the_pieces() {
+        for (threads, count, widths) in [
+            (5, 2, vec![3, 2]),
+            (2, 2, vec![1, 1]),
+            (4, 9, vec![1, 1, 1, 1]),
+            (4, 1, vec![4]),
+            (0, 3, vec![1]),
+        ] {
+            let workers = Workers::new(threads).unwrap();
+            let team = workers.team(count).unwrap();
+            let found: Vec<usize> = team.iter().map(ThreadPool::current_num_threads).collect();
+            assert_eq!(found, widths, "{threads} threads for {count} pieces");
+            let done = Mutex::new(Vec::new());
+            let note = |number: usize| {
+                done.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+                Ok(())
+            };
+            workers.each(count, &note).unwrap();
+            let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+            done.sort_unstable();
+            assert_eq!(done, (0..count).collect::<Vec<_>>());
         }
     }
 }

@@ -110,16 +110,16 @@ impl<'de> Deserialize<'de> for Digest {
 fn write_canonical(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Object(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort_unstable();
+            let mut fields: Vec<(&String, &Value)> = map.iter().collect();
+            fields.sort_unstable_by_key(|(key, _)| *key);
             out.push(b'{');
-            for (place, key) in keys.into_iter().enumerate() {
+            for (place, (key, field)) in fields.into_iter().enumerate() {
                 if place > 0 {
                     out.push(b',');
                 }
-                write_canonical(&Value::String(key.clone()), out);
+                write_plain(key, out);
                 out.push(b':');
-                write_canonical(&map[key], out);
+                write_canonical(field, out);
             }
             out.push(b'}');
         }
@@ -133,10 +133,13 @@ fn write_canonical(value: &Value, out: &mut Vec<u8>) {
             }
             out.push(b']');
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            out.extend_from_slice(value.to_string().as_bytes());
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => write_plain(value, out),
     }
+}
+
+fn write_plain(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+    // Neither memory nor a value without an inside refuses to be written.
+    serde_json::to_writer(out, value).unwrap_or_else(|problem| unreachable!("{problem}"));
 }
 
 #[cfg(test)]

@@ -12,9 +12,12 @@ use super::half::HalfPanel;
 use super::linear::view;
 use super::simd::{exp, max, sum_map, vectorised};
 
-/// Logits that exist together: few enough to stay in a cache, enough rows to pay for laying the
-/// head out for the product.
+/// Logits that exist together: few enough to stay in a cache.
 const LOGITS: usize = 1 << 21;
+
+/// Rows that are computed together at least, whatever they take: every block of rows lays the whole head out
+/// anew for its products, which a large vocabulary makes dearer than reading logits from memory.
+const FEWEST: usize = 128;
 
 /// `Σ weight · -log softmax(h · [head; added]ᵀ)[target]`, in nats, as [1, 1].
 ///
@@ -115,7 +118,7 @@ impl CrossEntropy {
         let mut d_head = to_head.then(|| zeros(vocabulary));
         let mut d_added = (to_added && extra > 0).then(|| zeros(extra));
         let mut loss = 0.0;
-        let most = (LOGITS / vocabulary).clamp(32, 1024);
+        let most = (LOGITS / vocabulary).clamp(FEWEST, 1024);
         for first in (0..hidden.rows).step_by(most) {
             let block = most.min(hidden.rows - first);
             let h = View::dense(&hidden.data()[first * width..], block, width);

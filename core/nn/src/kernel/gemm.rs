@@ -1,6 +1,13 @@
 //! The matrix product on slices, with strides and accumulation: the `gemm` crate that burn-flex
 //! multiplies with, behind bounds checks. It allocates nothing but its own packing buffers.
 
+use std::sync::Once;
+
+use rayon::prelude::*;
+
+use super::simd::LANES;
+use super::transpose::{Target, transpose};
+
 /// A matrix in a slice: element (r, c) is at `r * row_step + c * column_step`.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
@@ -33,6 +40,16 @@ impl<'a> View<'a> {
             row_step: self.column_step,
             column_step: self.row_step,
         }
+    }
+
+    /// `count` of its columns, which are there.
+    fn columns_from(self, first: usize, count: usize) -> Self {
+        Self { data: &self.data[first * self.column_step..], columns: count, ..self }
+    }
+
+    /// `count` of its rows, which are there.
+    fn rows_from(self, first: usize, count: usize) -> Self {
+        Self { data: &self.data[first * self.row_step..], rows: count, ..self }
     }
 
     fn check(&self, length: usize) {
@@ -75,27 +92,113 @@ pub(crate) fn new_product(a: View<'_>, b: View<'_>, factor: f32) -> Vec<f32> {
     out
 }
 
+/// Multiplications below which another thread would wake too late to help.
+const ALONE: usize = 192 * 192 * 192;
+
+/// What parts of a divided product are multiples of: the sides of a tile of the product, a few times over, so that a
+/// part adds up in the order in which the whole would.
+const COLUMNS: usize = 128;
+const ROWS: usize = 96;
+
 /// # Safety
 /// `out` is valid for writes of `a.rows` rows of `b.columns` elements, `row_step` apart, and, with
 /// `add`, for reads.
 unsafe fn raw(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor: f32, add: bool) {
     a.check(a.data.len());
     b.check(b.data.len());
-    // A product this small is done before another thread has woken.
-    let large = a.rows * b.columns * a.columns >= 192 * 192 * 192;
-    let parallelism = if large && rayon::current_num_threads() > 1 {
-        gemm::Parallelism::Rayon(0)
-    } else {
-        gemm::Parallelism::None
-    };
-    // SAFETY: the caller vouches for `out`; `a` and `b` lie within their slices (checked above).
+    let threads = rayon::current_num_threads();
+    if threads == 1 || a.rows * b.columns * a.columns < ALONE {
+        // SAFETY: the caller vouches for `out`; `a` and `b` lie within their slices (checked above).
+        return unsafe { alone(out, row_step, a, b, factor, add) };
+    }
+    // The product lays the larger operand, `b`, out anew before it multiplies. Every thread lays out its own part
+    // of it where it has columns enough to go round; the crate's own threads would each lay out all of it.
+    let by_columns = b.columns >= threads * COLUMNS;
+    let (length, unit) = if by_columns { (b.columns, COLUMNS) } else { (a.rows, ROWS) };
+    let parts = threads.min(length / unit).max(1);
+    let begin = |part: usize| if part == parts { length } else { part * (length / unit) / parts * unit };
+    let out = Out(out);
+    (0..parts).into_par_iter().for_each(|part| {
+        let out = &out;
+        let (first, count) = (begin(part), begin(part + 1) - begin(part));
+        let (at, a, b) = match by_columns {
+            true => (first, a, b.columns_from(first, count)),
+            false => (first * row_step, a.rows_from(first, count), b),
+        };
+        // SAFETY: parts are apart from each other, each within what the caller vouches for; `at` is the first of
+        // its elements.
+        unsafe { alone(out.0.add(at), row_step, a, b, factor, add) };
+    });
+}
+
+/// Where the parts of a product go.
+struct Out(*mut f32);
+// SAFETY: threads write apart from each other (see `raw`).
+unsafe impl Sync for Out {}
+
+/// The product on this thread.
+///
+/// # Safety
+/// As for [`raw`]; `a` and `b` lie within their slices.
+unsafe fn alone(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor: f32, add: bool) {
+    if add || !on_its_side(a, b) {
+        // SAFETY: the caller vouches for all three.
+        return unsafe { multiply(out, [1, row_step], a, b, factor, add) };
+    }
+    let most = (SIDE / a.rows).max(LANES);
+    let mut side: Vec<f32> = Vec::with_capacity(a.rows * most.min(b.columns));
+    for first in (0..b.columns).step_by(most) {
+        let count = most.min(b.columns - first);
+        // SAFETY: `side` has room for `count` columns of the product, and each of their elements is written; of the
+        // rows of `out`, for which the caller vouches, these columns are the target.
+        let mut to = unsafe {
+            multiply(side.as_mut_ptr(), [a.rows, 1], a, b.columns_from(first, count), factor, false);
+            side.set_len(a.rows * count);
+            Target::new(out.add(first), a.rows, count, row_step)
+        };
+        transpose(&side, &mut to);
+    }
+}
+
+/// Elements of a product that is made on its side at a time: what stays in a cache.
+const SIDE: usize = 1 << 16;
+
+/// Whether a product is faster made on its side and turned over. What lies across the rows of the outcome is laid out
+/// anew before it is multiplied with: `b`, which costs most when its columns are what lies together (a weight as
+/// checkpoints store it), when they are long, and when few rows are there to pay for it. The sums are the same, to
+/// the last bit. Sizes are those at which it was measured (`docs/results.md`).
+fn on_its_side(a: View<'_>, b: View<'_>) -> bool {
+    let across = b.row_step == 1 && b.column_step > 1 && a.column_step == 1;
+    let worth = a.rows <= 128 || (a.columns >= 1536 && a.rows <= 768);
+    across && worth && a.rows > 1 && a.columns >= 128 && b.columns >= 64
+}
+
+/// Widest product, in tiles of 64, before which the crate would lay out an operand that can be read where it lies. It
+/// sets 2 itself, which costs narrow products up to a third of their time.
+const READ_IN_PLACE: usize = 16;
+
+/// The product with the steps of its outcome, from column to column and from row to row.
+///
+/// # Safety
+/// As for [`alone`].
+unsafe fn multiply(
+    out: *mut f32,
+    [column_step, row_step]: [usize; 2],
+    a: View<'_>,
+    b: View<'_>,
+    factor: f32,
+    add: bool,
+) {
+    static SET: Once = Once::new();
+    SET.call_once(|| gemm::set_rhs_packing_threshold(READ_IN_PLACE));
+    // SAFETY: the caller vouches for all three.
     unsafe {
         gemm::gemm(
             a.rows,
             b.columns,
             a.columns,
             out,
-            1,
+            column_step as isize,
             row_step as isize,
             add,
             a.data.as_ptr(),
@@ -109,7 +212,7 @@ unsafe fn raw(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor: 
             false,
             false,
             false,
-            parallelism,
+            gemm::Parallelism::None,
         );
     }
 }
@@ -136,6 +239,62 @@ mod tests {
                 let exact: f32 = (0..3).map(|k| a[r * 5 + k] * b[c * 5 + k]).sum();
                 assert!((fresh[r * 4 + c] - exact).abs() < 1e-5);
             }
+        }
+    }
+
+    #[test]
+    fn a_product_is_the_same_on_any_number_of_threads() {
+        let waves = |length: usize| (0..length).map(|i| (i as f32 * 0.37).sin()).collect::<Vec<f32>>();
+        let shapes = [
+            (200, 700, 1000),
+            (1000, 600, 60),
+            (600, 600, 130),
+            (2, 3000, 1500),
+            (700, 1600, 70),
+            (3, 130, 9000),
+        ];
+        for (rows, inner, columns) in shapes {
+            let (a, b) = (waves(rows * inner), waves(columns * inner));
+            for upright in [true, false] {
+                let b = match upright {
+                    true => View::dense(&b, inner, columns),
+                    false => View::dense(&b, columns, inner).transposed(),
+                };
+                let on = |threads: usize| {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                    pool.install(|| new_product(View::dense(&a, rows, inner), b, 0.5))
+                };
+                let one: Vec<u32> = on(1).into_iter().map(f32::to_bits).collect();
+                for threads in [2, 3, 5, 16] {
+                    let several: Vec<u32> = on(threads).into_iter().map(f32::to_bits).collect();
+                    assert!(one == several, "[{rows}, {inner}] by [{inner}, {columns}] on {threads} threads");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_product_made_on_its_side_is_the_same_to_the_last_bit() {
+        let waves = |length: usize| (0..length).map(|i| (i as f32 * 0.73).cos()).collect::<Vec<f32>>();
+        for (rows, inner, columns) in [
+            (2, 128, 64),
+            (17, 600, 1000),
+            (64, 64 * 9, 64),
+            (65, 576, 700),
+            (128, 1000, 1536),
+            (300, 2048, 90),
+        ] {
+            let (a, b) = (waves(rows * inner), waves(columns * inner));
+            let (a, b) = (View::dense(&a, rows, inner), View::dense(&b, columns, inner).transposed());
+            assert!(on_its_side(a, b), "{rows} {inner} {columns}");
+            let row_step = columns + 5;
+            let [mut turned, mut upright] = [(); 2].map(|()| vec![0.25; rows * row_step]);
+            // SAFETY: both have room for `rows` rows.
+            unsafe {
+                alone(turned.as_mut_ptr(), row_step, a, b, 1.0, false);
+                multiply(upright.as_mut_ptr(), [1, row_step], a, b, 1.0, false);
+            }
+            assert!(turned == upright, "[{rows}, {inner}] by [{inner}, {columns}]");
         }
     }
 }

@@ -17,6 +17,7 @@ mod linear;
 mod rms_norm;
 mod rotary;
 pub(crate) mod simd;
+mod transpose;
 
 pub(crate) use attention::{HeadShape, Segment, attention};
 pub(crate) use attention_composed::{attention_padded, pack, pad};
