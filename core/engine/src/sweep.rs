@@ -1,6 +1,7 @@
 //! Sweeps: the folder of one, the workers that walk its plan together, and who starts them. What a stage does is not
 //! known here.
 
+mod cards;
 mod crew;
 mod folder;
 mod once_a_key;

@@ -1,13 +1,15 @@
 //! A trial before anything runs: the policies of a recipe are opened with their settings and asked once about made-up
-//! queries, a checkpoint's configuration is read, and indicators are looked up. What they could only do wrong hours later is a mistake of the
-//! recipe, told with its place. What they answer is not judged, and nothing is kept of it.
+//! queries, a checkpoint's configuration is read, and indicators are looked up. What they could only do wrong hours
+//! later is a mistake of the recipe, told with its place. What they answer is not judged, and nothing is kept of it.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use cadre_nn::check_adapter;
 use cadre_policy::{Limits, Plugin, PolicyError, Router, Sandbox, Selector};
-use cadre_recipe::{ImportedExpert, IndicatorKind, Loaded, RecipeError, RecipeErrors, TokenizerSource};
+use cadre_recipe::{
+    ImportedExpert, IndicatorKind, Loaded, RecipeError, RecipeErrors, TokenizerSource, on_all_cores,
+};
 use cadre_scheduler::{
     Answering, OpenSweep, Plan, PluginWork, RememberWork, RoutingWork, StageWork, SweepPlan,
 };
@@ -23,62 +25,116 @@ use crate::error::EngineError;
 use crate::executor::compiled_policies;
 use crate::stage::{backbone_sizes, descriptor_name, planned_tokenizer, rows_for, wall_role};
 
+/// Where policies stand in a recipe.
+const ROUTER: &str = "routing.router";
+const SELECTOR: &str = "rehearsal.selector";
+
 /// How often a policy is asked: what it wants comes up in its first steps.
 const ROUNDS: u32 = 4;
 
 /// Tries out what the plan names; gives the mistakes of the recipe that come to light.
 pub(crate) fn try_out(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Vec<RecipeError>, EngineError> {
-    let backbone = plan.stages.iter().find_map(|stage| match &stage.work {
-        StageWork::Backbone(work) => Some(backbone_sizes(work)),
-        _ => None,
-    });
-    let width = match backbone {
-        Some(Err(problem)) => return Ok(vec![loaded.mistake("backbone.checkpoint", problem)]),
-        Some(Ok(sizes)) => sizes.hidden,
-        None => return Ok(Vec::new()),
-    };
-    let mistakes = adapters(loaded, plan);
-    if !mistakes.is_empty() {
-        return Ok(mistakes);
-    }
-    if let Some(mistake) = indicator(loaded, plan, store)? {
-        return Ok(vec![mistake]);
-    }
-    let routing = plan.stages.iter().find_map(|stage| match &stage.work {
-        StageWork::Evaluate(work) => match &work.answering {
-            Answering::Routed(routing) => Some(routing),
-            Answering::Backbone | Answering::Adapter => None,
-        },
-        _ => None,
-    });
-    let selecting = plan.stages.iter().find_map(|stage| match &stage.work {
-        StageWork::Remember(work) => Some(work),
-        _ => None,
-    });
-    if routing.is_none() && selecting.is_none() {
-        return Ok(Vec::new());
-    }
-    let sandbox = Sandbox::new(&compiled_policies(store), Limits::default())?;
-    let trial = Trial { loaded, sandbox, width };
-    let routed = routing.and_then(|work| trial.router(work, plan).err());
-    let selected = selecting.and_then(|work| trial.selector(work).err());
-    Ok([routed, selected].into_iter().flatten().map(|mistake| *mistake).collect())
+    Ground::new(store).try_out(loaded, plan)
 }
 
-/// Tries out what the points of a sweep name; what several of them name is tried once.
+/// Tries out what the points of a sweep name, on all cores; what several of them name is tried once.
 pub(crate) fn try_points(sweep: &OpenSweep, plan: &SweepPlan, store: &Path) -> Result<(), EngineError> {
-    let mut seen: HashSet<String> = HashSet::new();
-    let mut mistakes = Vec::new();
-    for ((point, _), planned) in sweep.points().zip(&plan.points) {
-        let recipe = &point.loaded.recipe;
-        let imports = recipe.expert.as_ref().map(|expert| &expert.import);
-        let named = json!([recipe.routing, recipe.rehearsal, recipe.indicator, recipe.backbone, imports]);
-        if mistakes.is_empty() && seen.insert(named.to_string()) {
-            let found = try_out(&point.loaded, &plan.plan_of(planned), store)?;
-            mistakes.extend(found.into_iter().map(|mistake| point.named(mistake)));
+    let points: Vec<_> = sweep.points().map(|(point, _)| point).zip(&plan.points).collect();
+    let found = on_all_cores(&points, |some| {
+        let mut ground = Ground::new(store);
+        let mut seen: HashSet<String> = HashSet::new();
+        for (point, planned) in some {
+            let recipe = &point.loaded.recipe;
+            let imports = recipe.expert.as_ref().map(|expert| &expert.import);
+            let named = json!([recipe.routing, recipe.rehearsal, recipe.indicator, recipe.backbone, imports]);
+            if !seen.insert(named.to_string()) {
+                continue;
+            }
+            let mistakes = ground.try_out(&point.loaded, &plan.plan_of(planned))?;
+            // Those of one point are enough: others would say the same.
+            if !mistakes.is_empty() {
+                return Ok(mistakes.into_iter().map(|mistake| point.named(mistake)).collect());
+            }
         }
+        Ok(Vec::new())
+    });
+    let found: Vec<Vec<RecipeError>> = found.into_iter().collect::<Result<_, EngineError>>()?;
+    Ok(RecipeErrors::of(found.into_iter().find(|mistakes| !mistakes.is_empty()).unwrap_or_default())?)
+}
+
+/// Where recipes are tried out, one after another: policies are loaded once, and a selector that was tried with the
+/// same settings is not tried again.
+struct Ground<'a> {
+    store: &'a Path,
+    sandbox: Option<Sandbox>,
+    plugins: HashMap<PathBuf, Plugin>,
+    selected: HashSet<String>,
+}
+
+impl<'a> Ground<'a> {
+    fn new(store: &'a Path) -> Self {
+        Self { store, sandbox: None, plugins: HashMap::new(), selected: HashSet::new() }
     }
-    Ok(RecipeErrors::of(mistakes)?)
+
+    fn try_out(&mut self, loaded: &Loaded, plan: &Plan) -> Result<Vec<RecipeError>, EngineError> {
+        let backbone = plan.stages.iter().find_map(|stage| match &stage.work {
+            StageWork::Backbone(work) => Some(backbone_sizes(work)),
+            _ => None,
+        });
+        let width = match backbone {
+            Some(Err(problem)) => return Ok(vec![loaded.mistake("backbone.checkpoint", problem)]),
+            Some(Ok(sizes)) => sizes.hidden,
+            None => return Ok(Vec::new()),
+        };
+        let mistakes = adapters(loaded, plan);
+        if !mistakes.is_empty() {
+            return Ok(mistakes);
+        }
+        if let Some(mistake) = indicator(loaded, plan, self.store)? {
+            return Ok(vec![mistake]);
+        }
+        let routing = plan.stages.iter().find_map(|stage| match &stage.work {
+            StageWork::Evaluate(work) => match &work.answering {
+                Answering::Routed(routing) => Some(routing),
+                Answering::Backbone | Answering::Adapter => None,
+            },
+            _ => None,
+        });
+        let selecting = plan.stages.iter().find_map(|stage| match &stage.work {
+            StageWork::Remember(work) => Some(work),
+            _ => None,
+        });
+        let selecting = selecting.filter(|work| {
+            self.selected.insert(json!([work.selector, work.role, work.grant_experts, width]).to_string())
+        });
+        if routing.is_none() && selecting.is_none() {
+            return Ok(Vec::new());
+        }
+        let sandbox = match self.sandbox.take() {
+            Some(sandbox) => sandbox,
+            None => Sandbox::new(&compiled_policies(self.store), Limits::default())?,
+        };
+        let sandbox = self.sandbox.insert(sandbox);
+        let trial = Trial { loaded, width };
+        let mut load = |table: &str, work: &PluginWork| match self.plugins.get(&work.path) {
+            Some(plugin) => Ok(plugin.clone()),
+            None => {
+                let plugin = sandbox.load(&work.path).map_err(|problem| trial.at_plugin(table, problem))?;
+                self.plugins.insert(work.path.clone(), plugin.clone());
+                Ok(plugin)
+            }
+        };
+        let mut mistakes: Vec<RecipeError> = Vec::new();
+        if let Some(work) = routing {
+            let tried = load(ROUTER, &work.router).and_then(|plugin| trial.router(&plugin, work, plan));
+            mistakes.extend(tried.err().map(|mistake| *mistake));
+        }
+        if let Some(work) = selecting {
+            let tried = load(SELECTOR, &work.selector).and_then(|plugin| trial.selector(&plugin, work));
+            mistakes.extend(tried.err().map(|mistake| *mistake));
+        }
+        Ok(mistakes)
+    }
 }
 
 /// Whether a tokenizer that the run will train makes one token of each indicator, where the recipe wants that. (Of a
@@ -124,7 +180,6 @@ fn adapters(loaded: &Loaded, plan: &Plan) -> Vec<RecipeError> {
 
 struct Trial<'a> {
     loaded: &'a Loaded,
-    sandbox: Sandbox,
     /// Numbers in an embedding.
     width: usize,
 }
@@ -132,16 +187,14 @@ struct Trial<'a> {
 type Verdict<T> = Result<T, Box<RecipeError>>;
 
 impl Trial<'_> {
-    fn router(&self, work: &RoutingWork, plan: &Plan) -> Verdict<()> {
-        const TABLE: &str = "routing.router";
-        let plugin = self.load(TABLE, &work.router)?;
+    fn router(&self, plugin: &Plugin, work: &RoutingWork, plan: &Plan) -> Verdict<()> {
         let cards = self.cards(plan);
         let open = |settings: &str| plugin.router(settings, &cards).map(drop);
         let mut router = plugin
             .router(&as_json(&work.router.settings), &cards)
-            .map_err(|problem| self.refused(TABLE, &work.router, &open, problem))?;
+            .map_err(|problem| self.refused(ROUTER, &work.router, &open, problem))?;
         match self.asked(&mut router) {
-            Err(problem) => Err(self.at_plugin(TABLE, problem)),
+            Err(problem) => Err(self.at_plugin(ROUTER, problem)),
             Ok(probes) => self.granted(work, &probes),
         }
     }
@@ -199,21 +252,20 @@ impl Trial<'_> {
         }
     }
 
-    fn selector(&self, work: &RememberWork) -> Verdict<()> {
-        const TABLE: &str = "rehearsal.selector";
-        let plugin = self.load(TABLE, &work.selector)?;
+    fn selector(&self, plugin: &Plugin, work: &RememberWork) -> Verdict<()> {
         let open = |settings: &str| plugin.selector(settings).map(drop);
         let mut selector = plugin
             .selector(&as_json(&work.selector.settings))
-            .map_err(|problem| self.refused(TABLE, &work.selector, &open, problem))?;
+            .map_err(|problem| self.refused(SELECTOR, &work.selector, &open, problem))?;
         let role = wall_role(work.role);
         let orders = [
             Order { purpose: Purpose::Remember, role, task: 0, budget: Some(2), seed: 0 },
             Order { purpose: Purpose::Compose, role, task: 1, budget: None, seed: 0 },
         ];
         for order in orders {
-            let experts =
-                self.asks_experts(&mut selector, &order).map_err(|problem| self.at_plugin(TABLE, problem))?;
+            let experts = self
+                .asks_experts(&mut selector, &order)
+                .map_err(|problem| self.at_plugin(SELECTOR, problem))?;
             if experts && !work.grant_experts {
                 let name = &work.selector.plugin;
                 let problem = format!("`{name}` asks experts, which are not granted to it");
@@ -248,10 +300,6 @@ impl Trial<'_> {
             }
         }
         Ok(false)
-    }
-
-    fn load(&self, table: &str, work: &PluginWork) -> Verdict<Plugin> {
-        self.sandbox.load(&work.path).map_err(|problem| self.at_plugin(table, problem))
     }
 
     fn at_plugin(&self, table: &str, problem: PolicyError) -> Box<RecipeError> {

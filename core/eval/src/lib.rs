@@ -16,7 +16,7 @@ mod sweep;
 pub use comparison::render_markdown_table;
 pub use error::EvalError;
 pub use metrics::{METRICS, MetricEntry, metric};
-pub use render::{render_html, render_markdown, render_sweep_html, render_sweep_markdown};
+pub use render::{bytes, render_html, render_markdown, render_sweep_html, render_sweep_markdown};
 pub use report::{
     Cost, DataProvenance, ExpertReport, MetricScores, OutOfDistributionReport, PluginProvenance, ProbeCost,
     Provenance, REPORT_FORMAT_VERSION, Report, StageCost,

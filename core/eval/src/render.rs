@@ -9,6 +9,7 @@ mod sweep_markdown;
 mod sweep_page;
 mod units;
 
+pub use figures::bytes;
 pub use markdown::render_markdown;
 pub use page::render_html;
 pub use sweep_markdown::render_sweep_markdown;

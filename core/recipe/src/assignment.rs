@@ -170,7 +170,7 @@ fn nested(source: &Arc<LayerText>, keys: Vec<(String, Range<usize>)>, value: Loc
             }
         }
     }
-    Layer { source: source.clone(), root }
+    Layer { source: source.clone(), root: Arc::new(root) }
 }
 
 /// A TOML value; a text that is none and opens no list, table or string is a bare word. Dates are bare words too.

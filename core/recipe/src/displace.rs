@@ -37,7 +37,7 @@ pub(crate) fn displace(layers: &mut [Layer]) {
         let (lower, higher) = layers.split_at_mut(top);
         let lower = &mut lower[..end];
         for (table, keys) in ALTERNATIVES {
-            alternatives(lower, &mut higher[0], &KeyPath::of(table), keys);
+            alternatives(lower, &higher[0], &KeyPath::of(table), keys);
         }
         for (table, tag, kept) in OWNED {
             owned(lower, &higher[0], &KeyPath::of(table), tag, kept);
@@ -45,18 +45,13 @@ pub(crate) fn displace(layers: &mut [Layer]) {
     }
 }
 
-fn alternatives(lower: &mut [Layer], higher: &mut Layer, table: &KeyPath, keys: &[&str]) {
-    let Some(set) = higher.table_mut(table) else {
-        return;
-    };
-    let given: Vec<&str> = keys.iter().copied().filter(|key| set.contains_key(*key)).collect();
-    if given.is_empty() {
-        return;
-    }
-    for layer in lower {
-        if let Some(table) = layer.table_mut(table) {
-            table.retain(|key, _| !keys.contains(&key.as_str()) || given.contains(&key.as_str()));
-        }
+fn alternatives(lower: &mut [Layer], higher: &Layer, table: &KeyPath, keys: &[&str]) {
+    let given: Vec<&str> =
+        keys.iter().copied().filter(|key| higher.find(&table.key(key)).is_some()).collect();
+    if !given.is_empty() {
+        lower.iter_mut().for_each(|layer| {
+            layer.retain(table, |key| !keys.contains(&key) || given.contains(&key));
+        });
     }
 }
 
@@ -71,9 +66,5 @@ fn owned(lower: &mut [Layer], higher: &Layer, table: &KeyPath, tag: &str, kept: 
     if before.is_none_or(|before| before == named) {
         return;
     }
-    for layer in lower {
-        if let Some(table) = layer.table_mut(table) {
-            table.retain(|key, _| kept.contains(&key.as_str()));
-        }
-    }
+    lower.iter_mut().for_each(|layer| layer.retain(table, |key| kept.contains(&key)));
 }

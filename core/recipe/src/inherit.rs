@@ -97,7 +97,7 @@ impl Family {
         if way.len() > 1 {
             root.retain(|key, _| !OWN.contains(&key.as_str()));
         }
-        self.layers.push(Layer { source, root });
+        self.layers.push(Layer { source, root: Arc::new(root) });
     }
 
     fn ancestors(&mut self, source: &Arc<LayerText>, list: &Located, way: &[(PathBuf, String)]) {

@@ -106,7 +106,8 @@ impl Located {
 #[derive(Debug, Clone)]
 pub(crate) struct Layer {
     pub(crate) source: Arc<LayerText>,
-    pub(crate) root: BTreeMap<String, Located>,
+    /// Shared by the recipes of a sweep, until one of them changes its own.
+    pub(crate) root: Arc<BTreeMap<String, Located>>,
 }
 
 impl Layer {
@@ -121,14 +122,22 @@ impl Layer {
         })
     }
 
-    pub(crate) fn table_mut(&mut self, path: &KeyPath) -> Option<&mut BTreeMap<String, Located>> {
-        path.0.iter().try_fold(&mut self.root, |table, step| match step {
+    /// Drops keys of the table at `path`, if it is there.
+    pub(crate) fn retain(&mut self, path: &KeyPath, kept: impl Fn(&str) -> bool) {
+        let goes = |table: &BTreeMap<String, Located>| table.keys().any(|key| !kept(key));
+        if !matches!(self.find(path).map(|found| &found.node), Some(Node::Table(table)) if goes(table)) {
+            return;
+        }
+        let table = path.0.iter().try_fold(Arc::make_mut(&mut self.root), |table, step| match step {
             Step::Key(key) => match &mut table.get_mut(key)?.node {
                 Node::Table(inner) => Some(inner),
                 _ => None,
             },
             Step::Place(_) => None,
-        })
+        });
+        if let Some(table) = table {
+            table.retain(|key, _| kept(key));
+        }
     }
 }
 
@@ -145,7 +154,7 @@ impl Provider for Layer {
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
         let mut dict = Dict::new();
-        for (key, value) in &self.root {
+        for (key, value) in &*self.root {
             dict.insert(key.clone(), figment::value::Value::serialize(value.to_json())?);
         }
         Ok(Profile::Default.collect(dict))

@@ -5,6 +5,7 @@
 mod assignment;
 mod backbone_fit;
 mod contradiction;
+mod cores;
 mod displace;
 mod env_source;
 mod expand;
@@ -29,6 +30,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use cores::on_all_cores;
 pub use env_source::EnvSource;
 pub use loaded::Loaded;
 pub use section::recipe::Recipe;

@@ -9,6 +9,7 @@ use cadre_store::Seed;
 use serde_json::{Map, Value};
 
 use crate::assignment;
+use crate::cores::on_all_cores;
 use crate::expand::inline;
 use crate::key_path::KeyPath;
 use crate::layer::Layer;
@@ -81,19 +82,10 @@ impl Loaded {
                 }
             }
         }
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let share = wanted.len().div_ceil(threads).max(1);
-        let parts: Vec<Points<'_>> = std::thread::scope(|scope| {
-            let part = |some: &[Wanted<'_>]| {
-                let mut points = Points { base: self, points: Vec::new(), errors: Vec::new() };
-                some.iter().for_each(|one| points.add(one));
-                points
-            };
-            let running: Vec<_> = wanted.chunks(share).map(|some| scope.spawn(move || part(some))).collect();
-            let joined = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            running.into_iter().map(joined).collect()
+        let parts = on_all_cores(&wanted, |some| {
+            let mut points = Points { base: self, points: Vec::new(), errors: Vec::new() };
+            some.iter().for_each(|one| points.add(one));
+            points
         });
         let mut all = Points { base: self, points: Vec::new(), errors: Vec::new() };
         for part in parts {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cadre_data::{Hub, HubSettings};
 use cadre_recipe::{
     Capabilities, EnvSource, Loaded, PluginCatalog, Recipe, RecipeError, RecipeErrors, Surroundings,
-    SweepPoint,
+    SweepPoint, on_all_cores,
 };
 use cadre_store::{ArtifactStore, FileDigests};
 use clap::Args;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::error::PlanError;
 use crate::plan::PlanStatus;
+use crate::planner::KnownKeys;
 use crate::sweep_plan::{PlannedPoint, SweepPlan, Unjoined};
 
 /// Points whose mistakes are told; more of a kind say nothing new.
@@ -180,8 +181,8 @@ fn planned(
     digests: &FileDigests,
     hub: &Hub,
 ) -> Result<Vec<Unjoined>, PlanError> {
-    let one = |(point, catalog): &(&SweepPoint, &PluginCatalog)| {
-        let plan = crate::planner::plan(&point.loaded.recipe, catalog, digests, hub)?;
+    let one = |(point, catalog): &(&SweepPoint, &PluginCatalog), known: &mut KnownKeys| {
+        let plan = crate::planner::plan(&point.loaded.recipe, catalog, digests, hub, known)?;
         let about = PlannedPoint {
             name: point.name.clone(),
             setting: point.setting.clone(),
@@ -196,16 +197,9 @@ fn planned(
         };
         Ok(Unjoined { point: about, plan })
     };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = points.len().div_ceil(threads).max(1);
-    let parts: Vec<Vec<Result<Unjoined, PlanError>>> = std::thread::scope(|scope| {
-        let one = &one;
-        let running: Vec<_> =
-            points.chunks(share).map(|some| scope.spawn(move || some.iter().map(one).collect())).collect();
-        let joined = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        running.into_iter().map(joined).collect()
+    let parts: Vec<Vec<Result<Unjoined, PlanError>>> = on_all_cores(points, |some| {
+        let mut known = KnownKeys::default();
+        some.iter().map(|point| one(point, &mut known)).collect()
     });
     parts.into_iter().flatten().collect()
 }

@@ -1,6 +1,8 @@
 //! Makes the plan of a recipe: which stages there are, what each reads, what its key is. Never looks into the store
 //! and reads no example.
 
+use std::collections::HashMap;
+
 use cadre_data::{Hub, OrderChoice};
 use cadre_recipe::{
     Backbone, Evaluation, Expert, On, Order, Per, PluginCatalog, Recipe, RehearsalGrant, Start, When,
@@ -21,7 +23,7 @@ use crate::stages::{
 use crate::works::Works;
 
 /// Plans a recipe that was checked. Digests of files are taken from `digests` where they are remembered; names on the
-/// Hub become folders by `hub`.
+/// Hub become folders by `hub`; keys of stages that are as they were in the plan before come from `known`.
 ///
 /// # Errors
 /// When a file, a dataset or a plugin that the recipe names is not there, or the recipe was not checked.
@@ -30,6 +32,7 @@ pub(crate) fn plan(
     catalog: &PluginCatalog,
     digests: &FileDigests,
     hub: &Hub,
+    known: &mut KnownKeys,
 ) -> Result<Plan, PlanError> {
     let named = recipe;
     let (recipe, unresolved) = resolve(named, hub);
@@ -45,6 +48,7 @@ pub(crate) fn plan(
         estimator: Estimator::default(),
         tasks,
         stages: Vec::new(),
+        known,
     };
     planner.run()
 }
@@ -73,6 +77,27 @@ struct Planner<'a> {
     estimator: Estimator,
     tasks: Vec<String>,
     stages: Vec<StageSpec>,
+    known: &'a mut KnownKeys,
+}
+
+/// The keys of the plan before, for the points of a sweep, of which most stages are those of their neighbours: to
+/// compare two works is far less than to make a key.
+#[derive(Debug, Default)]
+pub(crate) struct KnownKeys(HashMap<String, (StageWork, Vec<Digest>, Digest)>);
+
+impl KnownKeys {
+    fn key(&mut self, name: &str, work: &StageWork, inputs: Vec<Digest>) -> Result<Digest, PlanError> {
+        if let Some((known, of, key)) = self.0.get(name)
+            && *of == inputs
+            && known == work
+        {
+            return Ok(*key);
+        }
+        let key =
+            work.key(&inputs).map_err(|source| PlanError::NoJsonForm { stage: name.to_owned(), source })?;
+        self.0.insert(name.to_owned(), (work.clone(), inputs, key));
+        Ok(key)
+    }
 }
 
 /// Places of the stages that later ones read.
@@ -362,7 +387,10 @@ impl Planner<'_> {
         let recipe = serde_json::to_value(self.named)
             .map_err(|source| PlanError::NoJsonForm { stage: "report".to_owned(), source })?;
         let keys: Vec<Value> = self.stages.iter().map(|stage| json!([stage.name, stage.key])).collect();
-        Ok(Digest::of_value("cadre run 1", &json!({ "recipe": without_pace(recipe), "stages": keys })))
+        let mut value = json!({});
+        value["recipe"] = without_pace(recipe);
+        value["stages"] = Value::from(keys);
+        Ok(Digest::of_value("cadre run 1", &value))
     }
 
     fn report(&mut self, run: Digest) -> Result<(), PlanError> {
@@ -386,7 +414,7 @@ impl Planner<'_> {
 
     fn add(&mut self, name: String, work: StageWork, inputs: Vec<usize>) -> Result<usize, PlanError> {
         let keys: Vec<Digest> = inputs.iter().map(|place| self.stages[*place].key).collect();
-        let key = work.key(&keys).map_err(|source| PlanError::NoJsonForm { stage: name.clone(), source })?;
+        let key = self.known.key(&name, &work, keys)?;
         let estimate = self.estimator.estimate(&work, &inputs, &self.stages);
         self.stages.push(StageSpec { name, kind: work.kind(), work, inputs, key, estimate });
         Ok(self.stages.len() - 1)

@@ -169,12 +169,9 @@ impl StageWork {
     /// The key of a stage with this work and these inputs.
     pub(crate) fn key(&self, inputs: &[Digest]) -> Result<Digest, serde_json::Error> {
         let kind = self.kind();
-        let value = json!({
-            "kind": kind.name(),
-            "version": kind.version(),
-            "work": self.key_value()?,
-            "inputs": inputs,
-        });
+        let mut value = json!({ "kind": kind.name(), "version": kind.version(), "inputs": inputs });
+        // Moved in: `json!` would make it anew.
+        value["work"] = self.key_value()?;
         Ok(Digest::of_value("cadre stage 1", &value))
     }
 }

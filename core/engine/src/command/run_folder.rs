@@ -1,7 +1,7 @@
 //! The folder of a run: what is put there before the first stage and after the last, and how a run is found by its
 //! name. Everything in it can be made again from the store.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cadre_eval::{Report, ReportExtras, render_html, render_markdown};
 use cadre_recipe::Loaded;
@@ -11,6 +11,7 @@ use cadre_store::{Artifact, ArtifactStore, Lookup, RunLayout, write_atomic};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
+use crate::lookup::RUN;
 use crate::stage::{EXTRAS_JSON, PREDICTIONS, REPORT_JSON};
 
 /// A run's folder.
@@ -26,33 +27,7 @@ impl RunFolder {
 
     /// The folder of a run by its id, the beginning of one, or a path; the newest where several fit.
     pub(super) fn find(id: &str, runs: &Path) -> Result<Self, EngineError> {
-        let direct = Path::new(id);
-        if direct.join("plan.json").is_file() {
-            return Ok(Self { layout: RunLayout::at(direct) });
-        }
-        let all = known(runs);
-        let mut fitting: Vec<&(PathBuf, String)> =
-            all.iter().filter(|(_, name)| name.starts_with(id)).collect();
-        if let Some(exact) = all.iter().find(|(_, name)| name == id) {
-            fitting = vec![exact];
-        }
-        fitting.sort_by_key(|(folder, _)| {
-            std::fs::metadata(folder.join("events.jsonl")).and_then(|file| file.modified()).ok()
-        });
-        match fitting.last() {
-            Some((folder, _)) => Ok(Self { layout: RunLayout::at(folder) }),
-            None => Err(EngineError::NotFound {
-                what: "run",
-                name: id.to_owned(),
-                advice: match all.as_slice() {
-                    [] => format!("there is none in {}; `cadre run RECIPE` makes one", runs.display()),
-                    some => {
-                        let names: Vec<&str> = some.iter().map(|(_, name)| name.as_str()).collect();
-                        format!("there are {}", names.join(", "))
-                    }
-                },
-            }),
-        }
+        Ok(Self { layout: RunLayout::at(&RUN.find(id, runs)?) })
     }
 
     /// The plan that the run was made by.
@@ -184,16 +159,4 @@ pub(super) fn artifact(store: &ArtifactStore, stage: &StageSpec) -> Result<Artif
             advice: "it is not in the store (any more); `cadre run` makes it again".to_owned(),
         }),
     }
-}
-
-/// Folders of runs with their names, by name.
-fn known(runs: &Path) -> Vec<(PathBuf, String)> {
-    let Ok(entries) = std::fs::read_dir(runs) else { return Vec::new() };
-    let mut found: Vec<(PathBuf, String)> = entries
-        .flatten()
-        .filter(|entry| entry.path().join("plan.json").is_file())
-        .map(|entry| (entry.path(), entry.file_name().to_string_lossy().into_owned()))
-        .collect();
-    found.sort();
-    found
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cadre_eval::bytes;
 use cadre_runs::live_keys;
 use cadre_scheduler::CommonArgs;
 use cadre_store::{Amount, ArtifactStore, Collected, CollectionOptions, Garbage};
@@ -137,30 +138,5 @@ pub(super) fn told(collected: &Collected, dry_run: bool, terminal: &Terminal) {
     }
     for path in &collected.foreign {
         terminal.note(&format!("{} is not the store's; it stays", path.display()));
-    }
-}
-
-/// Bytes as a person reads them.
-fn bytes(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < 1024.0 {
-            return if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") };
-        }
-        value /= 1024.0;
-    }
-    format!("{value:.1} TiB")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn sizes_read_like_sizes() {
-        assert_eq!(
-            [0, 1023, 1024, 1 << 21, 5 << 40].map(bytes),
-            ["0 B", "1023 B", "1.0 KiB", "2.0 MiB", "5.0 TiB"]
-        );
     }
 }

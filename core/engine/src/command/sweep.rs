@@ -211,7 +211,14 @@ fn local(
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = (cores / workers).max(1);
-    let crew = Crew { folder, store: &common.store, workers, threads, fail_fast: options.fail_fast };
+    let crew = Crew {
+        folder,
+        store: &common.store,
+        workers,
+        threads,
+        stages: &plan.stages,
+        fail_fast: options.fail_fast,
+    };
     crew.run(&OnceAKey::new(&*listening.events), stop)
 }
 

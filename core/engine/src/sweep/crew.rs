@@ -7,9 +7,10 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use cadre_scheduler::{Event, EventKind, EventSink, StopFlag};
+use cadre_scheduler::{Event, EventKind, EventSink, StageSpec, StopFlag};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::cards::{VISIBLE, cards};
 use super::folder::SweepFolder;
 use crate::error::EngineError;
 use crate::interrupt::INTERRUPTED;
@@ -24,6 +25,8 @@ pub(crate) struct Crew<'a> {
     pub(crate) workers: usize,
     /// Threads of each worker.
     pub(crate) threads: usize,
+    /// The stages of the sweep.
+    pub(crate) stages: &'a [StageSpec],
     /// Whether nothing further is begun once a stage failed.
     pub(crate) fail_fast: bool,
 }
@@ -32,8 +35,9 @@ impl Crew<'_> {
     /// Starts the workers and waits for them. Gives how those ended that did not end well, in words.
     pub(crate) fn run(&self, events: &dyn EventSink, stop: &StopFlag) -> Result<Vec<String>, EngineError> {
         let mut children = Vec::with_capacity(self.workers);
+        let cards = cards(self.stages, std::env::var(VISIBLE).ok().as_deref(), Path::new("/dev"));
         for number in 1..=self.workers {
-            match self.start(number) {
+            match self.start(number, cards.get((number - 1) % cards.len().max(1))) {
                 Ok(child) => children.push(child),
                 Err(error) => {
                     children.iter_mut().for_each(end);
@@ -55,7 +59,8 @@ impl Crew<'_> {
             .collect())
     }
 
-    fn start(&self, number: usize) -> Result<Child, EngineError> {
+    /// Starts a worker, which sees this device alone, if one is dealt to it.
+    fn start(&self, number: usize, card: Option<&String>) -> Result<Child, EngineError> {
         let program = std::env::current_exe().map_err(|source| EngineError::Worker { number, source })?;
         let log = self.folder.worker_log(&number.to_string());
         let said = File::create(&log).map_err(|source| EngineError::Write { path: log, source })?;
@@ -71,7 +76,8 @@ impl Crew<'_> {
             .stdout(Stdio::piped())
             .stderr(said)
             // Ctrl-C is for the one who started them: each worker is asked once, politely.
-            .process_group(0);
+            .process_group(0)
+            .envs(card.map(|card| (VISIBLE, card)));
         command.spawn().map_err(|source| EngineError::Worker { number, source })
     }
 

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::RunFolder;
 use crate::error::EngineError;
+use crate::lookup::SWEEP;
 
 /// Version of the files on failures.
 const FAILURE_FORMAT: u32 = 1;
@@ -41,35 +42,7 @@ impl SweepFolder {
 
     /// The folder of a sweep by its id, the beginning of one, or a path; the newest where several fit.
     pub(crate) fn find(id: &str, sweeps: &Path) -> Result<Self, EngineError> {
-        let direct = Path::new(id);
-        if direct.join("sweep-plan.json").is_file() {
-            return Ok(Self { root: direct.to_owned() });
-        }
-        let entries = fs::read_dir(sweeps).into_iter().flatten().flatten();
-        let mut all: Vec<(PathBuf, String)> = entries
-            .filter(|entry| entry.path().join("sweep-plan.json").is_file())
-            .map(|entry| (entry.path(), entry.file_name().to_string_lossy().into_owned()))
-            .collect();
-        all.sort();
-        let mut fitting: Vec<&(PathBuf, String)> =
-            all.iter().filter(|(_, name)| name.starts_with(id)).collect();
-        fitting.sort_by_key(|(folder, _)| {
-            fs::metadata(folder.join("sweep-plan.json")).and_then(|file| file.modified()).ok()
-        });
-        match fitting.last() {
-            Some((root, _)) => Ok(Self { root: root.clone() }),
-            None => Err(EngineError::NotFound {
-                what: "sweep",
-                name: id.to_owned(),
-                advice: match all.as_slice() {
-                    [] => format!("there is none in {}; `cadre sweep RECIPE…` makes one", sweeps.display()),
-                    some => {
-                        let names: Vec<&str> = some.iter().map(|(_, name)| name.as_str()).collect();
-                        format!("there are {}", names.join(", "))
-                    }
-                },
-            }),
-        }
+        Ok(Self { root: SWEEP.find(id, sweeps)? })
     }
 
     /// Where it is.

@@ -46,7 +46,8 @@ pub(super) fn count(value: u64) -> String {
     text
 }
 
-pub(super) fn bytes(value: u64) -> String {
+/// Bytes as a person reads them: `2.0 MiB`.
+pub fn bytes(value: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let mut amount = value as f64;
     let mut unit = "B";
@@ -105,4 +106,17 @@ pub(super) fn visible(text: &str) -> String {
         _ => sign,
     };
     text.chars().map(picture).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_read_like_sizes() {
+        assert_eq!(
+            [0, 1023, 1024, 1 << 21, 5 << 40].map(bytes),
+            ["0 B", "1023 B", "1.0 KiB", "2.0 MiB", "5.0 TiB"]
+        );
+    }
 }
