@@ -107,3 +107,45 @@ fn a_file_that_was_cut_short_is_named() {
     std::fs::write(&path, &bytes[..bytes.len() - 100]).unwrap();
     refused(&bench, &["model.safetensors"]);
 }
+
+#[test]
+fn data_show_tells_the_words_of_a_chat_template_from_what_is_learned() {
+    let bench = bench_with_model();
+    let template = "{% for message in messages %}[{{ message.role }}] {{ message.content }} [end]{% endfor %}\
+                    {% if add_generation_prompt %}[assistant] {% endif %}";
+    let path = bench.path().join("model/tokenizer_config.json");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    config["chat_template"] = template.into();
+    std::fs::write(path, config.to_string()).unwrap();
+    let see = repository().join("recipes/smoke/see-tiny.toml");
+    let recipe = format!(
+        "name = \"talks\"\ninherit = [{see:?}]\n[backbone]\ncheckpoint = \"model\"\n[stream]\ntemplate = \"chat\"\n"
+    );
+    bench.write("talks.toml", &recipe);
+    let rows = bench.cadre(&["data", "show", "talks.toml", "-n", "2", "--json"]).expect_code(0);
+    let mut own = 0;
+    for line in rows.stdout.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let part = |learned: bool| -> String {
+            let texts = row["text"].as_array().unwrap().iter().zip(row["learned"].as_array().unwrap());
+            texts.filter(|(_, of)| **of == learned).map(|(text, _)| text.as_str().unwrap()).collect()
+        };
+        let (given, learned) = (part(false), part(true));
+        assert!(given.contains("[user]") && given.contains("[assistant]"), "{given}");
+        assert!(!learned.contains("[user]") && !learned.contains("[assistant]"), "{learned}");
+        if row["as"] == "own" {
+            own += 1;
+            assert!(learned.starts_with("<accept>") && learned.len() > "<accept>".len(), "{learned}");
+        }
+    }
+    assert!(own > 0, "{}", rows.stdout);
+    // On a terminal the same is told by brackets and colours.
+    let mut command = bench.command("cadre", &["data", "show", "talks.toml", "-n", "1"]);
+    command.env("CLICOLOR_FORCE", "1");
+    let shown = Outcome::of(&command.output().unwrap()).expect_code(0).stdout;
+    assert!(shown.contains('\x1b'), "{shown}");
+    let plain = bench.cadre(&["data", "show", "talks.toml", "-n", "1"]).expect_code(0).stdout;
+    let row = plain.lines().find(|line| line.contains("⟦<accept>")).unwrap_or_else(|| panic!("{plain}"));
+    let (before, _) = row.split_once("⟦<accept>").unwrap();
+    assert!(before.replace('│', "").contains("[assistant]"), "{row}");
+}

@@ -1,6 +1,8 @@
 //! Experts out and in, against what PEFT wrote and computed, and damage. Fixtures are made by
 //! `tests/parity/record_adapters.py`.
 
+mod mangled;
+
 use std::path::Path;
 
 use super::*;
