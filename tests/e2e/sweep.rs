@@ -239,7 +239,9 @@ fn ctrl_c_stops_all_workers_and_the_sweep_goes_on() {
     let args: Vec<String> = small();
     let args: Vec<&str> = args.iter().map(String::as_str).chain(["--jobs", "3"]).collect();
     let mut child = bench.start(&args);
-    while !bench.path().join("sweeps").is_dir() || begun(bench.path(), "prepare") < 3 {
+    let there =
+        || std::fs::read_dir(bench.path().join("sweeps")).is_ok_and(|mut folders| folders.next().is_some());
+    while !there() || begun(bench.path(), "prepare") < 3 {
         assert!(child.try_wait().unwrap().is_none(), "the sweep was over before it could be stopped");
         std::thread::sleep(Duration::from_millis(2));
     }

@@ -14,7 +14,11 @@ const F32: u64 = 4;
 const TRAINED: u64 = 4 * F32;
 /// Tokens that two micro-batches hold together where the recipe leaves their size to Cadre.
 const PAIR_TOKENS: u64 = 2048;
-/// Program, tokenizer, examples, blocks of logits: measured on small runs, rounded up.
+/// Rows of logits that a worker of the processor's backend holds together, and how many matrices of the logits of all
+/// rows the others hold: the logits, their logarithms, the gradient.
+const LOGIT_ROWS: u64 = 128;
+const LOGIT_MATRICES: u64 = 3;
+/// Program, tokenizer, examples: measured on small runs, rounded up.
 const BESIDES: u64 = 150 << 20;
 
 /// The memory of a run, in bytes.
@@ -76,7 +80,12 @@ fn total(held: u64, recipe: &Recipe, shape: &BackboneShape, training: &Training,
         tokens.saturating_mul(layers).saturating_mul(kept(shape))
     };
     let gradients = trained / (TRAINED / F32);
-    let each = activations.saturating_add(gradients);
+    let logits = match recipe.device.backend {
+        Backend::Cpu => tokens.min(LOGIT_ROWS),
+        Backend::NdArray | Backend::Cuda { .. } => tokens.saturating_mul(LOGIT_MATRICES),
+    };
+    let logits = logits.saturating_mul(shape.vocabulary as u64).saturating_mul(F32);
+    let each = activations.saturating_add(gradients).saturating_add(logits);
     MemoryNeed {
         least: held,
         about: held.saturating_add(each.saturating_mul(workers)).saturating_add(BESIDES),

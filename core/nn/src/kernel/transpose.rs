@@ -29,6 +29,12 @@ impl Target {
     }
 }
 
+/// A tile laid on its side, in registers.
+#[inline(always)]
+fn turned(tile: &[[f32; LANES]; LANES]) -> [[f32; LANES]; LANES] {
+    std::array::from_fn(|row| std::array::from_fn(|column| tile[column][row]))
+}
+
 vectorised! {
     /// Writes `from`, as many rows as `to` has columns, each with an element for every row of `to`.
     pub(crate) fn transpose(from: &[f32], to: &mut Target) {
@@ -47,8 +53,7 @@ vectorised! {
                         line[..high].copy_from_slice(&from[(column + at) * rows + row..][..high]);
                     }
                 }
-                for at in 0..high {
-                    let line: [f32; LANES] = std::array::from_fn(|column| tile[column][at]);
+                for (at, line) in turned(&tile).iter().enumerate().take(high) {
                     to.write(row + at, column, &line[..wide]);
                 }
             }
