@@ -10,11 +10,11 @@ use crate::error::EngineError;
 /// What kind of folder is looked for.
 pub(crate) struct FolderKind {
     /// What it is called.
-    pub(crate) what: &'static str,
+    what: &'static str,
     /// The file that makes a folder one.
-    pub(crate) marker: &'static str,
+    marker: &'static str,
     /// What makes one.
-    pub(crate) command: &'static str,
+    command: &'static str,
 }
 
 /// Runs.
@@ -51,7 +51,7 @@ impl FolderKind {
     }
 
     /// The names of all there are, sorted.
-    pub(crate) fn all(&self, within: &Path) -> Vec<String> {
+    fn all(&self, within: &Path) -> Vec<String> {
         let entries = fs::read_dir(within).into_iter().flatten().flatten();
         let mut all: Vec<String> = entries
             .filter(|entry| entry.path().join(self.marker).is_file())

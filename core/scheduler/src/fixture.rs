@@ -12,7 +12,6 @@ use tempfile::TempDir;
 use wasm_encoder::{Component, ComponentExportKind, ComponentExportSection, ComponentInstanceSection};
 
 use crate::plan::Plan;
-use crate::planner::KnownKeys;
 use crate::stages::StageSpec;
 
 pub(crate) struct Lab {
@@ -116,14 +115,7 @@ impl Lab {
         let recipe: Recipe =
             serde_json::from_value(recipe.clone()).unwrap_or_else(|problem| panic!("{problem}: {recipe:#}"));
         let catalog = PluginCatalog::scan(&[self.at("plugins")]);
-        crate::planner::plan(
-            &recipe,
-            &catalog,
-            &FileDigests::in_memory(),
-            &self.hub(),
-            &mut KnownKeys::default(),
-        )
-        .unwrap()
+        crate::planner::plan(&recipe, &catalog, &FileDigests::in_memory(), &self.hub()).unwrap()
     }
 
     /// The Hub without a network; its cache is the folder `hub`.

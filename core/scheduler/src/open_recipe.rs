@@ -11,7 +11,6 @@ use crate::arguments::RecipeArgs;
 use crate::error::PlanError;
 use crate::memory::MemoryNeed;
 use crate::plan::{Plan, PlanStatus};
-use crate::planner::KnownKeys;
 
 /// A recipe that was read and found right in itself, and the policies in its reach.
 #[derive(Debug)]
@@ -70,13 +69,7 @@ impl OpenRecipe {
             Some(store) => store.file_digests()?,
             None => FileDigests::in_memory(),
         };
-        let plan = crate::planner::plan(
-            &self.loaded.recipe,
-            &self.catalog,
-            &digests,
-            &self.hub,
-            &mut KnownKeys::default(),
-        )?;
+        let plan = crate::planner::plan(&self.loaded.recipe, &self.catalog, &digests, &self.hub)?;
         let status = match &store {
             Some(store) => plan.status(store)?,
             None => PlanStatus::nothing_done(plan.stages.len()),

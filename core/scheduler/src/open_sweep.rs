@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::error::PlanError;
 use crate::plan::PlanStatus;
-use crate::planner::KnownKeys;
+use crate::planner::{KnownKeys, plan_beside};
 use crate::sweep_plan::{PlannedPoint, SweepPlan, Unjoined};
 
 /// Points whose mistakes are told; more of a kind say nothing new.
@@ -182,7 +182,7 @@ fn planned(
     hub: &Hub,
 ) -> Result<Vec<Unjoined>, PlanError> {
     let one = |(point, catalog): &(&SweepPoint, &PluginCatalog), known: &mut KnownKeys| {
-        let plan = crate::planner::plan(&point.loaded.recipe, catalog, digests, hub, known)?;
+        let plan = plan_beside(&point.loaded.recipe, catalog, digests, hub, known)?;
         let about = PlannedPoint {
             name: point.name.clone(),
             setting: point.setting.clone(),

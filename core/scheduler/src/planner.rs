@@ -23,11 +23,21 @@ use crate::stages::{
 use crate::works::Works;
 
 /// Plans a recipe that was checked. Digests of files are taken from `digests` where they are remembered; names on the
-/// Hub become folders by `hub`; keys of stages that are as they were in the plan before come from `known`.
+/// Hub become folders by `hub`.
 ///
 /// # Errors
 /// When a file, a dataset or a plugin that the recipe names is not there, or the recipe was not checked.
 pub(crate) fn plan(
+    recipe: &Recipe,
+    catalog: &PluginCatalog,
+    digests: &FileDigests,
+    hub: &Hub,
+) -> Result<Plan, PlanError> {
+    plan_beside(recipe, catalog, digests, hub, &mut KnownKeys::default())
+}
+
+/// Like [`plan`], for one of several recipes: keys of stages that are as they were in the plan before come from `known`.
+pub(crate) fn plan_beside(
     recipe: &Recipe,
     catalog: &PluginCatalog,
     digests: &FileDigests,

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use crate::error::PlanError;
 use crate::fixture::{Lab, names, set, stage};
 use crate::plan::Plan;
-use crate::planner::KnownKeys;
 use crate::stages::{Answering, BackboneWork, StageWork};
 
 fn inputs<'a>(plan: &'a Plan, name: &str) -> Vec<&'a str> {
@@ -319,14 +318,7 @@ fn what_is_not_there_is_named() {
     let catalog = PluginCatalog::scan(&[lab.at("plugins")]);
     let plan = |key: &str, value: Value| {
         let recipe: Recipe = serde_json::from_value(changed(&lab.recipe(), key, value)).unwrap();
-        crate::planner::plan(
-            &recipe,
-            &catalog,
-            &FileDigests::in_memory(),
-            &lab.hub(),
-            &mut KnownKeys::default(),
-        )
-        .unwrap_err()
+        crate::planner::plan(&recipe, &catalog, &FileDigests::in_memory(), &lab.hub()).unwrap_err()
     };
     let problem = plan("routing.router.plugin", json!("random"));
     assert!(
@@ -369,7 +361,7 @@ fn planning_is_quick() {
     let best = (0..5)
         .map(|_| {
             let began = Instant::now();
-            crate::planner::plan(&recipe, &catalog, &digests, &lab.hub(), &mut KnownKeys::default()).unwrap();
+            crate::planner::plan(&recipe, &catalog, &digests, &lab.hub()).unwrap();
             began.elapsed()
         })
         .min();
