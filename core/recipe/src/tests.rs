@@ -51,8 +51,11 @@ struct Case {
 impl Case {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let env = EnvSource::empty().at(folder.path().canonicalize().unwrap());
-        Self { folder, sets: Vec::new(), grids: Vec::new(), env, surroundings: Surroundings::default() }
+        let (sets, grids, surroundings) = (Vec::new(), Vec::new(), Surroundings::default());
+        let case = Self { folder, sets, grids, env: EnvSource::empty(), surroundings };
+        let root = case.path("");
+        fs::create_dir(&root).unwrap();
+        Self { env: EnvSource::empty().at(root), ..case }
     }
 
     /// The whole recipe with one piece of it replaced.
@@ -88,8 +91,9 @@ impl Case {
         self
     }
 
+    /// One folder below the temporary one: what lies beside other temporary folders is not `../shared/data` of this.
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().canonicalize().unwrap().join(name)
+        self.folder.path().canonicalize().unwrap().join("case").join(name)
     }
 
     fn load_file(&self, name: &str) -> Result<Loaded, RecipeErrors> {
