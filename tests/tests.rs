@@ -8,6 +8,7 @@
 //! - `mistakes`: what is wrong with a recipe or the data is told, with its place; nothing is written.
 //! - `checkpoints`: a backbone of one's own, whole or broken.
 //! - `sweep`: points share what they have in common; workers, failures, kills.
+//! - `fallen_workers`: workers that die, and stages at which they do.
 //! - `slurm`: a sweep as jobs of a cluster, though a node dies; where Slurm is installed.
 //! - `commands`: every other command.
 //! - `first_router`: the page for whoever writes a router, as it is followed.
@@ -30,6 +31,9 @@ mod damage;
 #[cfg(test)]
 #[path = "e2e/exchange.rs"]
 mod exchange;
+#[cfg(test)]
+#[path = "e2e/fallen_workers.rs"]
+mod fallen_workers;
 #[cfg(test)]
 #[path = "e2e/first_router.rs"]
 mod first_router;

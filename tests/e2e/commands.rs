@@ -67,12 +67,19 @@ fn completions_come_for_every_shell() {
 #[test]
 fn doctor_says_what_is_there() {
     let bench = Workbench::new();
-    let mut command = bench.command("cadre", &["doctor"]);
-    let told = cadre_tests::Outcome::of(&command.env_remove("CADRE_DATA").output().unwrap());
-    let told = told.expect_code(0);
+    let checkout = bench.write("checkout/README.md", "").with_file_name("");
+    let doctor = || {
+        let mut command = bench.command("cadre", &["doctor"]);
+        command.env_remove("CADRE_DATA").current_dir(&checkout);
+        cadre_tests::Outcome::of(&command.output().unwrap()).expect_code(0).stdout
+    };
+    let told = doctor();
     for word in ["cpu", "store", "see", "mend: export CADRE_DATA"] {
-        assert!(told.stdout.contains(word), "{word}\n{}", told.stdout);
+        assert!(told.contains(word), "{word}\n{told}");
     }
+    bench.write("shared/data/README.md", "");
+    let told = doctor();
+    assert!(told.contains("shared/data is taken") && !told.contains("mend: export CADRE_DATA"), "{told}");
 }
 
 #[test]

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use cadre_tests::{Outcome, Workbench, repository};
+use cadre_tests::{Outcome, Workbench, children, kill, repository};
 use serde_json::Value;
 
-fn smoke(name: &str) -> String {
+pub(crate) fn smoke(name: &str) -> String {
     repository().join("recipes/smoke").join(name).display().to_string()
 }
 
@@ -257,16 +257,6 @@ fn draw(count: u64, end: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     (x ^ (x >> 31)) % end
-}
-
-/// Processes that a process started.
-fn children(parent: u32) -> Vec<u32> {
-    let text = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
-}
-
-fn kill(pid: u32) {
-    let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
 }
 
 fn ended_within(child: &mut Child, limit: Duration) -> bool {

@@ -359,7 +359,7 @@ impl EngineError {
         match self {
             Self::Runs(
                 RunsError::Query { .. }
-                | RunsError::NoSuchRun { .. }
+                | RunsError::NotFound { .. }
                 | RunsError::Ambiguous { .. }
                 | RunsError::BadTag { .. },
             ) => 2,

@@ -7,7 +7,6 @@ mod ensemble;
 mod error;
 mod executor;
 mod interrupt;
-mod lookup;
 mod records;
 mod stage;
 mod start;

@@ -33,6 +33,7 @@ mod tests;
 pub use cores::on_all_cores;
 pub use env_source::EnvSource;
 pub use loaded::Loaded;
+pub use path_value::default_data;
 pub use section::recipe::Recipe;
 
 pub use mistake::Mistake;

@@ -42,18 +42,21 @@ pub(crate) fn expand(text: &str, env: &EnvSource, folder: &Path, recipes: &Path)
     Ok(clean(&folder.join(path)))
 }
 
-/// The value of a variable; `CADRE_DATA` has a default where that folder is there.
+/// The value of a variable; `CADRE_DATA` has a default.
 fn value(name: &str, env: &EnvSource, recipes: &Path) -> Option<String> {
-    if let Some(value) = env.get(name) {
-        return Some(value.to_owned());
+    match env.get(name) {
+        Some(value) => Some(value.to_owned()),
+        None if name == "CADRE_DATA" => default_data(env, recipes)?.to_str().map(str::to_owned),
+        None => None,
     }
-    if name != "CADRE_DATA" {
-        return None;
-    }
+}
+
+/// What `$CADRE_DATA` means where it is not set: `../shared/data` beside the checkout that `recipes` lies in, or beside
+/// the folder of the process, where such a folder is there.
+pub fn default_data(env: &EnvSource, recipes: &Path) -> Option<PathBuf> {
     let checkout = checkout(recipes).map(|root| root.join("../shared/data"));
     let candidates = checkout.into_iter().chain([env.folder().join("../shared/data")]);
-    let found = candidates.map(|path| clean(&path)).find(|path| path.is_dir())?;
-    found.to_str().map(str::to_owned)
+    candidates.map(|path| clean(&path)).find(|path| path.is_dir())
 }
 
 /// The folder above the one called `recipes` that a recipe lies in.

@@ -55,9 +55,11 @@ pub enum RunsError {
         /// What is wrong, and what would be right.
         problem: String,
     },
-    /// No run of this name.
-    #[error("find run `{id}`: {advice}")]
-    NoSuchRun {
+    /// No run or sweep of this name.
+    #[error("find {what} `{id}`: {advice}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
         /// What was asked for.
         id: String,
         /// What there is.

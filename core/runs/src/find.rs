@@ -1,48 +1,110 @@
-//! Finding runs by what a person types: an id, the beginning of one, or a folder. Looks at names; opens no index.
+//! Finding runs and sweeps by what a person types: an id, the beginning of one, or a folder. Looks at names and dates;
+//! opens no index and reads no file.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use cadre_store::RunLayout;
 
 use crate::RunsError;
 use crate::run_record::run_folders;
 
-/// The run of this id, or every run whose id begins so, by id; a path that leads to a run's folder is that run.
+/// What kind of folder is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct FolderKind {
+    /// What it is called.
+    what: &'static str,
+    /// The file that makes a folder one.
+    marker: &'static str,
+    /// What makes one.
+    command: &'static str,
+    /// What lists all there are, where there are many.
+    list: Option<&'static str>,
+}
+
+/// Runs.
+pub const RUN: FolderKind =
+    FolderKind { what: "run", marker: "plan.json", command: "cadre run RECIPE", list: Some("cadre runs") };
+
+/// Sweeps.
+pub const SWEEP: FolderKind =
+    FolderKind { what: "sweep", marker: "sweep-plan.json", command: "cadre sweep RECIPE…", list: None };
+
+impl FolderKind {
+    /// The folder of this id, or every folder whose name begins so, by name; a path that leads to such a folder is
+    /// that one.
+    ///
+    /// # Errors
+    /// When there is none, or the folder `within` cannot be read.
+    pub fn fitting(&self, id: &str, within: &Path) -> Result<Vec<PathBuf>, RunsError> {
+        let direct = Path::new(id);
+        // A bare name is an id, whatever lies in the folder one happens to be in.
+        let bare = direct.file_name().is_some_and(|name| name == id) || id.is_empty();
+        if !bare && direct.join(self.marker).is_file() {
+            return Ok(vec![direct.to_owned()]);
+        }
+        let mut known: Vec<String> = Vec::new();
+        for name in run_folders(within)? {
+            // Of ten thousand others only the first are looked at, for the advice.
+            if (name.starts_with(id) || known.len() < 100) && within.join(&name).join(self.marker).is_file() {
+                if name == id {
+                    return Ok(vec![within.join(name)]);
+                }
+                known.push(name);
+            }
+        }
+        let fitting = known.iter().filter(|name| !id.is_empty() && name.starts_with(id));
+        let fitting: Vec<PathBuf> = fitting.map(|name| within.join(name)).collect();
+        if fitting.is_empty() {
+            return Err(RunsError::NotFound {
+                what: self.what,
+                id: id.to_owned(),
+                advice: self.advice(id, &known, within),
+            });
+        }
+        Ok(fitting)
+    }
+
+    /// Like [`FolderKind::fitting`], but of several the one in which something happened last: good enough to look at
+    /// one, not to change it.
+    ///
+    /// # Errors
+    /// Like [`FolderKind::fitting`].
+    pub fn latest(&self, id: &str, within: &Path) -> Result<PathBuf, RunsError> {
+        let mut fitting = self.fitting(id, within)?;
+        fitting.sort_by_cached_key(|folder| self.touched(folder));
+        // `fitting` gives at least one.
+        Ok(fitting.pop().unwrap_or_default())
+    }
+
+    fn advice(&self, id: &str, known: &[String], within: &Path) -> String {
+        let near = known
+            .iter()
+            .map(|name| (strsim::normalized_damerau_levenshtein(name, id), name))
+            .filter(|(alike, _)| *alike >= 0.6)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        match (near, known, self.list) {
+            (Some((_, near)), ..) => format!("did you mean `{near}`?"),
+            (None, [], _) => format!("there is none in {}; `{}` makes one", within.display(), self.command),
+            (None, some, Some(list)) if some.len() > 8 => format!("`{list}` lists them"),
+            (None, some, _) => format!("there are {}", some.join(", ")),
+        }
+    }
+
+    /// When something last happened: the points of a sweep have no events of their own.
+    fn touched(&self, folder: &Path) -> Option<SystemTime> {
+        let when = |name| fs::metadata(folder.join(name)).and_then(|file| file.modified()).ok();
+        ["events.jsonl", self.marker].into_iter().filter_map(when).max()
+    }
+}
+
+/// Every run that an id or the beginning of one means; see [`FolderKind::fitting`].
 ///
 /// # Errors
 /// When there is none, or the folder cannot be read.
 pub fn find_runs(runs: &Path, id: &str) -> Result<Vec<RunLayout>, RunsError> {
-    let direct = Path::new(id);
-    if direct.components().count() > 1 && direct.join("plan.json").is_file() {
-        return Ok(vec![RunLayout::at(direct)]);
-    }
-    let mut known = Vec::new();
-    for name in run_folders(runs)? {
-        let run = RunLayout::at(&runs.join(&name));
-        if (name.starts_with(id) || known.len() < 100) && run.plan().is_file() {
-            if name == id {
-                return Ok(vec![run]);
-            }
-            known.push(run);
-        }
-    }
-    let found: Vec<RunLayout> = known.iter().filter(|run| run.id().starts_with(id)).cloned().collect();
-    if !found.is_empty() && !id.is_empty() {
-        return Ok(found);
-    }
-    let names: Vec<String> = known.iter().map(RunLayout::id).collect();
-    let near = names
-        .iter()
-        .map(|name| (strsim::normalized_damerau_levenshtein(name, id), name))
-        .filter(|(alike, _)| *alike >= 0.6)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let advice = match (near, names.as_slice()) {
-        (Some((_, near)), _) => format!("did you mean `{near}`?"),
-        (None, []) => format!("there is none in {}; `cadre run RECIPE` makes one", runs.display()),
-        (None, some) if some.len() <= 8 => format!("there are {}", some.join(", ")),
-        (None, _) => "`cadre runs` lists them".to_owned(),
-    };
-    Err(RunsError::NoSuchRun { id: id.to_owned(), advice })
+    Ok(RUN.fitting(id, runs)?.iter().map(|folder| RunLayout::at(folder)).collect())
 }
 
 /// The one run of this id or beginning.

@@ -27,7 +27,7 @@ pub use table::Table;
 pub use value::Value;
 
 pub use compare::{SideBySide, side_by_side};
-pub use find::{find_run, find_runs};
+pub use find::{FolderKind, RUN, SWEEP, find_run, find_runs};
 pub use tags::{TAGS_FORMAT, change_tags, read_tags};
 
 pub use export_csv::export_csv;

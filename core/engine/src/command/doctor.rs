@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cadre_policy::{Limits, Sandbox};
-use cadre_recipe::{EnvSource, PluginCatalog};
+use cadre_recipe::{EnvSource, PluginCatalog, default_data};
 use cadre_scheduler::CommonArgs;
 use cadre_store::{ArtifactStore, STORE_FORMAT};
 use cadre_wall::CONTRACT_VERSION;
@@ -193,13 +193,18 @@ fn data(env: &EnvSource) -> Finding {
             format!("$CADRE_DATA is {}, which is no folder", folder.display()),
             "export CADRE_DATA=/path/to/data",
         ),
-        None => Finding::lacking(
-            "data",
-            State::Missing,
-            "$CADRE_DATA is not set; recipes on real data need it, those on the built-in stream do not"
-                .to_owned(),
-            "export CADRE_DATA=/path/to/data",
-        ),
+        None => match default_data(env, env.folder()) {
+            Some(folder) => {
+                Finding::good("data", format!("$CADRE_DATA is not set; {} is taken", folder.display()))
+            }
+            None => Finding::lacking(
+                "data",
+                State::Missing,
+                "$CADRE_DATA is not set; recipes on real data need it, those on the built-in stream do not"
+                    .to_owned(),
+                "export CADRE_DATA=/path/to/data",
+            ),
+        },
     }
 }
 

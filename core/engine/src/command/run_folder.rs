@@ -5,13 +5,13 @@ use std::path::Path;
 
 use cadre_eval::{Report, ReportExtras, render_html, render_markdown};
 use cadre_recipe::Loaded;
+use cadre_runs::RUN;
 use cadre_scheduler::{Plan, StageKind, StageSpec};
 use cadre_store::{Artifact, ArtifactStore, Lookup, RunLayout, write_atomic};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
-use crate::lookup::RUN;
 use crate::stage::{EXTRAS_JSON, PREDICTIONS, REPORT_JSON};
 
 /// A run's folder.
@@ -25,9 +25,9 @@ impl RunFolder {
         Self { layout: RunLayout::new(runs, &plan.name, &plan.run_key) }
     }
 
-    /// The folder of a run by its id, the beginning of one, or a path; the newest where several fit.
+    /// The folder of a run by its id, the beginning of one, or a path; the last touched where several fit.
     pub(super) fn find(id: &str, runs: &Path) -> Result<Self, EngineError> {
-        Ok(Self { layout: RunLayout::at(&RUN.find(id, runs)?) })
+        Ok(Self { layout: RunLayout::at(&RUN.latest(id, runs)?) })
     }
 
     /// The plan that the run was made by.

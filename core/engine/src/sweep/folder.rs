@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use cadre_eval::{
     PointOutcome, SweepInput, SweepReport, SweepRun, SweepStages, render_sweep_html, render_sweep_markdown,
 };
+use cadre_runs::SWEEP;
 use cadre_scheduler::{PlannedPoint, SWEEP_PLAN_FORMAT, SweepPlan};
 use cadre_store::{ArtifactStore, Digest, StoreError, write_atomic};
 use serde::{Deserialize, Serialize};
 
 use crate::command::RunFolder;
 use crate::error::EngineError;
-use crate::lookup::SWEEP;
 
 /// Version of the files on failures.
 const FAILURE_FORMAT: u32 = 1;
@@ -40,9 +40,9 @@ impl SweepFolder {
         Self { root: sweeps.join(format!("{}-{}", plan.name, plan.key.short())) }
     }
 
-    /// The folder of a sweep by its id, the beginning of one, or a path; the newest where several fit.
+    /// The folder of a sweep by its id, the beginning of one, or a path; the last touched where several fit.
     pub(crate) fn find(id: &str, sweeps: &Path) -> Result<Self, EngineError> {
-        Ok(Self { root: SWEEP.find(id, sweeps)? })
+        Ok(Self { root: SWEEP.latest(id, sweeps)? })
     }
 
     /// Where it is.

@@ -1,7 +1,11 @@
 //! Filters, order, columns: what is asked is what is answered, and mistakes have a place.
 
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
 use cadre_runs::{
-    DEFAULT_COLUMNS, RunRecord, RunsError, Selection, Value, change_tags, find_run, find_runs, side_by_side,
+    DEFAULT_COLUMNS, RUN, RunRecord, RunsError, SWEEP, Selection, Value, change_tags, find_run, find_runs,
+    side_by_side,
 };
 
 use super::{Runs, ids};
@@ -136,6 +140,29 @@ fn runs_are_found_by_their_beginning() {
     let message = find_run(&path, "seee-a").unwrap_err().to_string();
     assert!(message.contains("did you mean `see-"), "{message}");
     assert!(find_runs(&path, "").is_err());
+}
+
+#[test]
+fn of_several_runs_the_last_touched_is_looked_at() {
+    let runs = sample();
+    let path = runs.path();
+    let now = SystemTime::now();
+    let touch = |id: &str, file: &str, age: u64| {
+        let file = File::options().append(true).create(true).open(runs.run(id).folder().join(file)).unwrap();
+        file.set_modified(now - Duration::from_secs(age)).unwrap();
+    };
+    for (age, id) in [(9, "see-a"), (5, "see-b"), (1, "see-c"), (7, "see-d")] {
+        touch(id, "plan.json", age);
+        touch(id, "events.jsonl", age);
+    }
+    let latest = |id: &str| RUN.latest(id, &path).map(|folder| folder.file_name().unwrap().to_owned());
+    assert_eq!(latest("see").unwrap(), "see-c");
+    assert_eq!(latest("see-a").unwrap(), "see-a", "the exact name before those that begin so");
+    touch("see-d", "events.jsonl", 0);
+    assert_eq!(latest("see").unwrap(), "see-d", "events count");
+    assert!(matches!(latest("other"), Err(RunsError::NotFound { what: "run", .. })));
+    let message = SWEEP.latest("see", &path).unwrap_err().to_string();
+    assert!(message.contains("`cadre sweep RECIPE…` makes one"), "no run is a sweep: {message}");
 }
 
 #[test]
