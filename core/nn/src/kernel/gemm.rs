@@ -145,31 +145,59 @@ unsafe fn alone(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor
         // SAFETY: the caller vouches for all three.
         return unsafe { multiply(out, [1, row_step], a, b, factor, add) };
     }
-    let most = (SIDE / a.rows).max(LANES);
-    let mut side: Vec<f32> = Vec::with_capacity(a.rows * most.min(b.columns));
-    for first in (0..b.columns).step_by(most) {
-        let count = most.min(b.columns - first);
-        // SAFETY: `side` has room for `count` columns of the product, and each of their elements is written; of the
-        // rows of `out`, for which the caller vouches, these columns are the target.
-        let mut to = unsafe {
-            multiply(side.as_mut_ptr(), [a.rows, 1], a, b.columns_from(first, count), factor, false);
-            side.set_len(a.rows * count);
-            Target::new(out.add(first), a.rows, count, row_step)
-        };
-        transpose(&side, &mut to);
+    let (mut x, mut side) = (Vec::new(), Vec::new());
+    // Blocks of nearly the same height: none of a few rows is left over.
+    let height = a.rows.div_ceil(a.rows.div_ceil(HIGH)).next_multiple_of(LANES);
+    for top in (0..a.rows).step_by(height) {
+        let high = height.min(a.rows - top);
+        let most = (SIDE / high).max(LANES);
+        reserve(&mut x, a.columns * high);
+        reserve(&mut side, high * most.min(b.columns));
+        let rows = a.rows_from(top, high);
+        if high >= LANES {
+            // SAFETY: `x` has room for these rows on their side, and each of their elements is written.
+            unsafe {
+                let mut to = Target::new(x.as_mut_ptr(), a.columns, high, high);
+                transpose(rows.data, rows.row_step, &mut to);
+                x.set_len(a.columns * high);
+            }
+        }
+        // Two or three rows the crate would multiply in another way if they lay on their side, to other last bits.
+        let rows = if x.is_empty() { rows } else { View::dense(&x, a.columns, high).transposed() };
+        for first in (0..b.columns).step_by(most) {
+            let count = most.min(b.columns - first);
+            // SAFETY: `side` has room for `count` columns of the product, and each of their elements is written; of
+            // the rows of `out`, for which the caller vouches, these columns are the target.
+            let mut to = unsafe {
+                multiply(side.as_mut_ptr(), [high, 1], rows, b.columns_from(first, count), factor, false);
+                side.set_len(high * count);
+                Target::new(out.add(top * row_step + first), high, count, row_step)
+            };
+            transpose(&side, high, &mut to);
+        }
     }
 }
+
+/// Empties a buffer that has room for so many elements.
+fn reserve(buffer: &mut Vec<f32>, length: usize) {
+    buffer.clear();
+    buffer.reserve_exact(length);
+}
+
+/// Rows of a product that are made on their side at a time, at most.
+const HIGH: usize = 128;
 
 /// Elements of a product that is made on its side at a time: what stays in a cache.
 const SIDE: usize = 1 << 16;
 
 /// Whether a product is faster made on its side and turned over. What lies across the rows of the outcome is laid out
 /// anew before it is multiplied with: `b`, which costs most when its columns are what lies together (a weight as
-/// checkpoints store it), when they are long, and when few rows are there to pay for it. The sums are the same, to
-/// the last bit. Sizes are those at which it was measured (`docs/results.md`).
+/// checkpoints store it), when they are long, and when few rows are there to pay for it. On its side it is `a` that is
+/// laid out, which is turned over first, for the crate does that an element at a time. The sums are the same, to the
+/// last bit. Sizes are those at which it was measured (`docs/results.md`).
 fn on_its_side(a: View<'_>, b: View<'_>) -> bool {
     let across = b.row_step == 1 && b.column_step > 1 && a.column_step == 1;
-    let worth = a.rows <= 128 || (a.columns >= 1536 && a.rows <= 768);
+    let worth = a.rows <= 256 || a.columns >= 1536;
     across && worth && a.rows > 1 && a.columns >= 128 && b.columns >= 64
 }
 
@@ -283,6 +311,11 @@ mod tests {
             (65, 576, 700),
             (128, 1000, 1536),
             (300, 2048, 90),
+            (15, 600, 200),
+            (130, 600, 1000),
+            (256, 300, 1000),
+            (257, 1600, 100),
+            (700, 2048, 200),
         ] {
             let (a, b) = (waves(rows * inner), waves(columns * inner));
             let (a, b) = (View::dense(&a, rows, inner), View::dense(&b, columns, inner).transposed());
