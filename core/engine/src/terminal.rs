@@ -77,8 +77,8 @@ impl Terminal {
         }
     }
 
-    /// What listens to a walk over `plan`; everything that happens is also written to `events`.
-    pub(crate) fn listen(&self, plan: &Plan, events: &Path) -> Result<Listening, EngineError> {
+    /// What listens to a walk over `plan`; everything that happens is also written to `log`, if there is one.
+    pub(crate) fn listen(&self, plan: &Plan, log: Option<&Path>) -> Result<Listening, EngineError> {
         let mut announce: Announcer = Arc::new(|_| {});
         let shown: Box<dyn EventSink> = match self.manner {
             Manner::Quiet => Box::new(Nobody),
@@ -95,7 +95,11 @@ impl Terminal {
                 Box::new(plain_lines::PlainLines::new(plan))
             }
         };
-        Ok(Listening { events: Box::new(event_log::EventLog::open(events, shown)?), announce })
+        let events: Box<dyn EventSink> = match log {
+            Some(path) => Box::new(event_log::EventLog::open(path, shown)?),
+            None => shown,
+        };
+        Ok(Listening { events, announce })
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn run(args: &RunArgs, common: &CommonArgs, terminal: &Terminal) -> D
     let executor = Executor::new(Arc::clone(store));
     let started = Instant::now();
     let outcome = {
-        let listening = terminal.listen(plan, &folder.layout.events())?;
+        let listening = terminal.listen(plan, Some(&folder.layout.events()))?;
         let announce = listening.announce;
         interrupt::listen(stop.clone(), move |text| announce(text))
             .map_err(|source| EngineError::Signals { source })?;

@@ -198,7 +198,7 @@ fn local(
     common: &CommonArgs,
     terminal: &Terminal,
 ) -> Result<Vec<String>, EngineError> {
-    let listening = terminal.listen(&plan.joint(), &folder.events())?;
+    let listening = terminal.listen(&plan.joint(), Some(&folder.events()))?;
     let announce = listening.announce;
     interrupt::listen(stop.clone(), move |text| announce(text))
         .map_err(|source| EngineError::Signals { source })?;
@@ -241,8 +241,7 @@ fn worker(args: &WorkerArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let plan = folder.plan()?;
     let store = Arc::new(ArtifactStore::open(&common.store)?);
     let stop = StopFlag::new();
-    let alone = args.job.is_some();
-    if !alone {
+    if args.job.is_none() {
         interrupt::end_with_parent().map_err(|source| EngineError::Signals { source })?;
     }
     interrupt::listen(stop.clone(), |_| {}).map_err(|source| EngineError::Signals { source })?;
@@ -260,9 +259,9 @@ fn worker(args: &WorkerArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
         keep_going: !args.fail_fast,
         stop: stop.clone(),
     };
-    let name = args.job.map_or_else(|| std::process::id().to_string(), |job| format!("job-{job}"));
-    let log = if alone { folder.slurm().join(format!("events-{name}.jsonl")) } else { "/dev/null".into() };
-    let listening = terminal.listen(&plan.joint(), &log)?;
+    // What a worker tells that was started by a sweep, the sweep writes down.
+    let log = args.job.map(|job| folder.slurm().join(format!("events-job-{job}.jsonl")));
+    let listening = terminal.listen(&plan.joint(), log.as_deref())?;
     let outcome = work(&folder, &plan, &store, &assignment, &*listening.events)?;
     if stop.is_requested() && !outcome.left.is_empty() {
         return Err(EngineError::Interrupted);

@@ -3,7 +3,7 @@
 
 use super::attention::HeadShape;
 use super::gemm::{View, new_product, product};
-use super::simd::{exp, max, sum_map, sum2, vectorised};
+use super::simd::{clear, exp, max, sum_map, sum2, vectorised};
 
 /// Queries handled together: large enough for the matrix product, small enough that little above
 /// the diagonal is computed in vain.
@@ -158,7 +158,7 @@ vectorised! {
             let sum = sum_map(seen, |score| exp(score - largest));
             let share = 1.0 / sum;
             for value in seen {
-                *value *= share;
+                *value = clear(*value * share);
             }
             early.fill(0.0);
             later.fill(0.0);
@@ -173,7 +173,7 @@ vectorised! {
         for (row, (scores, log_sum)) in scores.chunks_exact_mut(keys).zip(log_sums).enumerate() {
             let [early, seen, later] = parts(scores, row, before, shape);
             for value in seen {
-                *value = exp(*value - log_sum);
+                *value = clear(exp(*value - log_sum));
             }
             early.fill(0.0);
             later.fill(0.0);
@@ -210,7 +210,7 @@ vectorised! {
             *score = sum2(q, &k[token * step..][..width], |a, b| a * b) * scale;
         }
         let largest = max(scores);
-        let sum = sum_map(scores, |score| exp(score - largest));
+        let sum = sum_map(scores, |score| clear(exp(score - largest)));
         out.fill(0.0);
         for (token, weight) in scores.iter().enumerate() {
             for (out, value) in out.iter_mut().zip(&v[token * step..][..width]) {
@@ -219,6 +219,27 @@ vectorised! {
         }
         for out in out {
             *out /= sum;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_confident_queries_are_never_subnormal() {
+        let keys = 64;
+        let scores: Vec<f32> = (0..keys).map(|key| -2.0 * key as f32).collect();
+        let shape = HeadShape::new(1, 1, 8);
+        let (mut shares, mut log_sums) = (scores.clone(), [0.0]);
+        softmax_rows(&mut shares, &mut log_sums, keys, keys - 1, shape);
+        let mut again = scores;
+        probabilities(&mut again, &log_sums, keys, keys - 1, shape);
+        for shares in [shares, again] {
+            assert!(shares.iter().all(|share| *share == 0.0 || *share > 1e-26), "{shares:?}");
+            assert!((shares.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+            assert!(shares[28] > 0.0 && shares[32] == 0.0, "only what is lost in rounding goes");
         }
     }
 }

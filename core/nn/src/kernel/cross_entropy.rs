@@ -10,7 +10,7 @@ use super::fused::{self, FusedOp, Panel};
 use super::gemm::{View, new_product, product};
 use super::half::HalfPanel;
 use super::linear::view;
-use super::simd::{exp, max, sum_map, vectorised};
+use super::simd::{clear, exp, max, sum_map, vectorised};
 
 /// Logits that exist together: few enough to stay in a cache.
 const LOGITS: usize = 1 << 21;
@@ -167,10 +167,10 @@ vectorised! {
         let sum = sum_map(logits, |logit| exp(logit - largest)) + sum_map(more, |logit| exp(logit - largest));
         let share = weight / sum;
         for value in logits {
-            *value *= share;
+            *value = clear(*value * share);
         }
         for value in more {
-            *value *= share;
+            *value = clear(*value * share);
         }
         largest + sum.ln()
     }
@@ -254,5 +254,21 @@ impl FusedOp<1> for Frozen {
 
     fn backward(&self, saved: Self::Saved, gradient: Panel, _: [bool; 1]) -> Gradients<1> {
         scaled(saved, &gradient)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gradients_of_confident_answers_are_never_subnormal() {
+        let mut logits: Vec<f32> = (0..100).map(|id| -1.3 * id as f32).collect();
+        let mut more = vec![-95.0, 1.0];
+        let log_sum = softmax_times(&mut logits, &mut more, 1e-3);
+        assert!((log_sum - 1.4093).abs() < 1e-3, "{log_sum}");
+        let all = || logits.iter().chain(&more);
+        assert!(all().all(|share| *share == 0.0 || *share > 1e-26), "{logits:?}");
+        assert!((all().sum::<f32>() - 1e-3).abs() < 1e-8);
     }
 }

@@ -141,10 +141,20 @@ unsafe impl Sync for Out {}
 /// # Safety
 /// As for [`raw`]; `a` and `b` lie within their slices.
 unsafe fn alone(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor: f32, add: bool) {
-    if add || !on_its_side(a, b) {
-        // SAFETY: the caller vouches for all three.
-        return unsafe { multiply(out, [1, row_step], a, b, factor, add) };
+    // SAFETY: the caller vouches for all three.
+    unsafe {
+        match !add && faster_on_its_side(a, b) {
+            true => on_its_side(out, row_step, a, b, factor),
+            false => multiply(out, [1, row_step], a, b, factor, add),
+        }
     }
+}
+
+/// Makes the product on its side and turns it over, a block of rows at a time.
+///
+/// # Safety
+/// As for [`alone`], without `add`.
+unsafe fn on_its_side(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor: f32) {
     let (mut x, mut side) = (Vec::new(), Vec::new());
     // Blocks of nearly the same height: none of a few rows is left over.
     let height = a.rows.div_ceil(a.rows.div_ceil(HIGH)).next_multiple_of(LANES);
@@ -195,7 +205,7 @@ const SIDE: usize = 1 << 16;
 /// checkpoints store it), when they are long, and when few rows are there to pay for it. On its side it is `a` that is
 /// laid out, which is turned over first, for the crate does that an element at a time. The sums are the same, to the
 /// last bit. Sizes are those at which it was measured (`docs/results.md`).
-fn on_its_side(a: View<'_>, b: View<'_>) -> bool {
+fn faster_on_its_side(a: View<'_>, b: View<'_>) -> bool {
     let across = b.row_step == 1 && b.column_step > 1 && a.column_step == 1;
     let worth = a.rows <= 256 || a.columns >= 1536;
     across && worth && a.rows > 1 && a.columns >= 128 && b.columns >= 64
@@ -319,7 +329,7 @@ mod tests {
         ] {
             let (a, b) = (waves(rows * inner), waves(columns * inner));
             let (a, b) = (View::dense(&a, rows, inner), View::dense(&b, columns, inner).transposed());
-            assert!(on_its_side(a, b), "{rows} {inner} {columns}");
+            assert!(faster_on_its_side(a, b), "{rows} {inner} {columns}");
             let row_step = columns + 5;
             let [mut turned, mut upright] = [(); 2].map(|()| vec![0.25; rows * row_step]);
             // SAFETY: both have room for `rows` rows.
