@@ -237,9 +237,9 @@ mod tests {
         let mut again = scores;
         probabilities(&mut again, &log_sums, keys, keys - 1, shape);
         for shares in [shares, again] {
-            assert!(shares.iter().all(|share| *share == 0.0 || *share > 1e-26), "{shares:?}");
+            assert!(shares.iter().all(|share| *share == 0.0 || *share > 1e-35), "{shares:?}");
             assert!((shares.iter().sum::<f32>() - 1.0).abs() < 1e-6);
-            assert!(shares[28] > 0.0 && shares[32] == 0.0, "only what is lost in rounding goes");
+            assert!(shares[38] > 0.0 && shares[40] == 0.0, "only what is lost in rounding goes");
         }
     }
 }
