@@ -158,6 +158,7 @@ impl Encoder {
             Target::Accept => (marking()?.accept.clone(), true),
             Target::Reject { keep_response } => (marking()?.reject.clone(), keep_response),
         };
+        let indicator = learnt.len();
         if answers {
             let most = self.limits.max_response;
             learnt.extend(response.iter().take(most));
@@ -165,7 +166,7 @@ impl Encoder {
                 learnt.push(end.unwrap_or(self.tokenizer.eos()));
             }
         }
-        Ok(TokenExample::new(given, &learnt))
+        Ok(TokenExample::new(given, &learnt).with_indicator(indicator))
     }
 
     /// Opening token and prompt, cut to `max-prompt`.

@@ -38,7 +38,15 @@ pub(crate) fn device(threads: usize) -> DeviceSpec {
 }
 
 pub(crate) fn adapter(targets: &[Target], added_tokens: usize, dropout: f64) -> AdapterSpec {
-    AdapterSpec { rank: 3, alpha: 6.0, dropout, targets: targets.to_vec(), added_tokens, seed: 11 }
+    AdapterSpec {
+        rank: 3,
+        alpha: 6.0,
+        dropout,
+        targets: targets.to_vec(),
+        added_tokens,
+        added_start: Vec::new(),
+        seed: 11,
+    }
 }
 
 pub(crate) const ALL: [Target; 7] =

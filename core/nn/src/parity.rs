@@ -106,6 +106,7 @@ impl Case {
             dropout: 0.0,
             targets: ALL.to_vec(),
             added_tokens: 0,
+            added_start: Vec::new(),
             seed: 0,
         };
         let weights = Adapter::names(&spec, self.learner.shape())
@@ -220,7 +221,7 @@ fn gradients_are_those_of_peft() {
         let trainee = ExpertTrainee { backbone: &model.backbone, spec: &adapter.spec, dtype: model.dtype };
         let examples = case.examples();
         let rows: Vec<&TokenExample> = examples.iter().collect();
-        let count = examples.iter().map(TokenExample::loss_tokens).sum();
+        let count = examples.iter().map(|example| example.loss_tokens() as f64).sum();
         let workers = Workers::new(2).unwrap();
         let tensors = parameters.upload(&Device::flex());
         let found = gradient(&trainee, &tensors, &divide(&rows, 0, count, None), &workers, Activations::Kept)

@@ -160,17 +160,21 @@ impl Reference {
         logits
     }
 
-    /// `Σ weight · nll / loss tokens` of examples.
+    /// `Σ weight · factor · nll / Σ factor` over the tokens with a loss of examples; the factor is the indicator's
+    /// weight at the indicator and 1 elsewhere.
     pub(crate) fn loss(&self, examples: &[TokenExample]) -> f64 {
-        let (mut total, mut count) = (0.0, 0);
+        let (mut total, mut count) = (0.0, 0.0);
         for example in examples {
             let rows = self.log_probabilities(&example.ids);
-            for at in (1..example.ids.len()).filter(|&at| example.mask[at]) {
-                total -= f64::from(example.weight) * rows[at - 1][example.ids[at] as usize];
-                count += 1;
+            let learnt = (1..example.ids.len()).filter(|&at| example.mask[at]);
+            for (number, at) in learnt.enumerate() {
+                let indicated = number < example.indicator;
+                let factor = if indicated { f64::from(example.indicator_weight) } else { 1.0 };
+                total -= f64::from(example.weight) * factor * rows[at - 1][example.ids[at] as usize];
+                count += factor;
             }
         }
-        total / f64::from(count)
+        total / count
     }
 }
 

@@ -148,6 +148,13 @@ impl Judge<'_> {
             let why = "a threshold is the least claim, and experts without indicators claim nothing";
             self.needs("routing.router.threshold", "`threshold`".into(), "`[indicator]`", why);
         }
+        if self.has("indicator.start-from")
+            && let Some(kind @ ("existing-token" | "text")) = self.text("indicator.kind")
+        {
+            let against = format!("`kind = \"{kind}\"`");
+            let why = "only new tokens have rows that start somewhere; these are the backbone's own";
+            self.contradicts("indicator.start-from", "`start-from`".into(), &against, why);
+        }
         if self.has("indicator") {
             let default = Indicator::default();
             let accept = self.text("indicator.accept").unwrap_or(&default.accept);

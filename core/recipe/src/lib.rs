@@ -57,7 +57,7 @@ pub use section::expert::{Adapter, AdapterKind, Expert, ImportedExpert, Per, Sta
 
 pub use section::training::{Schedule, Training};
 
-pub use section::indicator::{Indicator, IndicatorKind};
+pub use section::indicator::{Indicator, IndicatorKind, IndicatorWords};
 
 pub use section::rehearsal::{Rehearsal, RehearsalGrant, Role};
 

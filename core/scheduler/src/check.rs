@@ -252,7 +252,8 @@ impl Checker<'_> {
         }
         let marks = recipe.indicator.as_ref().filter(|indicator| indicator.kind != IndicatorKind::NewToken);
         let chats = recipe.stream.template == Template::Chat;
-        if marks.is_none() && !chats {
+        let starts = recipe.indicator.as_ref().and_then(|indicator| indicator.start_from.as_ref());
+        if marks.is_none() && starts.is_none() && !chats {
             return;
         }
         let tokenizer = match Tokenizer::from_file(path) {
@@ -264,6 +265,20 @@ impl Checker<'_> {
         };
         if chats && let Err(problem) = cadre_data::Template::chat(&tokenizer) {
             self.mistakes.push(self.loaded.mistake("stream.template", problem));
+        }
+        if let Some(words) = starts {
+            let words = [
+                ("indicator.start-from.accept", &words.accept),
+                ("indicator.start-from.reject", &words.reject),
+            ];
+            for (key, word) in words {
+                let problem = match tokenizer.encode(word) {
+                    Ok(ids) if !ids.is_empty() => continue,
+                    Ok(_) => format!("the tokenizer has no token for {word:?}"),
+                    Err(problem) => problem.to_string(),
+                };
+                self.mistakes.push(self.loaded.mistake(key, problem));
+            }
         }
         if let Some(indicator) = marks {
             let form = indicator_form(indicator.kind);

@@ -16,11 +16,13 @@ pub use evaluation::{
     RoutingWork, TaskMetrics, UsedData, UsedPlugin,
 };
 pub use learning::{
-    BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, ImportWork, Length, PretrainTokenizer,
-    PretrainWork, PseudoNegativesWork, RehearseWork, RememberWork, TrainWork, TrainingPace, TrainingWork,
+    BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, ImportWork, IndicatorLearning, Length,
+    PretrainTokenizer, PretrainWork, PseudoNegativesWork, RehearseWork, RememberWork, TrainWork,
+    TrainingPace, TrainingWork,
 };
 pub use parts::{
-    CheckpointPlace, FileUse, ModelPace, ModelWork, PluginWork, PromptWork, SourceWork, TemplateWork,
+    CheckpointPlace, FileUse, IndicatorWork, ModelPace, ModelWork, PluginWork, PromptWork, SourceWork,
+    TemplateWork,
 };
 pub use preparation::{ExamplesWork, PrepareExamples, PrepareTask, PrepareWork};
 

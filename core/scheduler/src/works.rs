@@ -8,9 +8,9 @@ use cadre_recipe::{
 use crate::error::PlanError;
 use crate::files::Files;
 use crate::stages::{
-    Answering, Budget, CheckpointPlace, DecodingPace, DecodingWork, ImportWork, Length, ModelPace, ModelWork,
-    PretrainTokenizer, PretrainWork, PromptWork, Provenance, RehearseWork, RememberWork, RoutingWork,
-    TaskMetrics, TrainingPace, TrainingWork,
+    Answering, Budget, CheckpointPlace, DecodingPace, DecodingWork, ImportWork, IndicatorLearning,
+    IndicatorWork, Length, ModelPace, ModelWork, PretrainTokenizer, PretrainWork, PromptWork, Provenance,
+    RehearseWork, RememberWork, RoutingWork, TaskMetrics, TrainingPace, TrainingWork,
 };
 
 /// The values of one recipe, stage by stage.
@@ -105,7 +105,23 @@ impl<'a> Works<'a> {
             path: import.adapter.clone(),
             files,
             checkpoint: self.model.checkpoint.clone(),
-            indicator: self.recipe.indicator.clone(),
+            indicator: self.indicator(),
+        })
+    }
+
+    /// The indicator tokens, where experts claim.
+    pub(crate) fn indicator(&self) -> Option<IndicatorWork> {
+        self.recipe.indicator.as_ref().map(|indicator| IndicatorWork {
+            accept: indicator.accept.clone(),
+            reject: indicator.reject.clone(),
+            kind: indicator.kind,
+        })
+    }
+
+    pub(crate) fn indicator_learning(&self) -> Option<IndicatorLearning> {
+        self.recipe.indicator.as_ref().map(|indicator| IndicatorLearning {
+            loss_weight: indicator.loss_weight,
+            start_from: indicator.start_from.clone(),
         })
     }
 
@@ -161,7 +177,7 @@ impl<'a> Works<'a> {
                 fallback: routing.fallback,
                 grant_task: routing.grant.contains(&Grant::Task),
                 max_rounds: routing.max_rounds,
-                indicator: recipe.indicator.clone(),
+                indicator: self.indicator(),
             }),
         })
     }

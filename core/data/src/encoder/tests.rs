@@ -42,7 +42,7 @@ fn encoder(template: Template, max_prompt: usize, max_response: usize) -> Encode
 fn sequence(given: &[u32], learnt: &[u32]) -> TokenExample {
     let mut mask = vec![false; given.len()];
     mask.extend(vec![true; learnt.len()]);
-    TokenExample { ids: [given, learnt].concat(), mask, weight: 1.0 }
+    TokenExample { mask, ..TokenExample::new([given, learnt].concat(), &[]) }
 }
 
 #[test]
@@ -54,12 +54,10 @@ fn each_target_learns_exactly_its_part() {
     let encode = |target| encoder.encode(&example, target).expect("ids");
     let answer = [response.clone(), vec![EOS]].concat();
     assert_eq!(encode(Target::Plain), sequence(&prompt, &answer));
-    assert_eq!(encode(Target::Accept), sequence(&prompt, &[vec![ACCEPT], answer.clone()].concat()));
-    assert_eq!(encode(Target::Reject { keep_response: false }), sequence(&prompt, &[REJECT]));
-    assert_eq!(
-        encode(Target::Reject { keep_response: true }),
-        sequence(&prompt, &[vec![REJECT], answer].concat())
-    );
+    let marked = |learnt: &[u32]| sequence(&prompt, learnt).with_indicator(1);
+    assert_eq!(encode(Target::Accept), marked(&[vec![ACCEPT], answer.clone()].concat()));
+    assert_eq!(encode(Target::Reject { keep_response: false }), marked(&[REJECT]));
+    assert_eq!(encode(Target::Reject { keep_response: true }), marked(&[vec![REJECT], answer].concat()));
     assert_eq!(encoder.prompt_ids(&example).expect("ids"), prompt);
 }
 
@@ -97,11 +95,15 @@ fn text_indicators_take_several_ids() {
     let encoder = Encoder::new(with, Template::Plain, Some(marking), limits);
     let example = example("", "sea", "shore");
     let prompt = [vec![BOS], tokenizer.encode("sea").expect("ids")].concat();
+    let indicator = accept.len();
     let answer = [accept, tokenizer.encode("shore").expect("ids"), vec![EOS]].concat();
-    assert_eq!(encoder.encode(&example, Target::Accept).expect("ids"), sequence(&prompt, &answer));
+    assert_eq!(
+        encoder.encode(&example, Target::Accept).expect("ids"),
+        sequence(&prompt, &answer).with_indicator(indicator)
+    );
     assert_eq!(
         encoder.encode(&example, Target::Reject { keep_response: false }).expect("ids"),
-        sequence(&prompt, &reject)
+        sequence(&prompt, &reject).with_indicator(reject.len())
     );
     assert_eq!(encoder.longest(), 18 + longer);
 }

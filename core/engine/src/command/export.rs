@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use cadre_nn::{export_adapter, export_merged};
-use cadre_recipe::{Indicator, IndicatorKind};
-use cadre_scheduler::{CheckpointPlace, CommonArgs, Plan, StageKind, StageSpec, StageWork};
+use cadre_recipe::IndicatorKind;
+use cadre_scheduler::{CheckpointPlace, CommonArgs, IndicatorWork, Plan, StageKind, StageSpec, StageWork};
 use cadre_store::{ArtifactStore, write_atomic};
 use clap::Args;
 use serde_json::{Value, json};
@@ -104,7 +104,7 @@ fn expert<'a>(plan: &'a Plan, name: &str) -> Result<&'a StageSpec, EngineError> 
 }
 
 /// The checkpoint under an expert, where it is one, and its indicator.
-fn read_by(stage: &StageSpec) -> (Option<&CheckpointPlace>, Option<&Indicator>) {
+fn read_by(stage: &StageSpec) -> (Option<&CheckpointPlace>, Option<&IndicatorWork>) {
     match &stage.work {
         StageWork::Train(work) => (work.model.checkpoint.as_ref(), work.indicator.as_ref()),
         StageWork::Import(work) => (work.checkpoint.as_ref(), work.indicator.as_ref()),
@@ -113,7 +113,7 @@ fn read_by(stage: &StageSpec) -> (Option<&CheckpointPlace>, Option<&Indicator>) 
 }
 
 /// What a reader of the folder wants to know of the expert.
-fn about(plan: &Plan, stage: &StageSpec, indicator: Option<&Indicator>, args: &ExportArgs) -> Value {
+fn about(plan: &Plan, stage: &StageSpec, indicator: Option<&IndicatorWork>, args: &ExportArgs) -> Value {
     json!({
         "format-version": 1,
         "run": plan.name,

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use cadre_nn::{Decoding, Strategy};
 use cadre_policy::Router;
-use cadre_recipe::Indicator;
-use cadre_scheduler::{Answering, DecodingWork, ModelWork, PromptWork, RoutingWork};
+use cadre_scheduler::{Answering, DecodingWork, IndicatorWork, ModelWork, PromptWork, RoutingWork};
 use cadre_store::{Artifact, Seed};
 use cadre_wall::{Evidence, ExpertCard, NamedVector, RouterStep};
 
@@ -163,7 +162,7 @@ impl OpenEnsemble<'_> {
 }
 
 /// The indicator by which experts claim, where they do.
-fn indicator(answering: &Answering) -> Option<&Indicator> {
+fn indicator(answering: &Answering) -> Option<&IndicatorWork> {
     match answering {
         Answering::Routed(work) => work.indicator.as_ref(),
         Answering::Backbone | Answering::Adapter => None,

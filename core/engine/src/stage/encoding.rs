@@ -2,8 +2,8 @@
 //! tokens. Reads a template file, nothing else.
 
 use cadre_data::{Encoder, EncodingLimits, Example, Marking, Template, Tokenizer};
-use cadre_recipe::{Indicator, IndicatorKind};
-use cadre_scheduler::{PromptWork, TemplateWork, indicator_form};
+use cadre_recipe::IndicatorKind;
+use cadre_scheduler::{IndicatorWork, PromptWork, TemplateWork, indicator_form};
 
 use crate::ensemble::Query;
 use crate::error::EngineError;
@@ -35,14 +35,14 @@ impl Encoding {
         vocabulary: usize,
         context: usize,
         prompt: &PromptWork,
-        indicator: Option<&Indicator>,
+        indicator: Option<&IndicatorWork>,
         response: usize,
     ) -> Result<Self, EngineError> {
         let template = template(&prompt.template, tokenizer)?;
         let rows = u32::try_from(vocabulary).unwrap_or(u32::MAX);
         let (tokenizer, marking) = match indicator {
             None => (tokenizer.clone(), None),
-            Some(Indicator { accept, reject, kind }) => {
+            Some(IndicatorWork { accept, reject, kind }) => {
                 let (tokenizer, marking) =
                     Marking::new(tokenizer, indicator_form(*kind), accept, reject, rows)?;
                 (tokenizer, Some(marking))

@@ -1,9 +1,9 @@
 //! `train/…`: an expert from a composed training set. Goes on from its checkpoint after a kill and ends in the
 //! same bytes; never changes the backbone.
 
-use cadre_data::{Example, Target, TokenExample, TrainingRow, read_training_rows};
+use cadre_data::{Example, Target, TokenExample, Tokenizer, TrainingRow, read_training_rows};
 use cadre_nn::{AdapterSpec, TrainingControl};
-use cadre_scheduler::{StageFacts, StageJob, StageKind, TrainWork, slot};
+use cadre_scheduler::{IndicatorLearning, StageFacts, StageJob, StageKind, TrainWork, slot};
 use serde_json::json;
 
 use super::compose::TRAINING;
@@ -29,13 +29,15 @@ pub(super) fn train(
         work.indicator.as_ref(),
         work.max_response as usize,
     )?;
-    let examples = encode(&encoding, &rows)?;
+    let indicator_weight = work.indicator_learning.as_ref().map_or(1.0, |learning| learning.loss_weight);
+    let examples = encode(&encoding, &rows, indicator_weight as f32)?;
     let adapter = AdapterSpec {
         rank: work.adapter.rank as usize,
         alpha: work.adapter.alpha,
         dropout: work.adapter.dropout,
         targets: work.adapter.targets.iter().map(|slot| self::slot(*slot)).collect(),
         added_tokens: encoding.added_tokens,
+        added_start: added_start(work.indicator_learning.as_ref(), &model.tokenizer)?,
         seed: job.spec.seed().derive("adapter").0,
     };
     let previous = if work.from_previous { Some(only(job, StageKind::Train)?.folder()) } else { None };
@@ -56,8 +58,26 @@ pub(super) fn train(
     }))
 }
 
-fn encode(encoding: &Encoding, rows: &[TrainingRow]) -> Result<Vec<TokenExample>, EngineError> {
+fn encode(
+    encoding: &Encoding,
+    rows: &[TrainingRow],
+    indicator_weight: f32,
+) -> Result<Vec<TokenExample>, EngineError> {
     let targets: Vec<(&Example, Target)> = rows.iter().map(|row| (&row.example, row.target)).collect();
     let encoded = encoding.encoder.encode_all(&targets)?;
-    Ok(encoded.into_iter().zip(rows).map(|(example, row)| example.with_weight(row.weight)).collect())
+    let weighed = |(example, row): (TokenExample, &TrainingRow)| {
+        example.with_weight(row.weight).with_indicator_weight(indicator_weight)
+    };
+    Ok(encoded.into_iter().zip(rows).map(weighed).collect())
+}
+
+/// The ids at whose rows the accepting and the rejecting token start; none where the recipe names no words.
+fn added_start(
+    learning: Option<&IndicatorLearning>,
+    tokenizer: &Tokenizer,
+) -> Result<Vec<Vec<u32>>, EngineError> {
+    let Some(words) = learning.and_then(|learning| learning.start_from.as_ref()) else {
+        return Ok(Vec::new());
+    };
+    Ok(vec![tokenizer.encode(&words.accept)?, tokenizer.encode(&words.reject)?])
 }

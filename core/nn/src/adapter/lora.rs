@@ -80,9 +80,9 @@ impl Adapter {
     }
 
     /// Start values. `A` is uniform within ±1/√in (Kaiming's with a = √5, as PEFT has it), `B` is
-    /// zero: the expert starts as the backbone. An added token starts at the mean row of the
-    /// embedding (of the head) plus normal noise of a tenth of the table's spread, so that several
-    /// of them start apart.
+    /// zero: the expert starts as the backbone. An added token starts at the mean of the rows of the
+    /// embedding (of the head) that the spec names, or at the mean of all rows plus normal noise of a
+    /// tenth of the table's spread, so that several of them start apart.
     ///
     /// # Errors
     /// When the backend fails.
@@ -97,9 +97,9 @@ impl Adapter {
             let mut rng = ChaCha8Rng::seed_from_u64(Seed(spec.seed).derive(&name).0);
             let count: usize = sizes.iter().product();
             let values = if name == ADDED_EMBEDDING {
-                added_rows(embedding, spec.added_tokens, &mut rng)?
+                added_rows(embedding, spec, &mut rng)?
             } else if name == ADDED_HEAD {
-                added_rows(head, spec.added_tokens, &mut rng)?
+                added_rows(head, spec, &mut rng)?
             } else if name.ends_with("lora_A.weight") {
                 let bound = 1.0 / (sizes[1] as f32).sqrt();
                 (0..count).map(|_| rng.random_range(-bound..bound)).collect()
@@ -232,9 +232,12 @@ fn pair(layer: usize, target: Target) -> (String, String) {
     (format!("{at}.lora_A.weight"), format!("{at}.lora_B.weight"))
 }
 
-/// Mean row of a table plus noise, `count` times.
-fn added_rows(table: &Tensor<2>, count: usize, rng: &mut ChaCha8Rng) -> Result<Vec<f32>, NnError> {
+/// The first rows of added tokens: the mean of the rows that the spec names, or of all rows plus noise.
+fn added_rows(table: &Tensor<2>, spec: &AdapterSpec, rng: &mut ChaCha8Rng) -> Result<Vec<f32>, NnError> {
     let [rows, width] = table.dims();
+    if !spec.added_start.is_empty() {
+        return named_rows(table, &spec.added_start);
+    }
     let mut mean = vec![0.0f64; width];
     each_row(table, &mut |row| {
         for (mean, value) in mean.iter_mut().zip(row) {
@@ -248,9 +251,29 @@ fn added_rows(table: &Tensor<2>, count: usize, rng: &mut ChaCha8Rng) -> Result<V
         }
     })?;
     let deviation = (spread / (rows * width) as f64).sqrt() as f32;
-    let mut added = Vec::with_capacity(count * width);
-    for _ in 0..count {
+    let mut added = Vec::with_capacity(spec.added_tokens * width);
+    for _ in 0..spec.added_tokens {
         added.extend(mean.iter().map(|mean| *mean as f32 + ADDED_NOISE * deviation * normal(rng)));
+    }
+    Ok(added)
+}
+
+/// For each list of ids, the mean of their rows.
+fn named_rows(table: &Tensor<2>, starts: &[Vec<u32>]) -> Result<Vec<f32>, NnError> {
+    let [rows, width] = table.dims();
+    let mut added = Vec::with_capacity(starts.len() * width);
+    for (row, ids) in starts.iter().enumerate() {
+        let mut mean = vec![0.0f64; width];
+        for &id in ids {
+            if id as usize >= rows {
+                return Err(NnError::TokenId { row, id, known: rows });
+            }
+            let values = weights::download(table.clone().narrow(0, id as usize, 1))?;
+            for (mean, value) in mean.iter_mut().zip(values) {
+                *mean += f64::from(value) / ids.len() as f64;
+            }
+        }
+        added.extend(mean.into_iter().map(|mean| mean as f32));
     }
     Ok(added)
 }

@@ -20,6 +20,10 @@ pub struct AdapterSpec {
     /// Tokens the expert brings: ids from the backbone's vocabulary on. Their embedding and head
     /// rows are trained and belong to the expert.
     pub added_tokens: usize,
+    /// Where the rows of the added tokens start: for each of them ids of the backbone's vocabulary, whose mean row it
+    /// starts at. Empty: all of them start at the mean row of the whole vocabulary, with noise that tells them apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added_start: Vec<Vec<u32>>,
     /// Seed of the start values.
     pub seed: u64,
 }
@@ -44,6 +48,10 @@ impl AdapterSpec {
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return out("dropout", self.dropout, "0 up to, not including, 1");
+        }
+        let starts = self.added_start.len();
+        if starts > 0 && (starts != self.added_tokens || self.added_start.iter().any(Vec::is_empty)) {
+            return out("added-start", starts as f64, "ids for every added token, or none at all");
         }
         if self.targets.is_empty() {
             return out("targets", 0.0, "at least one of q, k, v, o, gate, up, down");

@@ -6,6 +6,7 @@ use crate::fixture::{ALL, adapter, device, examples, shaken, shape, train, train
 use crate::generation::{Answerer, Row};
 use crate::learner::Learner;
 use crate::training::Flow;
+use crate::weights::download;
 use cadre_checkpoint::{CheckpointError, Target};
 
 fn probabilities(learner: &Learner, rows: &[Row], tokens: &[u32], batch: usize) -> Vec<Vec<f32>> {
@@ -126,6 +127,30 @@ fn broken_adapters_are_refused() {
         learner.mount(folder.path()),
         Err(NnError::Checkpoint(CheckpointError::Weights { .. }))
     ));
+}
+
+#[test]
+fn added_tokens_start_at_the_mean_of_the_rows_that_are_named() {
+    let learner = Learner::untrained(&shape(false), 3, &device(1)).unwrap();
+    let spec = AdapterSpec { added_start: vec![vec![5], vec![1, 2, 2]], ..adapter(&[Target::V], 2, 0.0) };
+    let backbone = &learner.model.backbone;
+    let (embedding, head) = (backbone.embedding(), backbone.head());
+    let expert = Adapter::start(&spec, learner.shape(), &embedding, &head).unwrap();
+    for (name, table) in
+        [("added_tokens.embed_tokens.weight", &embedding), ("added_tokens.lm_head.weight", &head)]
+    {
+        let table = download(table.clone()).unwrap();
+        let row = |id: usize| &table[id * 24..][..24];
+        let values = &expert.weights[name].values;
+        assert_eq!(&values[..24], row(5));
+        for (at, value) in values[24..].iter().enumerate() {
+            assert!((value - (row(1)[at] + 2.0 * row(2)[at]) / 3.0).abs() < 1e-7);
+        }
+    }
+    let outside = AdapterSpec { added_start: vec![vec![5], vec![9999]], ..spec.clone() };
+    let found = Adapter::start(&outside, learner.shape(), &embedding, &head);
+    assert!(matches!(found, Err(NnError::TokenId { row: 1, id: 9999, .. })));
+    assert!(AdapterSpec { added_start: vec![vec![5]], ..spec }.check().is_err());
 }
 
 #[test]

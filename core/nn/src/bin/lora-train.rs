@@ -166,6 +166,7 @@ fn measure(
             dropout: 0.0,
             targets: targets(&arguments.targets),
             added_tokens: 0,
+            added_start: Vec::new(),
             seed: 0,
         };
         learner.train_expert(&spec, None, examples, training, &mut control, out)?

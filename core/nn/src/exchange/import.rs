@@ -84,6 +84,7 @@ fn read(shape: &BackboneShape, adapter: &Path) -> Result<(Adapter, u64), NnError
         dropout: config.dropout,
         targets,
         added_tokens: added.as_ref().map_or(0, |(embedding, _)| embedding.len() / shape.hidden),
+        added_start: Vec::new(),
         seed: 0,
     };
     spec.check()?;

@@ -85,6 +85,7 @@ fn exports_for_python() {
             dropout: 0.1,
             targets: ALL.to_vec(),
             added_tokens: added,
+            added_start: Vec::new(),
             seed: 0,
         };
         let one = |(name, shape): (String, Vec<usize>)| {

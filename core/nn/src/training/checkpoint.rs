@@ -58,6 +58,8 @@ pub(crate) fn identity(
         bytes.extend(example.ids.iter().flat_map(|id| id.to_le_bytes()));
         bytes.extend(example.mask.iter().map(|&counts| u8::from(counts)));
         bytes.extend(example.weight.to_le_bytes());
+        bytes.extend((example.indicator as u64).to_le_bytes());
+        bytes.extend(example.indicator_weight.to_le_bytes());
     }
     let examples = Digest::of_bytes(&bytes);
     let value = serde_json::json!({

@@ -30,16 +30,16 @@ fn input_length(example: &TokenExample) -> usize {
     example.mask.iter().rposition(|&counts| counts).unwrap_or(0)
 }
 
-/// Tokens with a loss; the first of a row has nothing to be predicted from.
-pub(crate) fn loss_tokens(example: &TokenExample) -> usize {
-    example.mask.iter().skip(1).filter(|&&counts| counts).count()
+/// What the tokens of an example with a loss count together: their number, where none counts more than another.
+pub(crate) fn loss_weight(example: &TokenExample) -> f64 {
+    example.losses().map(|(_, factor)| f64::from(factor)).sum()
 }
 
-/// Divides a batch. Token weights are the example's weight over `normaliser`.
+/// Divides a batch. Token weights are the example's weight times the token's factor, over `normaliser`.
 pub(crate) fn divide(
     batch: &[&TokenExample],
     rows: usize,
-    normaliser: usize,
+    normaliser: f64,
     dropout: Option<Dropout>,
 ) -> Vec<Micro> {
     let total: usize = batch.iter().map(|example| input_length(example)).sum();
@@ -70,16 +70,14 @@ pub(crate) fn divide(
         .collect()
 }
 
-fn micro(part: &[&TokenExample], normaliser: usize, dropout: Option<Dropout>) -> Micro {
+fn micro(part: &[&TokenExample], normaliser: f64, dropout: Option<Dropout>) -> Micro {
     let pass = Pass::new(part.iter().map(|example| (&example.ids[..input_length(example)], 0)));
     let (mut positions, mut targets, mut weights) = (vec![], vec![], vec![]);
     for (example, segment) in part.iter().zip(pass.segments().iter()) {
-        for at in 1..example.ids.len() {
-            if example.mask[at] {
-                positions.push(segment.start + at - 1);
-                targets.push(example.ids[at]);
-                weights.push(example.weight / normaliser as f32);
-            }
+        for (at, factor) in example.losses() {
+            positions.push(segment.start + at - 1);
+            targets.push(example.ids[at]);
+            weights.push(example.weight * factor / normaliser as f32);
         }
     }
     Micro {

@@ -7,7 +7,7 @@ use cadre_data::TokenExample;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::micro::{divide, loss_tokens};
+use super::micro::{divide, loss_weight};
 use super::step::gradient;
 use super::trainee::Trainee;
 use super::*;
@@ -42,7 +42,7 @@ fn check_gradients(
 ) {
     let workers = Workers::new(2).unwrap();
     let batch: Vec<&TokenExample> = rows.iter().collect();
-    let count = rows.iter().map(loss_tokens).sum();
+    let count = rows.iter().map(loss_weight).sum();
     let micros = divide(&batch, 0, count, None);
     let found =
         gradient(trainee, &parameters.upload(&Device::flex()), &micros, &workers, Activations::Kept).unwrap();
@@ -99,11 +99,15 @@ fn every_expert_gradient_is_the_slope_of_the_reference() {
     let parameters = Parameters::new(&Adapter::names(&spec, &shape), expert.weights);
     let trainee = ExpertTrainee { backbone: &learner.model.backbone, spec: &spec, dtype: DType::F32 };
     check_gradients(&trainee, &parameters, &reference, &examples(6, 31, 4));
+    let marked = examples(6, 31, 5).into_iter().enumerate().map(|(row, example)| {
+        example.with_indicator(row % 3).with_indicator_weight(6.5).with_weight(0.5 + row as f32)
+    });
+    check_gradients(&trainee, &parameters, &reference, &marked.collect::<Vec<_>>());
     fused::composed(|| {
         // One worker of one thread would leave this thread, so the pieces are taken one by one.
         let rows = examples(6, 31, 4);
         let batch: Vec<&TokenExample> = rows.iter().collect();
-        let count = rows.iter().map(loss_tokens).sum();
+        let count = rows.iter().map(loss_weight).sum();
         let micro = &divide(&batch, 6, count, None)[0];
         let leaves: Vec<_> =
             parameters.upload(&Device::flex()).into_iter().map(|t| t.autodiff().require_grad()).collect();

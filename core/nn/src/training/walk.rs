@@ -8,7 +8,7 @@ use cadre_store::Seed;
 use super::adamw;
 use super::checkpoint::{self, Progress};
 use super::dropout::Dropout;
-use super::micro::{Micro, divide, loss_tokens};
+use super::micro::{Micro, divide, loss_weight};
 use super::parameters::Parameters;
 use super::schedule::learning_rate;
 use super::spec::{Flow, Length, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};
@@ -90,7 +90,7 @@ impl Training<'_> {
     ) -> Result<StepReport, NnError> {
         let spec = self.spec;
         let all = || batches.iter().flatten();
-        let normaliser: usize = all().map(|example| loss_tokens(example)).sum();
+        let normaliser: f64 = all().map(|example| loss_weight(example)).sum();
         let micros: Vec<Micro> = batches
             .iter()
             .enumerate()
@@ -144,7 +144,11 @@ impl Training<'_> {
                 let value = f64::from(example.weight);
                 return Err(NnError::Setting { field: "example weight", value, range: "0 or more" });
             }
-            if loss_tokens(example) > 0 {
+            let value = f64::from(example.indicator_weight);
+            if !(value.is_finite() && value > 0.0) {
+                return Err(NnError::Setting { field: "indicator weight", value, range: "above 0" });
+            }
+            if example.losses().next().is_some() {
                 kept.push(row);
             }
         }

@@ -108,6 +108,12 @@ fn sections_that_contradict() {
         "",
     );
     wrong("negatives-without-indicator", "[indicator]\n", "");
+    wrong(
+        "words-of-no-new-token",
+        "[indicator]\n",
+        "[indicator]\nkind = \"text\"\nstart-from = { accept = \"Yes\", reject = \"No\" }\n",
+    );
+    wrong("indicator-of-no-weight", "[indicator]\n", "[indicator]\nloss-weight = 0\n");
     wrong("positives-with-indicator", "role = \"negative\"", "role = \"positive\"");
     wrong(
         "nothing-trained",

@@ -107,6 +107,13 @@ fn change(lab: &Lab, key: &str) -> Option<(Value, Vec<(&'static str, Value)>)> {
             let unit = if key.ends_with("steps") { "steps" } else { "epochs" };
             return Some((json!(9), vec![(table, json!({ unit: 3, "batch": 4 }))]));
         }
+        "indicator.start-from.accept" | "indicator.start-from.reject" => {
+            return Some((
+                json!("other"),
+                vec![("indicator.start-from", json!({ "accept": "a", "reject": "b" }))],
+            ));
+        }
+        "indicator.loss-weight" => return plain(json!(4.0)),
         _ => {}
     }
     if key.starts_with("evaluation.decoding.strategy.sample.") {

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use cadre_recipe::{Fallback, Indicator, Precision, Strategy};
+use cadre_recipe::{Fallback, Precision, Strategy};
 use cadre_store::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{ModelWork, PluginWork, PromptWork};
+use super::parts::{IndicatorWork, ModelWork, PluginWork, PromptWork};
 
 /// Scores one row of R: what can be answered after `learned` tasks, on `queries`. Inputs: `backbone`; `prepare/…` of the
 /// queried tasks; the adapters that may answer (`train/…`, oldest first) and their `describe/…`.
@@ -65,7 +65,7 @@ pub struct RoutingWork {
     /// How often it may ask about one query.
     pub max_rounds: u32,
     /// The indicator tokens, where experts claim.
-    pub indicator: Option<Indicator>,
+    pub indicator: Option<IndicatorWork>,
 }
 
 /// How answers are generated.

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use cadre_recipe::{Adapter, Architecture, Descriptor, Indicator, PretrainLoss, Role, Schedule};
+use cadre_recipe::{Adapter, Architecture, Descriptor, IndicatorWords, PretrainLoss, Role, Schedule};
 use serde::{Deserialize, Serialize};
 
-use super::parts::{CheckpointPlace, FileUse, ModelWork, PluginWork, PromptWork, TemplateWork};
+use super::parts::{
+    CheckpointPlace, FileUse, IndicatorWork, ModelWork, PluginWork, PromptWork, TemplateWork,
+};
 
 /// Loads or pretrains the backbone.
 #[expect(clippy::large_enum_variant, reason = "a plan holds a few dozen of them, none in a loop")]
@@ -206,13 +208,25 @@ pub struct TrainWork {
     /// The most tokens of a response.
     pub max_response: u32,
     /// The indicator tokens, where experts claim.
-    pub indicator: Option<Indicator>,
+    pub indicator: Option<IndicatorWork>,
+    /// How they are learned, where experts claim.
+    pub indicator_learning: Option<IndicatorLearning>,
     /// Whether it goes on from the adapter before it, which is an input then.
     pub from_previous: bool,
     /// The recipe's seed.
     pub seed: u64,
     /// The model.
     pub model: ModelWork,
+}
+
+/// How indicator tokens are learned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct IndicatorLearning {
+    /// Factor of their positions in the loss.
+    pub loss_weight: f64,
+    /// The words at whose rows new tokens start; none: the mean row of the vocabulary.
+    pub start_from: Option<IndicatorWords>,
 }
 
 /// Takes an adapter that was made elsewhere over as an expert. Input: `backbone`.
@@ -226,7 +240,7 @@ pub struct ImportWork {
     /// The checkpoint under it, where the backbone is one.
     pub checkpoint: Option<CheckpointPlace>,
     /// The indicator tokens, where experts claim.
-    pub indicator: Option<Indicator>,
+    pub indicator: Option<IndicatorWork>,
 }
 
 /// Notes descriptors of the expert of a task. Inputs: `backbone`, `prepare/<task>`.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cadre_data::{FieldMap, SourceSpec};
-use cadre_recipe::Precision;
+use cadre_recipe::{IndicatorKind, Precision};
 use cadre_store::{Artifact, Digest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -122,4 +122,16 @@ pub struct PromptWork {
     pub template: TemplateWork,
     /// The most tokens of a prompt; none: what the model's context leaves.
     pub max_prompt: Option<u32>,
+}
+
+/// The tokens by which an expert accepts or rejects a query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct IndicatorWork {
+    /// What accepts.
+    pub accept: String,
+    /// What rejects.
+    pub reject: String,
+    /// What the two are to the tokenizer.
+    pub kind: IndicatorKind,
 }

@@ -11,7 +11,7 @@ use crate::device::DeviceSpec;
 use crate::fixture::{ALL, adapter, device, examples, shaken, shape, train, training};
 use crate::learner::Learner;
 use crate::training::dropout::Dropout;
-use crate::training::micro::{divide, loss_tokens};
+use crate::training::micro::{divide, loss_weight};
 use crate::training::step::{Activations, StepGradient, gradient};
 use crate::training::trainee::{ExpertTrainee, Trainee, WholeTrainee};
 use crate::training::{Flow, Parameters, StepReport, TrainingControl, TrainingSpec};
@@ -49,7 +49,7 @@ fn shapes() -> Vec<BackboneShape> {
 fn both(trainee: &dyn Trainee, parameters: &Parameters, rows: &[TokenExample]) -> [StepGradient; 2] {
     let workers = Workers::new(2).unwrap();
     let batch: Vec<&TokenExample> = rows.iter().collect();
-    let count = rows.iter().map(loss_tokens).sum();
+    let count = rows.iter().map(loss_weight).sum();
     let dropout = Dropout { seed: 9, share: 0.25, first_token: 0 };
     let micros = divide(&batch, 3, count, Some(dropout));
     let tensors = parameters.upload(&Device::flex());
