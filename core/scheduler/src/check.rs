@@ -6,7 +6,7 @@ use std::path::Path;
 use cadre_checkpoint::CheckpointFolder;
 use cadre_data::{DataError, Hub, Marking, SourceSpec, Tokenizer};
 use cadre_recipe::{
-    Backend, IndicatorKind, Loaded, Order, Precision, Pretrain, Recipe, RecipeError, Source, Template,
+    Backend, Loaded, Order, Precision, Pretrain, Recipe, RecipeError, Source, Template,
     TokenizerSource,
 };
 
@@ -14,6 +14,7 @@ use crate::files::{data_split, indicator_form, source_spec, stream_spec};
 use crate::hub_names::resolve;
 use crate::memory::{bytes, machine_memory, need};
 use crate::planner::order_choice;
+use crate::tokenizers::opened;
 
 /// Every mistake that only a look at data and files can find, each placed where its value stands.
 #[must_use]
@@ -240,8 +241,7 @@ impl Checker<'_> {
         self.tokenizer(folder, KEY, rows);
     }
 
-    /// A tokenizer that is there, and what the recipe wants of it. Loading one takes a while, so that it is done only
-    /// where something is wanted. `rows` are those of the backbone's embedding.
+    /// A tokenizer that is there and sound, and what the recipe wants of it. `rows` are those of the backbone's embedding.
     fn tokenizer(&mut self, path: &Path, key: &str, rows: Option<u32>) {
         let recipe = self.recipe;
         let file = if path.is_dir() { path.join("tokenizer.json") } else { path.to_path_buf() };
@@ -250,18 +250,19 @@ impl Checker<'_> {
                 .push(self.loaded.mistake(key, format!("cannot read {}: {problem}", file.display())));
             return;
         }
-        let marks = recipe.indicator.as_ref().filter(|indicator| indicator.kind != IndicatorKind::NewToken);
-        let chats = recipe.stream.template == Template::Chat;
-        if marks.is_none() && !chats {
-            return;
-        }
-        let tokenizer = match Tokenizer::from_file(path) {
+        let rows_of = |tokenizer: Tokenizer| match rows {
+            Some(rows) => tokenizer.with_rows(rows),
+            None => Ok(tokenizer),
+        };
+        let tokenizer = match opened(path).and_then(rows_of) {
             Ok(tokenizer) => tokenizer,
             Err(problem) => {
                 self.mistakes.push(self.loaded.mistake(key, problem));
                 return;
             }
         };
+        let marks = recipe.indicator.as_ref();
+        let chats = recipe.stream.template == Template::Chat;
         if chats && let Err(problem) = cadre_data::Template::chat(&tokenizer) {
             self.mistakes.push(self.loaded.mistake("stream.template", problem));
         }

@@ -23,6 +23,7 @@ mod shapes;
 mod stage_reference;
 mod stages;
 mod sweep_plan;
+mod tokenizers;
 mod sweep_render;
 mod walk;
 mod works;

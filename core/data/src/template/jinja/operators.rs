@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(rewritten("{{ a + b ~ c }}"), "{{ _cadre_add( a, _cadre_concat( b, c)) }}");
         assert_eq!(rewritten("{{ a - b + c }}"), "{{ _cadre_add( a - b, c) }}");
         assert_eq!(rewritten("{{ (n) % 2 == 0 }}"), "{{ _cadre_modulo( (n), 2) == 0 }}");
-        assert_eq!(rewritten("{%if a+b in c%}"), "{%if _cadre_add(a,b) in c%}");
+        assert_eq!(rewritten("{%if a+b in c%}"), "{%if _cadre_add( a,b) in c%}");
         assert_eq!(rewritten("{%- set x=[a+b,c~'+'] -%}"), "{%- set x=[ _cadre_add(a,b), _cadre_concat(c,'+')] -%}");
     }
 
