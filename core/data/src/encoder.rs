@@ -185,9 +185,8 @@ impl Encoder {
     fn whole_prompts(&self, examples: &[Example]) -> Result<Vec<Vec<u32>>, DataError> {
         let texts =
             examples.iter().map(|example| self.template.prompt(example)).collect::<Result<Vec<_>, _>>()?;
-        let each = |(example, text): (&Example, &String)| {
-            self.tokens(text).map_err(|error| located(example, error))
-        };
+        let each =
+            |(example, text): (&Example, &String)| self.tokens(text).map_err(|error| located(example, error));
         match self.tokenizer.encode_all(texts.clone(), self.marked()) {
             Ok(prompts) => Ok(prompts),
             Err(_) => examples.iter().zip(&texts).map(each).collect(),

@@ -251,7 +251,9 @@ pub enum DataError {
         reject: String,
     },
     /// A token that occurs and that the backbone has no embedding for.
-    #[error("{place} has the token `{token}` (id {id}), and the backbone has {rows} rows of embedding: ids from {rows} on cannot be used; take it out of the text or the template, or use a backbone with a row for it")]
+    #[error(
+        "{place} has the token `{token}` (id {id}), and the backbone has {rows} rows of embedding: ids from {rows} on cannot be used; take it out of the text or the template, or use a backbone with a row for it"
+    )]
     NoRow {
         /// The token.
         token: String,

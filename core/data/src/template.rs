@@ -206,8 +206,7 @@ fn of_example(example: &Example, error: DataError) -> DataError {
 }
 
 /// The fault of a template that leaves the example out.
-const SAME: &str =
-    "it does not show the example: two different examples have the same prompt";
+const SAME: &str = "it does not show the example: two different examples have the same prompt";
 
 /// An example that has nothing in common with the small one.
 fn other_example() -> Example {

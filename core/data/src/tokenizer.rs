@@ -52,8 +52,9 @@ struct Inner {
     by_words: bool,
     /// Whether a text's ids do not depend on what stands before it.
     apart: bool,
-    /// Whether characters without a token vanish.
+    /// Whether characters without a token vanish, and which of those looked at do not.
     drops: bool,
+    leaves: joined::Leaves,
     special: SpecialTokens,
     /// What the post-processor puts before and behind a text.
     around: Around,
@@ -123,11 +124,12 @@ impl Tokenizer {
         let literal = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| trouble(error.to_string()))?;
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
         let special = SpecialTokens::read(&folder, &literal)?;
-        let tokenizer =
-            Self::assemble(literal, special).ok_or_else(|| trouble("it has no token".into()))?;
+        let tokenizer = Self::assemble(literal, special).ok_or_else(|| trouble("it has no token".into()))?;
         let probe = tokenizer.inner.literal.encode_fast(PROBE, false);
         if probe.is_ok_and(|encoding| encoding.is_empty()) {
-            return Err(trouble(format!("it encodes `{PROBE}` to no token at all: its vocabulary does not fit")));
+            return Err(trouble(format!(
+                "it encodes `{PROBE}` to no token at all: its vocabulary does not fit"
+            )));
         }
         Ok(tokenizer)
     }
@@ -161,6 +163,7 @@ impl Tokenizer {
                 by_words: words::applies(&literal),
                 apart: joined::apart(&literal),
                 drops: joined::drops(&literal),
+                leaves: joined::Leaves::default(),
                 around,
                 literal,
                 marked: OnceLock::new(),
@@ -181,7 +184,12 @@ impl Tokenizer {
     pub fn with_rows(&self, rows: u32) -> Result<Self, DataError> {
         let needed = self.inner.around.ids().chain([self.eos()]);
         for id in needed.filter(|&id| id >= rows) {
-            return Err(DataError::NoRow { token: self.token(id).unwrap_or_default(), id, rows, place: "every text".into() });
+            return Err(DataError::NoRow {
+                token: self.token(id).unwrap_or_default(),
+                id,
+                rows,
+                place: "every text".into(),
+            });
         }
         Ok(Self { rows, ..self.clone() })
     }
@@ -239,11 +247,13 @@ impl Tokenizer {
     }
 
     fn encode_with(&self, tokenizer: &tokenizers::Tokenizer, text: &str) -> Result<Vec<u32>, DataError> {
-        let encoded = if self.inner.drops { tokenizer.encode(text, false) } else { tokenizer.encode_fast(text, false) };
-        let encoding = encoded
+        let encoding = tokenizer
+            .encode_fast(text, false)
             .map_err(|error| DataError::Tokenise { snippet: shorten(text), problem: error.to_string() })?;
-        if self.inner.drops
-            && let Some(lost) = joined::dropped(text, &encoding)
+        let inner = &self.inner;
+        let marked = !tokenizer.get_encode_special_tokens();
+        if inner.drops
+            && let Some(lost) = joined::dropped(&inner.literal, text, marked, &inner.leaves)
         {
             let problem = format!("the vocabulary has no token for `{lost}`, and nothing in its place");
             return Err(DataError::Tokenise { snippet: shorten(text), problem });
@@ -277,7 +287,8 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer's decoder refuses.
     pub fn decode(&self, ids: &[u32]) -> Result<String, DataError> {
-        let own: Vec<u32> = ids.iter().copied().filter(|&id| id < self.inner.vocabulary.min(self.first_added)).collect();
+        let own: Vec<u32> =
+            ids.iter().copied().filter(|&id| id < self.inner.vocabulary.min(self.first_added)).collect();
         self.inner.literal.decode(&own, true).map_err(|error| DataError::Tokenise {
             snippet: format!("{} ids", own.len()),
             problem: error.to_string(),
@@ -370,7 +381,13 @@ impl Tokenizer {
     ///
     /// # Errors
     /// As [`Self::encode`].
-    pub fn continuation(&self, prompt: &str, ids: &[u32], text: &str, marked: bool) -> Result<Vec<u32>, DataError> {
+    pub fn continuation(
+        &self,
+        prompt: &str,
+        ids: &[u32],
+        text: &str,
+        marked: bool,
+    ) -> Result<Vec<u32>, DataError> {
         let encode = |text: &str| if marked { self.encode_marked(text) } else { self.encode(text) };
         if self.inner.apart {
             return encode(text);

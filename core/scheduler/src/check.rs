@@ -6,8 +6,7 @@ use std::path::Path;
 use cadre_checkpoint::CheckpointFolder;
 use cadre_data::{DataError, Hub, Marking, SourceSpec, Tokenizer};
 use cadre_recipe::{
-    Backend, Loaded, Order, Precision, Pretrain, Recipe, RecipeError, Source, Template,
-    TokenizerSource,
+    Backend, Loaded, Order, Precision, Pretrain, Recipe, RecipeError, Source, Template, TokenizerSource,
 };
 
 use crate::files::{data_split, indicator_form, source_spec, stream_spec};

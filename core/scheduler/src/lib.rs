@@ -23,8 +23,8 @@ mod shapes;
 mod stage_reference;
 mod stages;
 mod sweep_plan;
-mod tokenizers;
 mod sweep_render;
+mod tokenizers;
 mod walk;
 mod works;
 

@@ -80,7 +80,8 @@ impl ChatTemplate {
         let bos_token = &self.bos;
         let eos_token = &self.eos;
         let (tools, documents) = (Value::from(()), Value::from(()));
-        self.jinja.render(context! { messages, tools, documents, add_generation_prompt, bos_token, eos_token })
+        self.jinja
+            .render(context! { messages, tools, documents, add_generation_prompt, bos_token, eos_token })
     }
 }
 

@@ -64,9 +64,7 @@ impl Jinja {
         text_filters::add_to(&mut environment);
         let source = source.replace("\r\n", "\n").replace('\r', "\n");
         let source = operators::rewritten(&without_generation_marks(&source));
-        environment
-            .add_template_owned(NAME, source)
-            .map_err(|error| template_error(name, &error))?;
+        environment.add_template_owned(NAME, source).map_err(|error| template_error(name, &error))?;
         Ok(Self { name: name.to_owned(), environment: Arc::new(environment) })
     }
 

@@ -1,6 +1,9 @@
 //! Text that goes on after other text. Tokenizers made from SentencePiece write a blank before the first word of a text,
 //! or join characters across any border: a response encoded by itself has other ids than within its conversation.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use tokenizers::models::ModelWrapper;
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::{Encoding, Model, NormalizerWrapper, Tokenizer};
@@ -64,13 +67,36 @@ pub(super) fn drops(tokenizer: &Tokenizer) -> bool {
     !(bytes && every())
 }
 
-/// The first character, no blank, that no token of the encoding covers.
-pub(super) fn dropped(text: &str, encoding: &Encoding) -> Option<char> {
-    let mut covered = vec![false; text.len() + 1];
-    for &(start, end) in encoding.get_offsets() {
-        covered[start.min(text.len())..end.min(text.len())].fill(true);
+/// Whether characters, by themselves, leave a token behind.
+pub(super) type Leaves = Mutex<HashMap<char, bool>>;
+
+/// The first character, no blank, that leaves nothing behind; characters of special tokens do not count where these are
+/// read as such. Offsets do not tell: those of what follows a dropped character are short by it.
+pub(super) fn dropped(tokenizer: &Tokenizer, text: &str, marked: bool, known: &Leaves) -> Option<char> {
+    let first = |text: &str| text.chars().find(|&c| !c.is_whitespace() && !leaves(tokenizer, c, known));
+    let found = first(text)?;
+    if !marked {
+        return Some(found);
     }
-    text.char_indices().find(|(place, c)| !c.is_whitespace() && !covered[*place]).map(|(_, c)| c)
+    let mut rest = text.to_owned();
+    for token in tokenizer.get_added_vocabulary().get_added_tokens_decoder().values() {
+        if !token.content.is_empty() && rest.contains(&token.content) {
+            rest = rest.replace(&token.content, " ");
+        }
+    }
+    first(&rest)
+}
+
+fn leaves(tokenizer: &Tokenizer, c: char, known: &Leaves) -> bool {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    *known.entry(c).or_insert_with(|| {
+        let ids = |text: String| tokenizer.encode_fast(text, false).map(|found| found.get_ids().to_vec());
+        // Behind another character, for a blank in front leaves a token too.
+        match (ids("a".into()), ids(format!("a{c}"))) {
+            (Ok(before), Ok(both)) => before != both,
+            _ => false,
+        }
+    })
 }
 
 /// The ids by which `text` goes on after `prompt`: what follows the prompt's ids, or, where these are no prefix of the

@@ -132,9 +132,7 @@ impl Files<'_> {
             Some(ids) if !ids.is_empty() => Ok(ids),
             // The tokenizer has none; how a generation ends is another question.
             Some(_) => self.of_model("eos_token", &[(GENERATION, &self.generation)]),
-            None => {
-                self.of_model("eos_token", &[(GENERATION, &self.generation), (MODEL, &self.model)])
-            }
+            None => self.of_model("eos_token", &[(GENERATION, &self.generation), (MODEL, &self.model)]),
         }
     }
 

@@ -95,10 +95,7 @@ fn new_tokens_stand_above_the_backbone_and_are_never_read_from_text() {
     let text = with.encode_marked("<accept>").expect("ids");
     assert!(text.iter().all(|&id| id < 300));
     assert_eq!(with.decode(&[320, text[0], 9999]).expect("text"), "<");
-    assert!(matches!(
-        tokenizer.with_added(&["<x>"], 2),
-        Err(DataError::NoRow { id: 2, rows: 2, .. })
-    ));
+    assert!(matches!(tokenizer.with_added(&["<x>"], 2), Err(DataError::NoRow { id: 2, rows: 2, .. })));
     assert!(matches!(tokenizer.with_added(&["<eos>"], 300), Err(DataError::TokenExists { id: 2, .. })));
 }
 

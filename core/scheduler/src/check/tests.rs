@@ -152,7 +152,10 @@ fn a_chat_template_that_cannot_render_is_a_mistake_of_the_plan() {
     let end = RECIPE.find("[stream]\n").unwrap() + "[stream]\n".len();
     let to = "[backbone]\ncheckpoint = \"model\"\n[stream]\ntemplate = \"chat\"\n";
     for (template, part) in [
-        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}{{ messages[0].content }}", "more than 5000000 steps"),
+        (
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}{{ messages[0].content }}",
+            "more than 5000000 steps",
+        ),
         ("{{ strftime_now('%d %b %Y') }}{{ messages[0].content }}", "strftime_now"),
         ("{{ messages[0].content * 10 ** 9 }}", "more than 8388608 bytes"),
         (" \n", "it is empty"),

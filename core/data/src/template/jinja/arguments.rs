@@ -59,10 +59,7 @@ impl<'a> Arguments<'a> {
     /// A text that must be given.
     pub(super) fn text(&self, place: usize) -> Result<&str, Error> {
         let value = self.value(place).ok_or_else(|| {
-            Error::new(
-                ErrorKind::MissingArgument,
-                format!("{} needs `{}`", self.function, self.names[place]),
-            )
+            Error::new(ErrorKind::MissingArgument, format!("{} needs `{}`", self.function, self.names[place]))
         })?;
         value.as_str().ok_or_else(|| self.wrong(place, value, "text"))
     }
@@ -118,7 +115,9 @@ pub(super) fn integer(value: &Value) -> Option<i128> {
 pub(super) fn float(value: &Value) -> Option<f64> {
     match value.kind() {
         ValueKind::Bool => Some(f64::from(u8::from(value.is_true()))),
-        ValueKind::Number => f64::try_from(value.clone()).ok().or_else(|| integer(value).map(|whole| whole as f64)),
+        ValueKind::Number => {
+            f64::try_from(value.clone()).ok().or_else(|| integer(value).map(|whole| whole as f64))
+        }
         _ => None,
     }
 }

@@ -43,7 +43,9 @@ fn length(state: &State, value: Value) -> Result<usize, Error> {
         None if value.is_undefined() && !strict => Ok(0),
         None => match value.len() {
             Some(length) => Ok(length),
-            None if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) => Ok(value.try_iter()?.count()),
+            None if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) => {
+                Ok(value.try_iter()?.count())
+            }
             None => Err(refused(format!("{} has no length", value.kind()))),
         },
     }
@@ -63,7 +65,9 @@ fn int(value: Value, given: Given) -> Result<Value, Error> {
         return Ok(whole(number));
     }
     let Some(text) = value.as_str() else {
-        return Ok(float(&value).filter(|number| number.is_finite()).map_or_else(otherwise, |number| whole(number as i128)));
+        return Ok(float(&value)
+            .filter(|number| number.is_finite())
+            .map_or_else(otherwise, |number| whole(number as i128)));
     };
     let digits = text.trim_matches(super::methods::is_space).replace('_', "");
     let prefix = match base {
@@ -122,7 +126,8 @@ fn sort(state: &State, value: Value, given: Given) -> Result<Value, Error> {
             return Err(refused(format!("cannot sort: {one} and {other} have no order")));
         }
     }
-    let named = names.iter().enumerate().filter_map(|(place, name)| Some((*name, arguments.value(place)?.clone())));
+    let named =
+        names.iter().enumerate().filter_map(|(place, name)| Some((*name, arguments.value(place)?.clone())));
     builtin::sort(state, value, named.collect::<Kwargs>())
 }
 

@@ -17,11 +17,7 @@ const DEPTH: usize = 100;
 const INDENT: i64 = 1000;
 
 /// The filter.
-pub(super) fn to_json(
-    state: &mut State,
-    value: Value,
-    given: Rest<ValueOrKwargs>,
-) -> Result<Value, Error> {
+pub(super) fn to_json(state: &mut State, value: Value, given: Rest<ValueOrKwargs>) -> Result<Value, Error> {
     let names = ["ensure_ascii", "indent", "separators", "sort_keys"];
     let arguments = Arguments::of_filter("tojson", &names, given)?;
     let indent = match arguments.value(1).filter(|value| !value.is_none()) {

@@ -8,7 +8,12 @@ use super::arguments::Arguments;
 use super::bounds::{charge_items, refused};
 use super::symbols::Shown;
 
-pub(super) fn of_dict(state: &mut State, value: &Value, method: &str, given: &[Value]) -> Result<Value, Error> {
+pub(super) fn of_dict(
+    state: &mut State,
+    value: &Value,
+    method: &str,
+    given: &[Value],
+) -> Result<Value, Error> {
     match method {
         "get" => {
             let arguments = Arguments::bind(method, &["key", "default"], given)?;
@@ -41,7 +46,12 @@ pub(super) fn of_dict(state: &mut State, value: &Value, method: &str, given: &[V
     }
 }
 
-pub(super) fn of_list(state: &mut State, value: &Value, method: &str, given: &[Value]) -> Result<Value, Error> {
+pub(super) fn of_list(
+    state: &mut State,
+    value: &Value,
+    method: &str,
+    given: &[Value],
+) -> Result<Value, Error> {
     match method {
         "count" | "index" => {
             let arguments = Arguments::bind(method, &["value"], given)?;
@@ -55,7 +65,11 @@ pub(super) fn of_list(state: &mut State, value: &Value, method: &str, given: &[V
                     count += 1;
                 }
             }
-            if method == "index" { Err(refused("the value is not in the list")) } else { Ok(Value::from(count)) }
+            if method == "index" {
+                Err(refused("the value is not in the list"))
+            } else {
+                Ok(Value::from(count))
+            }
         }
         "copy" if !value.is_tuple() => {
             Arguments::bind(method, &[], given)?;
@@ -63,7 +77,9 @@ pub(super) fn of_list(state: &mut State, value: &Value, method: &str, given: &[V
             charge_items(state, items.len())?;
             Ok(Value::from(items))
         }
-        "append" | "extend" | "insert" | "pop" | "remove" | "reverse" | "sort" | "clear" => Err(immutable(method)),
+        "append" | "extend" | "insert" | "pop" | "remove" | "reverse" | "sort" | "clear" => {
+            Err(immutable(method))
+        }
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
     }
 }

@@ -157,7 +157,8 @@ fn titled(text: &str) -> String {
 }
 
 fn swapped(text: &str) -> String {
-    let swap = |c: char| if c.is_uppercase() { c.to_lowercase().to_string() } else { c.to_uppercase().to_string() };
+    let swap =
+        |c: char| if c.is_uppercase() { c.to_lowercase().to_string() } else { c.to_uppercase().to_string() };
     text.chars().map(swap).collect()
 }
 
@@ -243,9 +244,9 @@ fn join(state: &mut State, between: &str, given: &[Value]) -> Result<Value, Erro
             joined.push_str(between);
         }
         let text = item.as_str();
-        joined.push_str(text.ok_or_else(|| {
-            refused(format!("join needs texts; item {place} is {}", item.kind()))
-        })?);
+        joined.push_str(
+            text.ok_or_else(|| refused(format!("join needs texts; item {place} is {}", item.kind())))?,
+        );
         if joined.len() > TEXT {
             return Err(refused(too_much_text()));
         }
@@ -369,7 +370,8 @@ fn search(text: &str, method: &str, given: &[Value]) -> Result<Value, Error> {
     let part = if start <= end { Some(&text[byte(start)..byte(end)]) } else { None };
     if method == "startswith" || method == "endswith" {
         let Some(part) = part else { return Ok(Value::from(false)) };
-        let fits = |mark: &str| if method == "startswith" { part.starts_with(mark) } else { part.ends_with(mark) };
+        let fits =
+            |mark: &str| if method == "startswith" { part.starts_with(mark) } else { part.ends_with(mark) };
         return match arguments.value(0) {
             Some(several) if several.is_tuple() => {
                 let mut any = false;

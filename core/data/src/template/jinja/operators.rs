@@ -119,8 +119,7 @@ fn operator<'a, 's>(
     operators: &[(&str, Option<&'static str>)],
 ) -> Option<(&'a Token<'s>, Option<&'static str>)> {
     let Node::Leaf(token) = node else { return None };
-    let (_, function) =
-        operators.iter().find(|(sign, _)| token.kind == Kind::Sign && *sign == token.text)?;
+    let (_, function) = operators.iter().find(|(sign, _)| token.kind == Kind::Sign && *sign == token.text)?;
     let between = match place.checked_sub(1).map(|before| &nodes[before]) {
         None => false,
         Some(Node::Leaf(before)) => before.kind != Kind::Sign,
@@ -336,7 +335,10 @@ mod tests {
         assert_eq!(rewritten("{{ a - b + c }}"), "{{ _cadre_add( a - b, c) }}");
         assert_eq!(rewritten("{{ (n) % 2 == 0 }}"), "{{ _cadre_modulo( (n), 2) == 0 }}");
         assert_eq!(rewritten("{%if a+b in c%}"), "{%if _cadre_add( a,b) in c%}");
-        assert_eq!(rewritten("{%- set x=[a+b,c~'+'] -%}"), "{%- set x=[ _cadre_add(a,b), _cadre_concat(c,'+')] -%}");
+        assert_eq!(
+            rewritten("{%- set x=[a+b,c~'+'] -%}"),
+            "{%- set x=[ _cadre_add(a,b), _cadre_concat(c,'+')] -%}"
+        );
     }
 
     #[test]

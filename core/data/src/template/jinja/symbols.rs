@@ -58,11 +58,8 @@ fn range(state: &mut State, start: i64, stop: Option<i64>, step: Option<i64>) ->
         return Err(refused("the step of a range cannot be 0"));
     }
     let (distance, stride) = (i128::from(stop) - i128::from(start), i128::from(step));
-    let count = if (distance > 0) == (stride > 0) {
-        (distance.abs() + stride.abs() - 1) / stride.abs()
-    } else {
-        0
-    };
+    let count =
+        if (distance > 0) == (stride > 0) { (distance.abs() + stride.abs() - 1) / stride.abs() } else { 0 };
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     if count > ITEMS {
         return Err(refused(format!("a range of {count} numbers; the limit is {ITEMS}")));
@@ -119,7 +116,12 @@ impl Object for Dict {
         Ok(Value::from_pairs(pairs_of(given)?))
     }
 
-    fn call_method(self: &Arc<Self>, _state: &mut State, method: &str, given: &[Value]) -> Result<Value, Error> {
+    fn call_method(
+        self: &Arc<Self>,
+        _state: &mut State,
+        method: &str,
+        given: &[Value],
+    ) -> Result<Value, Error> {
         match (method, given) {
             ("fromkeys", [keys]) => Ok(Value::from_pairs(keys.try_iter()?.map(|key| (key, Value::from(()))))),
             ("fromkeys", [keys, value]) => {

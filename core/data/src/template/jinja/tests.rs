@@ -44,8 +44,7 @@ const OTHERWISE: [&str; 3] =
 
 #[test]
 fn renderings_are_those_of_jinja2() {
-    let file =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/parity/fixtures/jinja/recorded.json");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/parity/fixtures/jinja/recorded.json");
     let text = std::fs::read(file).expect("the recording");
     let recorded: Recorded = serde_json::from_slice(&text).expect("as recorded");
     assert!(recorded.cases.len() >= 500);
@@ -75,12 +74,20 @@ fn a_template_that_takes_too_much_is_refused_with_the_limit() {
     let nested = "{% for a in range(99999) %}".repeat(4) + "x" + &"{% endfor %}".repeat(4);
     let doubled = "{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}";
     let captured = "{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(60) %}{% set t %}{{ ns.s }}{{ ns.s }}{% endset %}{% set ns.s = t %}{% endfor %}";
-    let lists = "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}";
-    let macros = "{% macro f(s, n) %}{{ f(s + s, n - 1) if n else 'x' }}{% endmacro %}{{ f('aaaaaaaa', 60) }}";
+    let lists =
+        "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}";
+    let macros =
+        "{% macro f(s, n) %}{{ f(s + s, n - 1) if n else 'x' }}{% endmacro %}{{ f('aaaaaaaa', 60) }}";
     for (source, limit) in [
         (nested.as_str(), "more than 5000000 steps"),
-        ("{% for a in range(99999) %}{% for a in range(99999) %}{{ '' }}{% endfor %}{% endfor %}", "more than 5000000 steps"),
-        (&"{% for a in range(9999) %}yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy{{ c * 999 }}{% endfor %}", "more than 8388608 bytes"),
+        (
+            "{% for a in range(99999) %}{% for a in range(99999) %}{{ '' }}{% endfor %}{% endfor %}",
+            "more than 5000000 steps",
+        ),
+        (
+            &"{% for a in range(9999) %}yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy{{ c * 999 }}{% endfor %}",
+            "more than 8388608 bytes",
+        ),
         (doubled, "more than 8388608 bytes"),
         (captured, "more than 8388608 bytes"),
         (macros, "more than 8388608 bytes"),
@@ -97,8 +104,14 @@ fn a_template_that_takes_too_much_is_refused_with_the_limit() {
         ("{{ [1] | batch(10 ** 9, 'x') | list }}", "10000 are allowed"),
         ("{{ [[1]] | tojson(indent=10 ** 9) }}", "the limit is 1000"),
         ("{{ ('a' * 4000000).replace('', 'abcd') }}", "more than 8388608 bytes"),
-        ("{% set ns = namespace(l=[]) %}{% for i in range(500) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}", "100 deep"),
-        ("{% set ns = namespace(l=[]) %}{% for i in range(500) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l | tojson }}", "100 deep"),
+        (
+            "{% set ns = namespace(l=[]) %}{% for i in range(500) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}",
+            "100 deep",
+        ),
+        (
+            "{% set ns = namespace(l=[]) %}{% for i in range(500) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l | tojson }}",
+            "100 deep",
+        ),
     ] {
         let error = rendered(source).expect_err(source);
         assert!(error.starts_with("template t") && error.contains(limit), "{source}: {error}");

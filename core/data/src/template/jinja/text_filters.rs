@@ -18,15 +18,12 @@ type Given = Rest<ValueOrKwargs>;
 
 pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("string", |state: &mut State, value: Value| made(state, text(&value)?));
-    environment.add_filter("upper", |state: &mut State, value: Value| {
-        made(state, text(&value)?.to_uppercase())
-    });
-    environment.add_filter("lower", |state: &mut State, value: Value| {
-        made(state, text(&value)?.to_lowercase())
-    });
-    environment.add_filter("capitalize", |state: &mut State, value: Value| {
-        made(state, capitalized(&text(&value)?))
-    });
+    environment
+        .add_filter("upper", |state: &mut State, value: Value| made(state, text(&value)?.to_uppercase()));
+    environment
+        .add_filter("lower", |state: &mut State, value: Value| made(state, text(&value)?.to_lowercase()));
+    environment
+        .add_filter("capitalize", |state: &mut State, value: Value| made(state, capitalized(&text(&value)?)));
     environment.add_filter("title", |state: &mut State, value: Value| made(state, titled(&text(&value)?)));
     environment.add_filter("escape", |state: &mut State, value: Value| escape(state, value, false));
     environment.add_filter("e", |state: &mut State, value: Value| escape(state, value, false));
@@ -171,7 +168,8 @@ fn format(state: &mut State, value: Value, given: Given) -> Result<Value, Error>
 }
 
 fn urlencode(state: &mut State, value: Value) -> Result<Value, Error> {
-    let query = |value: &Value| -> Result<String, Error> { Ok(quoted(&text(value)?, false).replace("%20", "+")) };
+    let query =
+        |value: &Value| -> Result<String, Error> { Ok(quoted(&text(value)?, false).replace("%20", "+")) };
     let pairs: Vec<(Value, Value)> = match value.kind() {
         ValueKind::Map => {
             let pair = |key: Value| value.get_item(&key).map(|value| (key, value));
@@ -198,7 +196,9 @@ fn quoted(text: &str, slash: bool) -> String {
     let mut quoted = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => quoted.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => {
+                quoted.push(char::from(byte))
+            }
             b'/' if slash => quoted.push('/'),
             byte => quoted.push_str(&format!("%{byte:02X}")),
         }

@@ -11,9 +11,8 @@ use crate::tokenizer::Tokenizer;
 
 /// Pieces of the vocabulary behind the special tokens and the bytes, and the merges that make some of them.
 const LETTERS: &str = "▁abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?[]/<>|#'\"()-";
-const MERGES: [(&str, &str); 8] = [
-    ("▁", "▁"), ("▁", "P"), ("▁", "o"), ("t", "h"), ("i", "n"), ("▁P", "a"), ("▁Pa", "r"), (":", "("),
-];
+const MERGES: [(&str, &str); 8] =
+    [("▁", "▁"), ("▁", "P"), ("▁", "o"), ("t", "h"), ("i", "n"), ("▁P", "a"), ("▁Pa", "r"), (":", "(")];
 
 /// A tokenizer.json like Llama 2's: bytes for what has no piece, and a blank in front of the text. `front` is what puts
 /// it there.
@@ -25,12 +24,11 @@ fn llama(front: Value) -> Value {
     let vocab: serde_json::Map<String, Value> =
         pieces.iter().enumerate().map(|(id, piece)| (piece.clone(), json!(id))).collect();
     let merges: Vec<[&str; 2]> = MERGES.iter().map(|&(left, right)| [left, right]).collect();
-    let special = |(id, token): (usize, &&str)| {
-        json!({"id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true})
-    };
+    let special = |(id, token): (usize, &&str)| json!({"id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true});
+    let special: Vec<Value> = ["<unk>", "<s>", "</s>"].iter().enumerate().map(special).collect();
     let mut tokenizer = json!({
         "version": "1.0", "truncation": null, "padding": null,
-        "added_tokens": ["<unk>", "<s>", "</s>"].iter().enumerate().map(special).collect::<Vec<_>>(),
+        "added_tokens": special,
         "normalizer": null, "pre_tokenizer": null,
         "post_processor": {"type": "TemplateProcessing",
             "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
@@ -120,8 +118,7 @@ fn a_token_across_the_border_is_cut_at_it() {
 fn what_is_generated_from_is_what_was_trained_on() {
     for tokenizer in tokenizers() {
         let encoder = Encoder::new(tokenizer.clone(), Template::Alpaca, None, LIMITS);
-        let rows: Vec<Example> =
-            (0..9).map(|row| example("Say it", &"Paris in ".repeat(row))).collect();
+        let rows: Vec<Example> = (0..9).map(|row| example("Say it", &"Paris in ".repeat(row))).collect();
         let pairs: Vec<(&Example, Target)> = rows.iter().map(|row| (row, Target::Plain)).collect();
         for (row, all) in rows.iter().zip(encoder.encode_all(&pairs).expect("ids")) {
             assert_eq!(encoder.encode(row, Target::Plain).expect("ids"), all);
@@ -140,7 +137,8 @@ fn indicators_stand_between_prompt_and_response() {
         let plain = plain.encode(&row, Target::Plain).expect("ids");
         let given = plain.len() - plain.loss_tokens();
         let (with, marking) =
-            Marking::new(&tokenizer, IndicatorForm::Text, "th", "no", tokenizer.vocabulary()).expect("indicators");
+            Marking::new(&tokenizer, IndicatorForm::Text, "th", "no", tokenizer.vocabulary())
+                .expect("indicators");
         // In the middle of a text there is no blank in front of them.
         assert_eq!(marking.accept.len(), 1);
         let encoder = Encoder::new(with, Template::Alpaca, Some(marking.clone()), LIMITS);

@@ -49,7 +49,8 @@ fn what_stands_around_a_text_is_the_post_processors() {
         }
         config
     };
-    let bytes = json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true});
+    let bytes =
+        json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true});
     let opened = template(&["<bos>", "$A"]);
     let both = template(&["<bos>", "$A", "<eos>"]);
     let sequence = json!({"type": "Sequence", "processors": [bytes.clone(), opened.clone()]});
