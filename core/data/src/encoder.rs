@@ -1,5 +1,6 @@
 //! Examples to token ids with their loss mask. Puts in every special token itself; never draws and never batches.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
@@ -29,21 +30,22 @@ pub enum Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct EncodingLimits {
-    /// Longest prompt, the opening token counted; at least 2.
+    /// Longest prompt, with what the tokenizer puts around it; at least 2.
     pub max_prompt: usize,
     /// Longest response, the end token counted, the indicator not; at least 1.
     pub max_response: usize,
 }
 
-/// Encodes examples as `<bos> prompt [indicator] response <eos>`, with the loss on what follows the prompt.
+/// Encodes examples as `prompt [indicator] response <eos>`, with the loss on what follows the prompt.
 ///
-/// * [`Target::Plain`]: `<bos> prompt | response <eos>`
-/// * [`Target::Accept`]: `<bos> prompt | accept response <eos>`
-/// * [`Target::Reject`]: `<bos> prompt | reject`, or `<bos> prompt | reject response <eos>`
+/// * [`Target::Plain`]: `prompt | response <eos>`
+/// * [`Target::Accept`]: `prompt | accept response <eos>`
+/// * [`Target::Reject`]: `prompt | reject`, or `prompt | reject response <eos>`
 ///
-/// The loss is on everything after the bar and on nothing before it. `<bos>` stands only where the tokenizer has one,
-/// and never where a chat template writes its own. Prompt and response are tokenised apart, so that a generation
-/// starts from exactly the ids that were trained on.
+/// The loss is on everything after the bar and on nothing before it. The prompt has the ids that it has by itself, with
+/// what the tokenizer's post-processor puts around a text (for many, an opening token); a chat template writes its own
+/// special tokens. A generation starts from exactly these ids. The response has the ids by which prompt and response
+/// as a whole go on after the prompt.
 ///
 /// A prompt longer than `max-prompt` loses the oldest exchanges of its conversation, then the end of its input, then of
 /// its instruction; a system message and what the template puts around them stay (with [`Template::Plain`] this is a
@@ -92,11 +94,15 @@ impl Encoder {
     /// A template that does not render, or alone exceeds `max-prompt`; a marked target without indicators; text the
     /// tokenizer has no token for.
     pub fn encode(&self, example: &Example, target: Target) -> Result<TokenExample, DataError> {
-        let rendered = self.template.render(example)?;
-        let marked = self.template.writes_special_tokens();
-        let prompt = self.tokens(&rendered.prompt, marked)?;
-        let response = self.tokens(&rendered.response, marked)?;
-        self.assemble(example, target, prompt, (response, rendered.end))
+        self.encode_one(example, target).map_err(|error| located(example, error))
+    }
+
+    fn encode_one(&self, example: &Example, target: Target) -> Result<TokenExample, DataError> {
+        let Rendered { prompt, response, end } = self.template.render(example)?;
+        let ids = self.tokens(&prompt)?;
+        let response = self.ended(response, end);
+        let response = self.tokenizer.continuation(&prompt, &ids, &response, self.marked())?;
+        self.assemble(example, target, ids, (response, end))
     }
 
     /// Many examples, on all cores; the same as [`Self::encode`] of each.
@@ -110,26 +116,49 @@ impl Encoder {
         for (example, _) in rows {
             let Rendered { prompt, response, end } = self.template.render(example)?;
             prompts.push(prompt);
-            responses.push(response);
+            responses.push(self.ended(response, end));
             ends.push(end);
         }
-        let marked = self.template.writes_special_tokens();
-        let prompts = self.tokenizer.encode_all(prompts, marked)?;
-        let responses = self.tokenizer.encode_all(responses, marked)?;
+        let encoded = self.parts(prompts, responses);
+        // Of many texts the tokenizer does not say which is wrong: the first that is wrong by itself.
+        let Ok((prompts, responses)) = encoded else {
+            return rows.iter().map(|&(example, target)| self.encode(example, target)).collect();
+        };
         rows.iter()
             .zip(prompts.into_iter().zip(responses.into_iter().zip(ends)))
-            .map(|(&(example, target), (prompt, response))| self.assemble(example, target, prompt, response))
+            .map(|(&(example, target), (prompt, response))| {
+                let made = self.assemble(example, target, prompt, response);
+                made.map_err(|error| located(example, error))
+            })
             .collect()
     }
 
-    /// Ids from which a response is generated: `<bos> prompt`.
+    /// Ids of prompts, and of the responses that go on after them.
+    fn parts(
+        &self,
+        prompts: Vec<String>,
+        responses: Vec<String>,
+    ) -> Result<(Vec<Vec<u32>>, Vec<Vec<u32>>), DataError> {
+        let marked = self.marked();
+        if self.tokenizer.encodes_apart() {
+            let prompts = self.tokenizer.encode_all(prompts, marked)?;
+            return Ok((prompts, self.tokenizer.encode_all(responses, marked)?));
+        }
+        let ids = self.tokenizer.encode_all(prompts.clone(), marked)?;
+        let texts = prompts.par_iter().zip(&ids).zip(&responses);
+        let responses: Result<Vec<Vec<u32>>, DataError> = texts
+            .map(|((prompt, ids), response)| self.tokenizer.continuation(prompt, ids, response, marked))
+            .collect();
+        Ok((ids, responses?))
+    }
+
+    /// Ids from which a response is generated.
     ///
     /// # Errors
     /// As [`Self::encode`].
     pub fn prompt_ids(&self, example: &Example) -> Result<Vec<u32>, DataError> {
-        let text = self.template.prompt(example)?;
-        let prompt = self.tokens(&text, self.template.writes_special_tokens())?;
-        self.fit_prompt(example, prompt)
+        let ids = self.template.prompt(example).and_then(|text| self.tokens(&text));
+        ids.and_then(|ids| self.fit_prompt(example, ids)).map_err(|error| located(example, error))
     }
 
     /// [`Self::prompt_ids`] of many examples, on all cores.
@@ -137,10 +166,31 @@ impl Encoder {
     /// # Errors
     /// As [`Self::encode`].
     pub fn prompt_ids_all(&self, examples: &[Example]) -> Result<Vec<Vec<u32>>, DataError> {
+        let prompts = self.whole_prompts(examples)?;
+        let fitted = examples.iter().zip(prompts).map(|(example, prompt)| {
+            self.fit_prompt(example, prompt).map_err(|error| located(example, error))
+        });
+        fitted.collect()
+    }
+
+    /// Tokens that each prompt takes before it is cut to `max-prompt`: a longer one loses a part.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn whole_prompt_lengths(&self, examples: &[Example]) -> Result<Vec<usize>, DataError> {
+        let prompts = self.whole_prompts(examples)?;
+        Ok(prompts.into_iter().map(|prompt| self.opened(prompt).len()).collect())
+    }
+
+    fn whole_prompts(&self, examples: &[Example]) -> Result<Vec<Vec<u32>>, DataError> {
         let texts =
             examples.iter().map(|example| self.template.prompt(example)).collect::<Result<Vec<_>, _>>()?;
-        let prompts = self.tokenizer.encode_all(texts, self.template.writes_special_tokens())?;
-        examples.iter().zip(prompts).map(|(example, prompt)| self.fit_prompt(example, prompt)).collect()
+        let each =
+            |(example, text): (&Example, &String)| self.tokens(text).map_err(|error| located(example, error));
+        match self.tokenizer.encode_all(texts.clone(), self.marked()) {
+            Ok(prompts) => Ok(prompts),
+            Err(_) => examples.iter().zip(&texts).map(each).collect(),
+        }
     }
 
     fn assemble(
@@ -148,8 +198,11 @@ impl Encoder {
         example: &Example,
         target: Target,
         prompt: Vec<u32>,
-        (response, end): (Vec<u32>, Option<u32>),
+        (mut response, end): (Vec<u32>, Option<u32>),
     ) -> Result<TokenExample, DataError> {
+        if end.is_some() && response.last().copied() == end {
+            response.pop();
+        }
         let given = self.fit_prompt(example, prompt)?;
         let marking =
             || self.marking.as_ref().ok_or_else(|| DataError::NoIndicator { id: example.id.clone() });
@@ -171,14 +224,12 @@ impl Encoder {
 
     /// Opening token and prompt, cut to `max-prompt`.
     fn fit_prompt(&self, example: &Example, prompt: Vec<u32>) -> Result<Vec<u32>, DataError> {
-        let prompt = self.opened(prompt);
         let most = self.limits.max_prompt;
-        if prompt.len() <= most {
-            return Ok(prompt);
-        }
         if matches!(self.template, Template::Plain) {
-            let mut prompt = prompt;
-            prompt.truncate(most);
+            return Ok(self.tokenizer.surrounded_within(prompt, most));
+        }
+        let prompt = self.opened(prompt);
+        if prompt.len() <= most {
             return Ok(prompt);
         }
         self.shorten(example, prompt.len())
@@ -219,18 +270,39 @@ impl Encoder {
 
     fn opened_prompt(&self, example: &Example) -> Result<Vec<u32>, DataError> {
         let text = self.template.prompt(example)?;
-        Ok(self.opened(self.tokens(&text, self.template.writes_special_tokens())?))
+        Ok(self.opened(self.tokens(&text)?))
     }
 
-    fn opened(&self, mut prompt: Vec<u32>) -> Vec<u32> {
-        if let (false, Some(bos)) = (self.template.writes_special_tokens(), self.tokenizer.bos()) {
-            prompt.insert(0, bos);
+    /// With what the tokenizer puts around a text, unless the template writes that.
+    fn opened(&self, prompt: Vec<u32>) -> Vec<u32> {
+        if self.marked() { prompt } else { self.tokenizer.surrounded(prompt) }
+    }
+
+    /// A response with the end token that its template wrote: such a token may take the blanks before it.
+    fn ended(&self, response: String, end: Option<u32>) -> String {
+        match end.and_then(|end| self.tokenizer.token(end)) {
+            Some(token) => response + &token,
+            None => response,
         }
-        prompt
     }
 
-    fn tokens(&self, text: &str, marked: bool) -> Result<Vec<u32>, DataError> {
-        if marked { self.tokenizer.encode_marked(text) } else { self.tokenizer.encode(text) }
+    /// Whether special tokens in the text of a template are those tokens.
+    fn marked(&self) -> bool {
+        self.template.writes_special_tokens()
+    }
+
+    fn tokens(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        if self.marked() { self.tokenizer.encode_marked(text) } else { self.tokenizer.encode(text) }
+    }
+}
+
+/// An error of the tokenizer with the example it was found at.
+fn located(example: &Example, error: DataError) -> DataError {
+    match error {
+        DataError::Tokenise { .. } | DataError::NoRow { .. } => {
+            DataError::Example { id: example.id.clone(), source: Box::new(error) }
+        }
+        error => error,
     }
 }
 

@@ -250,13 +250,27 @@ pub enum DataError {
         /// The rejecting one.
         reject: String,
     },
-    /// A backbone whose vocabulary is smaller than the tokenizer's.
-    #[error("the backbone has {rows} embedding rows, the tokenizer {vocabulary} tokens")]
-    VocabularyTooSmall {
+    /// A token that occurs and that the backbone has no embedding for.
+    #[error(
+        "{place} has the token `{token}` (id {id}), and the backbone has {rows} rows of embedding: ids from {rows} on cannot be used; take it out of the text or the template, or use a backbone with a row for it"
+    )]
+    NoRow {
+        /// The token.
+        token: String,
+        /// Its id.
+        id: u32,
         /// Rows of the embedding.
         rows: u32,
-        /// Tokens of the tokenizer.
-        vocabulary: u32,
+        /// Where it occurs: how the text begins, or the example.
+        place: String,
+    },
+    /// An example whose text cannot be encoded.
+    #[error("example `{id}`: {source}")]
+    Example {
+        /// The example.
+        id: String,
+        /// What is wrong with it.
+        source: Box<DataError>,
     },
     /// An example to be marked where no indicator is set.
     #[error("example `{id}` is to be marked, but no indicator is set")]

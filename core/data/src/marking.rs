@@ -32,8 +32,8 @@ impl Marking {
     /// that knows them. `rows` is the number of rows of the backbone's embedding.
     ///
     /// # Errors
-    /// Indicators that are equal, empty or begin with each other; an existing token that is split; a new one that
-    /// exists; a backbone with fewer rows than the tokenizer has tokens.
+    /// Indicators that are equal, empty or begin with each other; an existing token that is split, or that the backbone
+    /// has no row for; a new one that exists.
     pub fn new(
         tokenizer: &Tokenizer,
         form: IndicatorForm,
@@ -45,6 +45,7 @@ impl Marking {
         if accept.is_empty() || reject.is_empty() || accept == reject {
             return Err(alike());
         }
+        let tokenizer = &tokenizer.with_rows(rows)?;
         let (with, marking) = match form {
             IndicatorForm::NewToken => {
                 let (with, ids) = tokenizer.with_added(&[accept, reject], rows)?;
@@ -57,7 +58,7 @@ impl Marking {
             ),
             IndicatorForm::Text => (
                 tokenizer.clone(),
-                Self { accept: tokenizer.encode(accept)?, reject: tokenizer.encode(reject)? },
+                Self { accept: tokenizer.encode_within(accept)?, reject: tokenizer.encode_within(reject)? },
             ),
         };
         let starts = |one: &[u32], other: &[u32]| one.is_empty() || other.starts_with(one);

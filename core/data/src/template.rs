@@ -2,20 +2,18 @@
 //! where one of them is empty.
 
 mod chat;
+mod jinja;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use minijinja::value::Value;
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::{UndefinedBehavior, context};
 
 use crate::error::DataError;
 use crate::example::{Example, Turn};
 use crate::tokenizer::Tokenizer;
 pub use chat::ChatTemplate;
-
-/// The name under which a file's template stands in its environment.
-const FILE: &str = "template";
+use jinja::Jinja;
 
 /// A way to write prompts. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -31,14 +29,13 @@ pub enum Template {
     File(FileTemplate),
 }
 
-/// A prompt written in Jinja, with `instruction`, `input`, `task` and `turns` (earlier messages, each with `role` and
-/// `content`); an unknown variable is an error.
+/// A prompt written in Jinja as in chat templates, with `instruction`, `input`, `task` and `turns` (earlier messages, each
+/// with `role` and `content`); an unknown variable is an error.
 #[derive(Debug, Clone)]
 pub struct FileTemplate {
-    name: String,
     /// Whether it names `turns`.
     turns: bool,
-    environment: Arc<Environment<'static>>,
+    jinja: Jinja,
 }
 
 /// What a template makes of an example.
@@ -66,25 +63,16 @@ impl Template {
     /// # Errors
     /// A file that is not there; Jinja that does not parse or names an unknown variable.
     pub fn file(path: &Path) -> Result<Self, DataError> {
-        let source = std::fs::read_to_string(path).map_err(|source| {
-            if source.kind() == std::io::ErrorKind::NotFound {
-                DataError::NotThere {
-                    file: path.to_owned(),
-                    expected: "a Jinja template of the prompt".into(),
-                }
-            } else {
-                DataError::Read { file: path.to_owned(), source }
-            }
-        })?;
+        let source = read_template(path, "a Jinja template of the prompt")?;
+        // A mark of the encoding at the beginning of a file is no part of the prompt.
+        let source = source.strip_prefix('\u{FEFF}').unwrap_or(&source);
         let name = path.display().to_string();
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        minijinja_contrib::add_to_environment(&mut environment);
-        environment.add_template_owned(FILE, source).map_err(|error| template_error(&name, &error))?;
-        let variables = environment.get_template(FILE).map(|template| template.undeclared_variables(false));
-        let turns = variables.map_err(|error| template_error(&name, &error))?.contains("turns");
-        let template = Self::File(FileTemplate { name, turns, environment: Arc::new(environment) });
-        template.prompt_of(&small_example())?;
+        let jinja = Jinja::new(&name, source, UndefinedBehavior::Strict)?;
+        let turns = jinja.reads("turns");
+        let template = Self::File(FileTemplate { turns, jinja });
+        if template.prompt_of(&small_example())? == template.prompt_of(&other_example())? {
+            return Err(DataError::Template { name, problem: SAME.into() });
+        }
         Ok(template)
     }
 
@@ -149,7 +137,7 @@ impl Template {
             Self::Plain => "plain".into(),
             Self::Alpaca => "alpaca".into(),
             Self::Chat(_) => "chat".into(),
-            Self::File(file) => file.name.clone(),
+            Self::File(file) => file.jinja.name().to_owned(),
         }
     }
 }
@@ -158,11 +146,21 @@ impl FileTemplate {
     fn prompt(&self, example: &Example) -> Result<String, DataError> {
         let Example { instruction, input, task, .. } = example;
         let turns = said(&example.turns);
-        self.environment
-            .get_template(FILE)
-            .and_then(|template| template.render(context! { instruction, input, task, turns }))
-            .map_err(|error| template_error(&self.name, &error))
+        self.jinja.render(context! { instruction, input, task, turns })
     }
+}
+
+/// A text file of a template.
+///
+/// # Errors
+/// A file that is not there, or is no UTF-8.
+pub(crate) fn read_template(path: &Path, expected: &str) -> Result<String, DataError> {
+    std::fs::read_to_string(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => {
+            DataError::NotThere { file: path.to_owned(), expected: expected.to_owned() }
+        }
+        _ => DataError::Read { file: path.to_owned(), source },
+    })
 }
 
 /// Messages as templates take them.
@@ -197,19 +195,6 @@ fn alpaca(example: &Example) -> String {
     )
 }
 
-/// A template's mistake with its line and the reason.
-fn template_error(name: &str, error: &minijinja::Error) -> DataError {
-    let name = match error.line() {
-        Some(line) => format!("{name}:{line}"),
-        None => name.to_owned(),
-    };
-    let problem = match error.detail() {
-        Some(detail) => format!("{}: {detail}", error.kind()),
-        None => error.kind().to_string(),
-    };
-    DataError::Template { name, problem }
-}
-
 /// The same mistake with the example it was found at.
 fn of_example(example: &Example, error: DataError) -> DataError {
     match error {
@@ -218,6 +203,14 @@ fn of_example(example: &Example, error: DataError) -> DataError {
         }
         error => error,
     }
+}
+
+/// The fault of a template that leaves the example out.
+const SAME: &str = "it does not show the example: two different examples have the same prompt";
+
+/// An example that has nothing in common with the small one.
+fn other_example() -> Example {
+    Example { instruction: "Count the ships.".into(), input: "land".into(), ..small_example() }
 }
 
 fn small_example() -> Example {

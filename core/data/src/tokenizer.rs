@@ -1,12 +1,15 @@
 //! Text to token ids and back: a byte-level BPE trained here, or a Hugging Face `tokenizer.json`. Text is taken
 //! literally: a special token written out in a dataset stays text, but where a template puts it.
 
+mod joined;
 mod special;
+mod surroundings;
 mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use rayon::prelude::*;
 use serde_json::Value;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -15,6 +18,7 @@ use tokenizers::{AddedToken, Trainer};
 use crate::error::DataError;
 use crate::format::{parse_json, read_file, shorten};
 use special::{SpecialTokens, save_config};
+use surroundings::Around;
 use words::Words;
 
 /// Special tokens of a tokenizer trained here, in the order of their ids.
@@ -22,6 +26,9 @@ pub const SPECIAL_TOKENS: [&str; 3] = ["<pad>", "<bos>", "<eos>"];
 
 /// Least size of a trained tokenizer: the 256 bytes and the special tokens.
 pub const LEAST_VOCABULARY: u32 = 256 + SPECIAL_TOKENS.len() as u32;
+
+/// A text that every tokenizer of a language model has tokens for.
+const PROBE: &str = "Say it again: 0 1 2";
 
 /// A pair must occur this often in the training text to become a token.
 const LEAST_PAIR_COUNT: u64 = 2;
@@ -32,6 +39,8 @@ pub struct Tokenizer {
     inner: Arc<Inner>,
     added: Arc<[String]>,
     first_added: u32,
+    /// Rows of the embedding that is used with it; ids from there on must not occur.
+    rows: u32,
 }
 
 struct Inner {
@@ -41,7 +50,14 @@ struct Inner {
     marked: OnceLock<tokenizers::Tokenizer>,
     /// Whether [`words`] gives what `literal` gives.
     by_words: bool,
+    /// Whether a text's ids do not depend on what stands before it.
+    apart: bool,
+    /// Whether characters without a token vanish, and which of those looked at do not.
+    drops: bool,
+    leaves: joined::Leaves,
     special: SpecialTokens,
+    /// What the post-processor puts before and behind a text.
+    around: Around,
     vocabulary: u32,
 }
 
@@ -87,6 +103,8 @@ impl Tokenizer {
         trained.with_pre_tokenizer(Some(bytes));
         trained.with_decoder(Some(bytes));
         trained.add_special_tokens(special).map_err(trouble_in)?;
+        let opening = surroundings::opened_by(SPECIAL_TOKENS[1], &trained).map_err(trouble)?;
+        trained.with_post_processor(Some(opening));
         let special = SpecialTokens::trained(&trained);
         Self::assemble(trained, special).ok_or_else(|| trouble("it has no token".into()))
     }
@@ -106,7 +124,14 @@ impl Tokenizer {
         let literal = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| trouble(error.to_string()))?;
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
         let special = SpecialTokens::read(&folder, &literal)?;
-        Self::assemble(literal, special).ok_or_else(|| trouble("it has no token".into()))
+        let tokenizer = Self::assemble(literal, special).ok_or_else(|| trouble("it has no token".into()))?;
+        let probe = tokenizer.inner.literal.encode_fast(PROBE, false);
+        if probe.is_ok_and(|encoding| encoding.is_empty()) {
+            return Err(trouble(format!(
+                "it encodes `{PROBE}` to no token at all: its vocabulary does not fit"
+            )));
+        }
+        Ok(tokenizer)
     }
 
     /// Writes `tokenizer.json` and `tokenizer_config.json` into a folder, from where [`Self::from_file`] reads the
@@ -130,11 +155,16 @@ impl Tokenizer {
         literal.with_truncation(None).ok()?;
         literal.with_padding(None);
         literal.set_encode_special_tokens(true);
+        let around = Around::of(&literal)?;
         let last = literal.get_vocab(true).into_values().max()?;
         let vocabulary = last.checked_add(1)?;
         Some(Self {
             inner: Arc::new(Inner {
                 by_words: words::applies(&literal),
+                apart: joined::apart(&literal),
+                drops: joined::drops(&literal),
+                leaves: joined::Leaves::default(),
+                around,
                 literal,
                 marked: OnceLock::new(),
                 special,
@@ -142,19 +172,39 @@ impl Tokenizer {
             }),
             added: Arc::new([]),
             first_added: vocabulary,
+            rows: u32::MAX,
         })
+    }
+
+    /// The same tokenizer for a backbone with so many rows of embedding. There may be fewer than tokens (published
+    /// Gemma 3 has a token for images that its text model has no row for): such an id must only not occur.
+    ///
+    /// # Errors
+    /// An end token, or one that the tokenizer puts around every text, without a row.
+    pub fn with_rows(&self, rows: u32) -> Result<Self, DataError> {
+        let needed = self.inner.around.ids().chain([self.eos()]);
+        for id in needed.filter(|&id| id >= rows) {
+            return Err(DataError::NoRow {
+                token: self.token(id).unwrap_or_default(),
+                id,
+                rows,
+                place: "every text".into(),
+            });
+        }
+        Ok(Self { rows, ..self.clone() })
     }
 
     /// Token ids of a text, taken literally: nothing is put around it, and special tokens written out in it are
     /// ordinary text.
     ///
     /// # Errors
-    /// Text that the tokenizer has no token for; never with a byte-level one.
+    /// Text that the tokenizer has no token for, never with a byte-level one; a token without a row
+    /// ([`Self::with_rows`]).
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
-        if self.inner.by_words {
-            return words::encode(&self.inner.literal, text);
+        if self.inner.by_words && !self.inner.drops {
+            return self.with_rows_for(text, words::encode(&self.inner.literal, text)?);
         }
-        encode_with(&self.inner.literal, text)
+        self.encode_with(&self.inner.literal, text)
     }
 
     /// As [`Self::encode`], but special tokens written out are those tokens: for text a chat template made.
@@ -162,7 +212,7 @@ impl Tokenizer {
     /// # Errors
     /// As [`Self::encode`].
     pub fn encode_marked(&self, text: &str) -> Result<Vec<u32>, DataError> {
-        encode_with(self.marked(), text)
+        self.encode_with(self.marked(), text)
     }
 
     /// As [`Self::encode`] (or [`Self::encode_marked`]) for many texts, on all cores.
@@ -170,6 +220,10 @@ impl Tokenizer {
     /// # Errors
     /// As [`Self::encode`].
     pub fn encode_all(&self, texts: Vec<String>, marked: bool) -> Result<Vec<Vec<u32>>, DataError> {
+        if self.inner.drops || self.inner.vocabulary > self.rows {
+            let encode = |text: &String| if marked { self.encode_marked(text) } else { self.encode(text) };
+            return texts.par_iter().map(encode).collect();
+        }
         if self.inner.by_words && !marked {
             return words::encode_all(&self.inner.literal, &texts);
         }
@@ -179,6 +233,45 @@ impl Tokenizer {
             .encode_batch_fast(texts, false)
             .map_err(|error| DataError::Tokenise { snippet: first, problem: error.to_string() })?;
         Ok(encodings.into_iter().map(|encoding| encoding.get_ids().to_vec()).collect())
+    }
+
+    /// Ids with what the tokenizer's post-processor puts around a text: what transformers' `tokenizer(text)` gives.
+    pub fn surrounded(&self, ids: Vec<u32>) -> Vec<u32> {
+        self.inner.around.put(ids)
+    }
+
+    /// As [`Self::surrounded`], without the last of the text's own ids where there are more than `most` in all.
+    pub(crate) fn surrounded_within(&self, mut ids: Vec<u32>, most: usize) -> Vec<u32> {
+        ids.truncate(most.saturating_sub(self.inner.around.ids().count()));
+        self.inner.around.put(ids)
+    }
+
+    fn encode_with(&self, tokenizer: &tokenizers::Tokenizer, text: &str) -> Result<Vec<u32>, DataError> {
+        let encoding = tokenizer
+            .encode_fast(text, false)
+            .map_err(|error| DataError::Tokenise { snippet: shorten(text), problem: error.to_string() })?;
+        let inner = &self.inner;
+        let marked = !tokenizer.get_encode_special_tokens();
+        if inner.drops
+            && let Some(lost) = joined::dropped(&inner.literal, text, marked, &inner.leaves)
+        {
+            let problem = format!("the vocabulary has no token for `{lost}`, and nothing in its place");
+            return Err(DataError::Tokenise { snippet: shorten(text), problem });
+        }
+        self.with_rows_for(text, encoding.get_ids().to_vec())
+    }
+
+    /// The ids, if the backbone has a row for each.
+    fn with_rows_for(&self, text: &str, ids: Vec<u32>) -> Result<Vec<u32>, DataError> {
+        match ids.iter().find(|&&id| id >= self.rows) {
+            None => Ok(ids),
+            Some(&id) => Err(DataError::NoRow {
+                token: self.inner.literal.id_to_token(id).unwrap_or_default(),
+                id,
+                rows: self.rows,
+                place: format!("`{}`", shorten(text)),
+            }),
+        }
     }
 
     fn marked(&self) -> &tokenizers::Tokenizer {
@@ -194,7 +287,8 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer's decoder refuses.
     pub fn decode(&self, ids: &[u32]) -> Result<String, DataError> {
-        let own: Vec<u32> = ids.iter().copied().filter(|&id| id < self.inner.vocabulary).collect();
+        let own: Vec<u32> =
+            ids.iter().copied().filter(|&id| id < self.inner.vocabulary.min(self.first_added)).collect();
         self.inner.literal.decode(&own, true).map_err(|error| DataError::Tokenise {
             snippet: format!("{} ids", own.len()),
             problem: error.to_string(),
@@ -223,7 +317,7 @@ impl Tokenizer {
     /// [`DataError::SplitToken`] with the pieces.
     pub fn single(&self, text: &str) -> Result<u32, DataError> {
         if let Some(id) = self.inner.literal.token_to_id(text) {
-            return Ok(id);
+            return self.with_rows_for(text, vec![id]).map(|_| id);
         }
         match self.encode(text)?.as_slice() {
             [id] => Ok(*id),
@@ -235,15 +329,13 @@ impl Tokenizer {
     }
 
     /// The same tokenizer with new tokens at ids `rows`, `rows + 1`, …, where `rows` is the number of rows of the
-    /// backbone's embedding (at least [`Self::vocabulary`]; many checkpoints have spare rows). No text is ever
-    /// encoded to them: they are put in by the encoder.
+    /// backbone's embedding (many checkpoints have spare rows; tokens of the tokenizer from there on must not occur, as
+    /// in [`Self::with_rows`]). No text is ever encoded to them: they are put in by the encoder.
     ///
     /// # Errors
-    /// Fewer rows than tokens; a token that is there already.
+    /// A token that is there already; those of [`Self::with_rows`].
     pub fn with_added(&self, tokens: &[&str], rows: u32) -> Result<(Self, Vec<u32>), DataError> {
-        if rows < self.inner.vocabulary {
-            return Err(DataError::VocabularyTooSmall { rows, vocabulary: self.inner.vocabulary });
-        }
+        let fitting = self.with_rows(rows)?;
         for token in tokens {
             if let Some(id) = self.inner.literal.token_to_id(token) {
                 return Err(DataError::TokenExists { token: (*token).to_owned(), id });
@@ -251,9 +343,9 @@ impl Tokenizer {
         }
         let ids = (rows..).take(tokens.len()).collect();
         let with = Self {
-            inner: Arc::clone(&self.inner),
             added: tokens.iter().map(|&token| token.to_owned()).collect(),
             first_added: rows,
+            ..fitting
         };
         Ok((with, ids))
     }
@@ -263,9 +355,10 @@ impl Tokenizer {
         self.inner.vocabulary
     }
 
-    /// Token that opens a sequence; none where the tokenizer's files name none or say `"add_bos_token": false`.
+    /// The token that the tokenizer's files name as the opening one. Whether a text opens with it, the post-processor
+    /// says: [`Self::surrounded`].
     pub fn bos(&self) -> Option<u32> {
-        self.inner.special.bos.filter(|_| self.inner.special.puts_bos)
+        self.inner.special.bos
     }
 
     /// Token that ends a response.
@@ -283,6 +376,46 @@ impl Tokenizer {
         &self.inner.special.stops
     }
 
+    /// The ids by which a text goes on after a prompt, whose own ids are `ids`: those of prompt and text as a whole,
+    /// without the prompt's. `marked` as in [`Self::encode_all`].
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn continuation(
+        &self,
+        prompt: &str,
+        ids: &[u32],
+        text: &str,
+        marked: bool,
+    ) -> Result<Vec<u32>, DataError> {
+        let encode = |text: &str| if marked { self.encode_marked(text) } else { self.encode(text) };
+        if self.inner.apart {
+            return encode(text);
+        }
+        let tokenizer = if marked { self.marked() } else { &self.inner.literal };
+        if self.inner.drops || self.inner.vocabulary > self.rows {
+            encode(&[prompt, text].concat())?;
+        }
+        joined::continuation(tokenizer, prompt, ids, text)
+    }
+
+    /// Ids of a text that stands after other text: without the blank that some tokenizers put in front of a text.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub(crate) fn encode_within(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        let ids = self.encode(text)?;
+        if self.inner.apart {
+            return Ok(ids);
+        }
+        joined::within(&self.inner.literal, text).and_then(|ids| self.with_rows_for(text, ids))
+    }
+
+    /// Whether the ids of a text are the same wherever it stands.
+    pub(crate) fn encodes_apart(&self) -> bool {
+        self.inner.apart
+    }
+
     /// The chat template in the tokenizer's files.
     pub fn chat_template(&self) -> Option<&str> {
         self.inner.special.chat_template.as_deref()
@@ -297,13 +430,6 @@ impl Tokenizer {
     pub(crate) fn eos_text(&self) -> String {
         self.token(self.eos()).unwrap_or_default()
     }
-}
-
-fn encode_with(tokenizer: &tokenizers::Tokenizer, text: &str) -> Result<Vec<u32>, DataError> {
-    let encoding = tokenizer
-        .encode_fast(text, false)
-        .map_err(|error| DataError::Tokenise { snippet: shorten(text), problem: error.to_string() })?;
-    Ok(encoding.get_ids().to_vec())
 }
 
 #[cfg(test)]

@@ -37,19 +37,6 @@ pub enum EngineError {
     /// Data could not be read or tokenised.
     #[error("read data: {0}")]
     Data(#[from] DataError),
-    /// A tokenizer has tokens for which the backbone has no row.
-    #[error(
-        "open {}: its tokenizer.json has {tokens} tokens, the embedding of its weights {rows} rows",
-        folder.display()
-    )]
-    TokenizerTooLarge {
-        /// The checkpoint.
-        folder: PathBuf,
-        /// Tokens: one more than the largest id.
-        tokens: usize,
-        /// Rows of the embedding.
-        rows: usize,
-    },
     /// An adapter that was made elsewhere cannot claim.
     #[error(
         "take over {}: experts claim by new tokens here, and it brings {found}, not 2 (use `indicator.kind` \

@@ -29,8 +29,7 @@ pub(crate) struct OpenModel {
 impl OpenModel {
     fn open(folder: &Path, key: Digest, device: &DeviceSpec) -> Result<Self, EngineError> {
         let learner = Learner::open(folder, device)?;
-        let tokenizer = Tokenizer::from_file(folder)?;
-        tokenizer_fits(folder, &tokenizer, &learner)?;
+        let tokenizer = tokenizer_of(folder, &learner)?;
         Ok(Self { learner, tokenizer, key, mounted: Mutex::new(HashMap::new()) })
     }
 
@@ -46,17 +45,10 @@ impl OpenModel {
     }
 }
 
-/// Checks that the backbone has a row for every token.
-pub(crate) fn tokenizer_fits(
-    folder: &Path,
-    tokenizer: &Tokenizer,
-    learner: &Learner,
-) -> Result<(), EngineError> {
-    let (tokens, rows) = (tokenizer.vocabulary() as usize, learner.shape().vocabulary);
-    if tokens > rows {
-        return Err(EngineError::TokenizerTooLarge { folder: folder.to_owned(), tokens, rows });
-    }
-    Ok(())
+/// The tokenizer in a folder, for the rows of its backbone: a token without a row must not occur.
+pub(crate) fn tokenizer_of(folder: &Path, learner: &Learner) -> Result<Tokenizer, EngineError> {
+    let rows = u32::try_from(learner.shape().vocabulary).unwrap_or(u32::MAX);
+    Ok(Tokenizer::from_file(folder)?.with_rows(rows)?)
 }
 
 /// Serves all stages of a process.

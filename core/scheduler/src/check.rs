@@ -6,14 +6,14 @@ use std::path::Path;
 use cadre_checkpoint::CheckpointFolder;
 use cadre_data::{DataError, Hub, Marking, SourceSpec, Tokenizer};
 use cadre_recipe::{
-    Backend, IndicatorKind, Loaded, Order, Precision, Pretrain, Recipe, RecipeError, Source, Template,
-    TokenizerSource,
+    Backend, Loaded, Order, Precision, Pretrain, Recipe, RecipeError, Source, Template, TokenizerSource,
 };
 
 use crate::files::{data_split, indicator_form, source_spec, stream_spec};
 use crate::hub_names::resolve;
 use crate::memory::{bytes, machine_memory, need};
 use crate::planner::order_choice;
+use crate::tokenizers::opened;
 
 /// Every mistake that only a look at data and files can find, each placed where its value stands.
 #[must_use]
@@ -240,8 +240,7 @@ impl Checker<'_> {
         self.tokenizer(folder, KEY, rows);
     }
 
-    /// A tokenizer that is there, and what the recipe wants of it. Loading one takes a while, so that it is done only
-    /// where something is wanted. `rows` are those of the backbone's embedding.
+    /// A tokenizer that is there and sound, and what the recipe wants of it. `rows` are those of the backbone's embedding.
     fn tokenizer(&mut self, path: &Path, key: &str, rows: Option<u32>) {
         let recipe = self.recipe;
         let file = if path.is_dir() { path.join("tokenizer.json") } else { path.to_path_buf() };
@@ -250,35 +249,24 @@ impl Checker<'_> {
                 .push(self.loaded.mistake(key, format!("cannot read {}: {problem}", file.display())));
             return;
         }
-        let marks = recipe.indicator.as_ref().filter(|indicator| indicator.kind != IndicatorKind::NewToken);
-        let chats = recipe.stream.template == Template::Chat;
-        let starts = recipe.indicator.as_ref().and_then(|indicator| indicator.start_from.as_ref());
-        if marks.is_none() && starts.is_none() && !chats {
-            return;
-        }
-        let tokenizer = match Tokenizer::from_file(path) {
+        let rows_of = |tokenizer: Tokenizer| match rows {
+            Some(rows) => tokenizer.with_rows(rows),
+            None => Ok(tokenizer),
+        };
+        let tokenizer = match opened(path).and_then(rows_of) {
             Ok(tokenizer) => tokenizer,
             Err(problem) => {
                 self.mistakes.push(self.loaded.mistake(key, problem));
                 return;
             }
         };
+        let marks = recipe.indicator.as_ref();
+        let chats = recipe.stream.template == Template::Chat;
         if chats && let Err(problem) = cadre_data::Template::chat(&tokenizer) {
             self.mistakes.push(self.loaded.mistake("stream.template", problem));
         }
-        if let Some(words) = starts {
-            let words = [
-                ("indicator.start-from.accept", &words.accept),
-                ("indicator.start-from.reject", &words.reject),
-            ];
-            for (key, word) in words {
-                let problem = match tokenizer.encode(word) {
-                    Ok(ids) if !ids.is_empty() => continue,
-                    Ok(_) => format!("the tokenizer has no token for {word:?}"),
-                    Err(problem) => problem.to_string(),
-                };
-                self.mistakes.push(self.loaded.mistake(key, problem));
-            }
+        if let Some(words) = recipe.indicator.as_ref().and_then(|indicator| indicator.start_from.as_ref()) {
+            self.start_words(&tokenizer, words);
         }
         if let Some(indicator) = marks {
             let form = indicator_form(indicator.kind);
@@ -294,6 +282,22 @@ impl Checker<'_> {
                 };
                 self.mistakes.push(self.loaded.mistake(wrong, problem));
             }
+        }
+    }
+
+    /// Words at whose rows new tokens start: the tokenizer has tokens for them.
+    fn start_words(&mut self, tokenizer: &Tokenizer, words: &IndicatorWords) {
+        let words = [
+            ("indicator.start-from.accept", &words.accept),
+            ("indicator.start-from.reject", &words.reject),
+        ];
+        for (key, word) in words {
+            let problem = match tokenizer.encode(word) {
+                Ok(ids) if !ids.is_empty() => continue,
+                Ok(_) => format!("the tokenizer has no token for {word:?}"),
+                Err(problem) => problem.to_string(),
+            };
+            self.mistakes.push(self.loaded.mistake(key, problem));
         }
     }
 

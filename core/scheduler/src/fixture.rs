@@ -45,7 +45,8 @@ impl Lab {
             let shape = small_shape(hidden);
             lab.write(&format!("{model}/config.json"), &shape.config_json());
             lab.write(&format!("{model}/model.safetensors"), &weights(&shape));
-            lab.write(&format!("{model}/tokenizer.json"), b"{}");
+            let tokenizer = cadre_data::Tokenizer::train_bpe(&mut [model].into_iter(), 259).unwrap();
+            tokenizer.save(&lab.at(model)).unwrap();
             lab.write(&format!("{model}/README.md"), model.as_bytes());
         }
         lab

@@ -24,6 +24,7 @@ mod stage_reference;
 mod stages;
 mod sweep_plan;
 mod sweep_render;
+mod tokenizers;
 mod walk;
 mod works;
 

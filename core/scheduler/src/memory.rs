@@ -131,7 +131,7 @@ fn adapter(recipe: &Recipe, shape: &BackboneShape) -> u64 {
 fn pretrained(pretrain: &Pretrain) -> Option<BackboneShape> {
     let vocabulary = match &pretrain.tokenizer {
         TokenizerSource::TrainBpe(size) => *size as usize,
-        TokenizerSource::File(path) => cadre_data::Tokenizer::from_file(path).ok()?.vocabulary() as usize,
+        TokenizerSource::File(path) => crate::tokenizers::opened(path).ok()?.vocabulary() as usize,
     };
     let shape = pretrained_shape(&pretrain.architecture, vocabulary);
     shape.check().ok().map(|()| shape)

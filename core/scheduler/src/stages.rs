@@ -84,8 +84,10 @@ impl StageKind {
     #[must_use]
     pub fn version(self) -> u32 {
         match self {
+            // 2: what is put around a text is the post-processor's, templates render as in Jinja2, responses have the
+            // ids they have behind their prompt.
+            Self::Backbone => 2,
             Self::Prepare
-            | Self::Backbone
             | Self::Remember
             | Self::Compose
             | Self::Train

@@ -46,6 +46,10 @@ fn a_file_of_ones_own() {
     assert_eq!(rendered.response, "shore");
     let error = file("{{ instruction }}\n{{ inputs }}").expect_err("a slip");
     assert!(error.contains("prompt.jinja:2: undefined value"), "{error}");
+    for empty in ["", " \n", "{{ task }}", "{% if instruction %}x{% endif %}"] {
+        let error = file(empty).expect_err("nothing of the example");
+        assert!(error.contains("two different examples have the same prompt"), "{empty}: {error}");
+    }
     let error = file("{{ instruction").expect_err("not closed");
     assert!(error.contains("prompt.jinja:1: "), "{error}");
     let error = Template::file(std::path::Path::new("no/such.jinja")).expect_err("nothing there");
@@ -98,6 +102,18 @@ fn a_rendering_that_fails_names_its_example() {
     let refused =
         Template::Chat(chat).render(&Example { turns, ..example("Do.", "a") }).expect_err("refused");
     assert_eq!(refused.to_string(), "template chat:1: example `probe`: invalid operation: no system role");
+}
+
+#[test]
+fn a_template_file_is_read_as_text() {
+    let text = "\u{FEFF}{{ instruction }}\r\n{% if input %}\r\n  {{ input }}\r\n{% endif %}\r\nA:\r\n";
+    let prompt = file(text).expect("a template").prompt(&example("Do.", "a")).expect("text");
+    assert_eq!(prompt, "Do.\n  a\nA:");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("latin.jinja");
+    std::fs::write(&path, b"{{ instruction }} \xe4").expect("written");
+    let error = Template::file(&path).expect_err("no UTF-8").to_string();
+    assert!(error.contains("latin.jinja") && error.contains("UTF-8"), "{error}");
 }
 
 #[test]

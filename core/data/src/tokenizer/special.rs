@@ -7,10 +7,22 @@ use serde_json::{Map, Value, json};
 use super::SPECIAL_TOKENS;
 use crate::error::DataError;
 use crate::format::parse_json_file;
+use crate::template::read_template;
 
-/// Files that may name special tokens, the first that does wins.
-const FILES: [&str; 4] =
-    ["tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "config.json"];
+/// Files of a tokenizer that name special tokens.
+const CONFIG: &str = "tokenizer_config.json";
+const MAP: &str = "special_tokens_map.json";
+/// Files of a model that name them by number.
+const GENERATION: &str = "generation_config.json";
+const MODEL: &str = "config.json";
+
+/// What classes of transformers name where the files name nothing.
+const CLASSES: [(&str, &str, &str); 4] = [
+    ("LlamaTokenizer", "<s>", "</s>"),
+    ("GPT2Tokenizer", "<|endoftext|>", "<|endoftext|>"),
+    ("GemmaTokenizer", "<bos>", "<eos>"),
+    ("CodeLlamaTokenizer", "<s>", "</s>"),
+];
 
 /// What the files beside a `tokenizer.json` say.
 #[derive(Debug, Clone)]
@@ -18,8 +30,6 @@ pub(super) struct SpecialTokens {
     pub(super) bos: Option<u32>,
     pub(super) eos: u32,
     pub(super) pad: Option<u32>,
-    /// Whether sequences open with `bos`.
-    pub(super) puts_bos: bool,
     /// All ids that end a generation, `eos` first.
     pub(super) stops: Vec<u32>,
     pub(super) chat_template: Option<String>,
@@ -30,56 +40,122 @@ impl SpecialTokens {
     pub(super) fn trained(tokenizer: &tokenizers::Tokenizer) -> Self {
         let id = |place: usize| tokenizer.token_to_id(SPECIAL_TOKENS[place]);
         let eos = id(2).unwrap_or_default();
-        Self { bos: id(1), eos, pad: id(0), puts_bos: true, stops: vec![eos], chat_template: None }
+        Self { bos: id(1), eos, pad: id(0), stops: vec![eos], chat_template: None }
     }
 
     /// Those named in the files of a folder.
     pub(super) fn read(folder: &Path, tokenizer: &tokenizers::Tokenizer) -> Result<Self, DataError> {
-        let mut files = Vec::new();
-        for name in FILES {
+        let read = |name: &'static str| -> Result<Option<Map<String, Value>>, DataError> {
             let file = folder.join(name);
-            if file.is_file() {
-                let value: Map<String, Value> = parse_json_file(&file, "a JSON object")?;
-                files.push((name, value));
-            }
-        }
-        let find = |token: &'static str| -> Result<Vec<u32>, DataError> {
-            for (name, file) in &files {
-                let named = ids(file, token, tokenizer).map_err(|text| DataError::Tokenizer {
-                    file: folder.join(name),
-                    problem: format!("{token} is `{text}`, which tokenizer.json does not have"),
-                })?;
-                if !named.is_empty() {
-                    return Ok(named);
-                }
-            }
-            Ok(Vec::new())
+            if file.is_file() { parse_json_file(&file, "a JSON object").map(Some) } else { Ok(None) }
         };
-        let Some(eos) = find("eos_token")?.first().copied() else {
+        let files = Files {
+            folder,
+            tokenizer,
+            config: read(CONFIG)?,
+            map: read(MAP)?,
+            generation: read(GENERATION)?,
+            model: read(MODEL)?,
+        };
+        let ends = files.ends()?;
+        let Some(eos) = ends.first().copied() else {
             return Err(DataError::NoSpecialToken {
                 folder: folder.to_owned(),
                 token: "eos_token",
-                searched: FILES.iter().map(|&name| name.to_owned()).collect(),
+                searched: [CONFIG, MAP, GENERATION, MODEL].map(str::to_owned).to_vec(),
             });
         };
         let mut stops = vec![eos];
-        for (_, file) in files.iter().filter(|(name, _)| *name == "generation_config.json") {
-            for id in ids(file, "eos_token", tokenizer).unwrap_or_default() {
-                if !stops.contains(&id) {
-                    stops.push(id);
+        let generation = files.generation.as_ref();
+        for id in generation.and_then(|file| ids(file, "eos_token", tokenizer).ok()).unwrap_or_default() {
+            if !stops.contains(&id) {
+                stops.push(id);
+            }
+        }
+        Ok(Self {
+            bos: files.named("bos_token")?.first().copied(),
+            eos,
+            pad: files.named("pad_token")?.first().copied(),
+            stops,
+            chat_template: chat_template(folder, files.config.as_ref())?,
+        })
+    }
+}
+
+struct Files<'a> {
+    folder: &'a Path,
+    tokenizer: &'a tokenizers::Tokenizer,
+    config: Option<Map<String, Value>>,
+    map: Option<Map<String, Value>>,
+    generation: Option<Map<String, Value>>,
+    model: Option<Map<String, Value>>,
+}
+
+impl Files<'_> {
+    /// What the tokenizer's own files say of a token, as transformers reads them: `special_tokens_map.json` counts, and
+    /// before `tokenizer_config.json`, where that lists no `added_tokens_decoder`. Nothing where no file has the key; an
+    /// empty list where a file says that there is no such token.
+    fn of_tokenizer(&self, token: &str) -> Result<Option<Vec<u32>>, DataError> {
+        let listed = |file: &Map<String, Value>| file.contains_key("added_tokens_decoder");
+        let map = self.map.as_ref().filter(|_| !self.config.as_ref().is_some_and(listed));
+        for (name, file) in [(MAP, map), (CONFIG, self.config.as_ref())] {
+            match file {
+                Some(file) if file.contains_key(token) => return self.ids(name, file, token).map(Some),
+                _ => {}
+            }
+        }
+        let class = self.config.as_ref().and_then(|file| file.get("tokenizer_class")).and_then(Value::as_str);
+        let class = class.map(|class| class.strip_suffix("Fast").unwrap_or(class));
+        let known = CLASSES.iter().find(|(name, ..)| Some(*name) == class);
+        let text = known.and_then(|(_, bos, eos)| match token {
+            "bos_token" => Some(*bos),
+            "eos_token" => Some(*eos),
+            _ => None,
+        });
+        Ok(text.and_then(|text| self.tokenizer.token_to_id(text)).map(|id| vec![id]))
+    }
+
+    /// A token that may be missing. What the model's files say counts only where the tokenizer has no file of its own.
+    fn named(&self, token: &'static str) -> Result<Vec<u32>, DataError> {
+        if let Some(ids) = self.of_tokenizer(token)? {
+            return Ok(ids);
+        }
+        if self.config.is_some() {
+            return Ok(Vec::new());
+        }
+        self.of_model(token, &[(GENERATION, &self.generation), (MODEL, &self.model)])
+    }
+
+    /// The end token, without which nothing can be learned: the model's files name it where the tokenizer's do not.
+    fn ends(&self) -> Result<Vec<u32>, DataError> {
+        match self.of_tokenizer("eos_token")? {
+            Some(ids) if !ids.is_empty() => Ok(ids),
+            // The tokenizer has none; how a generation ends is another question.
+            Some(_) => self.of_model("eos_token", &[(GENERATION, &self.generation)]),
+            None => self.of_model("eos_token", &[(GENERATION, &self.generation), (MODEL, &self.model)]),
+        }
+    }
+
+    fn of_model(
+        &self,
+        token: &str,
+        files: &[(&str, &Option<Map<String, Value>>)],
+    ) -> Result<Vec<u32>, DataError> {
+        for (name, file) in files {
+            if let Some(file) = file {
+                let found = self.ids(name, file, token)?;
+                if !found.is_empty() {
+                    return Ok(found);
                 }
             }
         }
-        let config = files.iter().find(|(name, _)| *name == FILES[0]);
-        let puts_bos =
-            config.and_then(|(_, file)| file.get("add_bos_token")).and_then(Value::as_bool).unwrap_or(true);
-        Ok(Self {
-            bos: find("bos_token")?.first().copied(),
-            eos,
-            pad: find("pad_token")?.first().copied(),
-            puts_bos,
-            stops,
-            chat_template: chat_template(folder, config.map(|(_, file)| file))?,
+        Ok(Vec::new())
+    }
+
+    fn ids(&self, name: &str, file: &Map<String, Value>, token: &str) -> Result<Vec<u32>, DataError> {
+        ids(file, token, self.tokenizer).map_err(|text| DataError::Tokenizer {
+            file: self.folder.join(name),
+            problem: format!("{token} is `{text}`, which tokenizer.json does not have"),
         })
     }
 }
@@ -123,7 +199,7 @@ fn ids(
 fn chat_template(folder: &Path, config: Option<&Map<String, Value>>) -> Result<Option<String>, DataError> {
     let file = folder.join("chat_template.jinja");
     if file.is_file() {
-        return std::fs::read_to_string(&file).map(Some).map_err(|source| DataError::Read { file, source });
+        return read_template(&file, "a chat template").map(Some);
     }
     Ok(match config.and_then(|config| config.get("chat_template")) {
         Some(Value::String(text)) => Some(text.clone()),
@@ -149,7 +225,6 @@ pub(super) fn save_config(
         "bos_token": text(special.bos),
         "eos_token": text(Some(special.eos)),
         "pad_token": text(special.pad),
-        "add_bos_token": special.puts_bos,
         "chat_template": special.chat_template,
     });
     write(folder, "tokenizer_config.json", &config)?;
@@ -163,3 +238,6 @@ fn write(folder: &Path, name: &str, value: &Value) -> Result<(), DataError> {
     let file = folder.join(name);
     std::fs::write(&file, format!("{value:#}\n")).map_err(|source| DataError::Read { file, source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,6 +69,11 @@ pub(super) fn written(word: &str) -> String {
     word.bytes().map(|byte| WRITTEN[usize::from(byte)]).collect()
 }
 
+/// A byte as a byte-level vocabulary writes it.
+pub(super) fn written_byte(byte: u8) -> char {
+    WRITTEN[usize::from(byte)]
+}
+
 /// Whether a tokenizer, taking special tokens in text for text, is nothing but these words and a BPE.
 pub(super) fn applies(tokenizer: &Tokenizer) -> bool {
     let plain = match tokenizer.get_pre_tokenizer() {

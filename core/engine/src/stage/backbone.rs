@@ -17,7 +17,7 @@ use super::inputs::{EXAMPLES, examples, only};
 use super::prepare::draw_examples;
 use super::training::{keep_losses, tell, training_spec};
 use crate::error::EngineError;
-use crate::executor::{Executor, tokenizer_fits};
+use crate::executor::{Executor, tokenizer_of};
 
 pub(super) fn backbone(
     work: &BackboneWork,
@@ -40,7 +40,7 @@ fn checkpoint(work: &CheckpointWork, job: &StageJob<'_>) -> Result<StageFacts, E
         gradient_checkpointing: false,
     };
     let learner = Learner::open(&work.path, &plainest)?;
-    tokenizer_fits(&work.path, &Tokenizer::from_file(&work.path)?, &learner)?;
+    tokenizer_of(&work.path, &learner)?;
     let files: Vec<_> =
         work.files.iter().map(|file| json!({ "name": file.name, "digest": file.digest })).collect();
     let facts = json!({ "parameters": learner.shape().parameters() });

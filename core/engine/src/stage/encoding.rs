@@ -41,7 +41,7 @@ impl Encoding {
         let template = template(&prompt.template, tokenizer)?;
         let rows = u32::try_from(vocabulary).unwrap_or(u32::MAX);
         let (tokenizer, marking) = match indicator {
-            None => (tokenizer.clone(), None),
+            None => (tokenizer.with_rows(rows)?, None),
             Some(IndicatorWork { accept, reject, kind }) => {
                 let (tokenizer, marking) =
                     Marking::new(tokenizer, indicator_form(*kind), accept, reject, rows)?;

@@ -145,8 +145,7 @@ impl FindsForSelector for StageFinder<'_> {
         let mut queries = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let text = if candidate.input.is_empty() { &candidate.instruction } else { &candidate.input };
-            let mut ids: Vec<u32> = tokenizer.bos().into_iter().collect();
-            ids.extend(tokenizer.encode(text)?);
+            let mut ids = tokenizer.surrounded(tokenizer.encode(text)?);
             ids.truncate(context);
             // An empty text is still a row.
             if ids.is_empty() {
@@ -218,8 +217,7 @@ impl StageFinder<'_> {
         let tokenizer = &self.model.tokenizer;
         let mut rows = Vec::with_capacity(batch.len());
         for generation in batch {
-            let mut ids: Vec<u32> = tokenizer.bos().into_iter().collect();
-            ids.extend(tokenizer.encode(&generation.prompt).map_err(EngineError::from)?);
+            let ids = tokenizer.surrounded(tokenizer.encode(&generation.prompt).map_err(EngineError::from)?);
             rows.push(Row { ids, answerer: self.expert(generation.expert)? });
         }
         let decoding = Decoding {

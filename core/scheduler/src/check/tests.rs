@@ -125,6 +125,53 @@ fn a_checkpoint_without_its_files_is_told_of() {
 }
 
 #[test]
+fn a_tokenizer_that_cannot_be_used_is_found_whoever_wants_it() {
+    let lab = Lab::new();
+    let whole = fs::read(lab.at("model/tokenizer.json")).unwrap();
+    for (damaged, part) in [(&b"{}"[..], "tokenizer.json"), (&whole[..whole.len() / 2], "tokenizer.json")] {
+        lab.write("model/tokenizer.json", damaged);
+        let mistakes = with_checkpoint(&lab, "model");
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        assert_eq!(mistakes[0].key, "backbone.checkpoint");
+        assert!(mistakes[0].message().contains(part), "{}", mistakes[0]);
+        let path = lab.at("model/tokenizer.json");
+        let to = format!("tokenizer = {{ file = {path:?} }}");
+        assert_eq!(one(&lab, "tokenizer = { train-bpe = 300 }", &to).key, "backbone.pretrain.tokenizer.file");
+    }
+    // A file that was repaired is read again.
+    lab.write("model/tokenizer.json", &whole);
+    assert!(with_checkpoint(&lab, "model").is_empty());
+    lab.write("model/tokenizer_config.json", b"{\"eos_token\": \"</s>\"}");
+    assert!(with_checkpoint(&lab, "model")[0].message().contains("eos_token is `</s>`"));
+}
+
+#[test]
+fn a_chat_template_that_cannot_render_is_a_mistake_of_the_plan() {
+    let lab = Lab::new();
+    let start = RECIPE.find("[backbone.pretrain]").unwrap();
+    let end = RECIPE.find("[stream]\n").unwrap() + "[stream]\n".len();
+    let to = "[backbone]\ncheckpoint = \"model\"\n[stream]\ntemplate = \"chat\"\n";
+    for (template, part) in [
+        (
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}{{ messages[0].content }}",
+            "more than 5000000 steps",
+        ),
+        ("{{ strftime_now('%d %b %Y') }}{{ messages[0].content }}", "strftime_now"),
+        ("{{ messages[0].content * 10 ** 9 }}", "more than 8388608 bytes"),
+        (" \n", "it is empty"),
+        ("always the same", "two different examples have the same prompt"),
+        ("{{ messages[0].nothing.more }}", "undefined value"),
+    ] {
+        lab.write("model/chat_template.jinja", template.as_bytes());
+        let mistake = one(&lab, &RECIPE[start..end], to);
+        assert_eq!(mistake.key, "stream.template");
+        assert!(mistake.message().contains(part), "{template}: {mistake}");
+    }
+    lab.write("model/chat_template.jinja", b"{% for m in messages %}\r\n{{ m.content }}\r\n{% endfor %}");
+    assert!(mistakes(&lab, &RECIPE[start..end], to).is_empty());
+}
+
+#[test]
 fn a_name_on_the_hub_that_is_nowhere_is_placed_and_told_once() {
     let lab = Lab::new();
     let mistake = one(&lab, "path = \"data\"\norder", "path = \"hf://datasets/org/name\"\norder");

@@ -1,0 +1,131 @@
+//! Arguments of Python's functions: by position or by name, each at most once.
+
+use minijinja::value::{Kwargs, Rest, Value, ValueKind, ValueOrKwargs};
+use minijinja::{Error, ErrorKind};
+
+use super::bounds::refused;
+
+/// The arguments of one call, by the place of their names.
+pub(super) struct Arguments<'a> {
+    function: &'a str,
+    names: &'a [&'a str],
+    values: Vec<Option<Value>>,
+}
+
+impl<'a> Arguments<'a> {
+    /// Binds what a call was given to the names of a function's parameters.
+    ///
+    /// # Errors
+    /// Too many arguments; one by an unknown name; one that is given twice.
+    pub(super) fn bind(function: &'a str, names: &'a [&'a str], given: &[Value]) -> Result<Self, Error> {
+        let mut values: Vec<Option<Value>> = vec![None; names.len()];
+        let (positional, named) = split(given)?;
+        if positional.len() > names.len() {
+            return Err(Error::new(
+                ErrorKind::TooManyArguments,
+                format!("{function} takes at most {} arguments, {} are given", names.len(), positional.len()),
+            ));
+        }
+        for (place, value) in positional.iter().enumerate() {
+            values[place] = Some(value.clone());
+        }
+        if let Some(named) = named {
+            for name in named.args() {
+                let place = names.iter().position(|known| *known == name);
+                match place {
+                    Some(place) if values[place].is_none() => values[place] = Some(named.peek(name)?),
+                    _ => return Err(refused(format!("{function} has no free argument `{name}`"))),
+                }
+            }
+        }
+        Ok(Self { function, names, values })
+    }
+
+    /// As [`Self::bind`], for what a filter was given after its value.
+    pub(super) fn of_filter(
+        function: &'a str,
+        names: &'a [&'a str],
+        given: Rest<ValueOrKwargs>,
+    ) -> Result<Self, Error> {
+        let given: Vec<Value> = given.0.into_iter().map(Value::from).collect();
+        Self::bind(function, names, &given)
+    }
+
+    /// An argument, where it was given.
+    pub(super) fn value(&self, place: usize) -> Option<&Value> {
+        self.values[place].as_ref()
+    }
+
+    /// A text that must be given.
+    pub(super) fn text(&self, place: usize) -> Result<&str, Error> {
+        let value = self.value(place).ok_or_else(|| {
+            Error::new(ErrorKind::MissingArgument, format!("{} needs `{}`", self.function, self.names[place]))
+        })?;
+        value.as_str().ok_or_else(|| self.wrong(place, value, "text"))
+    }
+
+    /// A text, where one is given and is not `none`.
+    pub(super) fn text_or_none(&self, place: usize) -> Result<Option<&str>, Error> {
+        match self.value(place).filter(|value| !value.is_none()) {
+            None => Ok(None),
+            Some(_) => self.text(place).map(Some),
+        }
+    }
+
+    /// A whole number, where one is given and is not `none`.
+    pub(super) fn number(&self, place: usize) -> Result<Option<i64>, Error> {
+        match self.value(place).filter(|value| !value.is_none()) {
+            None => Ok(None),
+            Some(value) => match integer(value).and_then(|number| i64::try_from(number).ok()) {
+                Some(number) => Ok(Some(number)),
+                None => Err(self.wrong(place, value, "a whole number")),
+            },
+        }
+    }
+
+    /// Whether an argument is true; `otherwise` where it is not given.
+    pub(super) fn flag(&self, place: usize, otherwise: bool) -> bool {
+        self.value(place).map_or(otherwise, Value::is_true)
+    }
+
+    fn wrong(&self, place: usize, value: &Value, expected: &str) -> Error {
+        let name = self.names[place];
+        refused(format!("`{name}` of {} is {}; expected {expected}", self.function, value.kind()))
+    }
+}
+
+/// Arguments by position, and those by name.
+pub(super) fn split(given: &[Value]) -> Result<(&[Value], Option<Kwargs>), Error> {
+    match given.split_last() {
+        Some((last, rest)) if last.is_kwargs() => Ok((rest, Some(Kwargs::try_from(last.clone())?))),
+        _ => Ok((given, None)),
+    }
+}
+
+/// A whole number as Python counts: truth values are 0 and 1, a float is none.
+pub(super) fn integer(value: &Value) -> Option<i128> {
+    match value.kind() {
+        ValueKind::Bool => Some(i128::from(value.is_true())),
+        ValueKind::Number if value.is_integer() => i128::try_from(value.clone()).ok(),
+        _ => None,
+    }
+}
+
+/// A number as a float.
+pub(super) fn float(value: &Value) -> Option<f64> {
+    match value.kind() {
+        ValueKind::Bool => Some(f64::from(u8::from(value.is_true()))),
+        ValueKind::Number => {
+            f64::try_from(value.clone()).ok().or_else(|| integer(value).map(|whole| whole as f64))
+        }
+        _ => None,
+    }
+}
+
+/// A whole number as a value.
+pub(super) fn whole(number: i128) -> Value {
+    match i64::try_from(number) {
+        Ok(number) => Value::from(number),
+        Err(_) => Value::from(number),
+    }
+}

@@ -1,0 +1,148 @@
+//! Text that goes on after other text. Tokenizers made from SentencePiece write a blank before the first word of a text,
+//! or join characters across any border: a response encoded by itself has other ids than within its conversation.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use tokenizers::models::ModelWrapper;
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
+use tokenizers::{Encoding, Model, NormalizerWrapper, Tokenizer};
+
+use super::words::written_byte;
+use crate::error::DataError;
+use crate::format::shorten;
+
+/// Texts after which a piece is encoded to find its ids within a text: whatever they end in joins with little.
+const ANCHORS: [&str; 4] = ["\n", ".", "a", "0"];
+
+/// Whether the ids of a text do not depend on what stands before it: byte-level tokenizers that put no blank in front.
+pub(super) fn apart(tokenizer: &Tokenizer) -> bool {
+    let normalizers_keep = tokenizer.get_normalizer().is_none_or(keeps);
+    normalizers_keep && tokenizer.get_pre_tokenizer().is_some_and(is_byte_level)
+}
+
+fn keeps(normalizer: &NormalizerWrapper) -> bool {
+    match normalizer {
+        NormalizerWrapper::NFC(_)
+        | NormalizerWrapper::NFD(_)
+        | NormalizerWrapper::NFKC(_)
+        | NormalizerWrapper::NFKD(_)
+        | NormalizerWrapper::Lowercase(_) => true,
+        NormalizerWrapper::Sequence(sequence) => sequence.as_ref().iter().all(keeps),
+        _ => false,
+    }
+}
+
+fn is_byte_level(pre_tokenizer: &PreTokenizerWrapper) -> bool {
+    match pre_tokenizer {
+        PreTokenizerWrapper::ByteLevel(bytes) => !bytes.add_prefix_space,
+        PreTokenizerWrapper::Sequence(sequence) => {
+            let steps = sequence.as_ref();
+            let blank = |step: &PreTokenizerWrapper| match step {
+                PreTokenizerWrapper::ByteLevel(bytes) => bytes.add_prefix_space,
+                PreTokenizerWrapper::Metaspace(_) => true,
+                _ => false,
+            };
+            steps.iter().any(is_byte_level) && !steps.iter().any(blank)
+        }
+        _ => false,
+    }
+}
+
+/// Whether characters that have no token leave nothing behind: a BPE without a token for what is unknown, and without
+/// one for each byte.
+pub(super) fn drops(tokenizer: &Tokenizer) -> bool {
+    let ModelWrapper::BPE(bpe) = tokenizer.get_model() else { return false };
+    if bpe.unk_token.is_some() || bpe.byte_fallback {
+        return false;
+    }
+    let bytes = tokenizer.get_pre_tokenizer().is_some_and(|pre_tokenizer| {
+        let of_bytes = |step: &PreTokenizerWrapper| matches!(step, PreTokenizerWrapper::ByteLevel(_));
+        match pre_tokenizer {
+            PreTokenizerWrapper::Sequence(sequence) => sequence.as_ref().iter().any(of_bytes),
+            step => of_bytes(step),
+        }
+    });
+    let every = || (0..=u8::MAX).all(|byte| bpe.token_to_id(&written_byte(byte).to_string()).is_some());
+    !(bytes && every())
+}
+
+/// Whether characters, by themselves, leave a token behind.
+pub(super) type Leaves = Mutex<HashMap<char, bool>>;
+
+/// The first character, no blank, that leaves nothing behind; characters of special tokens do not count where these are
+/// read as such. Offsets do not tell: those of what follows a dropped character are short by it.
+pub(super) fn dropped(tokenizer: &Tokenizer, text: &str, marked: bool, known: &Leaves) -> Option<char> {
+    let first = |text: &str| text.chars().find(|&c| !c.is_whitespace() && !leaves(tokenizer, c, known));
+    let found = first(text)?;
+    if !marked {
+        return Some(found);
+    }
+    let mut rest = text.to_owned();
+    for token in tokenizer.get_added_vocabulary().get_added_tokens_decoder().values() {
+        if !token.content.is_empty() && rest.contains(&token.content) {
+            rest = rest.replace(&token.content, " ");
+        }
+    }
+    first(&rest)
+}
+
+fn leaves(tokenizer: &Tokenizer, c: char, known: &Leaves) -> bool {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    *known.entry(c).or_insert_with(|| {
+        let ids = |text: String| tokenizer.encode_fast(text, false).map(|found| found.get_ids().to_vec());
+        // Behind another character, for a blank in front leaves a token too.
+        match (ids("a".into()), ids(format!("a{c}"))) {
+            (Ok(before), Ok(both)) => before != both,
+            _ => false,
+        }
+    })
+}
+
+/// The ids by which `text` goes on after `prompt`: what follows the prompt's ids, or, where these are no prefix of the
+/// whole, the tokens that begin after it. Of a token across the border the part behind it is encoded by itself.
+pub(super) fn continuation(
+    tokenizer: &Tokenizer,
+    prompt: &str,
+    ids: &[u32],
+    text: &str,
+) -> Result<Vec<u32>, DataError> {
+    let whole = encode(tokenizer, &[prompt, text].concat())?;
+    if let Some(rest) = whole.get_ids().strip_prefix(ids) {
+        return Ok(rest.to_vec());
+    }
+    let border = prompt.len();
+    let offsets = whole.get_offsets();
+    let first = offsets.iter().position(|(start, _)| *start >= border).unwrap_or(offsets.len());
+    let crossing = first.checked_sub(1).map(|last| offsets[last]).filter(|(_, end)| *end > border);
+    let mut found = match crossing {
+        None => Vec::new(),
+        Some((_, end)) => within(tokenizer, &text[..end - border])?,
+    };
+    found.extend_from_slice(&whole.get_ids()[first..]);
+    Ok(found)
+}
+
+/// The ids of a piece of text that stands in the middle of other text.
+pub(super) fn within(tokenizer: &Tokenizer, piece: &str) -> Result<Vec<u32>, DataError> {
+    for anchor in ANCHORS {
+        let before = encode(tokenizer, anchor)?;
+        let both = encode(tokenizer, &[anchor, piece].concat())?;
+        if let Some(rest) = both.get_ids().strip_prefix(before.get_ids())
+            && !rest.is_empty()
+        {
+            return Ok(rest.to_vec());
+        }
+    }
+    let problem = "a token holds the end of the prompt and the beginning of the response, and the part of the response has no tokens of its own".to_owned();
+    Err(DataError::Tokenise { snippet: shorten(piece), problem })
+}
+
+fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Encoding, DataError> {
+    tokenizer
+        .encode(text, false)
+        .map_err(|error| DataError::Tokenise { snippet: shorten(text), problem: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests;
