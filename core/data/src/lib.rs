@@ -17,8 +17,8 @@ mod template;
 mod token_example;
 mod tokenizer;
 
-pub use example::{Example, Split, Task, Turn, TurnRole, sample};
 pub use draw::{Looked, draw_source, look_through};
+pub use example::{Example, Split, Task, Turn, TurnRole, sample};
 pub use format::{FORMATS, FieldMap, FormatEntry, Note, Sink, SourceSpec, WholeSource, format};
 pub use hub::{Hub, HubSettings, HubUse, is_hub_name};
 pub use stream::{OrderChoice, load_source, load_source_noted, load_task, source_files, task_order};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::cell::Cell;
 use super::field_rows::{Ids, visit_with};
+use super::json_rows::shorten;
 use super::rows::{ENDINGS, Row, Wanted, maybe, must};
 use super::sink::Sink;
 use super::task_files::{self, layout_doc};
@@ -36,12 +37,29 @@ const TOOLS: [&str; 6] = ["tool", "function", "function_call", "observation", "i
 const CALLS: [&str; 2] = ["tool_calls", "function_call"];
 
 /// Fields of messages that are read.
-const READ: [&str; 8] = ["role", "from", "content", "value", "weight", "train", "tool_calls", "function_call"];
+const READ: [&str; 8] =
+    ["role", "from", "content", "value", "weight", "train", "tool_calls", "function_call"];
 
 /// All fields of messages that mean something here: those of a table that are read.
 pub(super) const MESSAGE_FIELDS: [&str; 18] = [
-    "role", "from", "content", "value", "weight", "train", "tool_calls", "function_call", "type", "text", "name",
-    "tool_call_id", "reasoning_content", "reasoning", "thinking", "images", "image", "audio",
+    "role",
+    "from",
+    "content",
+    "value",
+    "weight",
+    "train",
+    "tool_calls",
+    "function_call",
+    "type",
+    "text",
+    "name",
+    "tool_call_id",
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "images",
+    "image",
+    "audio",
 ];
 
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
@@ -179,10 +197,10 @@ fn message_of(message: &Cell, mut note: impl FnMut(&str)) -> Result<Said, String
     };
     let filled = |name: &str| message.field(name).filter(|value| **value != Cell::Null);
     let role = match filled("role").or_else(|| filled("from")) {
-        Some(Cell::Text(role)) => role.as_str(),
+        Some(Cell::Text(role)) => shorten(role),
         _ => return Err("a role in `role` or `from`".to_owned()),
     };
-    if TOOLS.contains(&role) {
+    if TOOLS.contains(&role.as_str()) {
         return Err(format!("no messages of tools, which are not read, here of `{role}`"));
     }
     let is_call = |call: &Cell| call.is_filled() || matches!(call, Cell::List(list) if !list.is_empty());
@@ -194,15 +212,14 @@ fn message_of(message: &Cell, mut note: impl FnMut(&str)) -> Result<Said, String
         return Err(format!("a role of {}, not `{role}`", names.join(", ")));
     };
     let content = filled("content").or_else(|| filled("value"));
-    let content = text_of(content).map_err(|found| {
-        format!("text in `content` or `value` of the message from `{role}`, not {found}")
-    })?;
+    let content = text_of(content)
+        .map_err(|found| format!("text in `content` or `value` of the message from `{role}`, not {found}"))?;
     if content.trim().is_empty() {
         return Err(format!("a message that is not empty from `{role}`"));
     }
     for (name, value) in fields {
         if value.is_filled() && !READ.contains(&name.as_str()) {
-            note(&format!("field `{name}` of messages is not read"));
+            note(&format!("field `{}` of messages is not read", shorten(name)));
         }
     }
     let is_learned = learned(filled("weight"), filled("train"))?;
@@ -214,7 +231,9 @@ fn message_of(message: &Cell, mut note: impl FnMut(&str)) -> Result<Said, String
 fn text_of(content: Option<&Cell>) -> Result<String, String> {
     match content {
         Some(Cell::Text(text)) => Ok(text.clone()),
-        Some(Cell::List(parts)) => parts.iter().enumerate().map(|(place, part)| part_of(part, place + 1)).collect(),
+        Some(Cell::List(parts)) => {
+            parts.iter().enumerate().map(|(place, part)| part_of(part, place + 1)).collect()
+        }
         Some(other) => Err(other.kind()),
         None => Err("null".to_owned()),
     }
@@ -223,22 +242,23 @@ fn text_of(content: Option<&Cell>) -> Result<String, String> {
 fn part_of(part: &Cell, number: usize) -> Result<String, String> {
     match (part.field("type"), part.field("text")) {
         (Some(Cell::Text(kind)), Some(Cell::Text(text))) if kind == "text" => Ok(text.clone()),
-        (Some(Cell::Text(kind)), _) => Err(format!("part {number} of type `{kind}`")),
+        (Some(Cell::Text(kind)), _) => Err(format!("part {number} of type `{}`", shorten(kind))),
         _ => Err(format!("part {number}, which is no {{\"type\": \"text\", \"text\": …}}")),
     }
 }
 
 /// Whether an answer is learned: OpenAI's `weight` of 0 or 1, axolotl's `train`.
 fn learned(weight: Option<&Cell>, train: Option<&Cell>) -> Result<bool, String> {
-    let by_weight = match weight.map(|weight| (weight, weight.plain().and_then(|text| text.parse::<f64>().ok()))) {
-        None | Some((_, Some(1.0))) => true,
-        Some((_, Some(0.0))) => false,
-        Some((weight, _)) => {
-            let mut found = String::new();
-            weight.show(&mut found, 20);
-            return Err(format!("a `weight` of 0 or 1, not {found}"));
-        }
-    };
+    let by_weight =
+        match weight.map(|weight| (weight, weight.plain().and_then(|text| text.parse::<f64>().ok()))) {
+            None | Some((_, Some(1.0))) => true,
+            Some((_, Some(0.0))) => false,
+            Some((weight, _)) => {
+                let mut found = String::new();
+                weight.show(&mut found, 20);
+                return Err(format!("a `weight` of 0 or 1, not {found}"));
+            }
+        };
     match train {
         None => Ok(by_weight),
         Some(Cell::Bool(train)) => Ok(by_weight && *train),

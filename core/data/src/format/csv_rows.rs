@@ -4,8 +4,11 @@
 use std::io::BufRead;
 use std::path::Path;
 
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+
 use super::bounds::{MOST_ROW, size};
 use super::cell::Cell;
+use super::json::python::MOST_VALUES;
 use super::json_rows::{on_one_line, row_error};
 use super::rows::{Each, Place, Row, Wanted};
 use super::sink::Sink;
@@ -20,49 +23,35 @@ pub(super) fn each(
     sink: &mut Sink,
     each: Each,
 ) -> Result<(), DataError> {
-    let bounded = Bounded { from, since: 0, over: false };
-    let mut reader = csv::ReaderBuilder::new().delimiter(separator).has_headers(false).from_reader(bounded);
-    let mut record = csv::StringRecord::new();
-    let mut columns: Option<Vec<String>> = None;
+    let reader = ReaderBuilder::new().delimiter(separator).build();
+    let mut records =
+        Records { file, from, reader, skipped: 0, bytes: vec![0; 1 << 12], ends: vec![0; 64], fields: 0 };
+    let Some(line) = records.next()? else { return Ok(()) };
+    let names = header(file, line, &records.texts(line)?, wanted)?;
     let mut number = 0;
-    loop {
-        let read = reader.read_record(&mut record).map_err(|error| broken(file, &error));
-        if reader.get_ref().over {
-            let line = reader.position().line();
-            return Err(DataError::Bound {
-                place: format!("{}:{line}", file.display()),
-                found: format!("a record of more than {}", size(MOST_ROW)),
-                limit: format!("{} per row; a quotation mark that is never closed makes one record of the rest", size(MOST_ROW)),
-            });
-        }
-        reader.get_mut().since = 0;
-        if !read? || sink.is_full() {
-            break;
-        }
-        let line = record.position().map_or(0, |at| usize::try_from(at.line()).unwrap_or(usize::MAX));
-        let Some(names) = &columns else {
-            columns = Some(header(file, line, &record, wanted)?);
-            continue;
-        };
+    while let Some(line) = records.next()? {
         number += 1;
-        let cell = |text: &str| if text.is_empty() { Cell::Null } else { Cell::Text(text.to_owned()) };
-        let mut row = Row::new(file, Place::Line(line), number, Some(names));
-        for (name, text) in names.iter().zip(record.iter()) {
-            row.put(name.clone(), cell(text), wanted);
+        let texts = records.texts(line)?;
+        if texts.len() != names.len() {
+            let expected = format!("{} fields as in the header, and there are {}", names.len(), texts.len());
+            return Err(row_error(file, line, expected, &texts.join(",")));
+        }
+        let mut row = Row::new(file, Place::Line(line), number, Some(&names));
+        for (name, text) in names.iter().zip(texts) {
+            let cell = if text.is_empty() { Cell::Null } else { Cell::Text(text.to_owned()) };
+            row.put(name.clone(), cell, wanted);
         }
         each(&row, sink)?;
+        if sink.is_full() {
+            break;
+        }
     }
     Ok(())
 }
 
 /// The names of the columns, each of which must be another's, with all that every row must have.
-fn header(
-    file: &Path,
-    line: usize,
-    record: &csv::StringRecord,
-    wanted: &[Wanted],
-) -> Result<Vec<String>, DataError> {
-    let names: Vec<String> = record.iter().map(|name| on_one_line(name.trim())).collect();
+fn header(file: &Path, line: usize, texts: &[&str], wanted: &[Wanted]) -> Result<Vec<String>, DataError> {
+    let names: Vec<String> = texts.iter().map(|name| on_one_line(name.trim())).collect();
     for (place, name) in names.iter().enumerate() {
         if names[..place].contains(name) && !name.is_empty() {
             let expected = format!("a header of different names, where `{name}` stands twice");
@@ -79,37 +68,132 @@ fn header(
     }
 }
 
-fn broken(file: &Path, error: &csv::Error) -> DataError {
-    let line = error.position().map_or(1, |at| usize::try_from(at.line()).unwrap_or(usize::MAX));
-    let problem = match error.kind() {
-        csv::ErrorKind::Io(source) => {
-            let source = std::io::Error::new(source.kind(), source.to_string());
-            return DataError::Read { file: file.to_owned(), source };
-        }
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{expected_len} fields as in the header, and there are {len}")
-        }
-        csv::ErrorKind::Utf8 { err, .. } => format!("UTF-8 text (field {} has other bytes)", err.field() + 1),
-        _ => "a record of CSV".to_owned(),
-    };
-    row_error(file, line, problem, "")
-}
-
-/// Counts the bytes since a record was asked for, and ends the file when they are more than one may have.
-struct Bounded<'a> {
+/// The records of a file, one at a time.
+struct Records<'a> {
+    file: &'a Path,
     from: &'a mut dyn BufRead,
-    since: usize,
-    over: bool,
+    reader: Reader,
+    /// Blank lines that the reader has not seen.
+    skipped: usize,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    fields: usize,
 }
 
-impl std::io::Read for Bounded<'_> {
-    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        if self.since > MOST_ROW {
-            self.over = true;
-            return Ok(0);
+impl Records<'_> {
+    fn buffer(&mut self) -> Result<&[u8], DataError> {
+        let file = self.file;
+        self.from.fill_buf().map_err(|source| DataError::Read { file: file.to_owned(), source })
+    }
+
+    /// Reads the next record; the line it begins on, if there is one.
+    fn next(&mut self) -> Result<Option<usize>, DataError> {
+        self.pass_blank_lines()?;
+        let line = usize::try_from(self.reader.line()).unwrap_or(usize::MAX).saturating_add(self.skipped);
+        let (mut length, mut fields) = (0, 0);
+        loop {
+            let file = self.file;
+            let input =
+                self.from.fill_buf().map_err(|source| DataError::Read { file: file.to_owned(), source })?;
+            let (result, taken, written, ended) =
+                self.reader.read_record(input, &mut self.bytes[length..], &mut self.ends[fields..]);
+            self.from.consume(taken);
+            length += written;
+            fields += ended;
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull if self.bytes.len() < MOST_ROW => {
+                    self.bytes.resize(2 * self.bytes.len(), 0);
+                }
+                ReadRecordResult::OutputEndsFull if self.ends.len() < MOST_VALUES => {
+                    self.ends.resize(2 * self.ends.len(), 0);
+                }
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                    return Err(DataError::Bound {
+                        place: format!("{}:{line}", self.file.display()),
+                        found: "a record without end, as a quotation mark makes that is never closed"
+                            .to_owned(),
+                        limit: format!("{} or {MOST_VALUES} fields per row", size(MOST_ROW)),
+                    });
+                }
+                ReadRecordResult::Record => {
+                    self.fields = fields;
+                    return Ok(Some(line));
+                }
+                ReadRecordResult::End => return Ok(None),
+            }
         }
-        let read = self.from.read(to)?;
-        self.since += read;
-        Ok(read)
+    }
+
+    fn pass_blank_lines(&mut self) -> Result<(), DataError> {
+        loop {
+            let buffer = self.buffer()?;
+            let ends = buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            let lines = buffer[..ends].iter().filter(|&&byte| byte == b'\n').count();
+            self.from.consume(ends);
+            self.skipped += lines;
+            if ends == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The fields of the record that was read, from this line.
+    fn texts(&self, line: usize) -> Result<Vec<&str>, DataError> {
+        let mut from = 0;
+        let mut texts = Vec::with_capacity(self.fields);
+        for (place, &end) in self.ends[..self.fields].iter().enumerate() {
+            let text = std::str::from_utf8(&self.bytes[from..end]).map_err(|_| {
+                let expected = format!("UTF-8 text (field {} has other bytes)", place + 1);
+                let found = String::from_utf8_lossy(&self.bytes[from..end]);
+                row_error(self.file, line, expected, &found)
+            })?;
+            texts.push(text);
+            from = end;
+        }
+        Ok(texts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+    use std::path::Path;
+
+    use super::super::rows::must;
+    use super::super::sink::Sink;
+    use super::each;
+
+    fn read(text: &[u8], room: usize) -> Result<Vec<(usize, String)>, String> {
+        let mut rows = Vec::new();
+        let mut from = BufReader::with_capacity(room, text);
+        let wanted = [must("a")];
+        each(Path::new("t.csv"), &mut from, b',', &wanted, &mut Sink::keep(), &mut |row, _| {
+            rows.push((row.number, row.text_if_any("a")?.unwrap_or_default()));
+            Ok(())
+        })
+        .map_err(|error| error.to_string())?;
+        Ok(rows)
+    }
+
+    #[test]
+    fn records_whatever_the_buffer() {
+        let long = "x".repeat(10_000);
+        let text = format!("\r\na,b\r\n\"1\n\"\"2\"\"\",\r\n\n{long},y\n,z");
+        for room in [1, 2, 5, 1 << 16] {
+            let rows = read(text.as_bytes(), room).expect("records");
+            let expected = [(1, "1\n\"2\"".to_owned()), (2, long.clone()), (3, String::new())];
+            assert_eq!(rows, expected);
+        }
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_never_closed_is_bounded() {
+        let mut text = b"a,b\n1,2\n\"".to_vec();
+        text.resize(70 << 20, b'\n');
+        let error = read(&text, 1 << 16).expect_err("no end");
+        assert!(error.starts_with("t.csv:3: a record without end"), "{error}");
+        let error = read(b"a,b\n\n1\n", 4).expect_err("too few");
+        assert!(error.starts_with("t.csv:3: expected 2 fields as in the header, and there are 1"), "{error}");
     }
 }

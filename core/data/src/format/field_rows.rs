@@ -72,7 +72,9 @@ pub(super) fn wanted(fields: &FieldMap) -> Vec<Wanted<'_>> {
 
 /// Whether `weight` is a field of the recipe's own.
 fn weighted(fields: &FieldMap) -> bool {
-    [&fields.instruction, &fields.input, &fields.output].into_iter().any(|name| name.as_deref() == Some("weight"))
+    [&fields.instruction, &fields.input, &fields.output]
+        .into_iter()
+        .any(|name| name.as_deref() == Some("weight"))
 }
 
 fn wanted_field<'a>(named: Option<&'a str>, usual: &'a str) -> Wanted<'a> {

@@ -34,7 +34,11 @@ pub(super) fn lying(folder: &Path, endings: &[&str]) -> Option<String> {
     }
     let others = of(&|name| is_of(name, ENDINGS));
     if !others.is_empty() {
-        return Some(format!("{}, which this format does not read: {}", listed(&others), format_for(&others)));
+        return Some(format!(
+            "{}, which this format does not read: {}",
+            listed(&others),
+            format_for(&others)
+        ));
     }
     let packed = of(&|name| last_of(name).is_some_and(|ending| ARCHIVES.contains(&ending.as_str())));
     if !packed.is_empty() {
@@ -43,7 +47,10 @@ pub(super) fn lying(folder: &Path, endings: &[&str]) -> Option<String> {
     }
     let tables = of(&|name| last_of(name).is_some_and(|ending| TABLES.contains(&ending.as_str())));
     if !tables.is_empty() {
-        return Some(format!("{}, which are not read: convert them to Parquet or JSON lines", listed(&tables)));
+        return Some(format!(
+            "{}, which are not read: convert them to Parquet or JSON lines",
+            listed(&tables)
+        ));
     }
     let all = of(&|_| true);
     (!all.is_empty()).then(|| listed(&all))
@@ -62,7 +69,8 @@ fn format_for(names: &[&str]) -> &'static str {
 fn names(folder: &Path) -> Vec<String> {
     let Ok(inside) = entries(folder, String::new) else { return Vec::new() };
     let mut names = Vec::new();
-    let name_of = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name_of =
+        |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut looked = 0;
     for entry in inside {
         let name = name_of(&entry);
@@ -113,7 +121,10 @@ mod tests {
             Some("data/Test.jsonl.gz, data/train_sft.jsonl, of which none is named train or test")
         );
         let parquet = told(&["t/train.parquet", "x.md"]).expect("named");
-        assert!(parquet.starts_with("t/train.parquet, which this format does not read: `parquet`"), "{parquet}");
+        assert!(
+            parquet.starts_with("t/train.parquet, which this format does not read: `parquet`"),
+            "{parquet}"
+        );
         let csv = told(&["t/train.csv"]).expect("named");
         assert!(csv.starts_with("t/train.csv, which this format does not read: `jsonl`"), "{csv}");
         let packed = told(&["train.jsonl.bz2"]).expect("named");

@@ -113,7 +113,10 @@ fn task_file(file: &Path, bytes: &[u8]) -> Result<TaskFile, DataError> {
             "Definition" => {
                 let mut row = Row::new(file, Place::Line(line_of(bytes, at)), 0, None);
                 row.put(key, reader.value()?, &[must("Definition")]);
-                definitions = Some((line_of(bytes, at), row.texts("Definition").map_err(|error| keep(&mut trouble, error))?));
+                definitions = Some((
+                    line_of(bytes, at),
+                    row.texts("Definition").map_err(|error| keep(&mut trouble, error))?,
+                ));
             }
             "Instances" => {
                 let mut read = Vec::new();
@@ -137,7 +140,12 @@ fn task_file(file: &Path, bytes: &[u8]) -> Result<TaskFile, DataError> {
     }
     read.and_then(|()| reader.end()).map_err(|fault| broken(&fault))?;
     let missing = |name: &str| {
-        json_rows::row_error(file, 1, format!("{EXPECTED} (missing field `{name}`)"), &json_rows::spot(bytes, 0).2)
+        json_rows::row_error(
+            file,
+            1,
+            format!("{EXPECTED} (missing field `{name}`)"),
+            &json_rows::spot(bytes, 0).2,
+        )
     };
     let (line, definitions) = definitions.ok_or_else(|| missing("Definition"))?;
     let definition = definitions.into_iter().next().ok_or_else(|| {
@@ -155,7 +163,9 @@ fn keep(trouble: &mut Option<DataError>, error: DataError) -> Fault {
 fn instance(row: &Row, number: usize) -> Result<Instance, DataError> {
     let output = row.texts("output")?;
     if output.is_empty() {
-        return Err(row.wrong(&format!("at least one right answer (instance {number} has an empty output list)")));
+        return Err(
+            row.wrong(&format!("at least one right answer (instance {number} has an empty output list)"))
+        );
     }
     Ok(Instance { id: row.id(), input: row.text("input")?, output })
 }

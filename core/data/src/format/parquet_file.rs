@@ -3,9 +3,11 @@
 //! column, holds the pages of one row group's columns, and trusts no figure that the file gives of itself.
 
 mod assembly;
+mod footer;
 mod page_guard;
 mod page_head;
 mod schema;
+mod thrift;
 mod value;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,22 +48,27 @@ pub(super) fn each(
     })
 }
 
-fn read(
-    file: &Path,
-    bytes: Bytes,
-    wanted: &[Wanted],
-    sink: &mut Sink,
-    act: Each,
-) -> Result<(), DataError> {
+fn read(file: &Path, bytes: Bytes, wanted: &[Wanted], sink: &mut Sink, act: Each) -> Result<(), DataError> {
     let trouble = |error: ParquetError| broken(file, &error.to_string());
+    if let Some(depth) = footer::schema_depth(&bytes).filter(|depth| *depth > MOST_DEPTH) {
+        return Err(DataError::Bound {
+            place: file.display().to_string(),
+            found: format!("columns nested {depth} deep"),
+            limit: MOST_DEPTH.to_string(),
+        });
+    }
     let reader = SerializedFileReader::new(bytes.clone()).map_err(trouble)?;
     let metadata = reader.metadata();
     let schema = metadata.file_metadata().schema();
     let columns: Vec<String> = schema.get_fields().iter().map(|field| on_one_line(field.name())).collect();
     let said = metadata.file_metadata().num_rows();
-    let counted: i64 = metadata.row_groups().iter().fold(0, |sum, group| group.num_rows().saturating_add(sum));
+    let counted: i64 =
+        metadata.row_groups().iter().fold(0, |sum, group| group.num_rows().saturating_add(sum));
     if counted != said {
-        return Err(broken(file, &format!("it says that it has {said} rows, and its row groups have {counted}")));
+        return Err(broken(
+            file,
+            &format!("it says that it has {said} rows, and its row groups have {counted}"),
+        ));
     }
     if said > MOST_ROWS {
         return Err(DataError::Bound {
@@ -80,11 +87,9 @@ fn read(
             number += 1;
             let cells = assembly.next_row().map_err(|problem| match problem {
                 assembly::Trouble::Damaged(problem) => broken(file, &format!("row {number}: {problem}")),
-                assembly::Trouble::TooMuch { found, limit } => DataError::Bound {
-                    place: format!("{}, row {number}", file.display()),
-                    found,
-                    limit,
-                },
+                assembly::Trouble::TooMuch { found, limit } => {
+                    DataError::Bound { place: format!("{}, row {number}", file.display()), found, limit }
+                }
             })?;
             let mut row = Row::new(file, Place::Row(number), number, Some(&columns));
             for (field, cell) in fields.iter().zip(cells) {
@@ -96,7 +101,10 @@ fn read(
             }
         }
         if !assembly.is_over().map_err(trouble)? {
-            return Err(broken(file, &format!("row group {group} holds more than the {rows} rows it says it has")));
+            return Err(broken(
+                file,
+                &format!("row group {group} holds more than the {rows} rows it says it has"),
+            ));
         }
     }
     Ok(())
@@ -146,7 +154,8 @@ fn projection(
             sink.note(file, String::new(), &format!("column `{}` is not read by this format", other.name()));
         }
     }
-    if fields.iter().all(|field| wanted.iter().any(|wanted| wanted.name == field.name() && is_aside(wanted))) {
+    if fields.iter().all(|field| wanted.iter().any(|wanted| wanted.name == field.name() && is_aside(wanted)))
+    {
         let names: Vec<&str> =
             wanted.iter().filter(|wanted| !is_aside(wanted)).map(|wanted| wanted.name).collect();
         let (wanted, columns) = (names.join("` or `"), columns.to_vec());

@@ -23,8 +23,25 @@ pub(super) const PARQUET_ENDINGS: &[&str] = &["parquet"];
 /// Fields that change what a row means to whoever wrote it. Where a format does not read one and a row has something in
 /// it, that is told.
 pub(super) const MEANING: [&str; 19] = [
-    "system", "history", "tools", "tool_calls", "functions", "weight", "train", "images", "image", "videos", "video",
-    "audios", "audio", "chosen", "rejected", "kto_tag", "outputs", "loss_mask", "function_call",
+    "system",
+    "history",
+    "tools",
+    "tool_calls",
+    "functions",
+    "weight",
+    "train",
+    "images",
+    "image",
+    "videos",
+    "video",
+    "audios",
+    "audio",
+    "chosen",
+    "rejected",
+    "kto_tag",
+    "outputs",
+    "loss_mask",
+    "function_call",
 ];
 
 /// Names that a message lists.
@@ -74,12 +91,7 @@ pub(super) enum Place {
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(
-        file: &'a Path,
-        place: Place,
-        number: usize,
-        columns: Option<&'a [String]>,
-    ) -> Self {
+    pub(super) fn new(file: &'a Path, place: Place, number: usize, columns: Option<&'a [String]>) -> Self {
         Self { file, place, number, columns, fields: Vec::new(), others: Vec::new(), twice: None }
     }
 
@@ -179,7 +191,11 @@ impl<'a> Row<'a> {
             }
         }
         if let Some(name) = &self.twice {
-            self.note(sink, &format!("field `{name}` stands twice in the row: the last counts, as in Python"));
+            let name = json_rows::shorten(name);
+            self.note(
+                sink,
+                &format!("field `{name}` stands twice in the row: the last counts, as in Python"),
+            );
         }
     }
 
@@ -193,7 +209,8 @@ impl<'a> Row<'a> {
             }
         };
         let more = names.len().saturating_sub(LISTED);
-        let mut listed = names.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
+        let listed: Vec<String> = names.iter().take(LISTED).map(|name| json_rows::shorten(name)).collect();
+        let mut listed = listed.join(", ");
         if more > 0 {
             listed.push_str(&format!(" and {more} more"));
         }
@@ -237,11 +254,14 @@ pub(super) fn each(file: &Path, wanted: &[Wanted], sink: &mut Sink, act: Each) -
             let bytes = opened::raw(file, EXPECTED)?;
             parquet_file::each(file, bytes, wanted, sink, &mut act)
         }
-        Some("csv") => csv_rows::each(file, &mut *opened::open(file, EXPECTED)?, b',', wanted, sink, &mut act),
-        Some("tsv") => csv_rows::each(file, &mut *opened::open(file, EXPECTED)?, b'\t', wanted, sink, &mut act),
+        Some("csv") => {
+            csv_rows::each(file, &mut *opened::open(file, EXPECTED)?, b',', wanted, sink, &mut act)
+        }
+        Some("tsv") => {
+            csv_rows::each(file, &mut *opened::open(file, EXPECTED)?, b'\t', wanted, sink, &mut act)
+        }
         ending => {
-            let division =
-                if ending == Some("jsonl") { Division::Lines } else { Division::ArrayOrLines };
+            let division = if ending == Some("jsonl") { Division::Lines } else { Division::ArrayOrLines };
             each_json(file, &mut *opened::open(file, EXPECTED)?, division, wanted, sink, &mut act)
         }
     }
@@ -295,7 +315,13 @@ pub(super) fn read_fields(reader: &mut JsonReader, row: &mut Row, wanted: &[Want
 }
 
 /// A fault in a row, at its own line and column.
-pub(super) fn located(file: &Path, first: usize, bytes: &[u8], fault: &Fault, division: Division) -> DataError {
+pub(super) fn located(
+    file: &Path,
+    first: usize,
+    bytes: &[u8],
+    fault: &Fault,
+    division: Division,
+) -> DataError {
     let (line, column, snippet) = json_rows::spot(bytes, fault.at);
     let ends = fault.problem.contains("the text ends");
     let advice = if ends && division == Division::Lines { "; a row must stand on one line" } else { "" };

@@ -33,6 +33,9 @@ impl fmt::Display for Note {
     }
 }
 
+/// Most notes of one source.
+const MOST_NOTES: usize = 100;
+
 /// What is done with rows.
 enum Mode {
     /// All are kept; none from the one on that makes them more than so many bytes, where that is given.
@@ -48,12 +51,14 @@ pub struct Sink {
     mode: Mode,
     seen: usize,
     bytes: usize,
+    most: usize,
     spilled: bool,
     kept: Vec<Option<Example>>,
     with_turns: Option<Example>,
     only: Vec<String>,
     tasks: BTreeSet<String>,
     notes: Vec<Note>,
+    untold: usize,
 }
 
 impl fmt::Debug for Sink {
@@ -68,18 +73,26 @@ impl Sink {
             mode,
             seen: 0,
             bytes: 0,
+            most: MOST_HELD,
             spilled: false,
             kept: Vec::new(),
             with_turns: None,
             only: Vec::new(),
             tasks: BTreeSet::new(),
             notes: Vec::new(),
+            untold: 0,
         }
     }
 
     /// Keeps every row.
     pub(crate) fn keep() -> Self {
         Self::new(Mode::Keep { spill: None })
+    }
+
+    /// Keeps every row, and fails when they take more than `most` bytes.
+    #[cfg(test)]
+    pub(crate) fn keep_within(most: usize) -> Self {
+        Self { most, ..Self::keep() }
     }
 
     /// Keeps every row while they take no more than `spill` bytes, then only counts.
@@ -145,11 +158,18 @@ impl Sink {
                 }
             }
         }
-        if self.bytes > MOST_HELD && !matches!(self.mode, Mode::Count { .. }) {
+        if self.bytes > self.most && !matches!(self.mode, Mode::Count { .. }) {
             return Err(DataError::Bound {
                 place: file.display().to_string(),
-                found: format!("the rows up to number {} take more than {} of memory", place + 1, size(MOST_HELD)),
-                limit: format!("{}; set `limits` (or `limit`) in the recipe, or divide the files", size(MOST_HELD)),
+                found: format!(
+                    "the rows up to number {} take more than {} of memory",
+                    place + 1,
+                    size(self.most)
+                ),
+                limit: format!(
+                    "{}; set `limits` (or `limit`) in the recipe, or divide the files",
+                    size(self.most)
+                ),
             });
         }
         Ok(())
@@ -157,8 +177,10 @@ impl Sink {
 
     /// Remembers what a user must know of, once for each file.
     pub(crate) fn note(&mut self, file: &Path, place: String, what: &str) {
+        let is_full = self.notes.len() >= MOST_NOTES;
         match self.notes.iter_mut().find(|note| note.file == file && note.what == what) {
             Some(note) => note.more += 1,
+            None if is_full => self.untold += 1,
             None => {
                 self.notes.push(Note { file: file.to_owned(), place, more: 0, what: what.to_owned() });
             }
@@ -185,9 +207,14 @@ impl Sink {
         self.with_turns.take()
     }
 
-    /// What was noted.
+    /// What was noted; of more kinds than anybody reads, how many more there are.
     pub(crate) fn notes(&mut self) -> Vec<Note> {
-        std::mem::take(&mut self.notes)
+        let mut notes = std::mem::take(&mut self.notes);
+        if let Some(last) = notes.last().filter(|_| self.untold > 0) {
+            let what = format!("{} more things were found that are not read", self.untold);
+            notes.push(Note { file: last.file.clone(), place: String::new(), more: 0, what });
+        }
+        notes
     }
 
     /// The rows that were kept, in their order.
@@ -260,5 +287,11 @@ mod tests {
         }
         let notes: Vec<String> = sink.notes().iter().map(ToString::to_string).collect();
         assert_eq!(notes, ["a.jsonl:2: `weight` is 0 (and in 2 more rows)"]);
+        for row in 0..150 {
+            sink.note(Path::new("a.jsonl"), String::new(), &row.to_string());
+        }
+        let notes = sink.notes();
+        assert_eq!(notes.len(), 101);
+        assert_eq!(notes[100].to_string(), "a.jsonl: 50 more things were found that are not read");
     }
 }

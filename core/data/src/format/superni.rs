@@ -21,14 +21,8 @@ pub(super) const ORDERS: &[(&str, &[&str])] = &[
 ];
 
 /// What is read of a row.
-pub(super) const WANTED: [Wanted; 6] = [
-    must("instruction"),
-    maybe("input"),
-    must("output"),
-    maybe("outputs"),
-    maybe("id"),
-    maybe("weight"),
-];
+pub(super) const WANTED: [Wanted; 6] =
+    [must("instruction"), maybe("input"), must("output"), maybe("outputs"), maybe("id"), maybe("weight")];
 
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
     task_files::tasks(path(spec)?, JSON_ENDINGS)

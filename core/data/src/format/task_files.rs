@@ -151,7 +151,9 @@ fn matching(folder: &Path, split: Split, ending: &str) -> Vec<Part> {
         let Ok(all) = entries(folder, String::new) else { return Vec::new() };
         let named = all.into_iter().filter(|file| file.is_file()).filter_map(|file| {
             let name = file.file_name()?.to_str()?;
-            let found = kinds.iter().find_map(|kind| Some((name.strip_suffix(kind.as_str())?.strip_suffix('.')?, kind)));
+            let found = kinds
+                .iter()
+                .find_map(|kind| Some((name.strip_suffix(kind.as_str())?.strip_suffix('.')?, kind)));
             let (stem, kind) = found?;
             Some((stem.to_owned(), kind.clone(), file.clone()))
         });
@@ -195,7 +197,9 @@ fn row_files(folder: &Path, endings: &[&str]) -> Vec<String> {
     let Ok(all) = entries(folder, String::new) else { return Vec::new() };
     let mut names: Vec<String> = all
         .iter()
-        .filter(|file| file.is_file() && super::opened::ending(file).is_some_and(|ending| endings.contains(&ending)))
+        .filter(|file| {
+            file.is_file() && super::opened::ending(file).is_some_and(|ending| endings.contains(&ending))
+        })
         .filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned()))
         .collect();
     let more = names.len().saturating_sub(LISTED);

@@ -30,8 +30,7 @@ pub(super) fn files_with(path: &Path, endings: &[&str], expected: &str) -> Resul
     }
     let mut found = entries(path, || expected.to_owned())?;
     found.retain(|file| {
-        file.is_file()
-            && opened::ending(file).is_some_and(|ending| endings.contains(&ending))
+        file.is_file() && opened::ending(file).is_some_and(|ending| endings.contains(&ending))
     });
     if found.is_empty() {
         let there = lying(path, endings).map(|there| format!("; there are {there}")).unwrap_or_default();
@@ -50,7 +49,8 @@ pub(super) fn name_of(path: &Path) -> String {
     if !path.is_file() {
         return name;
     }
-    let inner = PACKED.iter().find_map(|ending| name.strip_suffix(ending)?.strip_suffix('.')).unwrap_or(&name);
+    let inner =
+        PACKED.iter().find_map(|ending| name.strip_suffix(ending)?.strip_suffix('.')).unwrap_or(&name);
     Path::new(inner).file_stem().map_or_else(|| inner.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 

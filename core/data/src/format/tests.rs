@@ -1,6 +1,8 @@
 //! Formats on small files made here: what is read, what is refused and where, and that no bytes make a panic.
 
+mod meaning;
 mod of_rows;
+mod python_json;
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +13,8 @@ use super::field_rows::{EachOfTask, Ids};
 use super::json::pieces::Division;
 use super::rows::{Wanted, each_json};
 use super::{
-    FORMATS, FieldMap, Sink, SourceSpec, alpaca, chat, field_rows, format, natural_instructions,
-    superni, text, trace,
+    FORMATS, FieldMap, Sink, SourceSpec, alpaca, chat, field_rows, format, natural_instructions, superni,
+    text, trace,
 };
 use crate::error::DataError;
 use crate::example::{Example, Split};
@@ -250,11 +252,20 @@ fn a_broken_task_file_is_located() {
         let error = natural(file, text.as_bytes(), Split::Train).expect_err(part).to_string();
         assert!(error.starts_with("task1.json:") && error.contains(part), "{error}");
     };
-    refused(&TASK.replace("\"two\"", "{}"), "task1.json:8: expected text or a list of texts in field `output`, not a record");
-    refused(&TASK.replace("\"two\"", "NaN"), "task1.json:8: expected text or a list of texts in field `output`, not NaN");
+    refused(
+        &TASK.replace("\"two\"", "{}"),
+        "task1.json:8: expected text or a list of texts in field `output`, not a record",
+    );
+    refused(
+        &TASK.replace("\"two\"", "NaN"),
+        "task1.json:8: expected text or a list of texts in field `output`, not NaN",
+    );
     refused(&TASK.replace("Instances", "Rows"), "missing field `Instances`");
     refused(&TASK.replace("[\"Say the name.\"]", "[]"), "Definition is empty");
-    refused(&TASK.replace("\"one\"", "[]"), "task1.json:7: expected at least one right answer (instance 1 has an empty output list");
+    refused(
+        &TASK.replace("\"one\"", "[]"),
+        "task1.json:7: expected at least one right answer (instance 1 has an empty output list",
+    );
     refused("", "the text ends where there should be an object");
     refused(&TASK.replace("\"four\"", "'four'"), "task1.json:11: ");
 }
@@ -300,7 +311,10 @@ fn instruction_rows_of_both_kinds() {
     assert!(task_order(&spec, &OrderChoice::Default).is_err(), "a corpus is no stream");
     std::fs::write(folder.path().join("more.json"), "[{\"output\": \"b\"}]").expect("written");
     let error = load_source(&spec, &[], Split::Train).expect_err("no prompt").to_string();
-    assert!(error.contains("more.json:1: expected `instruction` or `full_prompt`; the row has output"), "{error}");
+    assert!(
+        error.contains("more.json:1: expected `instruction` or `full_prompt`; the row has output"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -202,8 +202,12 @@ mod tests {
             assert_eq!(lines, Ok(owned(&[(1, "{\"a\":1}"), (4, "{\"b\":\"\u{2028}\"}"), (5, "{}")])));
             let text = "\n[{\"a\": \"}{[\\\"\\\\\"},\n\n {\"b\": [{}, {\n}],\"c\":\"],\"}, {} , 3\n]\n";
             let array = rows(text, Division::ArrayOrLines, room);
-            let expected =
-                owned(&[(2, "{\"a\": \"}{[\\\"\\\\\"}"), (4, "{\"b\": [{}, {\n}],\"c\":\"],\"}"), (5, "{}"), (5, "3")]);
+            let expected = owned(&[
+                (2, "{\"a\": \"}{[\\\"\\\\\"}"),
+                (4, "{\"b\": [{}, {\n}],\"c\":\"],\"}"),
+                (5, "{}"),
+                (5, "3"),
+            ]);
             assert_eq!(array, Ok(expected));
             assert_eq!(rows(" [ ] ", Division::ArrayOrLines, room), Ok(Vec::new()));
             assert_eq!(rows("[1]", Division::Lines, room), Ok(owned(&[(1, "[1]")])));

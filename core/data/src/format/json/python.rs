@@ -118,10 +118,11 @@ impl<'a> JsonReader<'a> {
             self.at += 1;
         } else {
             loop {
-                if self.peek() != Some(b'"') {
-                    return self.fault("a key in double quotes is expected here");
+                match self.peek() {
+                    Some(b'"') => member(self)?,
+                    Some(_) => return self.fault("a key in double quotes is expected here"),
+                    None => return self.fault("the text ends inside an object"),
                 }
-                member(self)?;
                 match self.peek() {
                     Some(b',') => {
                         self.at += 1;
@@ -226,9 +227,7 @@ impl<'a> JsonReader<'a> {
     /// Truth values, null, numbers, and what Python writes where there is no number.
     fn word(&mut self) -> Read<Cell> {
         let rest = &self.text[self.at..];
-        for (word, cell) in
-            [("null", Cell::Null), ("true", Cell::Bool(true)), ("false", Cell::Bool(false))]
-        {
+        for (word, cell) in [("null", Cell::Null), ("true", Cell::Bool(true)), ("false", Cell::Bool(false))] {
             if rest.starts_with(word) {
                 self.at += word.len();
                 return Ok(cell);
@@ -269,7 +268,8 @@ impl<'a> JsonReader<'a> {
             Cell::Number(if source == "-0" { "0".to_owned() } else { source.to_owned() })
         } else {
             let number = source.parse().ok().and_then(serde_json::Number::from_f64);
-            number.map_or_else(|| Cell::NoText(source.to_owned()), |number| Cell::Number(number.to_string()))
+            let short = || Cell::NoText(source.chars().take(60).collect());
+            number.map_or_else(short, |number| Cell::Number(number.to_string()))
         };
         self.at += end;
         Ok(cell)
@@ -307,7 +307,8 @@ impl<'a> JsonReader<'a> {
         let mut is_text = true;
         loop {
             let rest = &self.text.as_bytes()[self.at..];
-            let Some(plain) = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20) else {
+            let Some(plain) = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20)
+            else {
                 self.at = self.text.len();
                 return self.fault("the text ends inside a string");
             };
@@ -431,9 +432,22 @@ mod tests {
         assert_eq!(twice.field("a"), Some(&number("2")));
         assert_eq!(read(" [ ] "), Ok(Cell::List(Vec::new())));
         assert_eq!(read("\t{\r\n}"), Ok(Cell::Record(Vec::new())));
-        for broken in
-            ["[1,]", "{\"a\":1,}", "[,1]", "[1 2]", "{a:1}", "{\"a\" 1}", "{1:2}", "[1", "{\"a\":", "[1]]", "[1] 2", "// x\n1", "\u{feff}1", "\u{a0}1"]
-        {
+        for broken in [
+            "[1,]",
+            "{\"a\":1,}",
+            "[,1]",
+            "[1 2]",
+            "{a:1}",
+            "{\"a\" 1}",
+            "{1:2}",
+            "[1",
+            "{\"a\":",
+            "[1]]",
+            "[1] 2",
+            "// x\n1",
+            "\u{feff}1",
+            "\u{a0}1",
+        ] {
             assert!(read(broken).is_err(), "{broken}");
         }
         assert!(read("[1,]").expect_err("refused").contains("trailing comma"));

@@ -118,7 +118,8 @@ impl Guard {
                 head.values
             )));
         }
-        let (Some(inner), Some(most)) = (body.get(head.levels..), head.unpacked.checked_sub(head.levels)) else {
+        let (Some(inner), Some(most)) = (body.get(head.levels..), head.unpacked.checked_sub(head.levels))
+        else {
             return Err(general("a page of levels longer than itself"));
         };
         if !head.is_packed {
@@ -147,7 +148,9 @@ impl Guard {
             PhysicalType::INT32 | PhysicalType::FLOAT | PhysicalType::BYTE_ARRAY => 4,
             PhysicalType::INT64 | PhysicalType::DOUBLE => 8,
             PhysicalType::INT96 => 12,
-            PhysicalType::FIXED_LEN_BYTE_ARRAY => usize::try_from(self.column.type_length()).unwrap_or(1).max(1),
+            PhysicalType::FIXED_LEN_BYTE_ARRAY => {
+                usize::try_from(self.column.type_length()).unwrap_or(1).max(1)
+            }
         }
     }
 
@@ -181,7 +184,9 @@ impl Guard {
                 }
                 (*encoding, *num_values, data)
             }
-            Page::DataPageV2 { buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, .. } => {
+            Page::DataPageV2 {
+                buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, ..
+            } => {
                 let levels = *def_levels_byte_len as usize + *rep_levels_byte_len as usize;
                 (*encoding, *num_values, buf.get(levels..).unwrap_or_default())
             }
@@ -266,3 +271,6 @@ impl PageReader for Guard {
         self.pages.at_record_boundary()
     }
 }
+
+#[cfg(test)]
+mod tests;

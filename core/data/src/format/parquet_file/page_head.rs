@@ -1,9 +1,7 @@
-//! The header of a Parquet page, read before the page itself: what it is, how long, how much it says to unpack to. Thrift's
-//! compact protocol (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md), as far as a page
-//! header has it; the crate reads the same header, but only together with the page.
+//! The header of a Parquet page, read before the page itself: what it is, how long, how much it says to unpack to. The
+//! crate reads the same header, but only together with the page.
 
-/// Deepest nesting of what is passed over.
-const MOST_DEPTH: usize = 16;
+use super::thrift::{FALSE, INTEGER, Input, STRUCT, TRUE};
 
 /// What a header says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,7 +25,7 @@ pub(super) struct PageHead {
 impl PageHead {
     /// The header at the beginning of these bytes; none where there is no well-formed one.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let mut input = Input { bytes, at: 0 };
+        let mut input = Input::new(bytes);
         let mut head = Self { kind: -1, is_packed: true, ..Self::default() };
         let size = |number: i64| usize::try_from(number).ok();
         input.fields(0, &mut |input, id, kind| {
@@ -51,92 +49,8 @@ impl PageHead {
             }
             Some(())
         })?;
-        head.length = input.at;
+        head.length = input.at();
         (head.kind >= 0).then_some(head)
-    }
-}
-
-const TRUE: u8 = 1;
-const FALSE: u8 = 2;
-const INTEGER: u8 = 5;
-const STRUCT: u8 = 12;
-
-struct Input<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-/// What is done with a field: its number and type; none where it is broken.
-type Field<'a, 'b> = &'a mut dyn FnMut(&mut Input<'b>, i64, u8) -> Option<()>;
-
-impl<'b> Input<'b> {
-    fn byte(&mut self) -> Option<u8> {
-        let byte = self.bytes.get(self.at).copied()?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7F) << shift;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn zigzag(&mut self) -> Option<i64> {
-        let number = self.varint()?;
-        Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
-    }
-
-    fn fields(&mut self, depth: usize, field: Field<'_, 'b>) -> Option<()> {
-        if depth > MOST_DEPTH {
-            return None;
-        }
-        let mut id = 0_i64;
-        loop {
-            let head = self.byte()?;
-            if head == 0 {
-                return Some(());
-            }
-            id = match head >> 4 {
-                0 => self.zigzag()?,
-                step => id.checked_add(i64::from(step))?,
-            };
-            field(self, id, head & 0x0F)?;
-        }
-    }
-
-    fn pass(&mut self, kind: u8, depth: usize) -> Option<()> {
-        if depth > MOST_DEPTH {
-            return None;
-        }
-        match kind {
-            TRUE | FALSE => {}
-            3 => drop(self.byte()?),
-            4..=6 => drop(self.varint()?),
-            7 => self.at = self.at.checked_add(8)?,
-            8 => {
-                let length = usize::try_from(self.varint()?).ok()?;
-                self.at = self.at.checked_add(length)?;
-            }
-            9 | 10 => {
-                let head = self.byte()?;
-                let count = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
-                for _ in 0..count {
-                    // Truth values take a byte each in lists.
-                    let kind = head & 0x0F;
-                    self.pass(if kind <= FALSE { 3 } else { kind }, depth + 1)?;
-                }
-            }
-            STRUCT => self.fields(depth + 1, &mut |input, _, kind| input.pass(kind, depth + 1))?,
-            _ => return None,
-        }
-        (self.at <= self.bytes.len()).then_some(())
     }
 }
 
@@ -156,7 +70,8 @@ mod tests {
         assert_eq!((head.levels, head.is_packed, head.length), (0, true, data.len()));
         // {1: 3, 2: 20, 3: 10, 8: {1: 4, 2: 0, 3: 4, 4: 0, 5: 2, 6: 1, 7: false}}
         let second = [
-            0x15, 6, 0x15, 40, 0x15, 20, 0x5C, 0x15, 8, 0x15, 0, 0x15, 8, 0x15, 0, 0x15, 4, 0x15, 2, 0x12, 0, 0,
+            0x15, 6, 0x15, 40, 0x15, 20, 0x5C, 0x15, 8, 0x15, 0, 0x15, 8, 0x15, 0, 0x15, 4, 0x15, 2, 0x12, 0,
+            0,
         ];
         let head = PageHead::read(&second).expect("a header");
         assert_eq!((head.kind, head.values, head.levels, head.is_packed), (3, 4, 3, false));

@@ -44,7 +44,10 @@ fn value(column: &TypePtr, depth: usize) -> Option<TypePtr> {
 
 /// A record of what can be read of it. Of the records of a list only fields of messages are asked for.
 fn record(group: &TypePtr, depth: usize) -> Option<TypePtr> {
-    if depth > MOST_DEPTH || !group.is_group() || group.get_basic_info().converted_type() != ConvertedType::NONE {
+    if depth > MOST_DEPTH
+        || !group.is_group()
+        || group.get_basic_info().converted_type() != ConvertedType::NONE
+    {
         return None;
     }
     let asked = |field: &&TypePtr| depth > 1 || MESSAGE_FIELDS.contains(&field.name());
@@ -127,7 +130,10 @@ fn is_plain(column: &TypePtr) -> bool {
 
 /// Whether the statistics of a row group leave open that there is something in a column.
 pub(super) fn may_hold(group: &RowGroupMetaData, name: &str) -> bool {
-    let chunks = group.columns().iter().filter(|chunk| chunk.column_path().parts().first().is_some_and(|part| part == name));
+    let chunks = group
+        .columns()
+        .iter()
+        .filter(|chunk| chunk.column_path().parts().first().is_some_and(|part| part == name));
     let mut chunks = chunks.filter(|chunk| {
         let nulls = chunk.statistics().and_then(|statistics| statistics.null_count_opt());
         nulls.is_none_or(|nulls| i64::try_from(nulls) != Ok(chunk.num_values()))

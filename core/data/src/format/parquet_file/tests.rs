@@ -1,4 +1,7 @@
-//! Files that pyarrow wrote (`core/data/fixtures/record.py`): what is read of them, and what is refused.
+//! Files that pyarrow wrote (`core/data/fixtures/record.py`): what is read of them, and what is refused; and files that are
+//! made to take much (`hostile`).
+
+mod hostile;
 
 use std::path::{Path, PathBuf};
 
@@ -43,7 +46,7 @@ fn read(name: &str, columns: &[&str]) -> Result<Vec<Value>, String> {
 #[test]
 fn every_compression_and_type_over_several_row_groups() {
     let columns = ["question", "label", "number", "small", "share", "half", "right", "answers", "id"];
-    for name in ["snappy", "zstd", "gzip", "none"] {
+    for name in ["snappy", "zstd", "gzip", "none", "brotli", "lz4"] {
         let rows = read(name, &columns).expect("rows");
         assert_eq!(rows.len(), 7);
         assert_eq!(
@@ -76,7 +79,10 @@ fn the_second_page_version_with_other_encodings() {
 #[test]
 fn messages_come_with_the_fields_that_mean_something() {
     let rows = read("messages", &["messages"]).expect("rows");
-    assert_eq!(rows[0]["messages"][0], json!({ "content": "Be short.", "role": "system", "tool_calls": null }));
+    assert_eq!(
+        rows[0]["messages"][0],
+        json!({ "content": "Be short.", "role": "system", "tool_calls": null })
+    );
     assert_eq!(rows[0]["messages"].as_array().map(Vec::len), Some(5));
     assert_eq!(rows[1]["messages"][1], json!({ "content": "2", "role": "assistant", "tool_calls": null }));
     let rows = read("conversations", &["conversations"]).expect("rows");
@@ -90,6 +96,52 @@ fn a_column_that_is_not_there_or_of_no_use() {
     let error = read("none", &["when"]).expect_err("a date");
     assert!(error.starts_with("t.parquet: column `when` is INT32 (DATE); expected text, "), "{error}");
     assert_eq!(read("empty", &["instruction"]).expect("no rows"), Vec::<Value>::new());
+}
+
+#[test]
+fn texts_and_numbers_of_every_kind() {
+    let columns = ["large", "view", "dictionary", "half", "decimal", "wide", "pairs", "output"];
+    let rows = read("kinds", &columns).expect("rows");
+    let column = |name: &str| Value::from(rows.iter().map(|row| row[name].clone()).collect::<Vec<_>>());
+    for name in ["large", "view", "dictionary"] {
+        assert_eq!(column(name), json!(["a", null, "größer 🌊"]), "{name}");
+    }
+    assert_eq!(column("half"), json!([0.5, null, 0.1]));
+    assert_eq!(column("pairs"), json!([[["q", "a"], []], null, [[]]]));
+    let bytes = std::fs::read(fixture("kinds")).expect("the fixture");
+    let wanted = [must("decimal"), must("wide"), must("binary")];
+    let (rows, notes) = cells(&bytes, &wanted).expect("rows");
+    let number = |text: &str| Some(Cell::Number(text.to_owned()));
+    let bytes = |text: &str| Some(Cell::NoText(text.to_owned()));
+    assert_eq!(
+        rows[0],
+        [number("12.30"), number(&format!("1{}", "0".repeat(30))), bytes("bytes that are not UTF-8")]
+    );
+    assert_eq!(rows[1], [None, None, Some(Cell::Text("text".to_owned()))]);
+    assert_eq!(rows[2], [number("-0.05"), number("-1"), None]);
+    // `rejected` holds nulls alone, and a time means nothing here.
+    let told = |name: &str| format!("t.parquet: column `{name}` is not read by this format");
+    assert_eq!(notes, [told("image"), told("system")]);
+    for (column, part) in
+        [("when", "column `when` is INT64 ("), ("image", "column `image` is a group of bytes, path")]
+    {
+        let error = read("kinds", &[column]).expect_err(column);
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn a_column_that_nobody_needs_may_be_of_any_type() {
+    let bytes = std::fs::read(fixture("kinds")).expect("the fixture");
+    let (rows, notes) = cells(&bytes, &[must("output"), maybe("image")]).expect("rows");
+    assert_eq!((rows.len(), rows[0][1].as_ref()), (3, None));
+    assert!(
+        notes[0].starts_with("t.parquet: column `image` is a group of bytes, path and is not read"),
+        "{notes:?}"
+    );
+    let error =
+        cells(&bytes, &[maybe("input"), maybe("id"), maybe("system")]).expect_err("nothing").to_string();
+    assert!(error.contains("no column `input`; there are large, view"), "{error}");
 }
 
 #[test]
