@@ -68,6 +68,26 @@ pub enum DataError {
         /// Its type.
         found: String,
     },
+    /// More than is read of a file that anybody may have written.
+    #[error("{place}: {found}; the limit is {limit}")]
+    Bound {
+        /// The file, with the line or row where there is one.
+        place: String,
+        /// What was found.
+        found: String,
+        /// The limit, and what to do.
+        limit: String,
+    },
+    /// A file whose rows are others than a moment ago.
+    #[error("{}: it had {before} rows and has {after}: it was changed while it was read", place.display())]
+    Changed {
+        /// The file or folder.
+        place: PathBuf,
+        /// Rows at first.
+        before: usize,
+        /// Rows then.
+        after: usize,
+    },
     /// A Parquet file that cannot be read.
     #[error("{}: no readable Parquet file: {problem}", file.display())]
     Parquet {
@@ -85,6 +105,16 @@ pub enum DataError {
         rows: String,
         /// The files of rows there are, and what to do with them.
         files: String,
+    },
+    /// Files of which each could be a split.
+    #[error("{}: {} could each be the {split} rows: keep one of them there, or name it by `path`", folder.display(), files.join(", "))]
+    SeveralFiles {
+        /// The folder.
+        folder: PathBuf,
+        /// `train` or `test`.
+        split: &'static str,
+        /// The files.
+        files: Vec<String>,
     },
     /// A file that was divided into parts, some of which are missing.
     #[error("{}: {there} of {of} parts of the {split} rows are there; missing is {missing}", folder.display())]

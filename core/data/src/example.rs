@@ -103,6 +103,13 @@ pub fn sample(mut examples: Vec<Example>, limit: Option<usize>, seed: Seed) -> V
     examples
 }
 
+/// The places of `count` examples in the order in which [`sample`] puts them.
+pub(crate) fn shuffled_places(count: usize, seed: Seed) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..count).collect();
+    places.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.derive("sample").0));
+    places
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Example, sample};

@@ -1,17 +1,22 @@
 //! The dataset formats: one table line and one file each. Only reads; tells no format from another but here.
 
 mod alpaca;
-mod bare_numbers;
+mod bounds;
+mod cell;
 mod chat;
+mod csv_rows;
 mod field_rows;
 mod instructions;
-mod json_array;
+mod json;
 mod json_rows;
 mod jsonl;
+mod lying;
 mod natural_instructions;
+mod opened;
 mod parquet;
 mod parquet_file;
 mod rows;
+mod sink;
 mod superni;
 mod synthetic;
 mod task_files;
@@ -24,8 +29,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
-use crate::example::{Example, Split};
+use crate::example::Split;
 pub(crate) use json_rows::{parse_lines as parse_json_lines, read as read_file, shorten};
+pub(crate) use opened::ending as row_ending;
+pub(crate) use rows::ENDINGS as ROW_ENDINGS;
+pub use sink::{Note, Sink};
 
 /// Where examples come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,8 +92,8 @@ pub struct FormatEntry {
     pub orders: &'static [(&'static str, &'static [&'static str])],
     /// Files a split of a task is read from; their digests go into stage keys.
     pub files: fn(&SourceSpec, &str, Split) -> Result<Vec<PathBuf>, DataError>,
-    /// A split of a task, in the order of the file.
-    pub load: fn(&SourceSpec, &str, Split) -> Result<Vec<Example>, DataError>,
+    /// Gives a split of a task to a sink, in the order of the files.
+    pub visit: fn(&SourceSpec, &str, Split, &mut Sink) -> Result<(), DataError>,
     /// All of a corpus in one pass.
     pub whole: Option<WholeSource>,
 }
@@ -95,8 +103,8 @@ pub struct FormatEntry {
 pub struct WholeSource {
     /// All its files; no row is read for it.
     pub files: fn(&SourceSpec) -> Result<Vec<PathBuf>, DataError>,
-    /// All its rows.
-    pub rows: fn(&SourceSpec) -> Result<Vec<Example>, DataError>,
+    /// Gives all its rows to a sink.
+    pub visit: fn(&SourceSpec, &mut Sink) -> Result<(), DataError>,
 }
 
 /// The formats, in the order of the reference.
@@ -112,12 +120,12 @@ pub const FORMATS: &[FormatEntry] = &[
         tasks: synthetic::tasks,
         orders: synthetic::ORDERS,
         files: |_, _, _| Ok(Vec::new()),
-        load: synthetic::load,
+        visit: synthetic::visit,
         whole: None,
     },
     FormatEntry {
         name: "jsonl",
-        version: 1,
+        version: 2,
         doc: jsonl::DOC,
         reference: "",
         corpus: false,
@@ -126,12 +134,12 @@ pub const FORMATS: &[FormatEntry] = &[
         tasks: jsonl::tasks,
         orders: &[],
         files: jsonl::files,
-        load: jsonl::load,
+        visit: jsonl::visit,
         whole: None,
     },
     FormatEntry {
         name: "parquet",
-        version: 1,
+        version: 2,
         doc: parquet::DOC,
         reference: "https://parquet.apache.org",
         corpus: false,
@@ -140,26 +148,26 @@ pub const FORMATS: &[FormatEntry] = &[
         tasks: parquet::tasks,
         orders: &[],
         files: parquet::files,
-        load: parquet::load,
+        visit: parquet::visit,
         whole: None,
     },
     FormatEntry {
         name: "alpaca",
-        version: 1,
+        version: 2,
         doc: alpaca::DOC,
         reference: "https://github.com/tatsu-lab/stanford_alpaca",
         corpus: false,
-        turns: false,
+        turns: true,
         needs_path: true,
         tasks: alpaca::tasks,
         orders: &[],
         files: alpaca::files,
-        load: alpaca::load,
+        visit: alpaca::visit,
         whole: None,
     },
     FormatEntry {
         name: "chat",
-        version: 1,
+        version: 2,
         doc: chat::DOC,
         reference: "https://huggingface.co/docs/transformers/chat_templating",
         corpus: false,
@@ -168,12 +176,12 @@ pub const FORMATS: &[FormatEntry] = &[
         tasks: chat::tasks,
         orders: &[],
         files: chat::files,
-        load: chat::load,
+        visit: chat::visit,
         whole: None,
     },
     FormatEntry {
         name: "superni",
-        version: 1,
+        version: 2,
         doc: superni::DOC,
         reference: "arXiv 2204.07705; task choice of arXiv 2403.01244",
         corpus: false,
@@ -182,12 +190,12 @@ pub const FORMATS: &[FormatEntry] = &[
         tasks: superni::tasks,
         orders: superni::ORDERS,
         files: superni::files,
-        load: superni::load,
+        visit: superni::visit,
         whole: None,
     },
     FormatEntry {
         name: "natural-instructions",
-        version: 1,
+        version: 2,
         doc: natural_instructions::DOC,
         reference: "https://github.com/allenai/natural-instructions",
         corpus: false,
@@ -196,12 +204,12 @@ pub const FORMATS: &[FormatEntry] = &[
         tasks: natural_instructions::tasks,
         orders: &[],
         files: natural_instructions::files,
-        load: natural_instructions::load,
+        visit: natural_instructions::visit,
         whole: None,
     },
     FormatEntry {
         name: "trace",
-        version: 1,
+        version: 2,
         doc: trace::DOC,
         reference: "arXiv 2310.06762",
         corpus: false,
@@ -210,12 +218,12 @@ pub const FORMATS: &[FormatEntry] = &[
         tasks: trace::tasks,
         orders: trace::ORDERS,
         files: trace::files,
-        load: trace::load,
+        visit: trace::visit,
         whole: None,
     },
     FormatEntry {
         name: "instructions",
-        version: 1,
+        version: 2,
         doc: instructions::DOC,
         reference: "",
         corpus: true,
@@ -223,9 +231,9 @@ pub const FORMATS: &[FormatEntry] = &[
         needs_path: true,
         tasks: instructions::tasks,
         orders: &[],
-        files: instructions::files,
-        load: instructions::load,
-        whole: Some(WholeSource { files: instructions::all_files, rows: instructions::rows }),
+        files: |spec, _, _| instructions::all_files(spec),
+        visit: |spec, _, _, sink| instructions::visit(spec, sink),
+        whole: Some(WholeSource { files: instructions::all_files, visit: instructions::visit }),
     },
     FormatEntry {
         name: "text",
@@ -238,8 +246,8 @@ pub const FORMATS: &[FormatEntry] = &[
         tasks: text::tasks,
         orders: &[],
         files: text::files,
-        load: text::load,
-        whole: Some(WholeSource { files: text::all_files, rows: text::rows }),
+        visit: text::visit,
+        whole: Some(WholeSource { files: text::all_files, visit: text::visit_all }),
     },
 ];
 

@@ -2,6 +2,7 @@
 //! their loss mask, batches, and what is kept of earlier tasks. Holds no tensor and knows no recipe.
 
 mod batching;
+mod draw;
 mod encoder;
 mod error;
 mod example;
@@ -16,10 +17,11 @@ mod template;
 mod token_example;
 mod tokenizer;
 
+pub use draw::{Looked, draw_source, look_through};
 pub use example::{Example, Split, Task, Turn, TurnRole, sample};
-pub use format::{FORMATS, FieldMap, FormatEntry, SourceSpec, WholeSource, format};
+pub use format::{FORMATS, FieldMap, FormatEntry, Note, Sink, SourceSpec, WholeSource, format};
 pub use hub::{Hub, HubSettings, HubUse, is_hub_name};
-pub use stream::{OrderChoice, load_source, load_task, source_files, task_order};
+pub use stream::{OrderChoice, load_source, load_source_noted, load_task, source_files, task_order};
 
 pub use rehearsal_memory::{Origin, RehearsalMemory, Remembered};
 pub use row_files::{TrainingRow, read_examples, read_training_rows, write_examples, write_training_rows};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::DataError;
 use crate::example::{Example, Split, Task};
-use crate::format::{SourceSpec, format, unknown_task};
+use crate::format::{Note, Sink, SourceSpec, format, unknown_task};
 
 /// Which tasks, in which order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,12 +68,8 @@ pub fn task_order(spec: &SourceSpec, choice: &OrderChoice) -> Result<Vec<String>
 /// # Errors
 /// As [`task_order`]; a missing file; a broken row.
 pub fn load_task(spec: &SourceSpec, task: &str) -> Result<Task, DataError> {
-    let entry = format(&spec.format)?;
-    Ok(Task {
-        name: task.to_owned(),
-        train: (entry.load)(spec, task, Split::Train)?,
-        test: (entry.load)(spec, task, Split::Test)?,
-    })
+    let of = |split| load_source(spec, &[task.to_owned()], split);
+    Ok(Task { name: task.to_owned(), train: of(Split::Train)?, test: of(Split::Test)? })
 }
 
 /// All rows of these tasks of a source (of all its tasks, if none is named), task after task or as they stand in
@@ -82,19 +78,42 @@ pub fn load_task(spec: &SourceSpec, task: &str) -> Result<Task, DataError> {
 /// # Errors
 /// As [`load_task`].
 pub fn load_source(spec: &SourceSpec, tasks: &[String], split: Split) -> Result<Vec<Example>, DataError> {
+    Ok(visit_source(spec, tasks, split, Sink::keep())?.rows())
+}
+
+/// Like [`load_source`], with what a user must know of.
+///
+/// # Errors
+/// As [`load_task`].
+pub fn load_source_noted(
+    spec: &SourceSpec,
+    tasks: &[String],
+    split: Split,
+) -> Result<(Vec<Example>, Vec<Note>), DataError> {
+    let mut sink = visit_source(spec, tasks, split, Sink::keep())?;
+    let notes = sink.notes();
+    Ok((sink.rows(), notes))
+}
+
+/// Gives the rows that [`load_source`] says to a sink, which is given back.
+pub(crate) fn visit_source(
+    spec: &SourceSpec,
+    tasks: &[String],
+    split: Split,
+    sink: Sink,
+) -> Result<Sink, DataError> {
     let entry = format(&spec.format)?;
+    let mut sink = sink;
     if let Some(whole) = entry.whole {
-        let mut examples = (whole.rows)(spec)?;
-        if !tasks.is_empty() {
-            let mut known: Vec<String> = examples.iter().map(|row| row.task.clone()).collect();
-            known.sort();
-            known.dedup();
+        sink = sink.of_tasks(tasks);
+        (whole.visit)(spec, &mut sink)?;
+        if !sink.is_full() && !tasks.is_empty() {
+            let known = sink.tasks();
             if let Some(task) = tasks.iter().find(|&task| !known.contains(task)) {
                 return Err(unknown_task(task, place_of(spec), known));
             }
-            examples.retain(|row| tasks.contains(&row.task));
         }
-        return Ok(examples);
+        return Ok(sink);
     }
     let all;
     let tasks = if tasks.is_empty() {
@@ -103,11 +122,13 @@ pub fn load_source(spec: &SourceSpec, tasks: &[String], split: Split) -> Result<
     } else {
         tasks
     };
-    let mut examples = Vec::new();
     for task in tasks {
-        examples.extend((entry.load)(spec, task, split)?);
+        (entry.visit)(spec, task, split, &mut sink)?;
+        if sink.is_full() {
+            break;
+        }
     }
-    Ok(examples)
+    Ok(sink)
 }
 
 /// Files that these rows are read from; their digests belong into stage keys. Sorted, each once.

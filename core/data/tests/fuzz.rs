@@ -56,6 +56,7 @@ const ALPACA: &str = "[{\"instruction\": \"Add.\", \"input\": \"1 and 1\", \"out
 const CHATS: &str = r#"{"messages": [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Hello."}], "id": 3}
 {"conversations": [{"from": "human", "value": "1 + 1"}, {"from": "gpt", "value": "2"}]}
 "#;
+const CSV: &str = "instruction,input,output\n\"Add, please.\",\"1\n1\",2\nSay it.,,\"\"\"It\"\".\"\n";
 const TASK: &str = r#"{"Definition": ["Say."], "URL": [NaN, -Infinity], "Instances": [
  {"id": "i0", "input": "NaN", "output": ["not a number"]}, {"id": "i1", "input": "1", "output": "one"},
  {"input": "2", "output": ["two"]}, {"input": "3", "output": ["three"]}, {"input": "4", "output": ["four"]}]}"#;
@@ -76,6 +77,7 @@ fn wholes() -> Vec<Whole> {
         text("t/train.jsonl", SUPERNI, &[Rows("superni")]),
         text("more.json", SUPERNI, &[Rows("instructions")]),
         text("alpaca_data.json", ALPACA, &[Rows("alpaca"), Rows("jsonl")]),
+        text("rows.csv", CSV, &[Rows("jsonl"), Rows("alpaca")]),
         text("chats.jsonl", CHATS, &[Rows("chat"), Named("chat", ["messages", "messages"])]),
         text("tasks/task1.json", TASK, &[Rows("natural-instructions")]),
         text("t/train.json", TRACE, &[Rows("trace")]),
@@ -85,7 +87,7 @@ fn wholes() -> Vec<Whole> {
         text("tokenizer_config.json", CHAT, &[Tokens]),
         Whole { name: "tokenizer.json", bytes: tokenizer(), readers: &[Tokens] },
     ];
-    let tables: [(&'static str, &'static [Reader]); 9] = [
+    let tables: [(&'static str, &'static [Reader]); 13] = [
         ("snappy", &[Named("parquet", ["question", "answers"]), Named("parquet", ["question", "half"])]),
         ("zstd", &[Named("parquet", ["question", "id"]), Named("parquet", ["share", "number"])]),
         ("gzip", &[Named("parquet", ["question", "right"]), Named("parquet", ["half", "id"])]),
@@ -94,6 +96,13 @@ fn wholes() -> Vec<Whole> {
         ("messages", &[Rows("chat")]),
         ("conversations", &[Rows("chat")]),
         ("alpaca", &[Rows("alpaca"), Rows("parquet")]),
+        (
+            "kinds",
+            &[Named("parquet", ["large", "half"]), Named("parquet", ["view", "decimal"]), Rows("alpaca")],
+        ),
+        ("brotli", &[Named("parquet", ["question", "answers"])]),
+        ("lz4", &[Named("parquet", ["question", "answers"])]),
+        ("parts", &[Rows("chat")]),
         ("empty", &[Rows("parquet")]),
     ];
     for (name, readers) in tables {

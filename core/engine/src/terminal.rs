@@ -61,6 +61,14 @@ impl Terminal {
         }
     }
 
+    /// Says what is no mistake and may be meant otherwise, in every manner.
+    pub(crate) fn warn(&self, notes: &[String]) {
+        let mut out = anstream::stderr().lock();
+        for note in notes {
+            let _ = writeln!(out, "warning: {note}");
+        }
+    }
+
     /// Says what went wrong, in every manner.
     pub(crate) fn error(&self, error: &EngineError) {
         match error {

@@ -1,34 +1,46 @@
-//! Checks of a recipe that need a look at data and files: tasks, orders, folders, tokenizers. Reads names and heads of
-//! files, no rows; a row that cannot be read is found by the stage that reads it.
+//! Checks of a recipe that need a look at data and files: tasks, orders, folders, tokenizers, and the rows themselves
+//! (`row_check`).
 
 use std::path::Path;
 
 use cadre_checkpoint::CheckpointFolder;
 use cadre_data::{DataError, Hub, Marking, SourceSpec, Tokenizer};
 use cadre_recipe::{
-    Backend, Loaded, Order, Precision, Pretrain, Recipe, RecipeError, Source, Template, TokenizerSource,
+    Backend, IndicatorWords, Loaded, Order, Precision, Pretrain, Recipe, RecipeError, Source, Template,
+    TokenizerSource,
 };
 
 use crate::files::{data_split, indicator_form, source_spec, stream_spec};
 use crate::hub_names::resolve;
 use crate::memory::{bytes, machine_memory, need};
 use crate::planner::order_choice;
+use crate::row_check::{self, Rows};
 use crate::tokenizers::opened;
 
-/// Every mistake that only a look at data and files can find, each placed where its value stands.
-#[must_use]
-pub(crate) fn check(loaded: &Loaded, hub: &Hub) -> Vec<RecipeError> {
+/// What a look at data and files finds.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// Every mistake, placed where its value stands.
+    pub(crate) mistakes: Vec<RecipeError>,
+    /// What is no mistake and may be meant otherwise.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Looks at the data and files that a recipe names.
+pub(crate) fn check(loaded: &Loaded, hub: &Hub) -> Checked {
     let (recipe, unresolved) = resolve(&loaded.recipe, hub);
-    let mut checker = Checker { loaded, recipe: &recipe, mistakes: Vec::new() };
+    let mut checker =
+        Checker { loaded, recipe: &recipe, mistakes: Vec::new(), notes: Vec::new(), rows: Vec::new() };
     checker.stream();
     checker.sources();
+    checker.rows();
     checker.template();
     checker.backbone();
     checker.memory();
     // What there is no folder for cannot be looked into: that is no second mistake.
     checker.mistakes.retain(|mistake| unresolved.iter().all(|name| name.key != mistake.key));
     let names = unresolved.into_iter().map(|name| loaded.mistake(&name.key, name.problem));
-    names.chain(checker.mistakes).collect()
+    Checked { mistakes: names.chain(checker.mistakes).collect(), notes: checker.notes }
 }
 
 struct Checker<'a> {
@@ -36,6 +48,9 @@ struct Checker<'a> {
     /// The recipe with folders in place of names on the Hub.
     recipe: &'a Recipe,
     mistakes: Vec<RecipeError>,
+    notes: Vec<String>,
+    /// Rows that are there to be looked at.
+    rows: Vec<Rows>,
 }
 
 impl Checker<'_> {
@@ -52,7 +67,9 @@ impl Checker<'_> {
                 match found {
                     Err(problem) => self.data("stream", "stream.order", problem),
                     Ok(()) => splits.iter().for_each(|split| {
-                        self.turns(&spec, &tasks, *split, "stream", "stream.order");
+                        for task in &tasks {
+                            self.look_at(&spec, std::slice::from_ref(task), *split, "stream");
+                        }
                     }),
                 }
                 self.metrics(&tasks);
@@ -139,44 +156,41 @@ impl Checker<'_> {
         let tasks = format!("{key}.tasks");
         match found {
             Err(problem) => self.data(key, &tasks, problem),
-            Ok(()) => self.turns(&spec, &source.tasks, data_split(source.split), key, &tasks),
+            Ok(()) => self.look_at(&spec, &source.tasks, data_split(source.split), key),
         }
     }
 
-    /// Whether the template shows what was said before, where it was. The one check that reads rows: of conversations
-    /// only, and only where the template shows no more than their last message.
-    fn turns(
-        &mut self,
-        spec: &SourceSpec,
-        tasks: &[String],
-        split: cadre_data::Split,
-        key: &str,
-        tasks_key: &str,
-    ) {
-        let template = match &self.recipe.stream.template {
-            Template::Plain => cadre_data::Template::Plain,
-            Template::Alpaca => cadre_data::Template::Alpaca,
-            Template::Chat => return,
-            Template::File(path) => match cadre_data::Template::file(path) {
-                Ok(template) => template,
-                // A mistake of its own.
-                Err(_) => return,
-            },
-        };
-        let told = self.mistakes.iter().any(|mistake| mistake.key == "stream.template");
-        if told || template.shows_turns() || !cadre_data::format(&spec.format).is_ok_and(|entry| entry.turns)
-        {
-            return;
+    /// Remembers rows to look at. Those of built-in formats are ours.
+    fn look_at(&mut self, spec: &SourceSpec, tasks: &[String], split: cadre_data::Split, section: &str) {
+        if spec.path.is_some() {
+            let (spec, tasks) = (spec.clone(), tasks.to_vec());
+            self.rows.push(Rows { section: section.to_owned(), spec, tasks, split });
         }
-        match cadre_data::load_source(spec, tasks, split) {
-            Err(problem) => self.data(key, tasks_key, problem),
-            Ok(rows) => {
-                let wrong = rows
-                    .iter()
-                    .filter(|row| !row.turns.is_empty())
-                    .find_map(|row| template.prompt(row).err());
-                if let Some(problem) = wrong {
-                    self.mistakes.push(self.loaded.mistake("stream.template", problem));
+    }
+
+    /// Whether every row can be read, and whether the template shows what was said before, where it was.
+    fn rows(&mut self) {
+        let template = match &self.recipe.stream.template {
+            Template::Plain => Some(cadre_data::Template::Plain),
+            Template::Alpaca => Some(cadre_data::Template::Alpaca),
+            Template::Chat => None,
+            // One that cannot be read is a mistake of its own.
+            Template::File(path) => cadre_data::Template::file(path).ok(),
+        };
+        let template = template.filter(|template| !template.shows_turns());
+        let found = row_check::look(&self.rows);
+        for (rows, found) in self.rows.iter().zip(found) {
+            if let Some(problem) = found.mistake {
+                self.mistakes.push(self.loaded.mistake(&format!("{}.path", rows.section), problem));
+            }
+            let told = self.mistakes.iter().any(|mistake| mistake.key == "stream.template");
+            let example = found.with_turns.as_ref().filter(|_| !told);
+            if let Some(problem) = example.zip(template.as_ref()).and_then(|(row, of)| of.prompt(row).err()) {
+                self.mistakes.push(self.loaded.mistake("stream.template", problem));
+            }
+            for note in found.notes {
+                if !self.notes.contains(&note) {
+                    self.notes.push(note);
                 }
             }
         }

@@ -164,8 +164,12 @@ fn in_files(work: &ExamplesWork) -> Size {
     Size { rows: Some(rows), tokens_a_row: Some(bytes / rows / BYTES_A_TOKEN) }
 }
 
-/// About how many examples a file has, told from its beginning, and its length in bytes.
+/// About how many examples a file has, told from its beginning, and its length in bytes; none of a packed one.
 fn rows_in(path: &Path) -> Option<(f64, f64)> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    if ["parquet", "gz", "zst"].contains(&ending) {
+        return None;
+    }
     let mut head = Vec::with_capacity(LOOK);
     let file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len() as f64;
@@ -173,7 +177,7 @@ fn rows_in(path: &Path) -> Option<(f64, f64)> {
     if head.is_empty() {
         return Some((0.0, 0.0));
     }
-    let found = if path.extension().is_some_and(|ending| ending == "jsonl") {
+    let found = if ["jsonl", "csv", "tsv"].contains(&ending) {
         head.iter().filter(|byte| **byte == b'\n').count()
     } else {
         // JSON files hold one of these fields an example; a text of neither is cut into pieces of half a kilobyte.

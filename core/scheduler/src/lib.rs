@@ -19,6 +19,7 @@ mod open_sweep;
 mod plan;
 mod planner;
 mod render;
+mod row_check;
 mod shapes;
 mod stage_reference;
 mod stages;

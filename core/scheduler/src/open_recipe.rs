@@ -45,12 +45,13 @@ impl OpenRecipe {
         Ok(Self { loaded, catalog, hub: Hub::new(HubSettings::from_env()) })
     }
 
-    /// Looks at the data and files it names.
+    /// Looks at the data and files it names. Gives what is no mistake and may be meant otherwise, a line each.
     ///
     /// # Errors
     /// All mistakes that only this look can find, together.
-    pub fn check(&self) -> Result<(), RecipeErrors> {
-        RecipeErrors::of(crate::check::check(&self.loaded, &self.hub))
+    pub fn check(&self) -> Result<Vec<String>, RecipeErrors> {
+        let checked = crate::check::check(&self.loaded, &self.hub);
+        RecipeErrors::of(checked.mistakes).map(|()| checked.notes)
     }
 
     /// How much memory the run needs; none where the backbone's shape cannot be told.

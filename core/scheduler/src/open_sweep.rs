@@ -120,22 +120,25 @@ impl OpenSweep {
         Ok(None)
     }
 
-    /// Looks at the data and files that the points name; what several of them name is looked at once.
+    /// Looks at the data and files that the points name; what several of them name is looked at once. Gives what is no
+    /// mistake and may be meant otherwise, a line each.
     ///
     /// # Errors
     /// The mistakes that only this look can find, those of single points with their names.
-    pub fn check(&self) -> Result<(), RecipeErrors> {
+    pub fn check(&self) -> Result<Vec<String>, RecipeErrors> {
+        let mut notes: Vec<String> = Vec::new();
         let mut seen: HashSet<String> = HashSet::new();
         let mut errors = Vec::new();
         for (point, _) in self.points() {
             if errors.len() >= TOLD || !seen.insert(looked_at(&point.loaded.recipe)) {
                 continue;
             }
-            errors.extend(
-                crate::check::check(&point.loaded, &self.hub).into_iter().map(|error| point.named(error)),
-            );
+            let checked = crate::check::check(&point.loaded, &self.hub);
+            errors.extend(checked.mistakes.into_iter().map(|error| point.named(error)));
+            let new: Vec<String> = checked.notes.into_iter().filter(|note| !notes.contains(note)).collect();
+            notes.extend(new);
         }
-        RecipeErrors::of(errors)
+        RecipeErrors::of(errors).map(|()| notes)
     }
 
     /// Plans all points against the store in this folder and joins their plans.

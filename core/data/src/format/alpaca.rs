@@ -1,26 +1,31 @@
-//! Triples of instruction, input and output, as Stanford Alpaca's data and its many likes have them. Reads no `text`
-//! field: the prompt is the recipe's template.
+//! Triples of instruction, input and output, as Stanford Alpaca's data and its many likes have them, with the `system`
+//! and `history` that LLaMA-Factory's have beside them. Reads no `text` field: the prompt is the recipe's template.
 
 use std::path::{Path, PathBuf};
 
-use super::field_rows::{Ids, load_with};
-use super::rows::{ENDINGS, Table, Wanted};
+use super::cell::Cell;
+use super::field_rows::{Ids, visit_with};
+use super::rows::{ENDINGS, Row, Wanted, maybe, must};
+use super::sink::Sink;
 use super::task_files::{self, layout_doc};
 use super::{SourceSpec, path_of};
 use crate::error::DataError;
-use crate::example::{Example, Split};
+use crate::example::{Example, Split, Turn, TurnRole};
 
 pub(super) const DOC: &str = concat!(
-    "triples of `instruction`, `input` (which may be empty, null or missing) and `output`, as alpaca_data.json has them, as a JSON array, JSON lines or Parquet: ",
+    "triples of `instruction`, `input` (which may be empty, null or missing) and `output`, as alpaca_data.json has them, as a JSON array, JSON lines, CSV or Parquet; a `system` message and a `history` of [question, answer] pairs, where a row has them, are the turns before (`template = \"chat\"` shows them): ",
     layout_doc!()
 );
 
 /// What is read of a row.
-const WANTED: [Wanted; 4] = [
-    Wanted { name: "instruction", must: true },
-    Wanted { name: "input", must: false },
-    Wanted { name: "output", must: true },
-    Wanted { name: "id", must: false },
+pub(super) const WANTED: [Wanted; 7] = [
+    must("instruction"),
+    maybe("input"),
+    must("output"),
+    maybe("id"),
+    maybe("system"),
+    maybe("history"),
+    maybe("weight"),
 ];
 
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
@@ -31,25 +36,49 @@ pub(super) fn files(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<P
     task_files::files(path(spec)?, task, split, ENDINGS)
 }
 
-pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Example>, DataError> {
-    load_with(&files(spec, task, split)?, task, split, &WANTED, of_table)
+pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink) -> Result<(), DataError> {
+    visit_with(&files(spec, task, split)?, task, split, &WANTED, sink, &mut triple)
 }
 
-/// The triples of a table.
-pub(super) fn of_table(table: &Table, ids: &Ids) -> Result<Vec<Example>, DataError> {
-    let triple = |row: super::rows::Row| -> Result<Example, DataError> {
-        let output = row.text("output")?;
-        Ok(Example {
-            id: ids.of(&row),
-            task: ids.task.clone(),
-            turns: Vec::new(),
-            instruction: row.text("instruction")?,
-            input: row.text_if_any("input")?.unwrap_or_default(),
-            references: vec![output.clone()],
-            output,
-        })
+/// Takes the triple of a row.
+pub(super) fn triple(row: &Row, ids: &Ids, sink: &mut Sink) -> Result<(), DataError> {
+    if row.left_out(sink) {
+        return Ok(());
+    }
+    let output = row.text("output")?;
+    let example = Example {
+        id: ids.of(row),
+        task: ids.task.clone(),
+        turns: before(row)?,
+        instruction: row.text("instruction")?,
+        input: row.text_if_any("input")?.unwrap_or_default(),
+        references: vec![output.clone()],
+        output,
     };
-    table.rows().map(triple).collect()
+    sink.take(row.file, example)
+}
+
+/// The system message and the earlier questions with their answers.
+fn before(row: &Row) -> Result<Vec<Turn>, DataError> {
+    let mut turns = Vec::new();
+    if let Some(content) = row.text_if_any("system")?.filter(|text| !text.trim().is_empty()) {
+        turns.push(Turn { role: TurnRole::System, content });
+    }
+    let pairs = || row.wrong("a list of [question, answer] pairs of text in field `history`");
+    let history = match row.get("history") {
+        None => return Ok(turns),
+        // Tables of text have an empty field as a text.
+        Some(Cell::Text(text)) if matches!(text.trim(), "" | "[]") => return Ok(turns),
+        Some(Cell::List(history)) => history,
+        Some(_) => return Err(pairs()),
+    };
+    for pair in history {
+        let Cell::List(pair) = pair else { return Err(pairs()) };
+        let [Cell::Text(question), Cell::Text(answer)] = pair.as_slice() else { return Err(pairs()) };
+        turns.push(Turn { role: TurnRole::User, content: question.clone() });
+        turns.push(Turn { role: TurnRole::Assistant, content: answer.clone() });
+    }
+    Ok(turns)
 }
 
 fn path(spec: &SourceSpec) -> Result<&Path, DataError> {

@@ -1,19 +1,20 @@
 //! Conversations: `messages` of {role, content}, or ShareGPT's `conversations` of {from, value}. Every turn of the
-//! assistant becomes an example, and what was said before is its prompt. Reads no tool messages and repairs nothing.
+//! assistant becomes an example, and what was said before is its prompt. Reads no messages of tools and repairs nothing.
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use super::field_rows::{Ids, load_with};
-use super::rows::{ENDINGS, Row, Table, Wanted, plain};
+use super::cell::Cell;
+use super::field_rows::{Ids, visit_with};
+use super::json_rows::shorten;
+use super::rows::{ENDINGS, Row, Wanted, maybe, must};
+use super::sink::Sink;
 use super::task_files::{self, layout_doc};
 use super::{FieldMap, SourceSpec, path_of};
 use crate::error::DataError;
 use crate::example::{Example, Split, Turn, TurnRole};
 
 pub(super) const DOC: &str = concat!(
-    "conversations as a JSON array, JSON lines or Parquet, a row each: `messages`, a list of {role, content} with the roles system, user and assistant, or `conversations`, a list of {from, value} with system, human and gpt (ShareGPT); `fields.messages` names another field. A system message may come first, then user and assistant take turns. Every turn of the assistant is an example of its own, what stands before it is its prompt (`template = \"chat\"` shows it all). Lies as ",
+    "conversations as a JSON array, JSON lines or Parquet, a row each: `messages`, a list of {role, content} with the roles system, user and assistant, or `conversations`, a list of {from, value} with system, human and gpt (ShareGPT); `fields.messages` names another field. A system message may come first, there or in a field `system`, then user and assistant take turns. Content is text, or a list of parts that are text. An answer with `weight` 0 or `train` false is shown and not learned. Every turn of the assistant is an example of its own, what stands before it is its prompt (`template = \"chat\"` shows it all). Lies as ",
     layout_doc!()
 );
 
@@ -32,6 +33,35 @@ const ROLES: [(&str, TurnRole); 5] = [
 /// Roles of tools, which are refused by name: a template shows them in ways of its own.
 const TOOLS: [&str; 6] = ["tool", "function", "function_call", "observation", "ipython", "tool_calls"];
 
+/// Fields of messages with calls of tools.
+const CALLS: [&str; 2] = ["tool_calls", "function_call"];
+
+/// Fields of messages that are read.
+const READ: [&str; 8] =
+    ["role", "from", "content", "value", "weight", "train", "tool_calls", "function_call"];
+
+/// All fields of messages that mean something here: those of a table that are read.
+pub(super) const MESSAGE_FIELDS: [&str; 18] = [
+    "role",
+    "from",
+    "content",
+    "value",
+    "weight",
+    "train",
+    "tool_calls",
+    "function_call",
+    "type",
+    "text",
+    "name",
+    "tool_call_id",
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "images",
+    "image",
+    "audio",
+];
+
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
     task_files::tasks(path(spec)?, ENDINGS)
 }
@@ -40,32 +70,33 @@ pub(super) fn files(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<P
     task_files::files(path(spec)?, task, split, ENDINGS)
 }
 
-pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Example>, DataError> {
+pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink) -> Result<(), DataError> {
     let files = files(spec, task, split)?;
-    let of_table = |table: &Table, ids: &Ids| of_table(table, &spec.fields, ids);
-    load_with(&files, task, split, &wanted(&spec.fields), of_table)
+    visit_with(&files, task, split, &wanted(&spec.fields), sink, &mut |row, ids, sink| {
+        conversation(row, &spec.fields, ids, sink)
+    })
 }
 
 /// The fields to read.
 pub(super) fn wanted(fields: &FieldMap) -> Vec<Wanted<'_>> {
     let mut wanted = match &fields.messages {
-        Some(name) => vec![Wanted { name, must: true }],
-        None => USUAL.iter().map(|name| Wanted { name, must: false }).collect(),
+        Some(name) => vec![must(name)],
+        None => USUAL.iter().map(|name| maybe(name)).collect(),
     };
-    wanted.push(Wanted { name: "id", must: false });
+    wanted.extend(["id", "system", "tools", "weight"].map(maybe));
     wanted
 }
 
-/// The examples of all conversations of a table.
-pub(super) fn of_table(table: &Table, fields: &FieldMap, ids: &Ids) -> Result<Vec<Example>, DataError> {
-    let mut examples = Vec::new();
-    for row in table.rows() {
-        conversation(&row, fields, ids, &mut examples)?;
+/// Takes the examples of a conversation.
+pub(super) fn conversation(
+    row: &Row,
+    fields: &FieldMap,
+    ids: &Ids,
+    sink: &mut Sink,
+) -> Result<(), DataError> {
+    if row.left_out(sink) {
+        return Ok(());
     }
-    Ok(examples)
-}
-
-fn conversation(row: &Row, fields: &FieldMap, ids: &Ids, to: &mut Vec<Example>) -> Result<(), DataError> {
     let name = match &fields.messages {
         Some(name) => name.as_str(),
         None => match USUAL.iter().find(|name| row.get(name).is_some()) {
@@ -77,78 +108,161 @@ fn conversation(row: &Row, fields: &FieldMap, ids: &Ids, to: &mut Vec<Example>) 
             }
         },
     };
-    let Some(Value::Array(messages)) = row.get(name) else {
+    let Some(Cell::List(messages)) = row.get(name) else {
         return Err(row.wrong(&format!("a list of messages in field `{name}`")));
     };
-    let mut turns: Vec<Turn> = Vec::with_capacity(messages.len());
+    let said = said(row, name, messages, sink)?;
+    let id = ids.of(row);
+    let answers = said.iter().filter(|said| said.turn.role == TurnRole::Assistant).count();
+    let (mut number, mut learned) = (0, 0);
+    for place in 1..said.len() {
+        let (before, [question, answer, ..]) = said.split_at(place - 1) else { continue };
+        if answer.turn.role != TurnRole::Assistant {
+            continue;
+        }
+        number += 1;
+        if !answer.is_learned {
+            continue;
+        }
+        learned += 1;
+        let example = Example {
+            id: if answers > 1 { format!("{id}#{number}") } else { id.clone() },
+            task: ids.task.clone(),
+            turns: before.iter().map(|said| said.turn.clone()).collect(),
+            instruction: String::new(),
+            input: question.turn.content.clone(),
+            output: answer.turn.content.clone(),
+            references: vec![answer.turn.content.clone()],
+        };
+        sink.take(row.file, example)?;
+    }
+    if learned == 0 {
+        row.note(sink, "no answer of the conversation is learned: `weight` is 0, or `train` false, for each");
+    }
+    Ok(())
+}
+
+/// A message, and whether it is an answer that is learned.
+struct Said {
+    turn: Turn,
+    is_learned: bool,
+}
+
+/// What is said in a conversation, in an order that a prompt can have.
+fn said(row: &Row, name: &str, messages: &[Cell], sink: &mut Sink) -> Result<Vec<Said>, DataError> {
+    let mut all: Vec<Said> = Vec::with_capacity(messages.len() + 1);
+    if let Some(content) = row.text_if_any("system")?.filter(|text| !text.trim().is_empty()) {
+        all.push(Said { turn: Turn { role: TurnRole::System, content }, is_learned: false });
+    }
+    if row.get("tools").is_some_and(has_tools) {
+        row.note(sink, "`tools` are not shown to the model");
+    }
     for (place, message) in messages.iter().enumerate() {
         let wrong = |expected: &str| row.wrong(&format!("{expected} (message {} of `{name}`)", place + 1));
-        let turn = turn(message).map_err(|expected| wrong(&expected))?;
-        let before = turns.last().map(|turn| turn.role);
-        let fits = match turn.role {
+        let said = message_of(message, |what| row.note(sink, what)).map_err(|expected| wrong(&expected))?;
+        let before = all.last().map(|said| said.turn.role);
+        let fits = match said.turn.role {
             TurnRole::System => before.is_none(),
             TurnRole::User => before != Some(TurnRole::User),
             TurnRole::Assistant => before == Some(TurnRole::User),
         };
         if !fits {
-            return Err(wrong(match turn.role {
+            return Err(wrong(match said.turn.role {
+                TurnRole::System if place == 0 => "a system message in field `system` or here, not in both",
                 TurnRole::System => "a system message only in front",
                 TurnRole::User => "an answer of the assistant between two messages of the user",
                 TurnRole::Assistant => "a message of the user before each of the assistant",
             }));
         }
-        turns.push(turn);
+        all.push(said);
     }
-    if turns.last().map(|turn| turn.role) != Some(TurnRole::Assistant) {
+    if all.last().map(|said| said.turn.role) != Some(TurnRole::Assistant) {
         return Err(row.wrong(&format!("an answer of the assistant at the end of `{name}`")));
     }
-    let id = ids.of(row);
-    let answers = turns.iter().filter(|turn| turn.role == TurnRole::Assistant).count();
-    let mut number = 0;
-    for place in 1..turns.len() {
-        let (before, [question, answer, ..]) = turns.split_at(place - 1) else { continue };
-        if answer.role != TurnRole::Assistant {
-            continue;
-        }
-        number += 1;
-        to.push(Example {
-            id: if answers > 1 { format!("{id}#{number}") } else { id.clone() },
-            task: ids.task.clone(),
-            turns: before.to_vec(),
-            instruction: String::new(),
-            input: question.content.clone(),
-            output: answer.content.clone(),
-            references: vec![answer.content.clone()],
-        });
+    Ok(all)
+}
+
+/// Whether there are any, as a list or as the JSON text of one.
+fn has_tools(tools: &Cell) -> bool {
+    match tools {
+        Cell::Text(text) => !matches!(text.trim(), "" | "[]" | "{}" | "null" | "None"),
+        other => other.is_filled(),
     }
-    Ok(())
 }
 
 /// One message, or what should stand there instead.
-fn turn(message: &Value) -> Result<Turn, String> {
-    let Value::Object(fields) = message else {
+fn message_of(message: &Cell, mut note: impl FnMut(&str)) -> Result<Said, String> {
+    let Cell::Record(fields) = message else {
         return Err("a message as an object of role and content, or of from and value".to_owned());
     };
-    let field = |one: &str, other: &str| fields.get(one).or_else(|| fields.get(other));
-    let role = field("role", "from").and_then(Value::as_str);
-    let Some(role) = role else {
-        return Err("a role in `role` or `from`".to_owned());
+    let filled = |name: &str| message.field(name).filter(|value| **value != Cell::Null);
+    let role = match filled("role").or_else(|| filled("from")) {
+        Some(Cell::Text(role)) => shorten(role),
+        _ => return Err("a role in `role` or `from`".to_owned()),
     };
-    if TOOLS.contains(&role) {
+    if TOOLS.contains(&role.as_str()) {
         return Err(format!("no messages of tools, which are not read, here of `{role}`"));
     }
-    if fields.get("tool_calls").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty()) {
-        return Err("no calls of tools, which are not read, here in `tool_calls`".to_owned());
+    let is_call = |call: &Cell| call.is_filled() || matches!(call, Cell::List(list) if !list.is_empty());
+    if let Some(calls) = CALLS.iter().find(|name| filled(name).is_some_and(is_call)) {
+        return Err(format!("no calls of tools, which are not read, here in `{calls}`"));
     }
     let Some((_, known)) = ROLES.iter().find(|(name, _)| *name == role) else {
         let names: Vec<&str> = ROLES.iter().map(|(name, _)| *name).collect();
         return Err(format!("a role of {}, not `{role}`", names.join(", ")));
     };
-    let content = field("content", "value").filter(|value| value.is_string()).and_then(plain);
+    let content = filled("content").or_else(|| filled("value"));
+    let content = text_of(content)
+        .map_err(|found| format!("text in `content` or `value` of the message from `{role}`, not {found}"))?;
+    if content.trim().is_empty() {
+        return Err(format!("a message that is not empty from `{role}`"));
+    }
+    for (name, value) in fields {
+        if value.is_filled() && !READ.contains(&name.as_str()) {
+            note(&format!("field `{}` of messages is not read", shorten(name)));
+        }
+    }
+    let is_learned = learned(filled("weight"), filled("train"))?;
+    Ok(Said { turn: Turn { role: *known, content }, is_learned })
+}
+
+/// The text of a message: a text, or a list of parts that are all texts, which follow each other without a gap as in
+/// the templates that take parts. Otherwise what it is.
+fn text_of(content: Option<&Cell>) -> Result<String, String> {
     match content {
-        Some(content) if !content.trim().is_empty() => Ok(Turn { role: *known, content }),
-        Some(_) => Err(format!("a message that is not empty from `{role}`")),
-        None => Err(format!("text in `content` or `value` of the message from `{role}`")),
+        Some(Cell::Text(text)) => Ok(text.clone()),
+        Some(Cell::List(parts)) => {
+            parts.iter().enumerate().map(|(place, part)| part_of(part, place + 1)).collect()
+        }
+        Some(other) => Err(other.kind()),
+        None => Err("null".to_owned()),
+    }
+}
+
+fn part_of(part: &Cell, number: usize) -> Result<String, String> {
+    match (part.field("type"), part.field("text")) {
+        (Some(Cell::Text(kind)), Some(Cell::Text(text))) if kind == "text" => Ok(text.clone()),
+        (Some(Cell::Text(kind)), _) => Err(format!("part {number} of type `{}`", shorten(kind))),
+        _ => Err(format!("part {number}, which is no {{\"type\": \"text\", \"text\": …}}")),
+    }
+}
+
+/// Whether an answer is learned: OpenAI's `weight` of 0 or 1, axolotl's `train`.
+fn learned(weight: Option<&Cell>, train: Option<&Cell>) -> Result<bool, String> {
+    let by_weight =
+        match weight.map(|weight| (weight, weight.plain().and_then(|text| text.parse::<f64>().ok()))) {
+            None | Some((_, Some(1.0))) => true,
+            Some((_, Some(0.0))) => false,
+            Some((weight, _)) => {
+                let mut found = String::new();
+                weight.show(&mut found, 20);
+                return Err(format!("a `weight` of 0 or 1, not {found}"));
+            }
+        };
+    match train {
+        None => Ok(by_weight),
+        Some(Cell::Bool(train)) => Ok(by_weight && *train),
+        Some(other) => Err(format!("true or false in `train`, not {}", other.kind())),
     }
 }
 

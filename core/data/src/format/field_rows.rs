@@ -3,50 +3,78 @@
 
 use std::path::{Path, PathBuf};
 
-use super::rows::{Row, Table, Wanted, plain};
+use super::rows::{self, Row, Wanted, maybe, must};
+use super::sink::Sink;
 use super::{FieldMap, SourceSpec, task_files};
 use crate::error::DataError;
 use crate::example::{Example, Split};
 
 /// A split of a task from the files of these endings below `path`.
-pub(super) fn load(
+pub(super) fn visit(
     spec: &SourceSpec,
     path: &Path,
     task: &str,
     split: Split,
     endings: &[&str],
-) -> Result<Vec<Example>, DataError> {
-    let of_table = |table: &Table, ids: &Ids| of_table(table, &spec.fields, ids);
-    load_with(&task_files::files(path, task, split, endings)?, task, split, &wanted(&spec.fields), of_table)
+    sink: &mut Sink,
+) -> Result<(), DataError> {
+    let files = task_files::files(path, task, split, endings)?;
+    visit_with(&files, task, split, &wanted(&spec.fields), sink, &mut |row, ids, sink| {
+        if !weighted(&spec.fields) && row.left_out(sink) {
+            return Ok(());
+        }
+        sink.take(row.file, example(row, &spec.fields, ids)?)
+    })
 }
 
-/// The rows of all these files, each of which must have some, as `of_table` makes examples of them.
-pub(super) fn load_with(
+/// What is done with every row of a split.
+pub(super) type EachOfTask<'a> = &'a mut dyn FnMut(&Row, &Ids, &mut Sink) -> Result<(), DataError>;
+
+/// The rows of all these files, each of which must have some.
+pub(super) fn visit_with(
     files: &[PathBuf],
     task: &str,
     split: Split,
     wanted: &[Wanted],
-    of_table: impl Fn(&Table, &Ids) -> Result<Vec<Example>, DataError>,
-) -> Result<Vec<Example>, DataError> {
-    let mut examples = Vec::new();
+    sink: &mut Sink,
+    each: EachOfTask,
+) -> Result<(), DataError> {
     for file in files {
-        let table = Table::read(file, wanted)?;
-        if table.len() == 0 {
+        let ids = Ids::new(task, split, file, files.len() > 1);
+        let mut any = false;
+        rows::each(file, wanted, sink, &mut |row, sink| {
+            any = true;
+            each(row, &ids, sink)
+        })?;
+        if sink.is_full() {
+            return Ok(());
+        }
+        if !any {
             return Err(DataError::Empty { file: file.clone(), expected: "rows of named fields".into() });
         }
-        examples.extend(of_table(&table, &Ids::new(task, split, file, files.len() > 1))?);
     }
-    Ok(examples)
+    Ok(())
 }
 
 /// The fields to read: the answer, and either or both of instruction and input.
-pub(super) fn wanted(fields: &FieldMap) -> [Wanted<'_>; 4] {
-    [
+pub(super) fn wanted(fields: &FieldMap) -> Vec<Wanted<'_>> {
+    let mut wanted = vec![
         wanted_field(fields.instruction.as_deref(), "instruction"),
         wanted_field(fields.input.as_deref(), "input"),
-        Wanted { name: fields.output.as_deref().unwrap_or("output"), must: true },
-        Wanted { name: "id", must: false },
-    ]
+        must(fields.output.as_deref().unwrap_or("output")),
+        maybe("id"),
+    ];
+    if !weighted(fields) {
+        wanted.push(maybe("weight"));
+    }
+    wanted
+}
+
+/// Whether `weight` is a field of the recipe's own.
+fn weighted(fields: &FieldMap) -> bool {
+    [&fields.instruction, &fields.input, &fields.output]
+        .into_iter()
+        .any(|name| name.as_deref() == Some("weight"))
 }
 
 fn wanted_field<'a>(named: Option<&'a str>, usual: &'a str) -> Wanted<'a> {
@@ -74,22 +102,23 @@ impl Ids {
 
     /// The name of a row.
     pub(super) fn of(&self, row: &Row) -> String {
-        row.id().unwrap_or_else(|| format!("{}{}", self.start, row.number))
+        row.id().unwrap_or_else(|| self.numbered(row.number))
+    }
+
+    /// The name of what stands at this place and has none.
+    pub(super) fn numbered(&self, number: usize) -> String {
+        format!("{}{number}", self.start)
     }
 }
 
-/// The rows of a table as examples; those without an `id` are named by `ids` and their place.
-pub(super) fn of_table(table: &Table, fields: &FieldMap, ids: &Ids) -> Result<Vec<Example>, DataError> {
-    table.rows().map(|row| example(&row, fields, ids)).collect()
-}
-
-fn example(row: &Row, fields: &FieldMap, ids: &Ids) -> Result<Example, DataError> {
+/// The example of a row; one without an `id` is named by `ids` and its place.
+pub(super) fn example(row: &Row, fields: &FieldMap, ids: &Ids) -> Result<Example, DataError> {
     let instruction = part(row, fields.instruction.as_deref(), "instruction")?;
     let input = part(row, fields.input.as_deref(), "input")?;
     if instruction.is_none() && input.is_none() {
         return Err(row.wrong("`instruction` or `input` (or name them in `fields`)"));
     }
-    let references = answers(row, fields.output.as_deref().unwrap_or("output"))?;
+    let references = row.texts(fields.output.as_deref().unwrap_or("output"))?;
     let Some(output) = references.first().cloned() else {
         return Err(row.wrong("at least one right answer"));
     };
@@ -110,17 +139,4 @@ fn part(row: &Row, named: Option<&str>, usual: &str) -> Result<Option<String>, D
         Some(name) => row.text(name).map(Some),
         None => row.text_if_any(usual),
     }
-}
-
-/// The field as a list of right answers.
-fn answers(row: &Row, name: &str) -> Result<Vec<String>, DataError> {
-    let wrong = || row.wrong(&format!("text or a list of texts in field `{name}`"));
-    let Some(value) = row.get(name) else {
-        return Err(if row.has(name) { wrong() } else { row.wrong(&format!("field `{name}`")) });
-    };
-    let answers = match value {
-        serde_json::Value::Array(list) => list.iter().map(plain).collect::<Option<Vec<_>>>(),
-        other => plain(other).map(|text| vec![text]),
-    };
-    answers.ok_or_else(wrong)
 }

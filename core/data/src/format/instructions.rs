@@ -2,108 +2,102 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
+use super::rows::{self, Row, Wanted, maybe, must};
+use super::sink::Sink;
 use super::superni::references;
-use super::{SourceSpec, json_rows, path_of, task_folders};
+use super::{SourceSpec, path_of, task_folders};
 use crate::error::DataError;
-use crate::example::{Example, Split};
+use crate::example::Example;
 
-pub(super) const DOC: &str = "a corpus of JSON lines (a .jsonl or .json file, or a folder of them): rows with instruction, input, output, outputs and task_id, or rows of SSR's files with full_prompt, input, output and task_name. Both splits give all rows; a task is what task_id or task_name says, else the file's name";
+pub(super) const DOC: &str = "a corpus of JSON lines or a JSON array (a .jsonl or .json file, also packed as .gz or .zst, or a folder of them): rows with instruction, input, output, outputs and task_id, or rows of SSR's files with full_prompt, input, output and task_name. Both splits give all rows; a task is what task_id or task_name says, else the file's name";
 
-const EXPECTED: &str = "a JSON object with instruction (or full_prompt), input and output as strings";
+const EXPECTED: &str = "instruction rows as JSON lines, in .jsonl or .json files";
+/// Endings of its files.
+const ENDINGS: &[&str] = &["jsonl", "json"];
 
-#[derive(Deserialize)]
-struct Row {
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    instruction: Option<String>,
-    #[serde(default)]
-    full_prompt: Option<String>,
-    #[serde(default)]
-    input: String,
-    output: String,
-    #[serde(default)]
-    outputs: Vec<String>,
-    #[serde(default)]
-    task_id: Option<String>,
-    #[serde(default)]
-    task_name: Option<String>,
-}
+const WANTED: [Wanted; 9] = [
+    maybe("id"),
+    maybe("instruction"),
+    maybe("full_prompt"),
+    maybe("input"),
+    must("output"),
+    maybe("outputs"),
+    maybe("task_id"),
+    maybe("task_name"),
+    maybe("weight"),
+];
 
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
-    let mut names: Vec<String> = rows(spec)?.into_iter().map(|row| row.task).collect();
-    names.sort();
-    names.dedup();
-    Ok(names)
-}
-
-pub(super) fn files(spec: &SourceSpec, _task: &str, _split: Split) -> Result<Vec<PathBuf>, DataError> {
-    all_files(spec)
+    let mut names = std::collections::BTreeSet::new();
+    for file in all_files(spec)? {
+        let stem = stem(&file);
+        rows::each(&file, &WANTED, &mut Sink::keep(), &mut |row, _| {
+            let task = task_of(row, &stem)?;
+            if !names.contains(&task) {
+                names.insert(task);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(names.into_iter().collect())
 }
 
 pub(super) fn all_files(spec: &SourceSpec) -> Result<Vec<PathBuf>, DataError> {
-    task_folders::files_with(
-        path(spec)?,
-        &["jsonl", "json"],
-        "instruction rows as JSON lines, in .jsonl or .json files",
-    )
+    task_folders::files_with(path(spec)?, ENDINGS, EXPECTED)
 }
 
-pub(super) fn load(spec: &SourceSpec, task: &str, _split: Split) -> Result<Vec<Example>, DataError> {
-    let mut examples = rows(spec)?;
-    let mut known: Vec<String> = examples.iter().map(|row| row.task.clone()).collect();
-    known.sort();
-    known.dedup();
-    examples.retain(|row| row.task == task);
-    if examples.is_empty() {
-        let place = path(spec)?.display().to_string();
-        return Err(super::unknown_task(task, place, known));
-    }
-    Ok(examples)
-}
-
-pub(super) fn rows(spec: &SourceSpec) -> Result<Vec<Example>, DataError> {
-    let mut examples = Vec::new();
+pub(super) fn visit(spec: &SourceSpec, sink: &mut Sink) -> Result<(), DataError> {
+    let mut any = false;
     for file in all_files(spec)? {
-        let bytes = json_rows::read(&file, EXPECTED)?;
-        examples.extend(parse(&file, &bytes)?);
+        let stem = stem(&file);
+        rows::each(&file, &WANTED, sink, &mut |row, sink| {
+            any = true;
+            instruction_row(row, &stem, sink)
+        })?;
+        if sink.is_full() {
+            return Ok(());
+        }
     }
-    if examples.is_empty() {
-        return Err(DataError::Empty { file: path(spec)?.to_owned(), expected: EXPECTED.into() });
+    if any {
+        return Ok(());
     }
-    Ok(examples)
+    Err(DataError::Empty { file: path(spec)?.to_owned(), expected: EXPECTED.into() })
 }
 
-pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Vec<Example>, DataError> {
-    let rows = json_rows::parse_lines::<Row>(file, bytes, EXPECTED)?;
-    let stem = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy();
-    let mut examples = Vec::with_capacity(rows.len());
-    for (line, row) in rows {
-        let instruction = match (row.instruction, row.full_prompt) {
-            (Some(instruction), _) => instruction,
-            (None, Some(prompt)) => before_input(&prompt, &row.input).to_owned(),
-            (None, None) => {
-                return Err(json_rows::row_error(
-                    file,
-                    line,
-                    format!("{EXPECTED} (neither instruction nor full_prompt)"),
-                    &row.input,
-                ));
-            }
-        };
-        examples.push(Example {
-            id: row.id.unwrap_or_else(|| format!("{stem}/{line}")),
-            task: row.task_id.or(row.task_name).unwrap_or_else(|| stem.to_string()),
-            turns: Vec::new(),
-            instruction,
-            input: row.input,
-            references: references(&row.output, row.outputs),
-            output: row.output,
-        });
+/// Takes a row of a file of this name.
+pub(super) fn instruction_row(row: &Row, stem: &str, sink: &mut Sink) -> Result<(), DataError> {
+    if row.left_out(sink) {
+        return Ok(());
     }
-    Ok(examples)
+    let input = row.text_if_any("input")?.unwrap_or_default();
+    let instruction = match (row.text_if_any("instruction")?, row.text_if_any("full_prompt")?) {
+        (Some(instruction), _) => instruction,
+        (None, Some(prompt)) => before_input(&prompt, &input).to_owned(),
+        (None, None) => return Err(row.wrong("`instruction` or `full_prompt`")),
+    };
+    let output = row.text("output")?;
+    let others = if row.get("outputs").is_some() { row.texts("outputs")? } else { Vec::new() };
+    let example = Example {
+        id: row.id().unwrap_or_else(|| format!("{stem}/{}", row.number)),
+        task: task_of(row, stem)?,
+        turns: Vec::new(),
+        instruction,
+        input,
+        references: references(&output, others),
+        output,
+    };
+    sink.take(row.file, example)
+}
+
+fn task_of(row: &Row, stem: &str) -> Result<String, DataError> {
+    Ok(match row.text_if_any("task_id")? {
+        Some(task) => task,
+        None => row.text_if_any("task_name")?.unwrap_or_else(|| stem.to_owned()),
+    })
+}
+
+fn stem(file: &Path) -> String {
+    task_folders::name_of(file)
 }
 
 /// The instruction of a prompt that was put together as instruction, blank line, input.

@@ -10,20 +10,13 @@ use crate::error::DataError;
 /// Characters of a broken row that a message shows.
 const SNIPPET: usize = 60;
 
-/// The bytes of a file, without a byte-order mark. `expected` says what should be there if it is not.
+/// The bytes of a file as it lies, without a byte-order mark. `expected` says what should be there if it is not.
 pub(crate) fn read(file: &Path, expected: &str) -> Result<Vec<u8>, DataError> {
-    match std::fs::read(file) {
-        Ok(mut bytes) => {
-            if bytes.starts_with(b"\xEF\xBB\xBF") {
-                bytes.drain(..3);
-            }
-            Ok(bytes)
-        }
-        Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-            Err(DataError::NotThere { file: file.to_owned(), expected: expected.to_owned() })
-        }
-        Err(source) => Err(DataError::Read { file: file.to_owned(), source }),
+    let mut bytes = super::opened::raw(file, expected)?;
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        bytes.drain(..3);
     }
+    Ok(bytes)
 }
 
 /// Every line that is not blank, with its number from 1, parsed.
@@ -81,6 +74,18 @@ fn located(
         expected: format!("{expected} ({reason}, column {column})"),
         snippet: shorten(&String::from_utf8_lossy(&text[from..until])),
     }
+}
+
+/// The place of a byte: lines before it, its column from 1, and what stands around it.
+pub(super) fn spot(bytes: &[u8], at: usize) -> (usize, usize, String) {
+    let before = &bytes[..at.min(bytes.len())];
+    let line = before.iter().filter(|&&byte| byte == b'\n').count();
+    let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |place| place + 1);
+    let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+    let from = start.max(at.saturating_sub(SNIPPET / 2)).min(bytes.len());
+    let text = &bytes[from..];
+    let end = text.iter().position(|&byte| byte == b'\n').unwrap_or(text.len()).min(4 * SNIPPET);
+    (line, column, shorten(&String::from_utf8_lossy(&text[..end])))
 }
 
 /// A text without line breaks and other control characters.

@@ -1,18 +1,20 @@
-//! Task files of natural-instructions as they come, with their bare `NaN`. The collection divides tasks, not
+//! Task files of natural-instructions as they come. The collection divides tasks, not
 //! instances; the cut into train and test here is our own, the same in every run.
 
 use std::path::{Path, PathBuf};
 
 use cadre_store::Digest;
-use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
 
+use super::json::pieces::Division;
+use super::json::python::{Fault, JsonReader};
+use super::rows::{self, Place, Row, Wanted, maybe, must};
+use super::sink::Sink;
 use super::superni::references;
-use super::{SourceSpec, bare_numbers, json_rows, path_of, task_folders};
+use super::{SourceSpec, json_rows, opened, path_of, task_folders};
 use crate::error::DataError;
 use crate::example::{Example, Split};
 
-pub(super) const DOC: &str = "a folder of original task files (`task*.json` with Definition and Instances), or of a clone with `tasks/` in it; a task is named as its file. A fifth of the instances, at most 500, is test: those whose input has the smallest digests, so the cut is the same for everyone and equal inputs never stand on both sides. The first definition and first answer are learnt; bare NaN and Infinity are read as null";
+pub(super) const DOC: &str = "a folder of original task files (`task*.json` with Definition and Instances), or of a clone with `tasks/` in it; a task is named as its file. A fifth of the instances, at most 500, is test: those whose input has the smallest digests, so the cut is the same for everyone and equal inputs never stand on both sides. The first definition and first answer are learnt";
 
 const EXPECTED: &str =
     "a natural-instructions task: an object with Definition and Instances[].{input, output}";
@@ -20,20 +22,18 @@ const EXPECTED: &str =
 /// The largest test part.
 const MOST_TEST: usize = 500;
 
-#[derive(Deserialize)]
+/// What is read of an instance.
+const WANTED: [Wanted; 3] = [must("input"), must("output"), maybe("id")];
+
+/// What is read of a file.
 struct TaskFile {
-    #[serde(rename = "Definition", deserialize_with = "one_or_many")]
-    definition: Vec<String>,
-    #[serde(rename = "Instances")]
+    definition: String,
     instances: Vec<Instance>,
 }
 
-#[derive(Deserialize)]
 struct Instance {
-    #[serde(default)]
     id: Option<String>,
     input: String,
-    #[serde(deserialize_with = "one_or_many")]
     output: Vec<String>,
 }
 
@@ -54,12 +54,11 @@ pub(super) fn files(spec: &SourceSpec, task: &str, _split: Split) -> Result<Vec<
     }
 }
 
-pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Example>, DataError> {
-    let mut examples = Vec::new();
+pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink) -> Result<(), DataError> {
     for file in files(spec, task, split)? {
-        let bytes = json_rows::read(&file, EXPECTED)?;
-        examples.extend(parse(&file, &bytes, task, split)?);
-        if examples.is_empty() {
+        let before = sink.seen();
+        parse(&file, &opened::whole(&file, EXPECTED)?, task, split, sink)?;
+        if sink.seen() == before {
             return Err(DataError::Empty {
                 file,
                 expected: format!(
@@ -69,36 +68,26 @@ pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Ex
             });
         }
     }
-    Ok(examples)
+    Ok(())
 }
 
-pub(super) fn parse(file: &Path, bytes: &[u8], task: &str, split: Split) -> Result<Vec<Example>, DataError> {
-    let clean = bare_numbers::without(bytes);
-    let read: TaskFile = json_rows::parse_whole(file, &clean, EXPECTED)?;
-    let Some(definition) = read.definition.into_iter().next() else {
-        return Err(json_rows::row_error(
-            file,
-            1,
-            format!("{EXPECTED} (Definition is empty)"),
-            "\"Definition\": []",
-        ));
-    };
-    let test = test_inputs(&read.instances);
-    let mut examples = Vec::new();
-    for (number, instance) in read.instances.into_iter().enumerate() {
+/// Takes the rows of a split of a task file.
+pub(super) fn parse(
+    file: &Path,
+    bytes: &[u8],
+    task: &str,
+    split: Split,
+    sink: &mut Sink,
+) -> Result<(), DataError> {
+    let TaskFile { definition, instances } = task_file(file, bytes)?;
+    let test = test_inputs(&instances);
+    for (number, instance) in instances.into_iter().enumerate() {
         let is_test = test.binary_search(&digest(&instance.input)).is_ok();
         if is_test != (split == Split::Test) {
             continue;
         }
-        let Some(output) = instance.output.first().cloned() else {
-            return Err(json_rows::row_error(
-                file,
-                1,
-                format!("{EXPECTED} (instance {number} has an empty output list)"),
-                &instance.input,
-            ));
-        };
-        examples.push(Example {
+        let output = instance.output.first().cloned().unwrap_or_default();
+        let example = Example {
             id: instance.id.unwrap_or_else(|| format!("{task}/{number}")),
             task: task.to_owned(),
             turns: Vec::new(),
@@ -106,9 +95,98 @@ pub(super) fn parse(file: &Path, bytes: &[u8], task: &str, split: Split) -> Resu
             input: instance.input,
             references: references(&output, instance.output),
             output,
-        });
+        };
+        sink.take(file, example)?;
     }
-    Ok(examples)
+    Ok(())
+}
+
+/// A task file; every instance has an answer.
+fn task_file(file: &Path, bytes: &[u8]) -> Result<TaskFile, DataError> {
+    let broken = |fault: &Fault| rows::located(file, 1, bytes, fault, Division::ArrayOrLines);
+    let (mut definitions, mut instances) = (None, None);
+    let mut reader = JsonReader::new(bytes).map_err(|fault| broken(&fault))?;
+    let mut trouble = None;
+    let read = reader.object(|reader, key| {
+        let at = reader.place();
+        match key.as_str() {
+            "Definition" => {
+                let mut row = Row::new(file, Place::Line(line_of(bytes, at)), 0, None);
+                row.put(key, reader.value()?, &[must("Definition")]);
+                definitions = Some((
+                    line_of(bytes, at),
+                    row.texts("Definition").map_err(|error| keep(&mut trouble, error))?,
+                ));
+            }
+            "Instances" => {
+                let mut read = Vec::new();
+                let mut lines = Lines { bytes, at: 0, line: 1 };
+                reader.list(|reader| {
+                    let at = reader.place();
+                    let mut row = Row::new(file, Place::Line(lines.of(at)), read.len(), None);
+                    reader.restart();
+                    rows::read_fields(reader, &mut row, &WANTED)?;
+                    read.push(instance(&row, read.len()).map_err(|error| keep(&mut trouble, error))?);
+                    Ok(())
+                })?;
+                instances = Some(read);
+            }
+            _ => drop(reader.skip()?),
+        }
+        Ok(())
+    });
+    if let Some(error) = trouble {
+        return Err(error);
+    }
+    read.and_then(|()| reader.end()).map_err(|fault| broken(&fault))?;
+    let missing = |name: &str| {
+        json_rows::row_error(
+            file,
+            1,
+            format!("{EXPECTED} (missing field `{name}`)"),
+            &json_rows::spot(bytes, 0).2,
+        )
+    };
+    let (line, definitions) = definitions.ok_or_else(|| missing("Definition"))?;
+    let definition = definitions.into_iter().next().ok_or_else(|| {
+        json_rows::row_error(file, line, format!("{EXPECTED} (Definition is empty)"), "\"Definition\": []")
+    })?;
+    Ok(TaskFile { definition, instances: instances.ok_or_else(|| missing("Instances"))? })
+}
+
+/// Keeps an error that the reader of JSON has no form for, and stops that.
+fn keep(trouble: &mut Option<DataError>, error: DataError) -> Fault {
+    *trouble = Some(error);
+    Fault { at: 0, problem: String::new() }
+}
+
+fn instance(row: &Row, number: usize) -> Result<Instance, DataError> {
+    let output = row.texts("output")?;
+    if output.is_empty() {
+        return Err(
+            row.wrong(&format!("at least one right answer (instance {number} has an empty output list)"))
+        );
+    }
+    Ok(Instance { id: row.id(), input: row.text("input")?, output })
+}
+
+/// The lines of places that are asked for in their order.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    fn of(&mut self, at: usize) -> usize {
+        self.line += self.bytes[self.at..at].iter().filter(|&&byte| byte == b'\n').count();
+        self.at = at;
+        self.line
+    }
+}
+
+fn line_of(bytes: &[u8], at: usize) -> usize {
+    Lines { bytes, at: 0, line: 1 }.of(at)
 }
 
 /// Digests of the inputs of the test part, sorted: whole inputs, smallest digests first, while they fit in it.
@@ -145,29 +223,4 @@ fn task_files(spec: &SourceSpec) -> Result<Vec<PathBuf>, DataError> {
 
 fn path(spec: &SourceSpec) -> Result<&Path, DataError> {
     path_of(spec, "natural-instructions", "a folder of task files, task*.json")
-}
-
-/// A text, or a list of texts: the collection has both.
-fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    struct OneOrMany;
-    impl<'de> Visitor<'de> for OneOrMany {
-        type Value = Vec<String>;
-
-        fn expecting(&self, to: &mut std::fmt::Formatter) -> std::fmt::Result {
-            to.write_str("a text or a list of texts")
-        }
-
-        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(vec![text.to_owned()])
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-            let mut texts = Vec::new();
-            while let Some(text) = list.next_element()? {
-                texts.push(text);
-            }
-            Ok(texts)
-        }
-    }
-    from.deserialize_any(OneOrMany)
 }

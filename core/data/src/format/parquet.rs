@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::rows::PARQUET_ENDINGS;
+use super::sink::Sink;
 use super::task_files::{self, layout_doc};
 use super::{SourceSpec, field_rows, path_of};
 use crate::error::DataError;
-use crate::example::{Example, Split};
+use crate::example::Split;
 
 pub(super) const DOC: &str = concat!(
     "Parquet: ",
@@ -22,8 +23,8 @@ pub(super) fn files(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<P
     task_files::files(path(spec)?, task, split, PARQUET_ENDINGS)
 }
 
-pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Example>, DataError> {
-    field_rows::load(spec, path(spec)?, task, split, PARQUET_ENDINGS)
+pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink) -> Result<(), DataError> {
+    field_rows::visit(spec, path(spec)?, task, split, PARQUET_ENDINGS, sink)
 }
 
 fn path(spec: &SourceSpec) -> Result<&Path, DataError> {

@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
-use super::{SourceSpec, json_rows, path_of, task_folders};
+use super::field_rows::{Ids, visit_with};
+use super::rows::{JSON_ENDINGS, Row, Wanted, maybe, must};
+use super::sink::Sink;
+use super::{SourceSpec, path_of, task_files};
 use crate::error::DataError;
 use crate::example::{Example, Split};
 
-pub(super) const DOC: &str = "a folder of <task>/{train,test}.jsonl, rows with instruction, input, output and, where there are several right answers, outputs; `id` and `task_id` are kept, other fields are not read";
+pub(super) const DOC: &str = "a folder of <task>/{train,test}.jsonl (or .json), rows with instruction, input, output and, where there are several right answers, outputs; `id` is kept, other fields are not read";
 
 /// Tasks and orders of SSR's study (arXiv 2403.01244), which SEE follows.
 pub(super) const ORDERS: &[(&str, &[&str])] = &[
@@ -19,54 +20,39 @@ pub(super) const ORDERS: &[(&str, &[&str])] = &[
     ("ten", &["qa", "qg", "sa", "sum", "trans", "dsg", "expl", "para", "pe", "pos"]),
 ];
 
-const EXPECTED: &str = "a JSON object with the strings instruction, input and output";
-const ENDING: &str = "jsonl";
-
-/// A row of this format; `instructions` reads the same.
-#[derive(Deserialize)]
-pub(super) struct Row {
-    #[serde(default)]
-    pub(super) id: Option<String>,
-    pub(super) instruction: String,
-    #[serde(default)]
-    pub(super) input: String,
-    pub(super) output: String,
-    #[serde(default)]
-    pub(super) outputs: Vec<String>,
-}
+/// What is read of a row.
+pub(super) const WANTED: [Wanted; 6] =
+    [must("instruction"), maybe("input"), must("output"), maybe("outputs"), maybe("id"), maybe("weight")];
 
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
-    task_folders::tasks(path(spec)?, ENDING)
+    task_files::tasks(path(spec)?, JSON_ENDINGS)
 }
 
 pub(super) fn files(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<PathBuf>, DataError> {
-    Ok(vec![task_folders::file(path(spec)?, task, split, ENDING)?])
+    task_files::files(path(spec)?, task, split, JSON_ENDINGS)
 }
 
-pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Example>, DataError> {
-    let file = task_folders::file(path(spec)?, task, split, ENDING)?;
-    let bytes = json_rows::read(&file, EXPECTED)?;
-    let examples = parse(&file, &bytes, task, split)?;
-    if examples.is_empty() {
-        return Err(DataError::Empty { file, expected: EXPECTED.into() });
+pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink) -> Result<(), DataError> {
+    visit_with(&files(spec, task, split)?, task, split, &WANTED, sink, &mut row)
+}
+
+/// Takes a row.
+pub(super) fn row(row: &Row, ids: &Ids, sink: &mut Sink) -> Result<(), DataError> {
+    if row.left_out(sink) {
+        return Ok(());
     }
-    Ok(examples)
-}
-
-pub(super) fn parse(file: &Path, bytes: &[u8], task: &str, split: Split) -> Result<Vec<Example>, DataError> {
-    let rows = json_rows::parse_lines::<Row>(file, bytes, EXPECTED)?;
-    Ok(rows
-        .into_iter()
-        .map(|(line, row)| Example {
-            id: row.id.unwrap_or_else(|| format!("{task}/{}/{line}", split.name())),
-            task: task.to_owned(),
-            turns: Vec::new(),
-            instruction: row.instruction,
-            input: row.input,
-            references: references(&row.output, row.outputs),
-            output: row.output,
-        })
-        .collect())
+    let output = row.text("output")?;
+    let others = if row.get("outputs").is_some() { row.texts("outputs")? } else { Vec::new() };
+    let example = Example {
+        id: ids.of(row),
+        task: ids.task.clone(),
+        turns: Vec::new(),
+        instruction: row.text("instruction")?,
+        input: row.text_if_any("input")?.unwrap_or_default(),
+        references: references(&output, others),
+        output,
+    };
+    sink.take(row.file, example)
 }
 
 /// All right answers with the learnt one among them, in front where it was missing.

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::lying::lying;
+use super::opened::PACKED;
 use super::task_folders::{entries, name_of};
 use crate::error::DataError;
 use crate::example::Split;
@@ -12,7 +14,7 @@ use crate::format::unknown_task;
 /// The words that formats of this layout share in their docs.
 macro_rules! layout_doc {
     () => {
-        "a folder a task, or a configuration, with its train and test rows, or one such folder (one task, named as the folder or the data set): as `train.<ending>`, in parts as `train-00000-of-00002.<ending>`, or as `train/0000.<ending>`, there or in `data/`; or one file (one task, named as the file, all rows in whichever split; not for a stream). `validation` is never taken for test"
+        "a folder a task, or a configuration, with its train and test rows, or one such folder (one task, named as the folder or the data set): as `train.<ending>`, in parts as `train-00000-of-00002.<ending>`, or as `train/0000.<ending>`, there or in `data/`; text also packed, as `train.<ending>.gz` or `.zst`; or one file (one task, named as the file, all rows in whichever split; not for a stream). `validation` is never taken for test"
     };
 }
 pub(super) use layout_doc;
@@ -41,7 +43,7 @@ pub(super) fn files(
     if found.is_empty() {
         let (split, ending) = (split.name(), endings.first().unwrap_or(&""));
         let listed = match row_files(folder, endings) {
-            files if files.is_empty() => "no files of rows".to_owned(),
+            files if files.is_empty() => lying(folder, endings).unwrap_or_else(|| "no files".to_owned()),
             files => files.join(", "),
         };
         return Err(DataError::NoSplitFiles {
@@ -77,18 +79,9 @@ fn folders(path: &Path, endings: &[&str]) -> Result<Vec<(String, PathBuf)>, Data
         *name = name_of(path);
     }
     if found.is_empty() {
-        let file = path.to_owned();
-        return Err(match row_files(path, endings).as_slice() {
-            [] => DataError::Empty { file, expected: expected() },
-            files => DataError::Empty {
-                file,
-                expected: format!(
-                    "{}; there are {}, of which none is named train or test",
-                    expected(),
-                    files.join(", ")
-                ),
-            },
-        });
+        let there = lying(path, endings).map(|there| format!("; there are {there}")).unwrap_or_default();
+        let expected = format!("{}{there}", expected());
+        return Err(DataError::Empty { file: path.to_owned(), expected });
     }
     Ok(found)
 }
@@ -99,16 +92,34 @@ fn has_rows(folder: &Path, endings: &[&str]) -> bool {
     splits.iter().any(|split| endings.iter().any(|ending| !matching(folder, *split, ending).is_empty()))
 }
 
+/// Names that a message lists.
+const LISTED: usize = 12;
+
 /// A file of a split, and which part it is of how many.
 struct Part {
     file: PathBuf,
+    /// Its ending, with that of its packing.
+    kind: String,
+    /// Whether it is the split by its name, not one of several files in a folder of the split.
+    is_whole: bool,
     place: Option<(usize, usize)>,
 }
 
-/// The files of a split; of several endings the first that has any.
+/// The files of a split, which all have one ending.
 fn split_files(folder: &Path, split: Split, endings: &[&str]) -> Result<Vec<PathBuf>, DataError> {
-    let found = endings.iter().map(|ending| matching(folder, split, ending)).find(|found| !found.is_empty());
-    let parts = found.unwrap_or_default();
+    let parts: Vec<Part> = endings.iter().flat_map(|ending| matching(folder, split, ending)).collect();
+    let whole: Vec<&Part> = parts.iter().filter(|part| part.is_whole).collect();
+    let kinds = parts.iter().map(|part| part.kind.as_str()).collect::<std::collections::BTreeSet<_>>();
+    if whole.len() > 1 || kinds.len() > 1 {
+        let names = parts.iter().filter_map(|part| part.file.file_name());
+        let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+        let more = names.len().saturating_sub(LISTED);
+        names.truncate(LISTED);
+        if more > 0 {
+            names.push(format!("{more} more"));
+        }
+        return Err(DataError::SeveralFiles { folder: folder.to_owned(), split: split.name(), files: names });
+    }
     if let Some((_, of)) = parts.iter().find_map(|part| part.place) {
         let there: Vec<usize> = parts.iter().filter_map(|part| part.place.map(|(place, _)| place)).collect();
         let missing = (0..of).find(|place| there.iter().filter(|there| *there == place).count() != 1);
@@ -129,31 +140,38 @@ fn split_files(folder: &Path, split: Split, endings: &[&str]) -> Result<Vec<Path
     Ok(parts.into_iter().map(|part| part.file).collect())
 }
 
-/// The files of a split with this ending, sorted by name.
+/// The files of a split with this ending, as they are or packed, sorted by name.
 fn matching(folder: &Path, split: Split, ending: &str) -> Vec<Part> {
-    let listed = |folder: &Path| -> Vec<(String, PathBuf)> {
+    // Parquet packs its own pages.
+    let packings: &[&str] = if ending == "parquet" { &[] } else { &PACKED };
+    let kinds: Vec<String> = std::iter::once(ending.to_owned())
+        .chain(packings.iter().map(|packing| format!("{ending}.{packing}")))
+        .collect();
+    let listed = |folder: &Path| -> Vec<(String, String, PathBuf)> {
         let Ok(all) = entries(folder, String::new) else { return Vec::new() };
         let named = all.into_iter().filter(|file| file.is_file()).filter_map(|file| {
-            let stem = file.file_name()?.to_str()?.strip_suffix(ending)?.strip_suffix('.')?.to_owned();
-            Some((stem, file))
+            let name = file.file_name()?.to_str()?;
+            let found = kinds
+                .iter()
+                .find_map(|kind| Some((name.strip_suffix(kind.as_str())?.strip_suffix('.')?, kind)));
+            let (stem, kind) = found?;
+            Some((stem.to_owned(), kind.clone(), file.clone()))
         });
         named.collect()
     };
-    let of_split = |(stem, file): (String, PathBuf)| -> Option<Part> {
+    let of_split = |(stem, kind, file): (String, String, PathBuf)| -> Option<Part> {
         let rest = stem.strip_prefix(split.name())?;
-        if rest.is_empty() {
-            return Some(Part { file, place: None });
-        }
-        Some(Part { file, place: Some(part_of(rest)?) })
+        let place = if rest.is_empty() { None } else { Some(part_of(rest)?) };
+        Some(Part { file, kind, is_whole: place.is_none(), place })
     };
     let found: Vec<Part> = listed(folder).into_iter().filter_map(of_split).collect();
     if !found.is_empty() {
         return found;
     }
     // As the Hub converts what was uploaded in another form.
-    let numbered = |(stem, file): (String, PathBuf)| {
+    let numbered = |(stem, kind, file): (String, String, PathBuf)| {
         let is_number = !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_digit());
-        is_number.then_some(Part { file, place: None })
+        is_number.then_some(Part { file, kind, is_whole: false, place: None })
     };
     listed(&folder.join(split.name())).into_iter().filter_map(numbered).collect()
 }
@@ -176,13 +194,11 @@ fn part_of(rest: &str) -> Option<(usize, usize)> {
 
 /// The names of all files of rows in a folder, for messages.
 fn row_files(folder: &Path, endings: &[&str]) -> Vec<String> {
-    const LISTED: usize = 12;
     let Ok(all) = entries(folder, String::new) else { return Vec::new() };
     let mut names: Vec<String> = all
         .iter()
         .filter(|file| {
-            let ending = file.extension().and_then(|ending| ending.to_str());
-            file.is_file() && ending.is_some_and(|ending| endings.contains(&ending))
+            file.is_file() && super::opened::ending(file).is_some_and(|ending| endings.contains(&ending))
         })
         .filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned()))
         .collect();

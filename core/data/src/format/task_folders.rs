@@ -1,43 +1,10 @@
-//! The layout `<path>/<task>/{train,test}.<ending>`: a folder a task. Lists and locates; reads no row.
+//! What lies in folders of data, and how it is called. Lists and locates; reads no row.
 
 use std::path::{Path, PathBuf};
 
+use super::lying::lying;
+use super::opened::{self, PACKED};
 use crate::error::DataError;
-use crate::example::Split;
-use crate::format::unknown_task;
-
-/// Names of the folders of `path` that hold a train or test file, sorted; or the name of `path` itself where the
-/// files lie in it.
-pub(super) fn tasks(path: &Path, ending: &str) -> Result<Vec<String>, DataError> {
-    if has_split(path, ending) {
-        return Ok(vec![name_of(path)]);
-    }
-    let mut names = Vec::new();
-    for entry in entries(path, || expected(ending))? {
-        if has_split(&entry, ending) {
-            names.push(name_of(&entry));
-        }
-    }
-    if names.is_empty() {
-        return Err(DataError::Empty { file: path.to_owned(), expected: expected(ending) });
-    }
-    Ok(names)
-}
-
-/// The file of a split of a task.
-pub(super) fn file(path: &Path, task: &str, split: Split, ending: &str) -> Result<PathBuf, DataError> {
-    let known = tasks(path, ending)?;
-    if !known.iter().any(|name| name == task) {
-        return Err(unknown_task(task, path.display().to_string(), known));
-    }
-    let name = format!("{}.{ending}", split.name());
-    let file = if has_split(path, ending) { path.join(name) } else { path.join(task).join(name) };
-    if file.is_file() {
-        Ok(file)
-    } else {
-        Err(DataError::NotThere { file, expected: format!("the {} rows of task `{task}`", split.name()) })
-    }
-}
 
 /// What lies in a folder, sorted by name. `expected` says what the folder should hold if it is not there.
 pub(super) fn entries(folder: &Path, expected: impl Fn() -> String) -> Result<Vec<PathBuf>, DataError> {
@@ -63,26 +30,28 @@ pub(super) fn files_with(path: &Path, endings: &[&str], expected: &str) -> Resul
     }
     let mut found = entries(path, || expected.to_owned())?;
     found.retain(|file| {
-        file.is_file()
-            && file
-                .extension()
-                .and_then(|ending| ending.to_str())
-                .is_some_and(|ending| endings.contains(&ending))
+        file.is_file() && opened::ending(file).is_some_and(|ending| endings.contains(&ending))
     });
     if found.is_empty() {
-        return Err(DataError::Empty { file: path.to_owned(), expected: expected.to_owned() });
+        let there = lying(path, endings).map(|there| format!("; there are {there}")).unwrap_or_default();
+        return Err(DataError::Empty { file: path.to_owned(), expected: format!("{expected}{there}") });
     }
     Ok(found)
 }
 
-/// The last part of a path, for a folder; without its ending, for a file. A folder of Hugging Face's cache, which is
+/// The last part of a path, for a folder; without its ending (and that of its packing), for a file. A folder of Hugging Face's cache, which is
 /// called by a commit, has the name of its data set.
 pub(super) fn name_of(path: &Path) -> String {
     if let Some(name) = hub_name(path) {
         return name;
     }
-    let name = if path.is_file() { path.file_stem() } else { path.file_name() };
-    name.unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    if !path.is_file() {
+        return name;
+    }
+    let inner =
+        PACKED.iter().find_map(|ending| name.strip_suffix(ending)?.strip_suffix('.')).unwrap_or(&name);
+    Path::new(inner).file_stem().map_or_else(|| inner.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
 /// The name of the data set whose snapshot this is: `…/datasets--org--name/snapshots/<commit>`.
@@ -90,14 +59,4 @@ fn hub_name(path: &Path) -> Option<String> {
     let snapshots = path.parent().filter(|parent| parent.ends_with("snapshots"))?;
     let repository = snapshots.parent()?.file_name()?.to_str()?.strip_prefix("datasets--")?;
     repository.rsplit("--").next().filter(|name| !name.is_empty()).map(str::to_owned)
-}
-
-fn has_split(folder: &Path, ending: &str) -> bool {
-    [Split::Train, Split::Test]
-        .iter()
-        .any(|split| folder.join(format!("{}.{ending}", split.name())).is_file())
-}
-
-fn expected(ending: &str) -> String {
-    format!("a folder for each task with train.{ending} and test.{ending}")
 }

@@ -1,17 +1,20 @@
 //! Formats on small files made here: what is read, what is refused and where, and that no bytes make a panic.
 
+mod meaning;
 mod of_rows;
+mod python_json;
 
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::field_rows::Ids;
-use super::rows::Table;
+use super::field_rows::{EachOfTask, Ids};
+use super::json::pieces::Division;
+use super::rows::{Wanted, each_json};
 use super::{
-    FORMATS, FieldMap, SourceSpec, field_rows, format, instructions, natural_instructions, superni, text,
-    trace,
+    FORMATS, FieldMap, Sink, SourceSpec, alpaca, chat, field_rows, format, natural_instructions, superni,
+    text, trace,
 };
 use crate::error::DataError;
 use crate::example::{Example, Split};
@@ -31,10 +34,35 @@ fn spec(format: &str, path: &Path) -> SourceSpec {
     SourceSpec { format: format.into(), path: Some(path.to_owned()), fields: FieldMap::default() }
 }
 
+/// The examples that a reader makes of the rows of a JSON text, and what it notes.
+fn told(
+    file: &Path,
+    bytes: &[u8],
+    wanted: &[Wanted],
+    each: EachOfTask,
+) -> Result<(Vec<Example>, Vec<String>), DataError> {
+    let is_lines = file.extension().is_some_and(|ending| ending == "jsonl");
+    let division = if is_lines { Division::Lines } else { Division::ArrayOrLines };
+    let ids = Ids::new("t", Split::Train, file, false);
+    let mut sink = Sink::keep();
+    each_json(file, &mut &bytes[..], division, wanted, &mut sink, &mut |row, sink| each(row, &ids, sink))?;
+    let notes = sink.notes().iter().map(ToString::to_string).collect();
+    Ok((sink.rows(), notes))
+}
+
 /// Rows of a file of rows, by these fields.
-fn mapped(file: &Path, bytes: &[u8], fields: &FieldMap, task: &str) -> Result<Vec<Example>, DataError> {
-    let table = Table::parse(file, bytes.to_vec(), &field_rows::wanted(fields))?;
-    field_rows::of_table(&table, fields, &Ids::new(task, Split::Test, file, false))
+fn mapped(file: &Path, bytes: &[u8], fields: &FieldMap) -> Result<Vec<Example>, DataError> {
+    let (rows, _) = told(file, bytes, &field_rows::wanted(fields), &mut |row, ids, sink| {
+        sink.take(row.file, field_rows::example(row, fields, ids)?)
+    })?;
+    Ok(rows)
+}
+
+/// A task of natural-instructions.
+fn natural(file: &Path, bytes: &[u8], split: Split) -> Result<Vec<Example>, DataError> {
+    let mut sink = Sink::keep();
+    natural_instructions::parse(file, bytes, "t", split, &mut sink)?;
+    Ok(sink.rows())
 }
 
 fn names(tasks: &[&str]) -> Vec<String> {
@@ -81,7 +109,7 @@ fn superni_rows() {
     assert_eq!(task.test[0].id, "qa/test/1");
     assert_eq!(task.test[0].references, [""]);
     let error = load_task(&spec, "sa").expect_err("no test file").to_string();
-    assert!(error.contains("sa/test.jsonl: not there; expected the test rows of task `sa`"), "{error}");
+    assert!(error.contains("sa: no test rows of task `sa` (test.jsonl); there are train.jsonl;"), "{error}");
     let error = load_task(&spec, "qb").expect_err("no task").to_string();
     assert!(error.starts_with("no task `qb` in "), "{error}");
     assert!(error.ends_with("there are qa, sa"), "{error}");
@@ -90,12 +118,14 @@ fn superni_rows() {
 #[test]
 fn a_broken_row_is_named_by_file_and_line() {
     let folder =
-        folder(&[("qa/train.jsonl", &format!("{ROW}\n{{\"instruction\": \"Do.\", \"input\": 3}}\n"))]);
+        folder(&[("qa/train.jsonl", &format!("{ROW}\n{{\"instruction\": [\"Do.\"], \"output\": 3}}\n"))]);
     let error =
-        superni::load(&spec("superni", folder.path()), "qa", Split::Train).expect_err("a number").to_string();
-    assert!(error.contains("qa/train.jsonl:2: expected a JSON object with the strings"), "{error}");
-    assert!(error.contains("invalid type: integer `3`, expected a string"), "{error}");
-    assert!(error.ends_with("found `{\"instruction\": \"Do.\", \"input\": 3}`"), "{error}");
+        load_source(&spec("superni", folder.path()), &[], Split::Train).expect_err("a list").to_string();
+    assert!(
+        error.contains("qa/train.jsonl:2: expected text in field `instruction`, not a list; the row has instruction, output"),
+        "{error}"
+    );
+    assert!(error.ends_with("found `{\"instruction\":[\"Do.\"],\"output\":3}`"), "{error}");
 }
 
 #[test]
@@ -123,14 +153,14 @@ fn jsonl_by_field_names() {
     let fields =
         FieldMap { input: Some("question".into()), output: Some("answer".into()), ..FieldMap::default() };
     let file = Path::new("q.jsonl");
-    let read = mapped(file, rows.as_bytes(), &fields, "q").expect("rows");
+    let read = mapped(file, rows.as_bytes(), &fields).expect("rows");
     assert_eq!((read[0].id.as_str(), read[0].output.as_str()), ("7", "4"));
     assert_eq!((read[0].instruction.as_str(), read[0].input.as_str()), ("", "How many?"));
-    assert_eq!(read[1].id, "q/test/2");
+    assert_eq!(read[1].id, "t/train/2");
     assert_eq!(read[1].references, ["this", "that"]);
 
     let refused = |fields: &FieldMap, row: &str, part: &str| {
-        let error = mapped(file, row.as_bytes(), fields, "q").expect_err(part).to_string();
+        let error = mapped(file, row.as_bytes(), fields).expect_err(part).to_string();
         assert!(error.starts_with("q.jsonl:1: expected ") && error.contains(part), "{error}");
     };
     refused(&fields, r#"{"answer": "x"}"#, "field `question`; the row has answer");
@@ -219,16 +249,25 @@ fn natural_instructions_with_bare_nan() {
 fn a_broken_task_file_is_located() {
     let file = Path::new("task1.json");
     let refused = |text: &str, part: &str| {
-        let error = natural_instructions::parse(file, text.as_bytes(), "t", Split::Train)
-            .expect_err(part)
-            .to_string();
+        let error = natural(file, text.as_bytes(), Split::Train).expect_err(part).to_string();
         assert!(error.starts_with("task1.json:") && error.contains(part), "{error}");
     };
-    refused(&TASK.replace("\"two\"", "2"), "task1.json:8: ");
+    refused(
+        &TASK.replace("\"two\"", "{}"),
+        "task1.json:8: expected text or a list of texts in field `output`, not a record",
+    );
+    refused(
+        &TASK.replace("\"two\"", "NaN"),
+        "task1.json:8: expected text or a list of texts in field `output`, not NaN",
+    );
     refused(&TASK.replace("Instances", "Rows"), "missing field `Instances`");
     refused(&TASK.replace("[\"Say the name.\"]", "[]"), "Definition is empty");
-    refused(&TASK.replace("\"one\"", "[]"), "instance 1 has an empty output list");
-    refused("", "EOF while parsing");
+    refused(
+        &TASK.replace("\"one\"", "[]"),
+        "task1.json:7: expected at least one right answer (instance 1 has an empty output list",
+    );
+    refused("", "the text ends where there should be an object");
+    refused(&TASK.replace("\"four\"", "'four'"), "task1.json:11: ");
 }
 
 #[test]
@@ -240,14 +279,14 @@ fn trace_arrays() {
     ]);
     let spec = spec("trace", folder.path());
     assert_eq!(trace::tasks(&spec).expect("tasks"), ["FOMC"]);
-    let rows = trace::load(&spec, "FOMC", Split::Train).expect("rows");
+    let rows = load_source(&spec, &[], Split::Train).expect("rows");
     assert_eq!(rows[1].id, "FOMC/train/1");
     assert_eq!((rows[0].input.as_str(), rows[0].output.as_str()), ("<s> p", "A"));
-    let error = trace::load(&spec, "FOMC", Split::Test).expect_err("no row").to_string();
+    let error = load_source(&spec, &[], Split::Test).expect_err("no row").to_string();
     assert!(error.contains("no example in it"), "{error}");
-    let file = Path::new("t.json");
-    let error = trace::parse(file, b"[\n{\"prompt\": \"x\"}]", "t", Split::Test).expect_err("no answer");
-    assert!(error.to_string().starts_with("t.json:2: expected a JSON array"), "{error}");
+    std::fs::write(folder.path().join("FOMC/test.json"), "[\n{\"prompt\": \"x\"}]").expect("written");
+    let error = load_source(&spec, &[], Split::Test).expect_err("no answer").to_string();
+    assert!(error.contains("FOMC/test.json:2: expected field `answer`; the row has prompt"), "{error}");
 }
 
 #[test]
@@ -270,8 +309,12 @@ fn instruction_rows_of_both_kinds() {
     assert!(error.to_string().starts_with("no task `t3`"), "{error}");
     assert_eq!(source_files(&spec, &[], Split::Train).expect("files"), [folder.path().join("more.json")]);
     assert!(task_order(&spec, &OrderChoice::Default).is_err(), "a corpus is no stream");
-    let error = instructions::parse(Path::new("a.json"), b"{\"output\": \"b\"}").expect_err("no prompt");
-    assert!(error.to_string().contains("neither instruction nor full_prompt"), "{error}");
+    std::fs::write(folder.path().join("more.json"), "[{\"output\": \"b\"}]").expect("written");
+    let error = load_source(&spec, &[], Split::Train).expect_err("no prompt").to_string();
+    assert!(
+        error.contains("more.json:1: expected `instruction` or `full_prompt`; the row has output"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -288,12 +331,15 @@ fn text_in_pieces() {
 /// Every reader on the same bytes.
 fn read_everywhere(bytes: &[u8]) {
     let file = PathBuf::from("any");
-    let _ = superni::parse(&file, bytes, "t", Split::Train);
-    let _ = mapped(&file, bytes, &FieldMap::default(), "t");
-    let _ = natural_instructions::parse(&file, bytes, "t", Split::Test);
-    let _ = natural_instructions::parse(&file, bytes, "t", Split::Train);
-    let _ = trace::parse(&file, bytes, "t", Split::Train);
-    let _ = instructions::parse(&file, bytes);
+    let _ = told(&file, bytes, &superni::WANTED, &mut superni::row);
+    let _ = told(&file, bytes, &alpaca::WANTED, &mut alpaca::triple);
+    let fields = FieldMap::default();
+    let _ = mapped(&file, bytes, &fields);
+    let _ = told(&file, bytes, &chat::wanted(&fields), &mut |row, ids, sink| {
+        chat::conversation(row, &fields, ids, sink)
+    });
+    let _ = natural(&file, bytes, Split::Test);
+    let _ = natural(&file, bytes, Split::Train);
     let _ = text::parse(&file, bytes);
     let _ = crate::row_files::parse::<Example>("examples", &file, bytes);
 }

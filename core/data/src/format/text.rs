@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{SourceSpec, json_rows, path_of, task_folders};
+use super::sink::Sink;
+use super::{SourceSpec, json_rows, opened, path_of, task_folders};
 use crate::error::DataError;
 use crate::example::{Example, Split};
 
@@ -32,28 +33,23 @@ pub(super) fn files(spec: &SourceSpec, task: &str, _split: Split) -> Result<Vec<
     }
 }
 
-pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Example>, DataError> {
-    let mut examples = Vec::new();
-    for file in files(spec, task, split)? {
-        examples.extend(read(&file)?);
-    }
-    Ok(examples)
+pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink) -> Result<(), DataError> {
+    files(spec, task, split)?.iter().try_for_each(|file| read(file, sink))
 }
 
-pub(super) fn rows(spec: &SourceSpec) -> Result<Vec<Example>, DataError> {
-    let mut examples = Vec::new();
-    for file in all_files(spec)? {
-        examples.extend(read(&file)?);
-    }
-    Ok(examples)
+pub(super) fn visit_all(spec: &SourceSpec, sink: &mut Sink) -> Result<(), DataError> {
+    all_files(spec)?.iter().try_for_each(|file| read(file, sink))
 }
 
-fn read(file: &Path) -> Result<Vec<Example>, DataError> {
-    let examples = parse(file, &json_rows::read(file, "plain text")?)?;
+fn read(file: &Path, sink: &mut Sink) -> Result<(), DataError> {
+    if sink.is_full() {
+        return Ok(());
+    }
+    let examples = parse(file, &opened::whole(file, "plain text")?)?;
     if examples.is_empty() {
         return Err(DataError::Empty { file: file.to_owned(), expected: "plain text".into() });
     }
-    Ok(examples)
+    examples.into_iter().try_for_each(|example| sink.take(file, example))
 }
 
 pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<Vec<Example>, DataError> {

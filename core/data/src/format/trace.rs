@@ -3,61 +3,57 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
-use super::{SourceSpec, json_rows, path_of, task_folders};
+use super::field_rows::{Ids, visit_with};
+use super::rows::{Row, Wanted, maybe, must};
+use super::sink::Sink;
+use super::{SourceSpec, path_of, task_files};
 use crate::error::DataError;
 use crate::example::{Example, Split};
 
-pub(super) const DOC: &str = "a folder of <task>/{train,test}.json, each a JSON array of {\"prompt\", \"answer\"}; the prompt is the input, without an instruction of its own";
+pub(super) const DOC: &str = "a folder of <task>/{train,test}.json (or .jsonl), each a JSON array of {\"prompt\", \"answer\"}; the prompt is the input, without an instruction of its own";
 
 pub(super) const ORDERS: &[(&str, &[&str])] = &[(
     "paper",
     &["C-STANCE", "FOMC", "MeetingBank", "Py150", "ScienceQA", "NumGLUE-cm", "NumGLUE-ds", "20Minuten"],
 )];
 
-const EXPECTED: &str = "a JSON array of objects with the strings prompt and answer";
-const ENDING: &str = "json";
+/// As the official files end, first.
+const ENDINGS: &[&str] = &["json", "jsonl"];
 
-#[derive(Deserialize)]
-struct Pair {
-    prompt: String,
-    answer: String,
-}
+const WANTED: [Wanted; 3] = [must("prompt"), must("answer"), maybe("weight")];
 
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
-    task_folders::tasks(path(spec)?, ENDING)
+    task_files::tasks(path(spec)?, ENDINGS)
 }
 
 pub(super) fn files(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<PathBuf>, DataError> {
-    Ok(vec![task_folders::file(path(spec)?, task, split, ENDING)?])
+    task_files::files(path(spec)?, task, split, ENDINGS)
 }
 
-pub(super) fn load(spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Example>, DataError> {
-    let file = task_folders::file(path(spec)?, task, split, ENDING)?;
-    let bytes = json_rows::read(&file, EXPECTED)?;
-    let examples = parse(&file, &bytes, task, split)?;
-    if examples.is_empty() {
-        return Err(DataError::Empty { file, expected: EXPECTED.into() });
+pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink) -> Result<(), DataError> {
+    let mut number = 0;
+    visit_with(&files(spec, task, split)?, task, split, &WANTED, sink, &mut |row, ids, sink| {
+        number += 1;
+        pair(row, ids, number - 1, sink)
+    })
+}
+
+/// Takes a pair, which is named by its place from 0.
+fn pair(row: &Row, ids: &Ids, number: usize, sink: &mut Sink) -> Result<(), DataError> {
+    if row.left_out(sink) {
+        return Ok(());
     }
-    Ok(examples)
-}
-
-pub(super) fn parse(file: &Path, bytes: &[u8], task: &str, split: Split) -> Result<Vec<Example>, DataError> {
-    let pairs: Vec<Pair> = json_rows::parse_whole(file, bytes, EXPECTED)?;
-    Ok(pairs
-        .into_iter()
-        .enumerate()
-        .map(|(number, pair)| Example {
-            id: format!("{task}/{}/{number}", split.name()),
-            task: task.to_owned(),
-            turns: Vec::new(),
-            instruction: String::new(),
-            input: pair.prompt,
-            references: vec![pair.answer.clone()],
-            output: pair.answer,
-        })
-        .collect())
+    let answer = row.text("answer")?;
+    let example = Example {
+        id: ids.numbered(number),
+        task: ids.task.clone(),
+        turns: Vec::new(),
+        instruction: String::new(),
+        input: row.text("prompt")?,
+        references: vec![answer.clone()],
+        output: answer,
+    };
+    sink.take(row.file, example)
 }
 
 fn path(spec: &SourceSpec) -> Result<&Path, DataError> {

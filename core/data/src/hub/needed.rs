@@ -5,10 +5,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::format::{ROW_ENDINGS, row_ending};
+
 /// What a name on the Hub is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HubUse {
-    /// Rows: files ending in `.jsonl`, `.json` or `.parquet`.
+    /// Rows: files ending in `.jsonl`, `.json`, `.csv`, `.tsv` (also packed as `.gz` or `.zst`) or `.parquet`.
     Dataset,
     /// A backbone: configuration, weights, tokenizer.
     Checkpoint,
@@ -41,9 +43,8 @@ impl HubUse {
         };
         match self {
             Self::Dataset => {
-                let ending = inner.rsplit_once('.').map(|(_, ending)| ending);
                 let hidden = inner.split('/').any(|part| part.starts_with('.'));
-                !hidden && ending.is_some_and(|ending| ["jsonl", "json", "parquet"].contains(&ending))
+                !hidden && row_ending(Path::new(inner)).is_some_and(|ending| ROW_ENDINGS.contains(&ending))
             }
             Self::Tokenizer => TOKENIZER.contains(&inner),
             Self::Checkpoint => {
@@ -63,7 +64,7 @@ impl HubUse {
     /// What it consists of, for messages.
     pub(super) fn files(self) -> &'static str {
         match self {
-            Self::Dataset => "files ending in .jsonl, .json or .parquet",
+            Self::Dataset => "files ending in .jsonl, .json, .csv, .tsv or .parquet",
             Self::Checkpoint => "config.json, *.safetensors and tokenizer.json",
             Self::Tokenizer => "tokenizer.json",
             Self::Adapter => "adapter_config.json and adapter_model.safetensors",

@@ -200,7 +200,10 @@ fn rows_of_a_folder_of_a_data_set() {
     assert_eq!(all, snapshot);
     assert!(all.join("socratic/train.jsonl").is_file() && !all.join(".gitattributes.json").exists());
     let error = resolve(&hub, "hf://datasets/org/name/other", HubUse::Dataset).expect_err("no such folder");
-    assert!(error.contains("there are no files ending in .jsonl, .json or .parquet in other"), "{error}");
+    assert!(
+        error.contains("there are no files ending in .jsonl, .json, .csv, .tsv or .parquet in other"),
+        "{error}"
+    );
     let error = resolve(&hub, "hf://datasets/org/none", HubUse::Dataset).expect_err("no such data set");
     assert!(error.contains("it answers 404: no such repository, revision or file"), "{error}");
 }

@@ -6,7 +6,7 @@ mod token_view;
 
 use std::path::PathBuf;
 
-use cadre_data::{Example, FieldMap, SourceSpec, Split, Template, format, load_source, sample};
+use cadre_data::{Example, FieldMap, SourceSpec, Split, Template, format, load_source_noted, sample};
 use cadre_scheduler::{CommonArgs, RecipeArgs};
 use cadre_store::Seed;
 use clap::{Args, Subcommand, ValueEnum};
@@ -66,6 +66,7 @@ pub(super) fn data(command: &DataCommand, common: &CommonArgs, terminal: &Termin
     }
     let recipe = RecipeArgs { recipe: PathBuf::from(&args.what), sets: args.sets.clone() };
     let opened = Opened::of(&recipe, &common.store)?;
+    terminal.warn(&opened.notes);
     recipe_view::show(args, &opened, &common.store, terminal)
 }
 
@@ -81,7 +82,8 @@ fn of_source(args: &ShowArgs, terminal: &Terminal) -> Done {
         None => (format(name)?.tasks)(&spec)?,
     };
     for task in tasks {
-        let examples = load_source(&spec, std::slice::from_ref(&task), args.split.split())?;
+        let (examples, notes) = load_source_noted(&spec, std::slice::from_ref(&task), args.split.split())?;
+        terminal.warn(&notes.iter().map(ToString::to_string).collect::<Vec<_>>());
         show_texts(&task, &examples, args.count, terminal)?;
     }
     Ok(())

@@ -15,18 +15,20 @@ pub(super) struct Opened {
     pub(super) plan: Plan,
     pub(super) status: PlanStatus,
     pub(super) memory: Option<MemoryNeed>,
+    /// What is no mistake and may be meant otherwise.
+    pub(super) notes: Vec<String>,
 }
 
 impl Opened {
     /// Reads, checks and plans, and tries the policies and the checkpoint out. Nothing runs.
     pub(super) fn of(args: &RecipeArgs, store: &Path) -> Result<Self, EngineError> {
         let open = read(args)?;
-        open.check()?;
+        let notes = open.check()?;
         let planned = open.plan(store)?;
         let mistakes = try_out(&open.loaded, &planned.plan, store)?;
         RecipeErrors::of(mistakes)?;
         let memory = open.memory();
-        Ok(Self { loaded: open.loaded, plan: planned.plan, status: planned.status, memory })
+        Ok(Self { loaded: open.loaded, plan: planned.plan, status: planned.status, memory, notes })
     }
 }
 

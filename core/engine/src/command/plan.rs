@@ -8,6 +8,7 @@ use crate::terminal::{Manner, Terminal};
 
 pub(super) fn plan(args: &RecipeArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let opened = Opened::of(args, &common.store)?;
+    terminal.warn(&opened.notes);
     match terminal.manner() {
         Manner::Json => terminal.print(&render_json(&opened.plan, &opened.status, opened.memory).to_string()),
         _ => {

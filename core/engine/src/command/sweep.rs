@@ -124,7 +124,7 @@ pub(super) fn sweep(args: &SweepCommand, common: &CommonArgs, terminal: &Termina
 
 fn begin(args: &SweepArgs, options: &SweepOptions, common: &CommonArgs, terminal: &Terminal) -> Done {
     let open = OpenSweep::read(args, Some(capabilities()))?;
-    open.check()?;
+    terminal.warn(&open.check()?);
     let planned = open.plan(&common.store)?;
     try_points(&open, &planned.plan, &common.store)?;
     let mut plan = planned.plan;

@@ -1,6 +1,6 @@
 //! `prepare/…`: examples out of a dataset, drawn and kept as the stages after it read them. Makes no tokens.
 
-use cadre_data::{Example, Split, format, load_source, sample, write_examples};
+use cadre_data::{Example, Split, draw_source, write_examples};
 use cadre_scheduler::{PrepareExamples, PrepareTask, PrepareWork, StageFacts, StageJob, data_split};
 use cadre_store::Seed;
 use serde_json::json;
@@ -31,8 +31,8 @@ pub(crate) fn draw_task(work: &PrepareTask, split: Split) -> Result<Vec<Example>
         Split::Train => work.limits.train,
         Split::Test => work.limits.test,
     };
-    let loaded = (format(&work.source.format)?.load)(&work.source.spec(), &work.task, split)?;
-    Ok(sample(loaded, limit, Seed(work.seed).derive(&format!("{}/{}", work.task, split.name()))))
+    let seed = Seed(work.seed).derive(&format!("{}/{}", work.task, split.name()));
+    Ok(draw_source(&work.source.spec(), std::slice::from_ref(&work.task), split, limit, seed)?)
 }
 
 fn examples(work: &PrepareExamples, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
@@ -45,9 +45,9 @@ fn examples(work: &PrepareExamples, job: &StageJob<'_>) -> Result<StageFacts, En
 pub(crate) fn draw_examples(work: &PrepareExamples) -> Result<Vec<Example>, EngineError> {
     let mut all = Vec::new();
     for (place, part) in work.sources.iter().enumerate() {
-        let loaded = load_source(&part.source.spec(), &part.tasks, data_split(part.split))?;
         let seed = Seed(work.seed).derive(&format!("source {place}"));
-        all.extend(sample(loaded, part.limit, seed));
+        let split = data_split(part.split);
+        all.extend(draw_source(&part.source.spec(), &part.tasks, split, part.limit, seed)?);
     }
     Ok(all)
 }

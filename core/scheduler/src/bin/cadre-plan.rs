@@ -77,7 +77,7 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
         }
         Command::Sweep(args) => {
             let open = OpenSweep::read(args, None)?;
-            open.check()?;
+            warn(&open.check()?);
             let planned = open.plan(&common.store)?;
             if common.json {
                 say(&render_sweep_json(&planned.plan, &planned.status).to_string())
@@ -87,7 +87,7 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
         }
         Command::Plan(args) => {
             let open = read(args)?;
-            open.check()?;
+            warn(&open.check()?);
             let planned = open.plan(&common.store)?;
             if common.json {
                 say(&render_json(&planned.plan, &planned.status, open.memory()).to_string())
@@ -96,6 +96,14 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
                 say(&format!("{}{memory}", render(&planned.plan, &planned.status, true)))
             }
         }
+    }
+}
+
+/// Says what is no mistake and may be meant otherwise.
+fn warn(notes: &[String]) {
+    let mut out = anstream::stderr().lock();
+    for note in notes {
+        let _ = writeln!(out, "warning: {note}");
     }
 }
 

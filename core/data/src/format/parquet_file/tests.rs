@@ -1,27 +1,52 @@
-//! Files that pyarrow wrote (`core/data/fixtures/record.py`): what is read of them, and what is refused.
+//! Files that pyarrow wrote (`core/data/fixtures/record.py`): what is read of them, and what is refused; and files that are
+//! made to take much (`hostile`).
+
+mod hostile;
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::super::rows::Wanted;
-use super::parse;
+use super::super::rows::{Wanted, maybe, must};
+use super::super::sink::Sink;
+use super::each;
+use crate::DataError;
+use crate::format::cell::Cell;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parquet").join(format!("{name}.parquet"))
 }
 
+/// The rows of a file, with these columns, each a list of cells.
+fn cells(bytes: &[u8], wanted: &[Wanted]) -> Result<(Vec<Vec<Option<Cell>>>, Vec<String>), DataError> {
+    let (mut rows, mut sink) = (Vec::new(), Sink::keep());
+    each(Path::new("t.parquet"), bytes.to_vec(), wanted, &mut sink, &mut |row, _| {
+        rows.push(wanted.iter().map(|wanted| row.get(wanted.name).cloned()).collect());
+        Ok(())
+    })?;
+    Ok((rows, sink.notes().iter().map(ToString::to_string).collect()))
+}
+
+/// As [`cells`], as JSON.
 fn read(name: &str, columns: &[&str]) -> Result<Vec<Value>, String> {
-    let wanted: Vec<Wanted> = columns.iter().map(|name| Wanted { name, must: true }).collect();
+    let wanted: Vec<Wanted> = columns.iter().map(|name| must(name)).collect();
     let bytes = std::fs::read(fixture(name)).expect("the fixture");
-    let (_, rows) = parse(Path::new("t.parquet"), bytes, &wanted).map_err(|error| error.to_string())?;
-    Ok(rows.into_iter().map(Value::Object).collect())
+    let (rows, _) = cells(&bytes, &wanted).map_err(|error| error.to_string())?;
+    let json = |cell: Option<Cell>| {
+        let mut text = String::new();
+        cell.unwrap_or(Cell::Null).show(&mut text, 10_000);
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    };
+    let object = |row: Vec<Option<Cell>>| {
+        Value::Object(columns.iter().map(|name| (*name).to_owned()).zip(row.into_iter().map(json)).collect())
+    };
+    Ok(rows.into_iter().map(object).collect())
 }
 
 #[test]
 fn every_compression_and_type_over_several_row_groups() {
     let columns = ["question", "label", "number", "small", "share", "half", "right", "answers", "id"];
-    for name in ["snappy", "zstd", "gzip", "none"] {
+    for name in ["snappy", "zstd", "gzip", "none", "brotli", "lz4"] {
         let rows = read(name, &columns).expect("rows");
         assert_eq!(rows.len(), 7);
         assert_eq!(
@@ -36,7 +61,7 @@ fn every_compression_and_type_over_several_row_groups() {
         );
         assert_eq!(Value::from(column("number")), json!([1, null, 3, 4, 5, 6, 1_099_511_627_776_i64]));
         assert_eq!(Value::from(column("small")), json!([0, 1, 2, 3, 255, null, 6]));
-        assert_eq!(Value::from(column("share")), json!([0.5, 0.1, null, 2.0, -1.5, null, 0.001]));
+        assert_eq!(Value::from(column("share")), json!([0.5, 0.1, null, 2.0, -1.5, "NaN", 0.001]));
         assert_eq!(Value::from(column("right")), json!([true, false, null, true, true, true, false]));
         assert_eq!(
             Value::from(column("answers")),
@@ -52,11 +77,14 @@ fn the_second_page_version_with_other_encodings() {
 }
 
 #[test]
-fn messages_come_without_the_fields_that_nobody_reads() {
+fn messages_come_with_the_fields_that_mean_something() {
     let rows = read("messages", &["messages"]).expect("rows");
-    assert_eq!(rows[0]["messages"][0], json!({ "content": "Be short.", "role": "system" }));
+    assert_eq!(
+        rows[0]["messages"][0],
+        json!({ "content": "Be short.", "role": "system", "tool_calls": null })
+    );
     assert_eq!(rows[0]["messages"].as_array().map(Vec::len), Some(5));
-    assert_eq!(rows[1]["messages"][1], json!({ "content": "2", "role": "assistant" }));
+    assert_eq!(rows[1]["messages"][1], json!({ "content": "2", "role": "assistant", "tool_calls": null }));
     let rows = read("conversations", &["conversations"]).expect("rows");
     assert_eq!(rows[1]["conversations"][0], json!({ "from": "human", "value": "1 + 1" }));
 }
@@ -71,13 +99,58 @@ fn a_column_that_is_not_there_or_of_no_use() {
 }
 
 #[test]
+fn texts_and_numbers_of_every_kind() {
+    let columns = ["large", "view", "dictionary", "half", "decimal", "wide", "pairs", "output"];
+    let rows = read("kinds", &columns).expect("rows");
+    let column = |name: &str| Value::from(rows.iter().map(|row| row[name].clone()).collect::<Vec<_>>());
+    for name in ["large", "view", "dictionary"] {
+        assert_eq!(column(name), json!(["a", null, "größer 🌊"]), "{name}");
+    }
+    assert_eq!(column("half"), json!([0.5, null, 0.1]));
+    assert_eq!(column("pairs"), json!([[["q", "a"], []], null, [[]]]));
+    let bytes = std::fs::read(fixture("kinds")).expect("the fixture");
+    let wanted = [must("decimal"), must("wide"), must("binary")];
+    let (rows, notes) = cells(&bytes, &wanted).expect("rows");
+    let number = |text: &str| Some(Cell::Number(text.to_owned()));
+    let bytes = |text: &str| Some(Cell::NoText(text.to_owned()));
+    assert_eq!(
+        rows[0],
+        [number("12.30"), number(&format!("1{}", "0".repeat(30))), bytes("bytes that are not UTF-8")]
+    );
+    assert_eq!(rows[1], [None, None, Some(Cell::Text("text".to_owned()))]);
+    assert_eq!(rows[2], [number("-0.05"), number("-1"), None]);
+    // `rejected` holds nulls alone, and a time means nothing here.
+    let told = |name: &str| format!("t.parquet: column `{name}` is not read by this format");
+    assert_eq!(notes, [told("image"), told("system")]);
+    for (column, part) in
+        [("when", "column `when` is INT64 ("), ("image", "column `image` is a group of bytes, path")]
+    {
+        let error = read("kinds", &[column]).expect_err(column);
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn a_column_that_nobody_needs_may_be_of_any_type() {
+    let bytes = std::fs::read(fixture("kinds")).expect("the fixture");
+    let (rows, notes) = cells(&bytes, &[must("output"), maybe("image")]).expect("rows");
+    assert_eq!((rows.len(), rows[0][1].as_ref()), (3, None));
+    assert!(
+        notes[0].starts_with("t.parquet: column `image` is a group of bytes, path and is not read"),
+        "{notes:?}"
+    );
+    let error =
+        cells(&bytes, &[maybe("input"), maybe("id"), maybe("system")]).expect_err("nothing").to_string();
+    assert!(error.contains("no column `input`; there are large, view"), "{error}");
+}
+
+#[test]
 fn no_cut_and_no_flipped_byte_makes_it_panic() {
     let whole = std::fs::read(fixture("alpaca")).expect("the fixture");
-    let wanted = [Wanted { name: "instruction", must: true }, Wanted { name: "input", must: false }];
-    let file = Path::new("t.parquet");
-    let good = parse(file, whole.clone(), &wanted).expect("whole");
+    let wanted = [must("instruction"), maybe("input")];
+    let good = cells(&whole, &wanted).expect("whole");
     for end in 0..whole.len() {
-        let error = parse(file, whole[..end].to_vec(), &wanted).expect_err("cut off").to_string();
+        let error = cells(&whole[..end], &wanted).expect_err("cut off").to_string();
         assert!(error.starts_with("t.parquet: no readable Parquet file: "), "{error}");
     }
     let mut read = 0;
@@ -85,7 +158,7 @@ fn no_cut_and_no_flipped_byte_makes_it_panic() {
         for flip in [0x01, 0x80, 0xFF] {
             let mut damaged = whole.clone();
             damaged[place] ^= flip;
-            match parse(file, damaged, &wanted) {
+            match cells(&damaged, &wanted) {
                 Ok(rows) => read += usize::from(rows == good),
                 Err(error) => assert!(error.to_string().starts_with("t.parquet"), "{error}"),
             }

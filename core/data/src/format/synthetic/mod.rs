@@ -11,7 +11,9 @@ mod splits;
 mod tasks;
 mod words;
 
-use super::{SourceSpec, unknown_task};
+use std::path::Path;
+
+use super::{Sink, SourceSpec, unknown_task};
 use crate::error::DataError;
 use crate::example::{Example, Split};
 use splits::{general_rows, out_of_distribution_rows, pseudo_negative_rows, task_rows};
@@ -56,7 +58,11 @@ fn names() -> Vec<String> {
 
 /// A split of a task, or of what is beside the stream. General rows bear the name of their kind as task. Outputs
 /// begin with a space; metrics do not see it.
-pub(super) fn load(_spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Example>, DataError> {
+pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink) -> Result<(), DataError> {
+    load(spec, task, split)?.into_iter().try_for_each(|example| sink.take(Path::new("synthetic"), example))
+}
+
+fn load(_spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Example>, DataError> {
     let test = split == Split::Test;
     let rows: Vec<(&'static str, Row)> = match task {
         GENERAL => general_rows(SEED, test),

@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use super::{ROW, folder, names, spec};
+use super::{ROW, folder, names, spec, told};
 use crate::error::DataError;
 use crate::example::{Example, Split, Turn, TurnRole};
-use crate::format::field_rows::Ids;
-use crate::format::rows::Table;
 use crate::format::{FORMATS, FieldMap, SourceSpec, alpaca, chat};
 use crate::{OrderChoice, Template, load_source, load_task, source_files, task_order};
 
@@ -99,7 +97,7 @@ fn parquet_by_column_names() {
     let error = load_task(&named, "q").expect_err("a missing number").to_string();
     assert!(
         error.contains(
-            "train-00000-of-00001.parquet, row 2: expected text or a list of texts in field `number`"
+            "train-00000-of-00001.parquet, row 2: expected text or a list of texts in field `number`, not null"
         ),
         "{error}"
     );
@@ -115,13 +113,8 @@ fn parquet_by_column_names() {
     assert!(error.contains("no column `output`; there are question"), "{error}");
 }
 
-fn triples(file: &str, text: &str) -> Result<Vec<Example>, DataError> {
-    let file = Path::new(file);
-    let wanted: Vec<_> = ["instruction", "input", "output"]
-        .map(|name| crate::format::rows::Wanted { name, must: name != "input" })
-        .into();
-    let table = Table::parse(file, text.as_bytes().to_vec(), &wanted)?;
-    alpaca::of_table(&table, &Ids::new("t", Split::Train, file, false))
+fn triples(file: &str, text: &str) -> Result<(Vec<Example>, Vec<String>), DataError> {
+    told(Path::new(file), text.as_bytes(), &alpaca::WANTED, &mut alpaca::triple)
 }
 
 #[test]
@@ -141,12 +134,12 @@ fn triples_in_all_their_files() {
     let error = triples("a.json", &array.replace("\"It.\"", "[\"It.\"]")).expect_err("a list").to_string();
     assert!(
         error.starts_with(
-            "a.json:2: expected text in field `output`; the row has instruction, input, output, text"
+            "a.json:2: expected text in field `output`, not a list; the row has instruction, input, output, text"
         ),
         "{error}"
     );
     let error = triples("a.jsonl", "{\"x\\ny\": 1, \"output\": \"y\"}").expect_err("none").to_string();
-    assert!(error.contains("the row has x y, output") && !error.contains('\n'), "{error}");
+    assert!(error.contains("the row has output, x y") && !error.contains('\n'), "{error}");
     let error = triples("a.jsonl", "{\"input\": \"x\", \"output\": \"y\"}").expect_err("none").to_string();
     assert!(error.starts_with("a.jsonl:1: expected field `instruction`"), "{error}");
 }
@@ -156,11 +149,15 @@ const CHATS: &str = r#"{"messages": [{"role": "system", "content": "Be short."},
 "#;
 
 fn chats(text: &str, fields: &FieldMap) -> Result<Vec<Example>, String> {
-    let file = Path::new("c.jsonl");
-    let table = Table::parse(file, text.as_bytes().to_vec(), &chat::wanted(fields));
-    table
-        .and_then(|table| chat::of_table(&table, fields, &Ids::new("t", Split::Train, file, false)))
-        .map_err(|error| error.to_string())
+    chats_noted(text, fields).map(|(rows, _)| rows)
+}
+
+fn chats_noted(text: &str, fields: &FieldMap) -> Result<(Vec<Example>, Vec<String>), String> {
+    let wanted = chat::wanted(fields);
+    told(Path::new("c.jsonl"), text.as_bytes(), &wanted, &mut |row, ids, sink| {
+        chat::conversation(row, fields, ids, sink)
+    })
+    .map_err(|error| error.to_string())
 }
 
 fn turn(role: TurnRole, content: &str) -> Turn {
@@ -195,7 +192,7 @@ fn every_answer_of_a_conversation_is_an_example() {
     assert_eq!(chats(&named, &fields).expect("named").len(), 2);
     let error = chats(CHATS, &fields).expect_err("not named so");
     assert!(
-        error.starts_with("c.jsonl:1: expected a list of messages in field `talk`; the row has messages, id"),
+        error.starts_with("c.jsonl:1: expected a list of messages in field `talk`; the row has id, messages"),
         "{error}"
     );
     let spec = SourceSpec { fields, ..spec("chat", &fixture("messages")) };
@@ -238,7 +235,7 @@ fn conversations_that_are_none() {
     refused("[{\"role\": \"user\", \"content\": \" \"}]", "a message that is not empty from `user`");
     refused(
         "[{\"role\": \"user\", \"content\": null}]",
-        "text in `content` or `value` of the message from `user`",
+        "text in `content` or `value` of the message from `user`, not null",
     );
     let calls = r#"{"role": "assistant", "content": "x", "tool_calls": [{}]}"#;
     refused(&format!("[{user}, {calls}]"), "no calls of tools");
@@ -258,5 +255,5 @@ fn a_template_that_shows_the_last_message_only_refuses_the_others() {
         assert!(template.render(&rows[0]).is_err(), "a system message is a turn");
         assert!(template.prompt(&rows[2]).is_ok());
     }
-    assert!(FORMATS.iter().filter(|entry| entry.turns).map(|entry| entry.name).eq(["chat"]));
+    assert!(FORMATS.iter().filter(|entry| entry.turns).map(|entry| entry.name).eq(["alpaca", "chat"]));
 }

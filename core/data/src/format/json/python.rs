@@ -1,0 +1,476 @@
+//! Reads a JSON text exactly as Python's `json.loads` does, for that is what wrote most data sets: `NaN`, `Infinity` and
+//! `-Infinity` are values, whole numbers have any number of digits, half a surrogate pair may stand in a string, of two
+//! equal keys the last counts. What Python refuses (comments, trailing commas, control characters in strings) is refused.
+//! Builds only what is asked for; what is skipped is checked all the same. Nesting and the number of values are bounded.
+
+use crate::format::cell::Cell;
+
+/// Deepest nesting.
+pub(in crate::format) const MOST_DEPTH: usize = 128;
+/// Most values of one row that are kept.
+pub(in crate::format) const MOST_VALUES: usize = 1_000_000;
+
+/// Where a text is no JSON, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::format) struct Fault {
+    /// Bytes before the place.
+    pub(in crate::format) at: usize,
+    /// What is wrong there.
+    pub(in crate::format) problem: String,
+}
+
+/// A place in a JSON text.
+#[derive(Debug)]
+pub(in crate::format) struct JsonReader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+    values: usize,
+}
+
+type Read<T> = Result<T, Fault>;
+
+impl<'a> JsonReader<'a> {
+    /// At the beginning of these bytes, which must be UTF-8.
+    pub(in crate::format) fn new(bytes: &'a [u8]) -> Read<Self> {
+        let text = std::str::from_utf8(bytes).map_err(|error| Fault {
+            at: error.valid_up_to(),
+            problem: "bytes that are not UTF-8".to_owned(),
+        })?;
+        Ok(Self { text, at: 0, depth: 0, values: 0 })
+    }
+
+    fn fault<T>(&self, problem: &str) -> Read<T> {
+        Err(Fault { at: self.at, problem: problem.to_owned() })
+    }
+
+    /// The next byte that is no blank, not taken.
+    pub(in crate::format) fn peek(&mut self) -> Option<u8> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+        self.at += blanks;
+        rest.get(blanks).copied()
+    }
+
+    /// Bytes before the next value.
+    pub(in crate::format) fn place(&mut self) -> usize {
+        self.peek();
+        self.at
+    }
+
+    /// Counts the values of a row anew: another row begins.
+    pub(in crate::format) fn restart(&mut self) {
+        self.values = 0;
+    }
+
+    /// Nothing but blanks may follow.
+    pub(in crate::format) fn end(&mut self) -> Read<()> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => self.fault("more text after the end of the value"),
+        }
+    }
+
+    fn take(&mut self, byte: u8, expected: &str) -> Read<()> {
+        match self.peek() {
+            Some(found) if found == byte => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(_) => self.fault(expected),
+            None => self.fault(&format!("the text ends where there should be {expected}")),
+        }
+    }
+
+    fn deeper(&mut self) -> Read<()> {
+        self.depth += 1;
+        if self.depth > MOST_DEPTH {
+            return self.fault(&format!("nested more than {MOST_DEPTH} deep, which is the limit"));
+        }
+        Ok(())
+    }
+
+    fn count(&mut self) -> Read<()> {
+        self.values += 1;
+        if self.values > MOST_VALUES {
+            return self.fault(&format!("more than {MOST_VALUES} values in one row, which is the limit"));
+        }
+        Ok(())
+    }
+
+    /// An object: `each` is called behind every key and its colon, and must read the value.
+    pub(in crate::format) fn object(
+        &mut self,
+        mut each: impl FnMut(&mut Self, String) -> Read<()>,
+    ) -> Read<()> {
+        self.members(|reader| {
+            reader.count()?;
+            let key = reader.string()?.unwrap_or_else(|source| source);
+            reader.take(b':', "a colon behind a key")?;
+            each(reader, key)
+        })
+    }
+
+    fn members(&mut self, mut member: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
+        self.take(b'{', "an object")?;
+        self.deeper()?;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+        } else {
+            loop {
+                match self.peek() {
+                    Some(b'"') => member(self)?,
+                    Some(_) => return self.fault("a key in double quotes is expected here"),
+                    None => return self.fault("the text ends inside an object"),
+                }
+                match self.peek() {
+                    Some(b',') => {
+                        self.at += 1;
+                        if self.peek() == Some(b'}') {
+                            return self.fault("trailing comma");
+                        }
+                    }
+                    Some(b'}') => {
+                        self.at += 1;
+                        break;
+                    }
+                    Some(_) => return self.fault("a comma or `}` is expected here"),
+                    None => return self.fault("the text ends inside an object"),
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// A list: `each` is called before every value, and must read it.
+    pub(in crate::format) fn list(&mut self, mut each: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
+        self.take(b'[', "a list")?;
+        self.deeper()?;
+        if self.peek() == Some(b']') {
+            self.at += 1;
+        } else {
+            loop {
+                each(self)?;
+                match self.peek() {
+                    Some(b',') => {
+                        self.at += 1;
+                        if self.peek() == Some(b']') {
+                            return self.fault("trailing comma");
+                        }
+                    }
+                    Some(b']') => {
+                        self.at += 1;
+                        break;
+                    }
+                    Some(_) => return self.fault("a comma or `]` is expected here"),
+                    None => return self.fault("the text ends inside a list"),
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// The next value.
+    pub(in crate::format) fn value(&mut self) -> Read<Cell> {
+        self.count()?;
+        match self.peek() {
+            Some(b'{') => {
+                let mut fields = Vec::new();
+                self.object(|reader, key| {
+                    fields.push((key, reader.value()?));
+                    Ok(())
+                })?;
+                Ok(Cell::Record(fields))
+            }
+            Some(b'[') => {
+                let mut list = Vec::new();
+                self.list(|reader| {
+                    list.push(reader.value()?);
+                    Ok(())
+                })?;
+                Ok(Cell::List(list))
+            }
+            Some(b'"') => Ok(match self.string()? {
+                Ok(text) => Cell::Text(text),
+                Err(source) => Cell::NoText(source),
+            }),
+            _ => self.word(),
+        }
+    }
+
+    /// Passes over the next value; whether there was anything in it, as [`Cell::is_filled`] says.
+    pub(in crate::format) fn skip(&mut self) -> Read<bool> {
+        let mut filled = false;
+        match self.peek() {
+            Some(b'{') => self.members(|reader| {
+                reader.skip_string()?;
+                reader.take(b':', "a colon behind a key")?;
+                filled |= reader.skip()?;
+                Ok(())
+            })?,
+            Some(b'[') => self.list(|reader| {
+                filled |= reader.skip()?;
+                Ok(())
+            })?,
+            Some(b'"') => {
+                let from = self.at;
+                self.skip_string()?;
+                filled = self.at > from + 2;
+            }
+            _ => filled = self.word()? != Cell::Null,
+        }
+        Ok(filled)
+    }
+
+    /// Truth values, null, numbers, and what Python writes where there is no number.
+    fn word(&mut self) -> Read<Cell> {
+        let rest = &self.text[self.at..];
+        for (word, cell) in [("null", Cell::Null), ("true", Cell::Bool(true)), ("false", Cell::Bool(false))] {
+            if rest.starts_with(word) {
+                self.at += word.len();
+                return Ok(cell);
+            }
+        }
+        for word in ["NaN", "Infinity", "-Infinity"] {
+            if rest.starts_with(word) {
+                self.at += word.len();
+                return Ok(Cell::NoText(word.to_owned()));
+            }
+        }
+        self.number()
+    }
+
+    fn number(&mut self) -> Read<Cell> {
+        let bytes = &self.text.as_bytes()[self.at..];
+        let digits = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let sign = usize::from(bytes.first() == Some(&b'-'));
+        let whole = match digits(sign) {
+            0 if bytes.is_empty() => return self.fault("the text ends where there should be a value"),
+            0 => return self.fault("no value begins so"),
+            // As Python has it: nothing follows a leading zero.
+            _ if bytes[sign] == b'0' => sign + 1,
+            count => sign + count,
+        };
+        let mut end = whole;
+        if bytes.get(end) == Some(&b'.') {
+            let count = digits(end + 1);
+            end += if count > 0 { count + 1 } else { 0 };
+        }
+        if matches!(bytes.get(end), Some(b'e' | b'E')) {
+            let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
+            let count = digits(end + 1 + sign);
+            end += if count > 0 { count + 1 + sign } else { 0 };
+        }
+        let source = &self.text[self.at..self.at + end];
+        let cell = if end == whole {
+            Cell::Number(if source == "-0" { "0".to_owned() } else { source.to_owned() })
+        } else {
+            let number = source.parse().ok().and_then(serde_json::Number::from_f64);
+            let short = || Cell::NoText(source.chars().take(60).collect());
+            number.map_or_else(short, |number| Cell::Number(number.to_string()))
+        };
+        self.at += end;
+        Ok(cell)
+    }
+
+    /// A string; where half a surrogate pair stands in it, which no text has, as it is written.
+    fn string(&mut self) -> Read<Result<String, String>> {
+        let from = self.at;
+        if !self.skip_string()? {
+            let source: String = self.text[from..self.at].chars().take(60).collect();
+            return Ok(Err(source));
+        }
+        let inner = &self.text[from + 1..self.at - 1];
+        if !inner.contains('\\') {
+            return Ok(Ok(inner.to_owned()));
+        }
+        let mut text = String::with_capacity(inner.len());
+        let mut rest = inner;
+        while let Some(escape) = rest.find('\\') {
+            text.push_str(&rest[..escape]);
+            let (sign, taken) = escaped(&rest[escape..]);
+            text.extend(sign);
+            rest = &rest[escape + taken..];
+        }
+        text.push_str(rest);
+        Ok(Ok(text))
+    }
+
+    /// Passes over a string; whether it is text.
+    fn skip_string(&mut self) -> Read<bool> {
+        if self.peek() != Some(b'"') {
+            return self.fault("a string is expected here");
+        }
+        self.at += 1;
+        let mut is_text = true;
+        loop {
+            let rest = &self.text.as_bytes()[self.at..];
+            let Some(plain) = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20)
+            else {
+                self.at = self.text.len();
+                return self.fault("the text ends inside a string");
+            };
+            self.at += plain;
+            match rest[plain] {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(is_text);
+                }
+                b'\\' => {
+                    self.escape()?;
+                    let (sign, taken) = escaped(&self.text[self.at..]);
+                    is_text &= sign.is_some();
+                    self.at += taken;
+                }
+                _ => return self.fault("a control character in a string, which must be escaped"),
+            }
+        }
+    }
+
+    /// Checks the escape that begins here.
+    fn escape(&self) -> Read<()> {
+        let bytes = &self.text.as_bytes()[self.at + 1..];
+        match bytes.first() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
+            Some(b'u') if bytes.len() > 4 && bytes[1..5].iter().all(u8::is_ascii_hexdigit) => Ok(()),
+            Some(b'u') => self.fault("`\\u` without four hexadecimal digits"),
+            _ => self.fault("an escape that JSON does not have"),
+        }
+    }
+}
+
+/// The character of an escape that is well formed, and its length; none for half a surrogate pair.
+fn escaped(text: &str) -> (Option<char>, usize) {
+    let bytes = text.as_bytes();
+    let unit = |from: usize| {
+        let digits = text.get(from + 2..from + 6).filter(|_| bytes.get(from..from + 2) == Some(b"\\u"))?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let simple = |sign| (Some(sign), 2);
+    match bytes.get(1) {
+        Some(b'b') => simple('\u{8}'),
+        Some(b'f') => simple('\u{c}'),
+        Some(b'n') => simple('\n'),
+        Some(b'r') => simple('\r'),
+        Some(b't') => simple('\t'),
+        Some(b'u') => match (unit(0), unit(6)) {
+            (Some(high @ 0xD800..=0xDBFF), Some(low @ 0xDC00..=0xDFFF)) => {
+                (char::from_u32(0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00)), 12)
+            }
+            (Some(one), _) => (char::from_u32(one), 6),
+            (None, _) => (None, 6.min(text.len())),
+        },
+        Some(&sign) => simple(char::from(sign)),
+        None => (None, 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cell, JsonReader, MOST_DEPTH, MOST_VALUES};
+
+    fn read(text: &str) -> Result<Cell, String> {
+        let mut reader = JsonReader::new(text.as_bytes()).map_err(|fault| fault.problem)?;
+        let value = reader.value().and_then(|value| reader.end().map(|()| value));
+        let mut again = JsonReader::new(text.as_bytes()).map_err(|fault| fault.problem)?;
+        let skipped = again.skip().and_then(|filled| again.end().map(|()| filled));
+        assert_eq!(value.is_ok(), skipped.is_ok(), "skipped and read differ on {text}");
+        if let (Ok(value), Ok(filled)) = (&value, skipped) {
+            assert_eq!(value.is_filled(), filled, "{text}");
+        }
+        value.map_err(|fault| format!("{}: {}", fault.at, fault.problem))
+    }
+
+    fn number(text: &str) -> Cell {
+        Cell::Number(text.to_owned())
+    }
+
+    /// What Python 3.12's `json.loads` makes of each (`str` of a number; `inf` and `nan` have no text here).
+    #[test]
+    fn numbers_are_those_of_python() {
+        for (text, value) in [
+            ("0", "0"),
+            ("-0", "0"),
+            ("-12", "-12"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            ("1.50", "1.5"),
+            ("-0.0", "-0.0"),
+            ("1e2", "100.0"),
+            ("1E-2", "0.01"),
+        ] {
+            assert_eq!(read(text), Ok(number(value)), "{text}");
+        }
+        for text in ["NaN", "Infinity", "-Infinity", "1e400", "-1e400"] {
+            assert_eq!(read(text), Ok(Cell::NoText(text.to_owned())), "{text}");
+        }
+        for text in ["01", "-", "+1", ".5", "1.", "1e", "nan", "inf", "Inf", "-NaN", "0x1", "1_000", ""] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn strings_are_those_of_python() {
+        let text = |text: &str| Ok(Cell::Text(text.to_owned()));
+        assert_eq!(read(r#""a\"b\\c\/d\n\u00e4""#), text("a\"b\\c/d\nä"));
+        assert_eq!(read(r#""\ud83c\udf0a \uD83C\uDF0A""#), text("🌊 🌊"));
+        assert_eq!(read("\"a\u{2028}b\u{7f}\""), text("a\u{2028}b\u{7f}"));
+        // Python keeps these as strings that no encoding takes.
+        for half in [r#""\ud83c""#, r#""\udf0a""#, r#""\ud83c\ud83c\udf0a""#, r#""\udf0a\ud83c""#] {
+            assert!(matches!(read(half), Ok(Cell::NoText(_))), "{half}");
+        }
+        for broken in ["\"a\nb\"", "\"\t\"", r#""\x41""#, r#""\u12""#, r#""\u12g4""#, "\"a", "'a'", "\"\\"] {
+            assert!(read(broken).is_err(), "{broken}");
+        }
+        assert!(read("\"\\ud83c\\u").is_err());
+    }
+
+    #[test]
+    fn lists_and_objects_are_those_of_python() {
+        let twice = read(r#"{"a": 1, "a": 2}"#).expect("two equal keys");
+        assert_eq!(twice.field("a"), Some(&number("2")));
+        assert_eq!(read(" [ ] "), Ok(Cell::List(Vec::new())));
+        assert_eq!(read("\t{\r\n}"), Ok(Cell::Record(Vec::new())));
+        for broken in [
+            "[1,]",
+            "{\"a\":1,}",
+            "[,1]",
+            "[1 2]",
+            "{a:1}",
+            "{\"a\" 1}",
+            "{1:2}",
+            "[1",
+            "{\"a\":",
+            "[1]]",
+            "[1] 2",
+            "// x\n1",
+            "\u{feff}1",
+            "\u{a0}1",
+        ] {
+            assert!(read(broken).is_err(), "{broken}");
+        }
+        assert!(read("[1,]").expect_err("refused").contains("trailing comma"));
+    }
+
+    #[test]
+    fn depth_and_number_of_values_are_bounded() {
+        let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(read(&deep(MOST_DEPTH)).is_ok());
+        let error = read(&deep(MOST_DEPTH + 1)).expect_err("too deep");
+        assert!(error.contains("nested more than 128 deep"), "{error}");
+        assert!(read(&"[".repeat(1_000_000)).is_err());
+        assert!(read(&"{\"a\":".repeat(1_000_000)).is_err());
+        let mut many = JsonReader::new(b"").expect("empty");
+        let long = format!("[{}0]", "0,".repeat(MOST_VALUES));
+        many.text = &long;
+        let error = many.value().expect_err("too many").problem;
+        assert!(error.contains("more than 1000000 values"), "{error}");
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_found_where_they_are() {
+        let fault = JsonReader::new(b"\"ab\xff\"").expect_err("no UTF-8");
+        assert_eq!((fault.at, fault.problem.as_str()), (3, "bytes that are not UTF-8"));
+    }
+}

@@ -1,0 +1,276 @@
+//! Stands between a Parquet file and the crate that reads its pages: a page is unpacked only after its header was found
+//! to ask for no more than there may be. The crate takes what a header says and makes room for it, and the codecs gzip
+//! and brotli unpack to whatever they hold.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use parquet::basic::{Compression, Encoding, Type as PhysicalType};
+use parquet::column::page::{Page, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::schema::types::ColumnDescPtr;
+
+use super::page_head::PageHead;
+use crate::format::bounds::size;
+
+/// Most bytes of a page, unpacked.
+const MOST_PAGE: usize = 256 << 20;
+/// Most bytes of the pages that are held at once: one and a dictionary of each column.
+const MOST_PAGES: usize = 512 << 20;
+/// Entries that a column of lists may have in a row group: so many, or as many as the file has bits.
+const MOST_ENTRIES: usize = 16_000_000;
+
+/// Bytes of the pages of a row group that are held.
+pub(super) type Held = Arc<AtomicUsize>;
+
+/// The pages of a column of a row group, each looked at before it is unpacked.
+pub(super) struct Guard {
+    pages: Box<dyn PageReader>,
+    column: ColumnDescPtr,
+    codec: Compression,
+    bytes: Bytes,
+    at: usize,
+    end: usize,
+    /// Entries that may still come.
+    entries: usize,
+    held: Held,
+    dictionary: usize,
+    page: usize,
+}
+
+impl Guard {
+    pub(super) fn new(
+        pages: Box<dyn PageReader>,
+        chunk: &ColumnChunkMetaData,
+        rows: i64,
+        bytes: &Bytes,
+        held: &Held,
+    ) -> Result<Self> {
+        let (start, length) = chunk.byte_range();
+        let place = |number: u64| usize::try_from(number).ok().filter(|place| *place <= bytes.len());
+        let end = start.checked_add(length).and_then(place);
+        let (Some(at), Some(end)) = (place(start), end) else {
+            return Err(general("a column lies outside of the file"));
+        };
+        let rows = usize::try_from(rows).unwrap_or(0);
+        let column = chunk.column_descr_ptr();
+        let entries =
+            if column.max_rep_level() > 0 { MOST_ENTRIES.max(bytes.len().saturating_mul(8)) } else { rows };
+        Ok(Self {
+            pages,
+            column,
+            codec: chunk.compression(),
+            bytes: bytes.clone(),
+            at,
+            end,
+            entries,
+            held: Arc::clone(held),
+            dictionary: 0,
+            page: 0,
+        })
+    }
+
+    /// Looks at the header of the page that comes next; none where there is no further page.
+    fn next_head(&mut self) -> Result<Option<PageHead>> {
+        while self.at < self.end {
+            let head = PageHead::read(&self.bytes[self.at..self.end])
+                .ok_or_else(|| general("a page without a header"))?;
+            let body = self.at + head.length;
+            let next = body.checked_add(head.packed).filter(|next| *next <= self.end);
+            let next = next.ok_or_else(|| general("a page that ends behind its column"))?;
+            self.at = next;
+            // An index, which the crate passes over.
+            if head.kind == 1 {
+                continue;
+            }
+            self.check(&head, &self.bytes.slice(body..next))?;
+            self.hold(&head)?;
+            if head.kind != 2 {
+                self.entries = self.entries.checked_sub(head.values).ok_or_else(|| {
+                    general(&format!(
+                        "column {} has more values than its rows or its length allow",
+                        self.column.path()
+                    ))
+                })?;
+            }
+            return Ok(Some(head));
+        }
+        Ok(None)
+    }
+
+    fn check(&self, head: &PageHead, body: &[u8]) -> Result<()> {
+        if head.unpacked > MOST_PAGE {
+            return Err(general(&format!(
+                "a page of column {} says that it unpacks to {}; the limit is {} per page",
+                self.column.path(),
+                size(head.unpacked),
+                size(MOST_PAGE)
+            )));
+        }
+        if head.kind == 2 && head.values > head.unpacked / self.least_width() {
+            return Err(general(&format!(
+                "the dictionary of column {} says that {} hold {} values",
+                self.column.path(),
+                size(head.unpacked),
+                head.values
+            )));
+        }
+        let (Some(inner), Some(most)) = (body.get(head.levels..), head.unpacked.checked_sub(head.levels))
+        else {
+            return Err(general("a page of levels longer than itself"));
+        };
+        if !head.is_packed {
+            return Ok(());
+        }
+        let unpacked = match self.codec {
+            Compression::GZIP(_) => unpacks(flate2::read::MultiGzDecoder::new(inner), most),
+            Compression::BROTLI(_) => unpacks(brotli::Decompressor::new(inner, 4096), most),
+            // The other codecs unpack into room of the length that the header says.
+            _ => most,
+        };
+        if unpacked > most {
+            return Err(general(&format!(
+                "a page of column {} unpacks to more than the {} it says",
+                self.column.path(),
+                size(most)
+            )));
+        }
+        Ok(())
+    }
+
+    /// Least bytes of a value of a dictionary.
+    fn least_width(&self) -> usize {
+        match self.column.physical_type() {
+            PhysicalType::BOOLEAN => 1,
+            PhysicalType::INT32 | PhysicalType::FLOAT | PhysicalType::BYTE_ARRAY => 4,
+            PhysicalType::INT64 | PhysicalType::DOUBLE => 8,
+            PhysicalType::INT96 => 12,
+            PhysicalType::FIXED_LEN_BYTE_ARRAY => {
+                usize::try_from(self.column.type_length()).unwrap_or(1).max(1)
+            }
+        }
+    }
+
+    /// Counts this page instead of the one before.
+    fn hold(&mut self, head: &PageHead) -> Result<()> {
+        let before = if head.kind == 2 { &mut self.dictionary } else { &mut self.page };
+        self.held.fetch_sub(*before, Ordering::Relaxed);
+        *before = head.unpacked;
+        let held = self.held.fetch_add(head.unpacked, Ordering::Relaxed) + head.unpacked;
+        if held > MOST_PAGES {
+            return Err(general(&format!(
+                "pages that must be held together take {}; the limit is {}",
+                size(held),
+                size(MOST_PAGES)
+            )));
+        }
+        Ok(())
+    }
+
+    /// Encodings by differences say for themselves how many values they have, and the crate makes room for these.
+    fn check_differences(&self, page: &Page) -> Result<()> {
+        let (encoding, values, data) = match page {
+            Page::DataPage { buf, num_values, encoding, .. } => {
+                let mut data = buf.as_ref();
+                for level in [self.column.max_rep_level(), self.column.max_def_level()] {
+                    if level > 0 {
+                        let length = data.get(..4).and_then(|head| <[u8; 4]>::try_from(head).ok());
+                        let length = length.map(|head| u32::from_le_bytes(head) as usize);
+                        data = length.and_then(|length| data.get(4..)?.get(length..)).unwrap_or_default();
+                    }
+                }
+                (*encoding, *num_values, data)
+            }
+            Page::DataPageV2 {
+                buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, ..
+            } => {
+                let levels = *def_levels_byte_len as usize + *rep_levels_byte_len as usize;
+                (*encoding, *num_values, buf.get(levels..).unwrap_or_default())
+            }
+            Page::DictionaryPage { .. } => return Ok(()),
+        };
+        let by_differences =
+            [Encoding::DELTA_BINARY_PACKED, Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BYTE_ARRAY];
+        if !by_differences.contains(&encoding) {
+            return Ok(());
+        }
+        // Block size, blocks in it, values: a page of nulls alone has none of them.
+        let said = third_varint(data).unwrap_or(0);
+        if said > u64::from(values) {
+            return Err(general(&format!(
+                "a page of column {} has {values} values, and its encoding says {said}",
+                self.column.path()
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// How much there is to unpack, as far as it matters whether it is more than `most`. What is broken is for the crate to say.
+fn unpacks(reader: impl Read, most: usize) -> usize {
+    let mut bounded = reader.take(most as u64 + 1);
+    let counted = std::io::copy(&mut bounded, &mut std::io::sink()).unwrap_or(0);
+    usize::try_from(counted).unwrap_or(usize::MAX)
+}
+
+fn third_varint(bytes: &[u8]) -> Option<u64> {
+    let mut bytes = bytes.iter();
+    let mut number = 0;
+    for _ in 0..3 {
+        number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = *bytes.next()?;
+            number |= u64::from(byte & 0x7F) << shift;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+    }
+    Some(number)
+}
+
+fn general(problem: &str) -> ParquetError {
+    ParquetError::General(problem.to_owned())
+}
+
+impl Iterator for Guard {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+impl PageReader for Guard {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        let head = self.next_head()?;
+        let page = self.pages.get_next_page()?;
+        match (head, &page) {
+            (None, None) => {}
+            (Some(head), Some(page)) if page.num_values() as usize == head.values => {
+                self.check_differences(page)?;
+            }
+            _ => return Err(general("pages that are not where their headers say")),
+        }
+        Ok(page)
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        self.pages.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        self.next_head()?;
+        self.pages.skip_next_page()
+    }
+
+    fn at_record_boundary(&mut self) -> Result<bool> {
+        self.pages.at_record_boundary()
+    }
+}
+
+#[cfg(test)]
+mod tests;

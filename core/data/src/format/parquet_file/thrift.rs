@@ -1,0 +1,108 @@
+//! Thrift's compact protocol, as far as the headers and the footer of a Parquet file have it
+//! (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md). Reads; builds nothing.
+
+/// Deepest nesting of what is passed over.
+const MOST_DEPTH: usize = 16;
+
+pub(super) const TRUE: u8 = 1;
+pub(super) const FALSE: u8 = 2;
+pub(super) const INTEGER: u8 = 5;
+pub(super) const LIST: u8 = 9;
+pub(super) const STRUCT: u8 = 12;
+
+/// A place in what was written so.
+pub(super) struct Input<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// What is done with a field: its number and type; none where it is broken.
+pub(super) type Field<'a, 'b> = &'a mut dyn FnMut(&mut Input<'b>, i64, u8) -> Option<()>;
+
+impl<'b> Input<'b> {
+    pub(super) fn new(bytes: &'b [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// Bytes that were read.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let byte = self.bytes.get(self.at).copied()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7F) << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    /// A number with a sign.
+    pub(super) fn zigzag(&mut self) -> Option<i64> {
+        let number = self.varint()?;
+        Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+    }
+
+    /// The fields of a struct.
+    pub(super) fn fields(&mut self, depth: usize, field: Field<'_, 'b>) -> Option<()> {
+        if depth > MOST_DEPTH {
+            return None;
+        }
+        let mut id = 0_i64;
+        loop {
+            let head = self.byte()?;
+            if head == 0 {
+                return Some(());
+            }
+            id = match head >> 4 {
+                0 => self.zigzag()?,
+                step => id.checked_add(i64::from(step))?,
+            };
+            field(self, id, head & 0x0F)?;
+        }
+    }
+
+    /// The head of a list: how many values, and their type.
+    pub(super) fn list(&mut self) -> Option<(u64, u8)> {
+        let head = self.byte()?;
+        let count = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
+        Some((count, head & 0x0F))
+    }
+
+    /// Passes over a value of this type.
+    pub(super) fn pass(&mut self, kind: u8, depth: usize) -> Option<()> {
+        if depth > MOST_DEPTH {
+            return None;
+        }
+        match kind {
+            TRUE | FALSE => {}
+            3 => drop(self.byte()?),
+            4..=6 => drop(self.varint()?),
+            7 => self.at = self.at.checked_add(8)?,
+            8 => {
+                let length = usize::try_from(self.varint()?).ok()?;
+                self.at = self.at.checked_add(length)?;
+            }
+            LIST | 10 => {
+                let (count, kind) = self.list()?;
+                for _ in 0..count {
+                    // Truth values take a byte each in lists.
+                    self.pass(if kind <= FALSE { 3 } else { kind }, depth + 1)?;
+                }
+            }
+            STRUCT => self.fields(depth + 1, &mut |input, _, kind| input.pass(kind, depth + 1))?,
+            _ => return None,
+        }
+        (self.at <= self.bytes.len()).then_some(())
+    }
+}
