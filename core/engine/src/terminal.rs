@@ -11,6 +11,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use cadre_recipe::{RecipeError, render_warnings};
 use cadre_scheduler::{EventSink, Plan};
 
 use crate::error::EngineError;
@@ -58,6 +59,13 @@ impl Terminal {
         if self.manner == Manner::Spoken {
             let mut out = anstream::stderr().lock();
             let _ = writeln!(out, "{text}");
+        }
+    }
+
+    /// Says what a person should know about a recipe before it runs, beside what was asked for.
+    pub(crate) fn warn(&self, warnings: &[RecipeError]) {
+        if self.manner != Manner::Quiet {
+            let _ = write!(anstream::stderr().lock(), "{}", render_warnings(warnings, true));
         }
     }
 

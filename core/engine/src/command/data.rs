@@ -65,7 +65,7 @@ pub(super) fn data(command: &DataCommand, common: &CommonArgs, terminal: &Termin
         return of_source(args, terminal);
     }
     let recipe = RecipeArgs { recipe: PathBuf::from(&args.what), sets: args.sets.clone() };
-    let opened = Opened::of(&recipe, &common.store)?;
+    let opened = Opened::of(&recipe, &common.store, terminal)?;
     recipe_view::show(args, &opened, &common.store, terminal)
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use cadre_recipe::RecipeErrors;
+use cadre_recipe::{RecipeError, RecipeErrors, render_warnings};
 use cadre_scheduler::{
     CommonArgs, OpenRecipe, OpenSweep, RecipeArgs, SweepArgs, memory_line, render, render_json, render_sweep,
     render_sweep_json, stage_reference_markdown,
@@ -64,7 +64,7 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
         Command::Stages => say(&stage_reference_markdown()),
         Command::Backend(args) => {
             let open = read(args)?;
-            open.check()?;
+            warn(&open.check()?);
             say(&open.loaded.recipe.device.backend.to_string())
         }
         Command::Expand(args) => {
@@ -77,7 +77,7 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
         }
         Command::Sweep(args) => {
             let open = OpenSweep::read(args, None)?;
-            open.check()?;
+            warn(&open.check()?);
             let planned = open.plan(&common.store)?;
             if common.json {
                 say(&render_sweep_json(&planned.plan, &planned.status).to_string())
@@ -87,7 +87,7 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
         }
         Command::Plan(args) => {
             let open = read(args)?;
-            open.check()?;
+            warn(&open.check()?);
             let planned = open.plan(&common.store)?;
             if common.json {
                 say(&render_json(&planned.plan, &planned.status, open.memory()).to_string())
@@ -97,6 +97,11 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
             }
         }
     }
+}
+
+/// Says what a person should know before the recipe runs.
+fn warn(warnings: &[RecipeError]) {
+    let _ = write!(anstream::stderr().lock(), "{}", render_warnings(warnings, true));
 }
 
 /// Prints what was asked for, with colours where a terminal takes them.
