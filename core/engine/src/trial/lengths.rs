@@ -28,6 +28,9 @@ const LARGEST_FILES: u64 = 256 << 20;
 /// Longer than any row: nothing is cut at it.
 const UNBOUNDED: usize = 1 << 40;
 
+/// Where a recipe names queries that no expert answers.
+const PSEUDO_NEGATIVES: &str = "rehearsal.pseudo-negatives";
+
 /// What of a recipe the measures depend on, without its seed.
 pub(super) fn measured_by(recipe: &Recipe) -> String {
     let expert = recipe.expert.as_ref();
@@ -191,7 +194,7 @@ impl Measure<'_> {
                     }
                     let (name, key) = (name_of(stage), key.clone());
                     let drawn =
-                        |(split, examples)| Drawn { name: name.clone(), split, examples, key: key.clone() };
+                        |(split, examples)| Drawn { name: name.to_owned(), split, examples, key: key.clone() };
                     all.extend(found.into_iter().map(drawn));
                 }
             }
@@ -209,7 +212,7 @@ impl Measure<'_> {
             PrepareWork::Examples(work) => {
                 let key = match stage.name.as_str() {
                     "prepare/corpus" => "backbone.pretrain.corpus",
-                    "prepare/pseudo-negatives" => "rehearsal.pseudo-negatives",
+                    "prepare/pseudo-negatives" => PSEUDO_NEGATIVES,
                     _ => "evaluation.out-of-distribution",
                 };
                 (key.to_owned(), work.sources.iter().flat_map(|part| files(&part.source)).collect())
@@ -395,7 +398,7 @@ impl Measure<'_> {
                 );
                 self.tried.warnings.push(self.loaded.mistake(key, problem));
             }
-            if set.split == Split::Test {
+            if set.split == Split::Test || (set.key == PSEUDO_NEGATIVES && !self.learns_rejected()) {
                 continue;
             }
             let long: Vec<usize> =
@@ -411,6 +414,14 @@ impl Measure<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the response of a query that is rejected is learnt too.
+    fn learns_rejected(&self) -> bool {
+        self.plan.stages.iter().any(|stage| match &stage.work {
+            StageWork::Compose(work) => !work.marked || work.negatives_keep_response == Some(true),
+            _ => false,
+        })
     }
 
     /// Where the trouble with an indicator is.
