@@ -193,8 +193,12 @@ impl Measure<'_> {
                         continue;
                     }
                     let (name, key) = (name_of(stage), key.clone());
-                    let drawn =
-                        |(split, examples)| Drawn { name: name.to_owned(), split, examples, key: key.clone() };
+                    let drawn = |(split, examples)| Drawn {
+                        name: name.to_owned(),
+                        split,
+                        examples,
+                        key: key.clone(),
+                    };
                     all.extend(found.into_iter().map(drawn));
                 }
             }

@@ -100,15 +100,20 @@ impl Submission<'_> {
             let count =
                 submitted.jobs[place..].iter().take_while(|job| job.work.array == array).take(most).count();
             let last = place + count == submitted.jobs.len();
-            let work = &submitted.jobs[place].work;
             let id_of = |job: usize| submitted.jobs[job].id.as_deref();
-            let ids: Vec<&str> = work.after.iter().filter_map(|job| id_of(*job)).collect();
+            let (common, paired) = predecessors(&submitted.jobs[place..place + count]);
+            let ids: Vec<&str> = common.iter().filter_map(|job| id_of(*job)).collect();
             // The report is written whatever became of the others.
             let word = if last { "afterany" } else { "afterok" };
             let after = if last { mains(&ids) } else { whole_arrays(&ids, &submitted.jobs) };
             let mut dependencies = Vec::new();
             if !after.is_empty() {
                 dependencies.push(format!("{word}:{}", after.join(":")));
+            }
+            // The n-th of this array after the n-th of another.
+            let paired: Vec<&str> = paired.iter().filter_map(|job| id_of(*job)).collect();
+            if !paired.is_empty() {
+                dependencies.push(format!("aftercorr:{}", mains(&paired).join(":")));
             }
             // Of an array that is cut, one part comes after the other where only so many may run at once.
             if resources.at_once.is_some()
@@ -183,6 +188,18 @@ fn named(plan: &SweepPlan, jobs: Vec<BatchJob>) -> Vec<Job> {
     jobs.into_iter().chain([last]).map(|work| Job { name: name(&work), work, id: None }).collect()
 }
 
+/// What the jobs of an array come after: jobs that all of them wait for, and of each array whose jobs they wait for one by
+/// one the job that the first waits for.
+fn predecessors(array: &[Job]) -> (Vec<usize>, Vec<usize>) {
+    let Some(first) = array.first() else { return (Vec::new(), Vec::new()) };
+    let same = |(position, job): &(usize, &usize)| {
+        array.iter().all(|other| other.work.after.get(*position) == Some(*job))
+    };
+    let (common, paired): (Vec<_>, Vec<_>) = first.work.after.iter().enumerate().partition(same);
+    let jobs = |list: Vec<(usize, &usize)>| list.into_iter().map(|(_, job)| *job).collect();
+    (jobs(common), jobs(paired))
+}
+
 /// Ids, with the id of an array in place of all of its jobs.
 fn whole_arrays(ids: &[&str], jobs: &[Job]) -> Vec<String> {
     let main = |id: &str| id.split('_').next().unwrap_or_default().to_owned();
@@ -253,6 +270,17 @@ pub(crate) fn cancelled(jobs: &Jobs) -> Result<usize, EngineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn jobs_of_an_array_wait_together_or_one_by_one() {
+        let job = |after: &[usize]| Job {
+            name: String::new(),
+            work: BatchJob { stages: Vec::new(), after: after.to_vec(), array: 3 },
+            id: None,
+        };
+        assert_eq!(predecessors(&[job(&[0, 1]), job(&[0, 1])]), (vec![0, 1], vec![]));
+        assert_eq!(predecessors(&[job(&[0, 4, 8]), job(&[0, 5, 9])]), (vec![0], vec![4, 8]));
+    }
 
     #[test]
     fn an_array_is_named_once_where_all_of_it_is_waited_for() {
