@@ -107,9 +107,26 @@ pub enum CheckpointError {
         /// Shape that is needed.
         expected: Vec<usize>,
     },
+    /// A folder has no weights of a kind that is read.
+    #[error(
+        "{}: no model.safetensors, and no model.safetensors.index.json with shards{}",
+        folder.display(),
+        instead(found)
+    )]
+    NoWeights {
+        /// The folder.
+        folder: PathBuf,
+        /// Weights of other names or formats.
+        found: Vec<String>,
+    },
     /// A weight is stored in a type that is not read.
-    #[error("tensor `{name}` is stored as {dtype}; f32, f16 and bf16 are read")]
+    #[error(
+        "{}: tensor `{name}` is stored as {dtype}; f32, f16 and bf16 are read (save the model again in one of these)",
+        path.display()
+    )]
     TensorType {
+        /// The file.
+        path: PathBuf,
         /// Name of the tensor.
         name: String,
         /// Its type in the file.
@@ -145,4 +162,12 @@ pub enum CheckpointError {
         /// What is allowed.
         range: &'static str,
     },
+}
+
+/// What a folder has in place of weights that are read.
+fn instead(found: &[String]) -> String {
+    if found.is_empty() {
+        return String::new();
+    }
+    format!("; there are {} (`save_pretrained` of transformers writes safetensors)", found.join(", "))
 }

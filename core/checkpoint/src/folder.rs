@@ -1,5 +1,5 @@
 //! A whole checkpoint folder: its shape, and tensors that are those of the shape, no more and no fewer. It reads heads of
-//! files, no weight.
+//! files, and no weights but an output head that may be the embedding.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -9,13 +9,19 @@ use crate::inventory::weight_names;
 use crate::shape::BackboneShape;
 use crate::tensor_files::TensorFiles;
 
+const EMBEDDING: &str = "model.embed_tokens.weight";
+const HEAD: &str = "lm_head.weight";
+
 /// A checkpoint whose parts fit each other.
 #[derive(Debug)]
 pub struct CheckpointFolder {
-    /// Its shape, by `config.json`.
+    /// Its shape: that of `config.json`, with a head of its own where the files have one that differs from the
+    /// embedding.
     pub shape: BackboneShape,
     /// Its tensors.
     pub files: TensorFiles,
+    /// What a person should know: files that nobody reads, and a head that the configuration calls tied and is not.
+    pub remarks: Vec<String>,
 }
 
 impl CheckpointFolder {
@@ -26,22 +32,76 @@ impl CheckpointFolder {
     /// Missing or damaged files, a family or a setting that is not supported, a tensor that is missing, misshapen, of a
     /// type that is not read, or has no place.
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
-        let shape = BackboneShape::read(&folder.join("config.json"))?;
+        let mut shape = BackboneShape::read(&folder.join("config.json"))?;
         let files = TensorFiles::open(folder)?;
+        let mut remarks = Vec::new();
+        if shape.tied && files.shape(HEAD).is_some() {
+            let sizes = [shape.vocabulary, shape.hidden];
+            files.expect(EMBEDDING, &sizes)?;
+            files.expect(HEAD, &sizes)?;
+            if !files.same(EMBEDDING, HEAD)? {
+                // As transformers 5 has it: what is in the file is used.
+                shape.tied = false;
+                remarks.push(format!(
+                    "the configuration ties the output head to the embedding, but {} has a `{HEAD}` that differs from \
+                     `{EMBEDDING}`: both are used as they are (`\"tie_word_embeddings\": false` in config.json says so)",
+                    files.file_of(HEAD).display()
+                ));
+            }
+        }
         let names = weight_names(&shape);
         for (name, sizes) in &names {
             files.expect(name, sizes)?;
         }
         let expected: HashSet<String> = names.into_iter().map(|(name, _)| name).collect();
         let extra = files.names().find(|name| !expected.contains(*name) && !derived(name, &shape));
-        match extra {
-            Some(name) => Err(CheckpointError::ExtraTensor { path: folder.into(), name: name.into() }),
-            None => Ok(Self { shape, files }),
+        if let Some(name) = extra {
+            return Err(CheckpointError::ExtraTensor { path: files.file_of(name), name: name.into() });
         }
+        remarks.extend(unread(folder, &files)?);
+        Ok(Self { shape, files, remarks })
+    }
+}
+
+impl BackboneShape {
+    /// The shape of the checkpoint in a folder, as [`CheckpointFolder::open`] has it.
+    ///
+    /// # Errors
+    /// As [`CheckpointFolder::open`].
+    pub fn of_folder(folder: &Path) -> Result<Self, CheckpointError> {
+        CheckpointFolder::open(folder).map(|checkpoint| checkpoint.shape)
     }
 }
 
 /// Tensors that some writers add and that follow from others.
 fn derived(name: &str, shape: &BackboneShape) -> bool {
-    name.ends_with("rotary_emb.inv_freq") || (shape.tied && name == "lm_head.weight")
+    name.ends_with("rotary_emb.inv_freq") || (shape.tied && name == HEAD)
+}
+
+/// Weights in the folder that are not part of the checkpoint.
+fn unread(folder: &Path, files: &TensorFiles) -> Result<Vec<String>, CheckpointError> {
+    let access = |source| CheckpointError::File { path: folder.into(), source };
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(access)? {
+        names.push(entry.map_err(access)?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    let mut remarks = Vec::new();
+    if names.iter().any(|name| name == "adapter_config.json") {
+        remarks.push(format!(
+            "{} holds a PEFT adapter beside the checkpoint, which is not applied: merge it, or take it over with \
+             `expert.import`",
+            folder.display()
+        ));
+    }
+    let weights = |name: &&String| {
+        name.ends_with(".safetensors")
+            && !name.starts_with("adapter_model")
+            && !files.reads(&folder.join(name))
+    };
+    let unread: Vec<&str> = names.iter().filter(weights).map(String::as_str).collect();
+    if !unread.is_empty() {
+        remarks.push(format!("{}: no weights are read from {}", folder.display(), unread.join(", ")));
+    }
+    Ok(remarks)
 }

@@ -60,8 +60,11 @@ impl TensorFiles {
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         let one = folder.join(ONE);
         let index_path = folder.join(INDEX);
-        if one.is_file() || !index_path.is_file() {
+        if one.is_file() {
             return Self::of(vec![one]);
+        }
+        if !index_path.is_file() {
+            return Err(no_weights(folder));
         }
         let access = |source| CheckpointError::File { path: index_path.clone(), source };
         let bytes = std::fs::metadata(&index_path).map_err(access)?.len();
@@ -155,7 +158,38 @@ impl TensorFiles {
         Ok((place.dtype, &place.shape, &file.bytes[place.start..][..place.length]))
     }
 
-    /// Checks that a tensor is there and has this shape.
+    /// Whether this file is one of them.
+    pub(crate) fn reads(&self, path: &Path) -> bool {
+        self.files.iter().any(|file| file.path == path)
+    }
+
+    /// Whether two tensors of one shape hold the same numbers.
+    ///
+    /// # Errors
+    /// A tensor that is not there or has a type that is not read.
+    pub(crate) fn same(&self, one: &str, other: &str) -> Result<bool, CheckpointError> {
+        let ((file, place), (other_file, other_place)) = (self.find(one)?, self.find(other)?);
+        if place.shape != other_place.shape {
+            return Ok(false);
+        }
+        if place.dtype != other_place.dtype {
+            return Ok(self.values(one, &place.shape)? == self.values(other, &other_place.shape)?);
+        }
+        for at in (0..place.length).step_by(PIECE) {
+            let piece = |file: &Mapped, place: &Place| {
+                let length = PIECE.min(place.length - at);
+                file.bytes[place.start + at..][..length].to_vec()
+            };
+            if piece(file, place) != piece(other_file, other_place) {
+                return Ok(false);
+            }
+            give_back(file);
+            give_back(other_file);
+        }
+        Ok(true)
+    }
+
+    /// Checks that a tensor is there, has this shape and a type that is read.
     ///
     /// # Errors
     /// It is not, or has not.
@@ -198,6 +232,13 @@ impl TensorFiles {
                 expected: shape.to_vec(),
             });
         }
+        if !matches!(place.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+            return Err(CheckpointError::TensorType {
+                path: file.path.clone(),
+                name: name.into(),
+                dtype: format!("{:?}", place.dtype),
+            });
+        }
         Ok((file, place))
     }
 
@@ -229,6 +270,30 @@ fn unlisted(folder: &Path, index: &Path, listed: &[PathBuf]) -> Result<(), Check
     Ok(())
 }
 
+/// Gives all mapped pages of a file back to the system, which maps more around a page that is read than what was asked
+/// for, and also what lies before it again.
+fn give_back(file: &Mapped) {
+    // SAFETY: the mapping is of a file and read only, so that a page that is given back is read
+    // from the file again when it is looked at again.
+    if let Err(error) = unsafe { file.bytes.unchecked_advise(UncheckedAdvice::DontNeed) } {
+        tracing::debug!(%error, "mapped pages stay in memory");
+    }
+}
+
+/// A folder without weights that are read, and what it has instead.
+fn no_weights(folder: &Path) -> CheckpointError {
+    const OTHERS: [&str; 7] = ["safetensors", "bin", "pt", "pth", "gguf", "h5", "msgpack"];
+    let mut found: Vec<String> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.rsplit_once('.').is_some_and(|(_, ending)| OTHERS.contains(&ending)))
+        .collect();
+    found.sort();
+    CheckpointError::NoWeights { folder: folder.into(), found }
+}
+
 /// The values of a tensor. What was read is given back to the system, piece by piece: mapped pages
 /// count as this process's memory until then.
 fn convert<T>(
@@ -241,7 +306,10 @@ fn convert<T>(
     let width = match place.dtype {
         Dtype::F32 => 4,
         Dtype::F16 | Dtype::BF16 => 2,
-        other => return Err(CheckpointError::TensorType { name: name.into(), dtype: format!("{other:?}") }),
+        other => {
+            let (path, dtype) = (file.path.clone(), format!("{other:?}"));
+            return Err(CheckpointError::TensorType { path, name: name.into(), dtype });
+        }
     };
     let mut values = Vec::with_capacity(place.length / width);
     let mut at = 0;
@@ -258,14 +326,7 @@ fn convert<T>(
             }
             _ => values.extend(piece.as_chunks().0.iter().map(|bytes| of_bf16(bf16::from_le_bytes(*bytes)))),
         }
-        // All of the mapping: the system maps more around a page that is read than the piece, and also
-        // what lies before it again.
-        // SAFETY: the mapping is of a file and read only, so that a page that is given back is read
-        // from the file again when it is looked at again.
-        let given_back = unsafe { file.bytes.unchecked_advise(UncheckedAdvice::DontNeed) };
-        if let Err(error) = given_back {
-            tracing::debug!(%error, "mapped pages stay in memory");
-        }
+        give_back(file);
         at += length;
     }
     Ok(values)

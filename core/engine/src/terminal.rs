@@ -11,6 +11,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use cadre_recipe::{RecipeError, render_warnings};
 use cadre_scheduler::{EventSink, Plan};
 
 use crate::error::EngineError;
@@ -61,11 +62,17 @@ impl Terminal {
         }
     }
 
-    /// Says what is no mistake and may be meant otherwise, in every manner.
-    pub(crate) fn warn(&self, notes: &[String]) {
-        let mut out = anstream::stderr().lock();
-        for note in notes {
-            let _ = writeln!(out, "warning: {note}");
+    /// Says what a person should know about a recipe before it runs, beside what was asked for.
+    pub(crate) fn warn(&self, warnings: &[RecipeError]) {
+        if self.manner != Manner::Quiet {
+            let _ = write!(anstream::stderr().lock(), "{}", render_warnings(warnings, true));
+        }
+    }
+
+    /// Warns of something that no line of a recipe stands for.
+    pub(crate) fn caution(&self, text: &str) {
+        if self.manner != Manner::Quiet {
+            let _ = writeln!(anstream::stderr().lock(), "warning: {text}");
         }
     }
 

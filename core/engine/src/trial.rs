@@ -1,19 +1,19 @@
 //! A trial before anything runs: the policies of a recipe are opened with their settings and asked once about made-up
-//! queries, a checkpoint's configuration is read, and indicators are looked up. What they could only do wrong hours
-//! later is a mistake of the recipe, told with its place. What they answer is not judged, and nothing is kept of it.
+//! queries, adapters that are taken over are read, indicators are looked up, and rows are measured by the tokenizer. What
+//! could only go wrong hours later is a mistake of the recipe, told with its place. What policies answer is not judged, and
+//! nothing is kept of it.
+
+mod adapters;
+mod lengths;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use cadre_nn::check_adapter;
 use cadre_policy::{Limits, Plugin, PolicyError, Router, Sandbox, Selector};
-use cadre_recipe::{
-    ImportedExpert, IndicatorKind, Loaded, RecipeError, RecipeErrors, TokenizerSource, on_all_cores,
-};
+use cadre_recipe::{Loaded, Recipe, RecipeError, RecipeErrors, on_all_cores};
 use cadre_scheduler::{
     Answering, OpenSweep, Plan, PluginWork, RememberWork, RoutingWork, StageWork, SweepPlan,
 };
-use cadre_store::ArtifactStore;
 use cadre_wall::{
     Answer, Candidate, Claim, Evidence, ExpertCard, NamedVector, Order, Purpose, Query, RouterFinding,
     RouterObservation, RouterProbe, RouterStep, SelectorFinding, SelectorObservation, SelectorProbe,
@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::EngineError;
 use crate::executor::compiled_policies;
-use crate::stage::{backbone_sizes, descriptor_name, planned_tokenizer, rows_for, wall_role};
+use crate::stage::{backbone_sizes, descriptor_name, wall_role};
 
 /// Where policies stand in a recipe.
 const ROUTER: &str = "routing.router";
@@ -32,34 +32,86 @@ const SELECTOR: &str = "rehearsal.selector";
 /// How often a policy is asked: what it wants comes up in its first steps.
 const ROUNDS: u32 = 4;
 
-/// Tries out what the plan names; gives the mistakes of the recipe that come to light.
-pub(crate) fn try_out(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Vec<RecipeError>, EngineError> {
-    Ground::new(store).try_out(loaded, plan)
+/// What came to light.
+#[derive(Debug, Default)]
+pub(crate) struct Tried {
+    /// What cannot be run.
+    pub(crate) mistakes: Vec<RecipeError>,
+    /// What can, and a person should know.
+    pub(crate) warnings: Vec<RecipeError>,
 }
 
-/// Tries out what the points of a sweep name, on all cores; what several of them name is tried once.
-pub(crate) fn try_points(sweep: &OpenSweep, plan: &SweepPlan, store: &Path) -> Result<(), EngineError> {
+impl Tried {
+    fn mistake(mistake: RecipeError) -> Self {
+        Self { mistakes: vec![mistake], warnings: Vec::new() }
+    }
+}
+
+/// Tries out what the plan names.
+pub(crate) fn try_out(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried, EngineError> {
+    let mut tried = Ground::new(store).try_out(loaded, plan)?;
+    if tried.mistakes.is_empty() {
+        let measured = lengths::measured(loaded, plan, store)?;
+        tried.mistakes.extend(measured.mistakes);
+        tried.warnings.extend(measured.warnings);
+    }
+    Ok(tried)
+}
+
+/// Tries out what the points of a sweep name, on all cores; what several of them name is tried once. Gives what a person
+/// should know.
+pub(crate) fn try_points(
+    sweep: &OpenSweep,
+    plan: &SweepPlan,
+    store: &Path,
+) -> Result<Vec<RecipeError>, EngineError> {
     let points: Vec<_> = sweep.points().map(|(point, _)| point).zip(&plan.points).collect();
+    // Rows are drawn by a point's seed; how long they are is told of the first of several seeds.
+    let mut first: HashSet<String> = HashSet::new();
+    let measured: Vec<bool> =
+        points.iter().map(|(point, _)| first.insert(lengths::measured_by(&point.loaded.recipe))).collect();
+    let points: Vec<_> = points.into_iter().zip(measured).collect();
     let found = on_all_cores(&points, |some| {
         let mut ground = Ground::new(store);
         let mut seen: HashSet<String> = HashSet::new();
-        for (point, planned) in some {
-            let recipe = &point.loaded.recipe;
-            let imports = recipe.expert.as_ref().map(|expert| &expert.import);
-            let named = json!([recipe.routing, recipe.rehearsal, recipe.indicator, recipe.backbone, imports]);
-            if !seen.insert(named.to_string()) {
+        let mut all = Tried::default();
+        for ((point, planned), measure) in some {
+            let new = seen.insert(tried_by(&point.loaded.recipe));
+            if !new && !measure {
                 continue;
             }
-            let mistakes = ground.try_out(&point.loaded, &plan.plan_of(planned))?;
+            let plan = plan.plan_of(planned);
+            let mut tried = if new { ground.try_out(&point.loaded, &plan)? } else { Tried::default() };
+            if *measure && tried.mistakes.is_empty() {
+                let measured = lengths::measured(&point.loaded, &plan, store)?;
+                tried.mistakes.extend(measured.mistakes);
+                tried.warnings.extend(measured.warnings);
+            }
+            all.warnings.extend(tried.warnings.into_iter().map(|warning| point.named(warning)));
             // Those of one point are enough: others would say the same.
-            if !mistakes.is_empty() {
-                return Ok(mistakes.into_iter().map(|mistake| point.named(mistake)).collect());
+            if !tried.mistakes.is_empty() {
+                all.mistakes = tried.mistakes.into_iter().map(|mistake| point.named(mistake)).collect();
+                break;
             }
         }
-        Ok(Vec::new())
+        Ok(all)
     });
-    let found: Vec<Vec<RecipeError>> = found.into_iter().collect::<Result<_, EngineError>>()?;
-    Ok(RecipeErrors::of(found.into_iter().find(|mistakes| !mistakes.is_empty()).unwrap_or_default())?)
+    let found: Vec<Tried> = found.into_iter().collect::<Result<_, EngineError>>()?;
+    let (mut mistakes, mut warnings) = (Vec::new(), Vec::new());
+    for tried in found {
+        if mistakes.is_empty() {
+            mistakes = tried.mistakes;
+        }
+        warnings.extend(tried.warnings);
+    }
+    RecipeErrors::of(mistakes)?;
+    Ok(warnings)
+}
+
+/// What of a recipe the trial of policies, adapters and indicators depends on.
+fn tried_by(recipe: &Recipe) -> String {
+    let imports = recipe.expert.as_ref().map(|expert| &expert.import);
+    json!([recipe.routing, recipe.rehearsal, recipe.indicator, recipe.backbone, imports]).to_string()
 }
 
 /// Where recipes are tried out, one after another: policies are loaded once, and a selector that was tried with the
@@ -76,22 +128,22 @@ impl<'a> Ground<'a> {
         Self { store, sandbox: None, plugins: HashMap::new(), selected: HashSet::new() }
     }
 
-    fn try_out(&mut self, loaded: &Loaded, plan: &Plan) -> Result<Vec<RecipeError>, EngineError> {
+    fn try_out(&mut self, loaded: &Loaded, plan: &Plan) -> Result<Tried, EngineError> {
         let backbone = plan.stages.iter().find_map(|stage| match &stage.work {
             StageWork::Backbone(work) => Some(backbone_sizes(work)),
             _ => None,
         });
         let width = match backbone {
-            Some(Err(problem)) => return Ok(vec![loaded.mistake("backbone.checkpoint", problem)]),
+            Some(Err(problem)) => return Ok(Tried::mistake(loaded.mistake("backbone.checkpoint", problem))),
             Some(Ok(sizes)) => sizes.hidden,
-            None => return Ok(Vec::new()),
+            None => return Ok(Tried::default()),
         };
-        let mistakes = adapters(loaded, plan);
+        let Tried { mistakes, warnings } = adapters::tried(loaded, plan, self.store)?;
         if !mistakes.is_empty() {
-            return Ok(mistakes);
+            return Ok(Tried { mistakes, warnings });
         }
-        if let Some(mistake) = indicator(loaded, plan, self.store)? {
-            return Ok(vec![mistake]);
+        if let Some(mistake) = adapters::indicator(loaded, plan, self.store)? {
+            return Ok(Tried::mistake(mistake));
         }
         let routing = plan.stages.iter().find_map(|stage| match &stage.work {
             StageWork::Evaluate(work) => match &work.answering {
@@ -108,7 +160,7 @@ impl<'a> Ground<'a> {
             self.selected.insert(json!([work.selector, work.role, work.grant_experts, width]).to_string())
         });
         if routing.is_none() && selecting.is_none() {
-            return Ok(Vec::new());
+            return Ok(Tried { mistakes, warnings });
         }
         let sandbox = match self.sandbox.take() {
             Some(sandbox) => sandbox,
@@ -133,49 +185,8 @@ impl<'a> Ground<'a> {
             let tried = load(SELECTOR, &work.selector).and_then(|plugin| trial.selector(&plugin, work));
             mistakes.extend(tried.err().map(|mistake| *mistake));
         }
-        Ok(mistakes)
+        Ok(Tried { mistakes, warnings })
     }
-}
-
-/// Whether a tokenizer that the run will train makes one token of each indicator, where the recipe wants that. (Of a
-/// tokenizer that is a file, the check of the recipe knows.)
-fn indicator(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Option<RecipeError>, EngineError> {
-    let Some(indicator) =
-        loaded.recipe.indicator.as_ref().filter(|indicator| indicator.kind == IndicatorKind::ExistingToken)
-    else {
-        return Ok(None);
-    };
-    let trained = loaded.recipe.backbone.pretrain.as_ref();
-    if !trained.is_some_and(|pretrain| matches!(pretrain.tokenizer, TokenizerSource::TrainBpe(_))) {
-        return Ok(None);
-    }
-    let store = if store.join("FORMAT").exists() { Some(ArtifactStore::open(store)?) } else { None };
-    let Some(tokenizer) = planned_tokenizer(plan, store.as_ref(), &|| {})? else { return Ok(None) };
-    let marks = [("indicator.accept", &indicator.accept), ("indicator.reject", &indicator.reject)];
-    let wrong = |(key, mark): (&str, &String)| {
-        tokenizer.single(mark).err().map(|problem| loaded.mistake(key, problem))
-    };
-    Ok(marks.into_iter().find_map(wrong))
-}
-
-/// Adapters that are taken over and are not of the recipe's checkpoint, or lack the rows of its indicator. (A backbone
-/// that is pretrained first is not there to be compared with.)
-fn adapters(loaded: &Loaded, plan: &Plan) -> Vec<RecipeError> {
-    let imports = loaded.recipe.expert.iter().flat_map(|expert| &expert.import).enumerate();
-    let wrong = |(place, import): (usize, &ImportedExpert)| {
-        let work = plan.stages.iter().find_map(|stage| match &stage.work {
-            // By its task: where the recipe names an adapter on the Hub, the plan knows its folder.
-            StageWork::Import(work) if stage.name == format!("train/{}", import.task) => Some(work),
-            _ => None,
-        })?;
-        let backbone = work.checkpoint.as_ref()?;
-        let problem = match check_adapter(&backbone.path, &work.path) {
-            Err(problem) => EngineError::from(problem),
-            Ok(found) => rows_for(work, &found).err()?,
-        };
-        Some(loaded.mistake(&format!("expert.import[{place}].adapter"), problem))
-    };
-    imports.filter_map(wrong).collect()
 }
 
 struct Trial<'a> {

@@ -82,24 +82,31 @@ impl Backbone {
             let less_one = shape.variation.norms_less_one && name.ends_with("norm.weight");
             tensors.push(if less_one { tensor + 1.0 } else { tensor });
         }
-        Ok(Self::of(shape, &Rotary::new(shape), &tensors))
+        Self::of(shape, &Rotary::new(shape), &tensors)
     }
 
     /// A decoder of tensors in the order of [`weight_names`].
-    pub(crate) fn of(shape: &BackboneShape, rotary: &Rotary, tensors: &[Tensor<2>]) -> Self {
-        let mut tensors = tensors.iter().cloned();
-        let mut next = || match tensors.next() {
-            Some(tensor) => tensor,
-            None => unreachable!("fewer tensors than names"),
-        };
-        let embedding = next();
+    ///
+    /// # Errors
+    /// More or fewer tensors than names.
+    pub(crate) fn of(shape: &BackboneShape, rotary: &Rotary, tensors: &[Tensor<2>]) -> Result<Self, NnError> {
         let parts = Part::all(shape);
+        let expected = parts.len() * shape.layers + if shape.tied { 2 } else { 3 };
+        let wrong = || NnError::TensorCount { found: tensors.len(), expected };
+        if tensors.len() != expected {
+            return Err(wrong());
+        }
+        let mut given = tensors.iter().cloned();
+        let embedding = given.next().ok_or_else(wrong)?;
         let layers = (0..shape.layers)
-            .map(|layer| Layer::of(parts.iter().map(|part| (*part, next())), shape.layer_kind(layer)))
-            .collect();
-        let norm = next();
-        let head = (!shape.tied).then(next);
-        Self { shape: shape.clone(), embedding, layers, norm, head, rotary: rotary.clone() }
+            .map(|layer| {
+                let own = parts.iter().copied().zip(given.by_ref().take(parts.len()));
+                Layer::of(own, shape.layer_kind(layer)).ok_or_else(wrong)
+            })
+            .collect::<Result<_, _>>()?;
+        let norm = given.next().ok_or_else(wrong)?;
+        let head = given.next();
+        Ok(Self { shape: shape.clone(), embedding, layers, norm, head, rotary: rotary.clone() })
     }
 
     /// All weights, in the order of [`weight_names`].
@@ -228,14 +235,14 @@ impl Backbone {
 }
 
 impl Layer {
-    /// A layer of its parts, each with its tensor.
-    fn of(parts: impl Iterator<Item = (Part, Tensor<2>)>, kind: LayerKind) -> Self {
+    /// A layer of its parts, each with its tensor; none where a norm or a matrix is missing.
+    fn of(parts: impl Iterator<Item = (Part, Tensor<2>)>, kind: LayerKind) -> Option<Self> {
         let mut projections: Vec<Projection> = Vec::with_capacity(TARGETS.len());
         let mut norms: [Option<Tensor<2>>; 6] = Default::default();
         for (part, tensor) in parts {
             match part {
                 Part::Weight(_) => projections.push(Projection { weight: tensor, bias: None }),
-                Part::Bias(slot) => projections[slot].bias = Some(tensor),
+                Part::Bias(slot) => projections.get_mut(slot)?.bias = Some(tensor),
                 Part::AttentionNorm => norms[0] = Some(tensor),
                 Part::FeedNorm => norms[1] = Some(tensor),
                 Part::QueryNorm => norms[2] = Some(tensor),
@@ -245,17 +252,16 @@ impl Layer {
             }
         }
         let pair = |one: Option<Tensor<2>>, other: Option<Tensor<2>>| Some([one?, other?]);
-        let [Some(attention_norm), Some(feed_norm), query, key, attention_behind, feed_behind] = norms else {
-            unreachable!("every layer has both norms")
-        };
-        Self {
-            attention_norm,
+        let [attention_norm, feed_norm, query, key, attention_behind, feed_behind] = norms;
+        (projections.len() == TARGETS.len()).then_some(())?;
+        Some(Self {
+            attention_norm: attention_norm?,
             projections,
             head_norms: pair(query, key),
             norms_behind: pair(attention_behind, feed_behind),
-            feed_norm,
+            feed_norm: feed_norm?,
             kind,
-        }
+        })
     }
 
     /// The tensor of a part.

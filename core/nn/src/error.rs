@@ -35,9 +35,41 @@ pub enum NnError {
         /// Rank in the configuration.
         expected: f64,
     },
+    /// A configuration of an adapter chooses modules that are not there, or other ones than its weights are of.
+    #[error("{}: {problem}", path.display())]
+    AdapterTargets {
+        /// The configuration, or the file of weights.
+        path: PathBuf,
+        /// What does not fit.
+        problem: String,
+    },
+    /// A key of an adapter's configuration that may change what it computes.
+    #[error(
+        "{}: the key `{key}` = {value} is not known, and may change what the adapter computes (if it does not, take it \
+         out)",
+        path.display()
+    )]
+    AdapterKey {
+        /// The configuration.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// Its value, shortened.
+        value: String,
+    },
+    /// A model was given more or fewer tensors than it has weights.
+    #[error("make a model of {found} tensors: it has {expected} weights")]
+    TensorCount {
+        /// Tensors given.
+        found: usize,
+        /// Weights of the model.
+        expected: usize,
+    },
     /// A weight holds NaN or infinity.
-    #[error("tensor `{name}` holds a value that is not finite")]
+    #[error("{}: tensor `{name}` holds a value that is not finite", path.display())]
     NotFinite {
+        /// The file.
+        path: PathBuf,
         /// Name of the tensor.
         name: String,
     },

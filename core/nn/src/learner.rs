@@ -45,7 +45,10 @@ impl Learner {
     /// Missing or damaged files, a family or a setting that is not supported, a weight that is missing,
     /// misshapen or has no place, a backend that is not in this build.
     pub fn open(folder: &Path, device: &DeviceSpec) -> Result<Self, NnError> {
-        let CheckpointFolder { shape, files } = CheckpointFolder::open(folder)?;
+        let CheckpointFolder { shape, files, remarks } = CheckpointFolder::open(folder)?;
+        for remark in remarks {
+            tracing::warn!(remark, "checkpoint");
+        }
         Self::of(&shape, device, &mut |name, sizes, device, dtype| {
             weights::load(&files, name, sizes, device, dtype)
         })
@@ -188,7 +191,7 @@ impl Learner {
     /// Missing or damaged files, another backbone.
     pub fn mount(&self, folder: &Path) -> Result<ExpertSlot, NnError> {
         let adapter = Adapter::read(folder, self.shape())?;
-        let tensors = adapter.tensors(self.shape(), &self.model.device, self.model.dtype);
+        let tensors = adapter.tensors(self.shape(), &self.model.device, self.model.dtype)?;
         let mut experts = self.experts.write().unwrap_or_else(PoisonError::into_inner);
         experts.push(Arc::new(tensors));
         Ok(ExpertSlot(experts.len() - 1))

@@ -272,7 +272,8 @@ fn twenty_steps_are_those_of_peft_and_torch() {
         }
         let shape = case.learner.shape();
         let model = &case.learner.model;
-        let trained = Adapter::read(out.path(), shape).unwrap().tensors(shape, &model.device, model.dtype);
+        let trained =
+            Adapter::read(out.path(), shape).unwrap().tensors(shape, &model.device, model.dtype).unwrap();
         let mix = Mix::single(trained, 1, shape.vocabulary, &model.device);
         let apart = case.difference("trained-logits", &case.logits(&mix));
         println!("{}: logits after training {apart:.1e}", case.name);

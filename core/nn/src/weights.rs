@@ -100,7 +100,7 @@ pub(crate) fn read(path: &Path) -> Result<WeightMap, NnError> {
         let shape = file.shape(name).unwrap_or_default().to_vec();
         let values = file.values(name, &shape)?;
         if !values.iter().all(|value| value.is_finite()) {
-            return Err(NnError::NotFinite { name: name.into() });
+            return Err(NnError::NotFinite { path: path.into(), name: name.into() });
         }
         weights.insert(name.to_owned(), Weight { shape, values });
     }

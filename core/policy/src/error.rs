@@ -237,6 +237,28 @@ pub enum PolicyError {
         /// The limit.
         limit: u64,
     },
+    /// There is more to compile than allowed.
+    #[error("plugin {} has {found} {what} (limit {limit})", file.display())]
+    CodeSize {
+        /// Which file.
+        file: PathBuf,
+        /// What is counted.
+        what: &'static str,
+        /// How much there is.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Its settings are too large.
+    #[error("{plugin} is to be opened with {bytes} bytes of settings (limit {limit})")]
+    SettingsSize {
+        /// Which plugin.
+        plugin: Arc<PluginId>,
+        /// Their length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The file is something else.
     #[error("plugin {} is {found}, expected a WebAssembly component", file.display())]
     NotAComponent {

@@ -10,8 +10,16 @@ use std::time::Duration;
 pub struct Limits {
     /// Largest component file, bytes.
     pub file_bytes: u64,
+    /// Functions of all of a component's modules together.
+    pub functions: u64,
+    /// Code of a function, bytes: what a compiler takes grows faster than the function.
+    pub function_bytes: u64,
+    /// Code of all functions together, bytes.
+    pub code_bytes: u64,
     /// Longest compilation of a component.
     pub compile_time: Duration,
+    /// Settings that a policy is opened with, bytes of JSON.
+    pub settings_bytes: usize,
     /// All linear memories of an instance together, bytes.
     pub memory_bytes: u64,
     /// Elements of all tables of an instance together.
@@ -36,13 +44,17 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 32 MiB a file, 60 s a compilation, 512 MiB of memory, 10⁵ table elements, 512 KiB of stack,
+    /// 32 MiB a file, 50 000 functions of 128 KiB each and 8 MiB together, 30 s a compilation, 64 KiB of settings, 512 MiB of memory, 10⁵ table elements, 512 KiB of stack,
     /// 5·10⁷ fuel and 10⁴ a byte given, 10 s and a second more for every 5·10⁷ fuel, 16 MiB an answer,
     /// 256 rounds.
     fn default() -> Self {
         Self {
             file_bytes: 32 << 20,
-            compile_time: Duration::from_secs(60),
+            functions: 50_000,
+            function_bytes: 128 << 10,
+            code_bytes: 8 << 20,
+            compile_time: Duration::from_secs(30),
+            settings_bytes: 64 << 10,
             memory_bytes: 512 << 20,
             table_elements: 100_000,
             stack_bytes: 512 << 10,

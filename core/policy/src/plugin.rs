@@ -115,8 +115,9 @@ impl Plugin {
     /// stand in the order of their index, from 0.
     ///
     /// # Errors
-    /// When the plugin is a selector, refuses the settings, or is stopped.
+    /// When the plugin is a selector, refuses the settings, or is stopped; when the settings are too large.
     pub fn router(&self, settings_json: &str, experts: &[ExpertCard]) -> Result<Router, PolicyError> {
+        self.fits(settings_json)?;
         match &self.world {
             World::Router(world) => Router::open(
                 self.engine.clone(),
@@ -135,6 +136,7 @@ impl Plugin {
     /// # Errors
     /// When the plugin is a router, refuses the settings, or is stopped.
     pub fn selector(&self, settings_json: &str) -> Result<Selector, PolicyError> {
+        self.fits(settings_json)?;
         match &self.world {
             World::Selector(world) => Selector::open(
                 self.engine.clone(),
@@ -144,6 +146,14 @@ impl Plugin {
                 settings_json,
             ),
             World::Router(_) => Err(self.wrong_kind(PluginKind::Selector)),
+        }
+    }
+
+    fn fits(&self, settings_json: &str) -> Result<(), PolicyError> {
+        let (bytes, limit) = (settings_json.len(), self.limits.settings_bytes);
+        match bytes > limit {
+            true => Err(PolicyError::SettingsSize { plugin: Arc::clone(&self.id), bytes, limit }),
+            false => Ok(()),
         }
     }
 

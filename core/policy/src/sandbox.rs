@@ -66,7 +66,7 @@ impl Sandbox {
     /// the contract, wants what is not granted, or does not say who it is.
     pub fn load(&self, file: &Path) -> Result<Plugin, PolicyError> {
         let bytes = self.read(file)?;
-        let kind = surface::kind_of(file, &bytes)?;
+        let kind = surface::kind_of(file, &bytes, &self.limits)?;
         let name = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let id = Arc::new(PluginId { name, file: file.to_owned(), digest: Digest::of_bytes(&bytes) });
         let (component, from) = match self.cache.get(&self.engine, &id.digest) {
@@ -91,7 +91,8 @@ impl Sandbox {
         Ok(bytes)
     }
 
-    /// Compiles on a thread of its own, since nothing bounds a compilation from within.
+    /// Compiles on a thread of its own, since nothing bounds a compilation from within. How much there is to compile was
+    /// bounded before (`surface`), so that a thread that nobody waits for any more ends soon.
     fn compile(&self, id: &Arc<PluginId>, bytes: Vec<u8>) -> Result<Component, PolicyError> {
         let (send, receive) = mpsc::channel();
         let engine = self.engine.clone();

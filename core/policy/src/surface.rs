@@ -1,16 +1,17 @@
 //! What a component wants and what it gives, read from its bytes before anything is compiled: its
-//! imports are its real capabilities. Never runs or compiles what it reads.
+//! imports are its real capabilities, and the size of its code is what a compiler would have to do. Never runs or compiles
+//! what it reads.
 
 use std::path::Path;
 
 use cadre_wall::CONTRACT_VERSION;
 use wasmparser::{Encoding, Parser, Payload};
 
-use crate::{PluginKind, PolicyError};
+use crate::{Limits, PluginKind, PolicyError};
 
-/// Reads which kind of policy a file is, and refuses what is none, what was built for another version
-/// and what wants more than is granted.
-pub(crate) fn kind_of(file: &Path, bytes: &[u8]) -> Result<PluginKind, PolicyError> {
+/// Reads which kind of policy a file is, and refuses what is none, what was built for another version, what wants more than
+/// is granted and what holds more code than `limits` allow.
+pub(crate) fn kind_of(file: &Path, bytes: &[u8], limits: &Limits) -> Result<PluginKind, PolicyError> {
     let not = |found| PolicyError::NotAComponent { file: file.to_owned(), found };
     if bytes.starts_with(b"\x7fELF") {
         return Err(not("native code (compiled policies are never taken from outside)"));
@@ -26,6 +27,7 @@ pub(crate) fn kind_of(file: &Path, bytes: &[u8]) -> Result<PluginKind, PolicyErr
     if names.is_module {
         return Err(not("a core module"));
     }
+    names.code.check(file, limits)?;
     let version = |found: &str| PolicyError::ContractVersion {
         file: file.to_owned(),
         found: found.to_owned(),
@@ -90,6 +92,31 @@ struct Names {
     is_module: bool,
     imports: Vec<String>,
     exports: Vec<String>,
+    code: Code,
+}
+
+/// How much code there is, in all modules however deep.
+#[derive(Default)]
+struct Code {
+    functions: u64,
+    largest: u64,
+    all: u64,
+}
+
+impl Code {
+    fn check(&self, file: &Path, limits: &Limits) -> Result<(), PolicyError> {
+        let measures = [
+            ("functions", self.functions, limits.functions),
+            ("bytes of code in a function", self.largest, limits.function_bytes),
+            ("bytes of code", self.all, limits.code_bytes),
+        ];
+        match measures.into_iter().find(|(_, found, limit)| found > limit) {
+            Some((what, found, limit)) => {
+                Err(PolicyError::CodeSize { file: file.to_owned(), what, found, limit })
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl Names {
@@ -104,6 +131,13 @@ impl Names {
                         self.is_module = true;
                         return Ok(());
                     }
+                }
+                Payload::CodeSectionEntry(body) => {
+                    let range = body.range();
+                    let bytes = (range.end - range.start) as u64;
+                    self.code.functions += 1;
+                    self.code.largest = self.code.largest.max(bytes);
+                    self.code.all += bytes;
                 }
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::ComponentImportSection(section) if depth == 1 => {

@@ -150,3 +150,31 @@ fn kinds_are_not_mixed_up() {
     let error = selector.router("{}", &[]).unwrap_err();
     assert!(error.to_string().contains("is a selector, expected a router"), "{error}");
 }
+
+#[test]
+fn code_has_limits_before_it_is_compiled() {
+    let place = Place::new();
+    let with = |fields: &str| place.load(&Guest::router().globals(fields));
+    // `i32.const 1`, `drop`: three bytes.
+    let function = |bytes: usize| format!("(func {})", "i32.const 1 drop ".repeat(bytes / 3));
+    let long = function(140 << 10);
+    let error = with(&long).unwrap_err().to_string();
+    assert!(error.contains("bytes of code in a function (limit 131072)"), "{error}");
+    let many = "(func)".repeat(50_001);
+    let error = with(&many).unwrap_err().to_string();
+    assert!(error.contains("functions (limit 50000)"), "{error}");
+    let large = function(120 << 10).repeat(72);
+    let error = with(&large).unwrap_err().to_string();
+    assert!(error.contains("bytes of code (limit 8388608)"), "{error}");
+    with(&function(100 << 10)).unwrap();
+}
+
+#[test]
+fn settings_have_a_size() {
+    let place = Place::new();
+    let plugin = place.load(&Guest::router()).unwrap();
+    let settings = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes));
+    let error = plugin.router(&settings(70_000), &cards(1)).unwrap_err().to_string();
+    assert!(error.contains("70008 bytes of settings (limit 65536)"), "{error}");
+    plugin.router(&settings(60_000), &cards(1)).unwrap();
+}

@@ -11,7 +11,7 @@ use toml::de::DeTable;
 
 use crate::expand::inline;
 use crate::key_path::{KeyPath, Step};
-use crate::layer::{Layer, LayerKind, LayerText, Located, Node, parse_value};
+use crate::layer::{Layer, LayerKind, LayerText, Located, Node, end_of_text, parse_value};
 use crate::mistake::Mistake;
 use crate::recipe_error::RecipeError;
 
@@ -41,8 +41,20 @@ pub(crate) fn grid(argument: &str, folder: &Path) -> Result<Layer, Box<RecipeErr
     let key = parts.iter().map(|(part, _)| part.as_str()).collect::<Vec<_>>().join(".");
     let mut values = Vec::new();
     for span in between_commas(argument, equals + 1) {
-        let value = assigned(&argument[..span.end], 0..equals, span.start)
-            .map_err(|(span, mistake)| RecipeError::at_text(&source, span, mistake).boxed())?;
+        let wrong = |(span, mistake)| {
+            let error = RecipeError::at_text(&source, span, mistake);
+            error
+                .expected("TOML values with commas between them: `a,b`, `\"a,b\",\"c\"`, `[1, 2],[3]`")
+                .boxed()
+        };
+        let written = argument[span.clone()].trim();
+        if is_unclear(written) {
+            return Err(wrong((span, Mistake::NeedsQuotes { found: written.to_owned() })));
+        }
+        let value = assigned(&argument[..span.end], 0..equals, span.start).map_err(|(at, mistake)| {
+            // An empty place is told where it is, not at the key.
+            wrong(if matches!(mistake, Mistake::NoValue) { (span.clone(), mistake) } else { (at, mistake) })
+        })?;
         values.push(value);
     }
     let list = Located { key: 0..equals, span: equals + 1..argument.len(), node: Node::List(values) };
@@ -62,28 +74,38 @@ pub(crate) fn point(key: &KeyPath, value: &Value, folder: &Path) -> Result<Layer
     layer(&source, parts.collect(), end + 1)
 }
 
-/// The stretches between commas that stand in no list, table or text.
+/// The stretches between commas that stand in no list, table or text. A quote begins a text only where a value begins: in
+/// the middle of a bare word it is an apostrophe.
 fn between_commas(text: &str, start: usize) -> Vec<Range<usize>> {
-    let (mut quote, mut depth, mut from) = (None, 0usize, start);
+    let bytes = text.as_bytes();
+    let (mut depth, mut from, mut at, mut begins) = (0usize, start, start, true);
     let mut spans = Vec::new();
-    for (at, byte) in text.bytes().enumerate().skip(start) {
-        match quote {
-            Some(open) if open == byte => quote = None,
-            Some(_) => {}
-            None => match byte {
-                b'"' | b'\'' => quote = Some(byte),
-                b'[' | b'{' => depth += 1,
-                b']' | b'}' => depth = depth.saturating_sub(1),
-                b',' if depth == 0 => {
-                    spans.push(from..at);
-                    from = at + 1;
-                }
-                _ => {}
-            },
+    while let Some(byte) = bytes.get(at).copied() {
+        match byte {
+            b'"' | b'\'' if begins || depth > 0 => {
+                at = end_of_text(bytes, at);
+                begins = false;
+                continue;
+            }
+            b'[' | b'{' if begins || depth > 0 => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                spans.push(from..at);
+                from = at + 1;
+            }
+            _ => {}
         }
+        // Within a list or a table, texts begin wherever there is a quote.
+        begins = depth == 0 && (byte == b',' || (begins && byte.is_ascii_whitespace()));
+        at += 1;
     }
     spans.push(from..text.len());
     spans
+}
+
+/// A bare word in which a comma need not end it: `f(a,b)`, `it's`.
+fn is_unclear(written: &str) -> bool {
+    !written.starts_with(['[', '{', '"', '\'']) && written.contains(['"', '\'', '[', ']', '{', '}', '(', ')'])
 }
 
 /// Reads a variable: `__` goes down, `_` is `-`, case does not count.
@@ -107,7 +129,7 @@ pub(crate) fn variable(name: &str, value: &str, folder: &Path) -> Result<Layer, 
 }
 
 fn text(kind: LayerKind, text: String, folder: &Path) -> Arc<LayerText> {
-    Arc::new(LayerText { kind, text, folder: folder.to_owned() })
+    Arc::new(LayerText::new(kind, text, folder.to_owned()))
 }
 
 /// The first `=` outside quotes.

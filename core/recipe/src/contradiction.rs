@@ -11,12 +11,17 @@ use crate::section::indicator::Indicator;
 use crate::section::source::FieldMap;
 use crate::validate::{Finding, either, table_name};
 
+/// The largest settings of a policy, as JSON in bytes.
+const LARGEST_SETTINGS: usize = 64 << 10;
+
 /// All contradictions of a recipe.
 pub(crate) fn find(value: &Value) -> Vec<Finding> {
     let mut judge = Judge { recipe: value, findings: Vec::new() };
     judge.alternatives();
     judge.roles();
-    judge.claims();
+    judge.indicators();
+    judge.warm_up();
+    judge.settings();
     judge.rehearsal();
     judge.keys_of_others();
     judge.findings.extend(backbone_fit::find(value));
@@ -143,11 +148,38 @@ impl Judge<'_> {
         }
     }
 
-    fn claims(&mut self) {
-        if self.has("expert") && self.has("routing.router.threshold") && !self.has("indicator") {
-            let why = "a threshold is the least claim, and experts without indicators claim nothing";
-            self.needs("routing.router.threshold", "`threshold`".into(), "`[indicator]`", why);
+    /// A rate that still rises when the training ends is not the one that was asked for.
+    fn warm_up(&mut self) {
+        for table in ["backbone.pretrain.training", "expert.training"] {
+            let number = |key: &str| self.get(&format!("{table}.{key}")).and_then(Value::as_u64);
+            if let (Some(warmup), Some(steps)) = (number("warmup"), number("steps"))
+                && warmup >= steps
+                && warmup > 0
+            {
+                let mistake = Mistake::Contradiction {
+                    what: format!("`warmup = {warmup}`"),
+                    against: format!("`steps = {steps}`"),
+                    why: "the learning rate would still rise when the training ends",
+                };
+                let at = KeyPath::of(table);
+                self.findings.push(Finding::value(at.key("warmup"), mistake).beside(at.key("steps")));
+            }
         }
+    }
+
+    /// What a policy is given is bounded.
+    fn settings(&mut self) {
+        for table in ["routing.router", "rehearsal.selector"] {
+            let bytes = self.get(table).map_or(0, |settings| settings.to_string().len());
+            if bytes > LARGEST_SETTINGS {
+                let mistake =
+                    Mistake::SettingsTooLarge { table: table.to_owned(), bytes, most: LARGEST_SETTINGS };
+                self.findings.push(Finding::key(KeyPath::of(table), mistake));
+            }
+        }
+    }
+
+    fn indicators(&mut self) {
         if self.has("indicator.start-from")
             && let Some(kind @ ("existing-token" | "text")) = self.text("indicator.kind")
         {

@@ -10,10 +10,14 @@ use crate::expectation::{did_you_mean, nearest};
 use crate::layer::{Layer, LayerKind, LayerText, Located, Node, parse};
 use crate::mistake::Mistake;
 use crate::path_value::{clean, recipes_folder};
-use crate::recipe_error::RecipeError;
+use crate::recipe_error::{MOST_PLACED, RecipeError};
 
 /// The largest recipe file, in bytes.
 const LARGEST: u64 = 1 << 20;
+/// How many files may inherit one another in a row, the recipe counted.
+const LONGEST_WAY: usize = 16;
+/// How many files a recipe may have, itself counted.
+const MOST_FILES: usize = 64;
 
 /// Keys that say what a file is: they are not inherited.
 const OWN: [&str; 3] = ["name", "reference", "summary"];
@@ -26,6 +30,8 @@ pub(crate) struct Family {
     /// All files, in the order in which they were read.
     pub(crate) files: Vec<PathBuf>,
     pub(crate) errors: Vec<RecipeError>,
+    /// Mistakes that were counted only.
+    pub(crate) more: usize,
     /// Files read so far, each with the way to it.
     ways: BTreeMap<PathBuf, Vec<String>>,
 }
@@ -50,6 +56,19 @@ impl Family {
             Some((source, span)) => RecipeError::at_text(source, span.clone(), mistake),
             None => RecipeError::whole(&shown, mistake),
         };
+        let too_much = |what, found, most| at(Mistake::InheritTooMuch { what, found, most });
+        if way.len() >= LONGEST_WAY {
+            self.errors.push(too_much("files that inherit one another in a row", way.len() + 1, LONGEST_WAY));
+            return;
+        }
+        if self.files.len() >= MOST_FILES {
+            // Once is enough: the rest of the list would only say it again.
+            if self.files.len() == MOST_FILES {
+                self.errors.push(too_much("files of a recipe", self.files.len() + 1, MOST_FILES));
+                self.files.push(path.to_owned());
+            }
+            return;
+        }
         let (file, text) = match open(path) {
             Ok(read) => read,
             Err(cause) => {
@@ -77,9 +96,10 @@ impl Family {
 
         let folder = file.parent().unwrap_or(Path::new("")).to_owned();
         let kind = LayerKind::File { shown: shown.clone(), inherited: !way.is_empty() };
-        let source = Arc::new(LayerText { kind, text, folder });
+        let source = Arc::new(LayerText::new(kind, text, folder));
         let (mut root, mistakes) = parse(&source.text);
-        for (span, mistake) in mistakes {
+        self.more += mistakes.len().saturating_sub(MOST_PLACED);
+        for (span, mistake) in mistakes.into_iter().take(MOST_PLACED) {
             let word = source
                 .text
                 .get(span.clone())
@@ -178,7 +198,9 @@ fn open(path: &Path) -> std::io::Result<(PathBuf, String)> {
     let mut text = String::new();
     std::fs::File::open(&file)?.take(LARGEST + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LARGEST {
-        return Err(std::io::Error::other("it is larger than a mebibyte, which no recipe is"));
+        let bytes = std::fs::metadata(&file).map_or(text.len() as u64, |facts| facts.len());
+        let problem = format!("it has {bytes} bytes, more than the {LARGEST} of a recipe");
+        return Err(std::io::Error::other(problem));
     }
     Ok((file, text))
 }

@@ -2,10 +2,11 @@
 //! It never decides which layer wins.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use figment::value::{Dict, Map};
 use figment::{Metadata, Profile, Provider};
@@ -23,6 +24,8 @@ pub(crate) struct LayerText {
     pub(crate) text: String,
     /// Where the relative paths of this layer start.
     pub(crate) folder: PathBuf,
+    /// Where its lines begin, once somebody asks.
+    lines: OnceLock<Vec<usize>>,
 }
 
 /// What kind of layer, lowest first.
@@ -41,6 +44,10 @@ pub(crate) enum LayerKind {
 }
 
 impl LayerText {
+    pub(crate) fn new(kind: LayerKind, text: String, folder: PathBuf) -> Self {
+        Self { kind, text, folder, lines: OnceLock::new() }
+    }
+
     /// The layer in words, without a line.
     pub(crate) fn name(&self) -> String {
         match &self.kind {
@@ -65,9 +72,22 @@ impl LayerText {
 
     /// Line and column of a byte, from 1; columns count characters.
     pub(crate) fn line_and_column(&self, byte: usize) -> (usize, usize) {
-        let before = self.text.get(..byte).unwrap_or(&self.text);
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
+        let line = self.starts().partition_point(|start| *start <= byte).max(1);
+        let before = self.text.get(self.starts()[line - 1]..byte).unwrap_or_default();
+        (line, before.chars().count() + 1)
+    }
+
+    /// The text of a line, counted from 1, without its end.
+    pub(crate) fn line(&self, line: usize) -> &str {
+        let start = self.starts().get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
+        self.text[start..].lines().next().unwrap_or_default()
+    }
+
+    fn starts(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect()
+        })
     }
 }
 
@@ -122,6 +142,17 @@ impl Layer {
         })
     }
 
+    /// The key whose values a `--grid` lists.
+    pub(crate) fn grid_key(&self) -> Option<&str> {
+        if self.source.kind != LayerKind::Grid {
+            return None;
+        }
+        match &self.find(&KeyPath::of("sweep.grid"))?.node {
+            Node::Table(keys) => keys.keys().next().map(String::as_str),
+            _ => None,
+        }
+    }
+
     /// Drops keys of the table at `path`, if it is there.
     pub(crate) fn retain(&mut self, path: &KeyPath, kept: impl Fn(&str) -> bool) {
         let goes = |table: &BTreeMap<String, Located>| table.keys().any(|key| !kept(key));
@@ -164,8 +195,9 @@ impl Provider for Layer {
 /// A mistake at its place in a text.
 pub(crate) type Misplaced = (Range<usize>, Mistake);
 
-/// The longest key, in parts. Deeper ones are refused before they are parsed, because every part is a table in a table.
-const DEEPEST: usize = 128;
+/// How deep values may lie: tables and lists within one another, and parts of a key, each of which is a table in a table.
+/// Keys with more parts are refused before they are parsed. Recipes need nine.
+pub(crate) const DEEPEST: usize = 32;
 
 /// Reads a TOML document; what is wrong with it comes beside what could be read.
 pub(crate) fn parse(text: &str) -> (BTreeMap<String, Located>, Vec<Misplaced>) {
@@ -181,9 +213,10 @@ pub(crate) fn parse(text: &str) -> (BTreeMap<String, Located>, Vec<Misplaced>) {
         })
         .collect();
     let mut of_values = Vec::new();
-    let root = table(document.get_ref(), &mut of_values);
+    let root = table(document.get_ref(), 1, &mut of_values);
     // What the parser put in place of broken text is not a mistake of its own.
-    of_values.retain(|(span, _)| mistakes.iter().all(|(broken, _)| broken.start != span.start));
+    let broken: HashSet<usize> = mistakes.iter().map(|(span, _)| span.start).collect();
+    of_values.retain(|(span, _)| !broken.contains(&span.start));
     mistakes.extend(of_values);
     (root, mistakes)
 }
@@ -198,7 +231,7 @@ pub(crate) fn parse_value(text: &str, key: Range<usize>, offset: usize) -> Resul
         (span, Mistake::Syntax { problem: error.message().to_owned() })
     })?;
     let mut mistakes = Vec::new();
-    let mut located = value(parsed.get_ref(), key, parsed.span(), &mut mistakes);
+    let mut located = value(parsed.get_ref(), key, parsed.span(), 1, &mut mistakes);
     shift(&mut located, offset);
     match mistakes.into_iter().next() {
         Some((span, mistake)) => Err((shifted(span, offset), mistake)),
@@ -224,12 +257,22 @@ fn shift(located: &mut Located, offset: usize) {
     }
 }
 
-/// The first run of key characters with too many dots.
+/// The first key with too many parts: a run of key characters with dots between them, outside of texts and comments.
 fn too_deep(text: &str) -> Option<Range<usize>> {
-    let in_key = |byte: u8| byte.is_ascii_alphanumeric() || b"-_. \t\"'".contains(&byte);
-    let (mut start, mut dots) = (0, 0);
-    for (at, byte) in text.bytes().enumerate() {
-        if !in_key(byte) {
+    let in_key = |byte: u8| byte.is_ascii_alphanumeric() || b"-_. \t".contains(&byte);
+    let bytes = text.as_bytes();
+    let (mut start, mut dots, mut at) = (0, 0, 0);
+    while let Some(byte) = bytes.get(at).copied() {
+        match byte {
+            // A quoted part goes on with the key.
+            b'"' | b'\'' => {
+                at = end_of_text(bytes, at);
+                continue;
+            }
+            b'#' => at += bytes[at..].iter().take_while(|byte| **byte != b'\n').count(),
+            _ => {}
+        }
+        if bytes.get(at).is_none_or(|byte| !in_key(*byte)) {
             (start, dots) = (at + 1, 0);
         } else if byte == b'.' {
             dots += 1;
@@ -237,15 +280,34 @@ fn too_deep(text: &str) -> Option<Range<usize>> {
                 return Some(start..at);
             }
         }
+        at += 1;
     }
     None
 }
 
-fn table(table: &DeTable<'_>, mistakes: &mut Vec<Misplaced>) -> BTreeMap<String, Located> {
+/// Behind the text in quotes that begins at `at`; at the end of its line where it is not closed.
+pub(crate) fn end_of_text(bytes: &[u8], at: usize) -> usize {
+    let quote = bytes[at];
+    let long = bytes[at..].starts_with(&[quote; 3]);
+    let width = if long { 3 } else { 1 };
+    let mut at = at + width;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quote == b'"' => at += 1,
+            b'\n' if !long => return at,
+            _ if bytes[at..].starts_with(&[quote; 3][..width]) => return at + width,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+fn table(table: &DeTable<'_>, depth: usize, mistakes: &mut Vec<Misplaced>) -> BTreeMap<String, Located> {
     table
         .iter()
         .map(|(key, inner)| {
-            let located = value(inner.get_ref(), key.span(), inner.span(), mistakes);
+            let located = value(inner.get_ref(), key.span(), inner.span(), depth, mistakes);
             (key.get_ref().clone().into_owned(), located)
         })
         .collect()
@@ -255,6 +317,7 @@ fn value(
     read: &DeValue<'_>,
     key: Range<usize>,
     span: Range<usize>,
+    depth: usize,
     mistakes: &mut Vec<Misplaced>,
 ) -> Located {
     let mut leaf = |read: Option<Value>, mistake: Mistake| {
@@ -276,15 +339,18 @@ fn value(
             Mistake::NotFinite { found: number.to_string() },
         ),
         DeValue::Datetime(date) => leaf(None, Mistake::Date { found: date.to_string() }),
+        DeValue::Array(_) | DeValue::Table(_) if depth > DEEPEST => {
+            leaf(None, Mistake::TooDeep { deepest: DEEPEST })
+        }
         DeValue::Array(array) => Node::List(
             array
                 .iter()
                 .map(|inner: &Spanned<DeValue<'_>>| {
-                    value(inner.get_ref(), inner.span(), inner.span(), mistakes)
+                    value(inner.get_ref(), inner.span(), inner.span(), depth + 1, mistakes)
                 })
                 .collect(),
         ),
-        DeValue::Table(inner) => Node::Table(table(inner, mistakes)),
+        DeValue::Table(inner) => Node::Table(table(inner, depth + 1, mistakes)),
     };
     Located { key, span, node }
 }

@@ -37,7 +37,7 @@ pub use path_value::default_data;
 pub use section::recipe::Recipe;
 
 pub use mistake::Mistake;
-pub use recipe_error::{RecipeError, RecipeErrors};
+pub use recipe_error::{RecipeError, RecipeErrors, render_warnings};
 
 pub use plugin_catalog::{BrokenPlugin, PluginCatalog, PluginEntry, PluginKind};
 pub use surroundings::{BackendSupport, Capabilities, Surroundings};

@@ -1,5 +1,6 @@
 //! A recipe as it was read: its meaning, and where every value came from. It never runs anything.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,12 +76,22 @@ impl Recipe {
     ) -> Result<Loaded, RecipeErrors> {
         let family = inherit::read(path);
         let (files, mut layers, mut errors) = (family.files, family.layers, family.errors);
+        let more = family.more;
         let variables =
             env.assignments().map(|(name, value)| assignment::variable(name, value, env.folder()));
         let sets = sets.iter().map(|set| assignment::set(set, env.folder()));
         let grids = grids.iter().map(|grid| assignment::grid(grid, env.folder()));
+        let mut swept = HashSet::new();
         for layer in variables.chain(sets).chain(grids) {
             match layer {
+                Ok(layer) if layer.grid_key().is_some_and(|key| !swept.insert(key.to_owned())) => {
+                    let (span, key) = (0..layer.source.text.len(), layer.grid_key().unwrap_or_default());
+                    let mistake = Mistake::GridTwice { key: key.to_owned() };
+                    errors.push(
+                        RecipeError::at_text(&layer.source, span, mistake)
+                            .suggest("give all its values in one `--grid`"),
+                    );
+                }
                 Ok(layer) if layer.root.contains_key("inherit") => {
                     let key = layer.root["inherit"].key.clone();
                     errors.push(RecipeError::at_text(&layer.source, key, Mistake::InheritOutsideFile));
@@ -90,7 +101,7 @@ impl Recipe {
             }
         }
         // What could not be read would only be missed again below.
-        RecipeErrors::of(errors)?;
+        RecipeErrors::and_more(errors, more)?;
 
         let basis =
             Basis { layers, path: path.to_owned(), env: env.clone(), surroundings: surroundings.clone() };
@@ -115,15 +126,17 @@ impl Basis {
             value.shift_remove("sweep");
         }
         let walk = validate::recipe(&value);
+        let sweep = sweep_check::find(&value);
+        let more = walk.more + sweep.more;
         let mut findings = walk.findings;
         findings.extend(contradiction::find(&value));
-        findings.extend(sweep_check::find(&value));
+        findings.extend(sweep.findings);
         findings.extend(surroundings.check(&value));
         for key in walk.paths {
             findings.extend(expand_path(&mut value, key, &layers, path, env));
         }
         let errors = findings.into_iter().map(|finding| located(&layers, &main, finding)).collect();
-        RecipeErrors::of(errors)?;
+        RecipeErrors::and_more(errors, more)?;
 
         let mut recipe: Recipe = serde_json::from_value(value).map_err(|problem| whole(&main, problem))?;
         if let Some(expert) = recipe.expert.as_mut().filter(|expert| expert.per == Per::Stream) {

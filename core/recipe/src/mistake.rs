@@ -22,11 +22,55 @@ pub enum Mistake {
         /// The parser's words.
         problem: String,
     },
-    /// A key of more parts than any recipe has.
-    #[error("a key of more than {deepest} parts")]
+    /// Keys, tables or lists within one another, more of them than any recipe has.
+    #[error("more than {deepest} tables, lists or parts of a key lie within one another")]
     TooDeep {
-        /// The most parts.
+        /// The most of them.
         deepest: usize,
+    },
+    /// Files that inherit files, more of them than any recipe has.
+    #[error("{what}: {found}, more than the {most} of a recipe")]
+    InheritTooMuch {
+        /// What is counted.
+        what: &'static str,
+        /// How many there are at least.
+        found: usize,
+        /// The most.
+        most: usize,
+    },
+    /// Settings of a policy that are larger than any need to be.
+    #[error(
+        "the settings of `{table}` have {bytes} bytes as JSON, more than the {most} that a policy is given"
+    )]
+    SettingsTooLarge {
+        /// The table of the policy.
+        table: String,
+        /// Their size.
+        bytes: usize,
+        /// The most.
+        most: usize,
+    },
+    /// More points than a sweep may have.
+    #[error("the sweep has {found} points ({product}), more than the {most} that are planned together")]
+    TooManyPoints {
+        /// How many there are.
+        found: String,
+        /// Of which lists.
+        product: String,
+        /// The most.
+        most: u64,
+    },
+    /// Two `--grid`s of one key.
+    #[error("`{key}` has a `--grid` already")]
+    GridTwice {
+        /// The key.
+        key: String,
+    },
+    /// A bare word of a `--grid` in which a comma may be part of it or end it.
+    #[error("`{found}` has a quote or a bracket in it, so that its commas may mean two things")]
+    NeedsQuotes {
+        /// The word.
+        found: String,
     },
     /// An integer outside 64 bits.
     #[error("the number {found} does not fit 64 bits")]

@@ -69,7 +69,7 @@ impl RecipeError {
     /// A mistake at a place in a layer's text.
     pub(crate) fn at_text(source: &Arc<LayerText>, span: Range<usize>, mistake: Mistake) -> Self {
         let (line, column) = source.line_and_column(span.start);
-        let text = source.text.lines().nth(line - 1).unwrap_or_default().to_owned();
+        let text = source.line(line).to_owned();
         let pointed = source.text.get(span.clone()).and_then(|text| text.lines().next()).unwrap_or_default();
         let room = text.chars().count().saturating_sub(column - 1).max(1);
         let width = pointed.chars().count().clamp(1, room);
@@ -151,22 +151,37 @@ impl fmt::Display for RecipeError {
 
 impl std::error::Error for RecipeError {}
 
+/// Mistakes that are placed; more of them say nothing new, and a file can hold a hundred thousand.
+pub(crate) const MOST_PLACED: usize = 100;
+
+/// What a person should know before a recipe runs, each as a mistake is shown; an empty text where there is nothing.
+pub fn render_warnings(warnings: &[RecipeError], coloured: bool) -> String {
+    render::warnings(warnings, coloured)
+}
+
 /// All mistakes found in a recipe, in the order in which they stand. At least one.
 #[derive(Debug)]
 pub struct RecipeErrors {
     errors: Vec<RecipeError>,
+    /// Mistakes that were counted only.
+    more: usize,
 }
 
 impl RecipeErrors {
     /// These mistakes, sorted by place; none if there are none.
-    pub fn of(mut errors: Vec<RecipeError>) -> Result<(), Self> {
+    pub fn of(errors: Vec<RecipeError>) -> Result<(), Self> {
+        Self::and_more(errors, 0)
+    }
+
+    /// Like [`RecipeErrors::of`], with so many more that were counted only.
+    pub(crate) fn and_more(mut errors: Vec<RecipeError>, more: usize) -> Result<(), Self> {
         errors.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-        if errors.is_empty() { Ok(()) } else { Err(Self { errors }) }
+        if errors.is_empty() { Ok(()) } else { Err(Self { errors, more }) }
     }
 
     /// A single mistake.
     pub(crate) fn one(error: RecipeError) -> Self {
-        Self { errors: vec![error] }
+        Self { errors: vec![error], more: 0 }
     }
 
     /// The mistakes.
@@ -181,7 +196,7 @@ impl RecipeErrors {
 
     /// All mistakes as a person reads them, with colours for a terminal if asked for.
     pub fn render(&self, coloured: bool) -> String {
-        render::errors(&self.errors, coloured)
+        render::errors(&self.errors, self.more, coloured)
     }
 }
 

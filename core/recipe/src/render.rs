@@ -9,28 +9,42 @@ use crate::recipe_error::RecipeError;
 /// Characters of a line that are shown; of a longer one, those around the mistake.
 const WIDEST: usize = 120;
 
-/// All mistakes, each after an empty line, and how many there are.
-pub(crate) fn errors(errors: &[RecipeError], coloured: bool) -> String {
+/// All mistakes, each after an empty line, and how many there are; `more` of them are not among them.
+pub(crate) fn errors(errors: &[RecipeError], more: usize, coloured: bool) -> String {
     let mut text = String::new();
     for mistake in errors {
         text.push_str(&error(mistake, coloured));
         text.push('\n');
     }
-    let mistakes =
-        if errors.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", errors.len()) };
+    let mistakes = match (errors.len(), more) {
+        (1, 0) => "1 mistake".to_owned(),
+        (shown, 0) => format!("{shown} mistakes"),
+        (shown, more) => format!("{} mistakes, of which {shown} are shown", shown + more),
+    };
     let _ = writeln!(text, "{mistakes}; nothing was run, nothing was written");
     text
 }
 
+/// Warnings, each before an empty line.
+pub(crate) fn warnings(warnings: &[RecipeError], coloured: bool) -> String {
+    let one = |warning| format!("{}\n", block(warning, "warning", AnsiColor::Yellow, coloured));
+    warnings.iter().map(one).collect()
+}
+
 /// One mistake.
 pub(crate) fn error(error: &RecipeError, coloured: bool) -> String {
+    block(error, "error", AnsiColor::Red, coloured)
+}
+
+/// A mistake or a warning: the word for it, and its colour.
+fn block(error: &RecipeError, word: &str, colour: AnsiColor, coloured: bool) -> String {
     let style = |style: Style| if coloured { style } else { Style::new() };
-    let red = style(AnsiColor::Red.on_default().bold());
+    let red = style(colour.on_default().bold());
     let bold = style(Style::new().bold());
     let blue = style(AnsiColor::Blue.on_default().bold());
     let pad = " ".repeat(error.line.to_string().len());
 
-    let mut text = format!("{red}error{red:#}{bold}: {}{bold:#}\n", error.mistake);
+    let mut text = format!("{red}{word}{red:#}{bold}: {}{bold:#}\n", error.mistake);
     let place = if error.line == 0 || !is_file(error) {
         error.file.clone()
     } else {

@@ -94,7 +94,7 @@ pub(crate) fn lookup(path: &KeyPath) -> Option<&'static Value> {
 }
 
 /// All dotted keys of recipes, without plugin settings and list places.
-pub(crate) fn all_keys() -> Vec<KeyPath> {
+pub(crate) fn all_keys() -> &'static [KeyPath] {
     fn walk(node: &'static Value, path: &KeyPath, keys: &mut Vec<KeyPath>) {
         for table in tables(node) {
             for (key, inner) in properties(table).into_iter().flatten() {
@@ -104,9 +104,12 @@ pub(crate) fn all_keys() -> Vec<KeyPath> {
             }
         }
     }
-    let mut keys = Vec::new();
-    walk(schema(), &KeyPath::default(), &mut keys);
-    keys
+    static KEYS: OnceLock<Vec<KeyPath>> = OnceLock::new();
+    KEYS.get_or_init(|| {
+        let mut keys = Vec::new();
+        walk(schema(), &KeyPath::default(), &mut keys);
+        keys
+    })
 }
 
 /// Takes out what TOML cannot say (null), and line breaks within sentences.

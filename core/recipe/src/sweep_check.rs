@@ -1,10 +1,13 @@
 //! A sweep's keys and values against the recipe they are put into. It never runs a point.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::expectation::{did_you_mean, nearest};
 use crate::key_path::{KeyPath, Step};
 use crate::mistake::Mistake;
+use crate::recipe_error::MOST_PLACED;
 use crate::schema::{all_keys, lookup};
 use crate::validate::{Finding, Walk};
 
@@ -12,7 +15,7 @@ use crate::validate::{Finding, Walk};
 const TABLES: [&str; 3] = ["sweep.grid", "sweep.zip", "sweep.random.keys"];
 
 /// Keys of a sweep that no recipe has, values that their keys do not take, lists and ranges that make no sense.
-pub(crate) fn find(recipe: &Value) -> Vec<Finding> {
+pub(crate) fn find(recipe: &Value) -> Walk {
     let mut check = Check { recipe, walk: Walk::default() };
     for name in TABLES {
         let table = KeyPath::of(name);
@@ -21,7 +24,8 @@ pub(crate) fn find(recipe: &Value) -> Vec<Finding> {
         }
     }
     check.rows();
-    check.walk.findings
+    check.size();
+    check.walk
 }
 
 /// The path that a sweep's key means. Keys hold dots and no list places.
@@ -63,9 +67,14 @@ impl Check<'_> {
     }
 
     fn values(&mut self, node: &'static Value, values: &[Value], at: &KeyPath) {
+        let mut seen = HashSet::new();
         for (place, value) in values.iter().enumerate() {
+            if self.walk.findings.len() >= MOST_PLACED {
+                self.walk.more += values.len() - place;
+                break;
+            }
             self.walk.check(node, value, &at.place(place));
-            if values[..place].contains(value) {
+            if !seen.insert(value.to_string()) {
                 let mistake = Mistake::Twice { key: at.to_string(), found: value.to_string() };
                 // Of a zip, one key's values may come again beside others of another's.
                 if !at.to_string().starts_with("sweep.zip") {
@@ -117,6 +126,17 @@ impl Check<'_> {
         }
     }
 
+    /// A sweep is counted before any of its points is made.
+    fn size(&mut self) {
+        let (points, product) = count(self.recipe);
+        if points.is_none_or(|points| points > MOST_POINTS) {
+            let found = points.map_or_else(|| "more than 10^19".to_owned(), |points| points.to_string());
+            let mistake = Mistake::TooManyPoints { found, product, most: MOST_POINTS };
+            let hint = "make it several sweeps, or draw some of its points with `sweep.random`".to_owned();
+            self.walk.findings.push(Finding::key(KeyPath::of("sweep"), mistake).suggest(Some(hint)));
+        }
+    }
+
     /// The lists of a zip go together.
     fn rows(&mut self) {
         let table = KeyPath::of("sweep.zip");
@@ -137,6 +157,39 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// The most points of a sweep. Ten thousand of them, planned side by side, take some gigabytes.
+pub(crate) const MOST_POINTS: u64 = 10_000;
+
+/// How many points a sweep has, by the lengths of its lists, and the product that says so. None where it does not fit 64
+/// bits.
+fn count(recipe: &Value) -> (Option<u64>, String) {
+    let lengths = |table: &str| {
+        let table = KeyPath::of(table).find(recipe).and_then(Value::as_object);
+        let length = |(key, values): (&String, &Value)| Some((key.clone(), values.as_array()?.len() as u64));
+        table.into_iter().flatten().filter_map(length).collect::<Vec<_>>()
+    };
+    let list = |key: &str| KeyPath::of(key).find(recipe).and_then(Value::as_array);
+    let mut factors = lengths("sweep.grid");
+    let mut seeds: HashSet<String> =
+        list("sweep.seeds").into_iter().flatten().map(Value::to_string).collect();
+    if let Some(place) = factors.iter().position(|(key, _)| key == "seed") {
+        factors.remove(place);
+        let given = KeyPath::of("sweep.grid").key("seed");
+        let given = given.find(recipe).and_then(Value::as_array);
+        seeds.extend(given.into_iter().flatten().map(Value::to_string));
+    }
+    factors.extend(lengths("sweep.zip").into_iter().map(|(_, length)| ("zip".to_owned(), length)).max());
+    let random = KeyPath::of("sweep.random.count").find(recipe).and_then(Value::as_u64);
+    factors.extend(random.map(|count| ("random".to_owned(), count)));
+    let orders = KeyPath::of("sweep.orders").find(recipe).and_then(Value::as_object);
+    factors.push(("orders".to_owned(), orders.map_or(0, |orders| orders.len() as u64)));
+    factors.push(("seeds".to_owned(), seeds.len() as u64));
+    factors.retain(|(_, length)| *length > 0);
+    let points = factors.iter().try_fold(1u64, |all, (_, length)| all.checked_mul(*length));
+    let product = factors.iter().map(|(key, length)| format!("{length} of `{key}`")).collect::<Vec<_>>();
+    (points, product.join(" × "))
 }
 
 /// A number as a recipe has it.

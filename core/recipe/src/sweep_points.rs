@@ -1,7 +1,7 @@
 //! The points of a sweep: every recipe it stands for, each with a name, found right before anything runs. It never runs
 //! one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,7 +72,7 @@ impl Loaded {
             }
         }
         let rows = settings(&grid, &sweep);
-        let labels = labels(&rows);
+        let labels = Labels::of(&rows);
         let mut wanted: Vec<Wanted<'_>> = Vec::new();
         for row in &rows {
             let setting = name_of(&self.recipe.name, row, &labels);
@@ -247,7 +247,7 @@ fn replicates(seeds: &[u64]) -> Vec<Option<u64>> {
 }
 
 /// For each key the shortest end of it that no other has.
-fn labels(rows: &[Row]) -> BTreeMap<String, String> {
+fn short_keys(rows: &[Row]) -> BTreeMap<String, String> {
     let keys: Vec<&String> = rows.first().into_iter().flatten().map(|(key, _)| key).collect();
     let short = |key: &&String| {
         let parts: Vec<&str> = key.split('.').collect();
@@ -262,23 +262,49 @@ fn labels(rows: &[Row]) -> BTreeMap<String, String> {
     keys.iter().map(short).collect()
 }
 
-fn name_of(recipe: &str, row: &Row, labels: &BTreeMap<String, String>) -> String {
+/// How keys and values stand in names.
+struct Labels {
+    keys: BTreeMap<String, String>,
+    /// Values, by key and text, whose short form another value of the key has too.
+    alike: HashSet<(String, String)>,
+}
+
+impl Labels {
+    fn of(rows: &[Row]) -> Self {
+        let mut first: HashMap<(&String, String), String> = HashMap::new();
+        let mut alike = HashSet::new();
+        for (key, value) in rows.iter().flatten().filter(|(_, value)| value.is_f64()) {
+            let text = value.to_string();
+            let other = first.entry((key, label(value, false))).or_insert_with(|| text.clone());
+            if *other != text {
+                alike.extend([(key.clone(), other.clone()), (key.clone(), text)]);
+            }
+        }
+        Self { keys: short_keys(rows), alike }
+    }
+}
+
+fn name_of(recipe: &str, row: &Row, labels: &Labels) -> String {
     if row.is_empty() {
         return recipe.to_owned();
     }
-    let part = |(key, value): &(String, Value)| format!("{}={}", labels[key], label(value));
+    let part = |(key, value): &(String, Value)| {
+        let exact = value.is_f64() && labels.alike.contains(&(key.clone(), value.to_string()));
+        format!("{}={}", labels.keys[key], label(value, exact))
+    };
     format!("{recipe}[{}]", row.iter().map(part).collect::<Vec<_>>().join(","))
 }
 
-/// A value in a name: short, and told apart by a digest where it is cut.
-fn label(value: &Value) -> String {
+/// A value in a name: short, and told apart by a digest where it is cut. `exact` is for numbers that differ in digits
+/// that nobody reads otherwise.
+fn label(value: &Value, exact: bool) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Array(list) if !list.is_empty() && list.iter().all(Value::is_string) => {
             list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("+")
         }
         // A drawn number has more digits than anybody reads.
-        Value::Number(number) if number.is_f64() => {
+        Value::Number(number) if number.is_f64() && !exact => {
             let exact = number.as_f64().unwrap_or_default();
             format!("{exact:.5e}").parse::<f64>().unwrap_or(exact).to_string()
         }

@@ -1,5 +1,6 @@
 //! What recipes must do, from files to meaning or to messages.
 
+mod bounds;
 mod expanding;
 mod layering;
 mod mistakes;
@@ -8,6 +9,7 @@ mod schema;
 mod shipped;
 mod surroundings;
 mod sweeps;
+mod written_values;
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! A recipe's values against its schema: every unknown key, wrong type and number out of range in one pass. It never
 //! compares one section with another.
 
+use std::collections::HashSet;
 use std::str::FromStr as _;
 
 use serde_json::{Map, Value, json};
@@ -8,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::expectation::{did_you_mean, expected, found, listed, nearest};
 use crate::key_path::{KeyPath, Step};
 use crate::mistake::Mistake;
-use crate::recipe_error::Point;
+use crate::recipe_error::{MOST_PLACED, Point};
 use crate::schema::{all_keys, branches, note, properties, resolved, schema, tables, words};
 use crate::section::device::Backend;
 
@@ -55,6 +56,8 @@ pub(crate) struct Walk {
     pub(crate) findings: Vec<Finding>,
     /// Where there are paths, whose variables are expanded later.
     pub(crate) paths: Vec<KeyPath>,
+    /// Values that were not looked at once there were mistakes enough.
+    pub(crate) more: usize,
 }
 
 /// Checks a whole recipe.
@@ -83,6 +86,10 @@ pub(crate) fn is_name(text: &str) -> bool {
 
 impl Walk {
     pub(crate) fn check(&mut self, node: &'static Value, value: &Value, path: &KeyPath) {
+        if self.findings.len() >= MOST_PLACED {
+            self.more += 1;
+            return;
+        }
         let target = resolved(node);
         match value {
             Value::Object(table) if self.accepts(target, "object") => self.table(node, table, path),
@@ -98,8 +105,24 @@ impl Walk {
             _ if target == &json!(true) || target.as_object().is_some_and(Map::is_empty) => {}
             other => {
                 let mistake = Mistake::WrongType { key: path.to_string(), found: found(other) };
-                self.findings.push(Finding::value(path.clone(), mistake).expect(expected(node)));
+                let meant = other.as_str().and_then(|text| self.meant(target, text));
+                self.findings
+                    .push(Finding::value(path.clone(), mistake).expect(expected(node)).suggest(meant));
             }
+        }
+    }
+
+    /// How TOML writes what a text says that stands where none can be: `True`, `.5`, `1.e-4`, a number in quotes.
+    fn meant(&self, node: &'static Value, text: &str) -> Option<String> {
+        let truth = ["true", "false"].into_iter().find(|word| text.trim().eq_ignore_ascii_case(word));
+        if let Some(word) = truth.filter(|_| self.accepts(node, "boolean")) {
+            return Some(did_you_mean(word));
+        }
+        let number: f64 = text.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
+        match (self.accepts(node, "number"), self.accepts(node, "integer")) {
+            (true, _) => Some(did_you_mean(&toml::Value::Float(number).to_string())),
+            (false, true) if number.fract() == 0.0 => Some(did_you_mean(&format!("{number:.0}"))),
+            _ => None,
         }
     }
 
@@ -129,6 +152,7 @@ impl Walk {
                 Some(inner) => self.check(inner, value, &path.key(key)),
                 None => match open {
                     Some(rest) => self.check(rest, value, &path.key(key)),
+                    None if self.findings.len() >= MOST_PLACED => self.more += 1,
                     None => self.unknown(key, value, properties(form), path),
                 },
             }
@@ -183,7 +207,7 @@ impl Walk {
         };
         let written = key.to_lowercase().replace('_', "-");
         let elsewhere = || {
-            let mut keys = all_keys().into_iter();
+            let mut keys = all_keys().iter();
             keys.find(|known| known.0.last() == Some(&Step::Key(written.clone())))
                 .map(|known| known.to_string())
         };
@@ -226,11 +250,12 @@ impl Walk {
             self.findings.push(Finding::value(path.clone(), mistake).expect(expected(node)));
         }
         let unique = node.get("uniqueItems") == Some(&json!(true));
+        let mut seen = HashSet::new();
         for (place, item) in list.iter().enumerate() {
             if let Some(inner) = node.get("items") {
                 self.check(inner, item, &path.place(place));
             }
-            if unique && list[..place].contains(item) {
+            if unique && !seen.insert(item.to_string()) && self.findings.len() < MOST_PLACED {
                 let mistake = Mistake::Twice { key: path.to_string(), found: item.to_string() };
                 self.findings.push(Finding::value(path.place(place), mistake));
             }

@@ -16,8 +16,8 @@ pub struct BatchJob {
     pub stages: Vec<usize>,
     /// Numbers of the jobs that must have gone well before; each is smaller than its own.
     pub after: Vec<usize>,
-    /// Jobs with the same number are alike (the same predecessors, the same kinds of stage) and follow each other: an
-    /// array.
+    /// Jobs with the same number are alike and follow each other: an array. They have the same kinds of stage, and each
+    /// predecessor is either the same for all, or the n-th job of another array for the n-th of this.
     pub array: usize,
 }
 
@@ -87,23 +87,74 @@ fn in_arrays(plan: &SweepPlan, chains: &[Vec<usize>], afters: &[BTreeSet<usize>]
         depth[chain] = afters[chain].iter().map(|earlier| depth[*earlier] + 1).max().unwrap_or(0);
     }
     let kinds = |chain: usize| chains[chain].iter().map(|place| plan.stages[*place].kind).collect::<Vec<_>>();
-    let alike =
-        |chain: usize| (depth[chain], afters[chain].iter().copied().collect::<Vec<_>>(), kinds(chain));
     let mut order: Vec<usize> = (0..chains.len()).collect();
-    order.sort_by_key(|chain| (alike(*chain), *chain));
-    let mut number = vec![0; chains.len()];
-    order.iter().enumerate().for_each(|(own, chain)| number[*chain] = own);
-    let mut array = 0;
-    let mut jobs: Vec<BatchJob> = Vec::with_capacity(chains.len());
-    for (place, chain) in order.iter().enumerate() {
-        if place > 0 && alike(order[place - 1]) != alike(*chain) {
-            array += 1;
-        }
-        let mut after: Vec<usize> = afters[*chain].iter().map(|earlier| number[*earlier]).collect();
-        after.sort_unstable();
-        jobs.push(BatchJob { stages: chains[*chain].clone(), after, array });
+    order.sort_by_key(|chain| (depth[*chain], kinds(*chain), *chain));
+    let mut jobs = Numbered {
+        jobs: Vec::with_capacity(chains.len()),
+        number: vec![0; chains.len()],
+        arrays: Vec::new(),
+    };
+    // All predecessors of chains of one depth have their numbers.
+    for alike in order.chunk_by(|a, b| depth[*a] == depth[*b] && kinds(*a) == kinds(*b)) {
+        jobs.add(alike, chains, afters);
     }
-    jobs
+    jobs.jobs
+}
+
+/// Jobs so far.
+struct Numbered {
+    jobs: Vec<BatchJob>,
+    /// Of each chain that has one, its number.
+    number: Vec<usize>,
+    /// The first job and the length of each array.
+    arrays: Vec<(usize, usize)>,
+}
+
+impl Numbered {
+    /// Adds chains with the same kinds of stage, as few arrays as can be.
+    fn add(&mut self, alike: &[usize], chains: &[Vec<usize>], afters: &[BTreeSet<usize>]) {
+        let after = |chain: usize| -> Vec<usize> {
+            let mut after: Vec<usize> = afters[chain].iter().map(|earlier| self.number[*earlier]).collect();
+            after.sort_unstable();
+            after
+        };
+        let mut of_arrays: BTreeMap<Vec<usize>, Vec<(Vec<usize>, usize)>> = BTreeMap::new();
+        for chain in alike {
+            let after = after(*chain);
+            let arrays = after.iter().map(|job| self.jobs[*job].array).collect();
+            of_arrays.entry(arrays).or_default().push((after, *chain));
+        }
+        for mut group in of_arrays.into_values() {
+            group.sort();
+            if self.corresponds(&group) {
+                self.push(&group, chains);
+            } else {
+                for same in group.chunk_by(|a, b| a.0 == b.0) {
+                    self.push(same, chains);
+                }
+            }
+        }
+    }
+
+    /// Whether each predecessor is the same for all, or all of an array in its order.
+    fn corresponds(&self, group: &[(Vec<usize>, usize)]) -> bool {
+        let Some((first, _)) = group.first() else { return false };
+        (0..first.len()).all(|position| {
+            let at = |member: usize| group[member].0[position];
+            let (begin, length) = self.arrays[self.jobs[at(0)].array];
+            let same = (0..group.len()).all(|member| at(member) == at(0));
+            same || (length == group.len() && (0..group.len()).all(|member| at(member) == begin + member))
+        })
+    }
+
+    fn push(&mut self, group: &[(Vec<usize>, usize)], chains: &[Vec<usize>]) {
+        let array = self.arrays.len();
+        self.arrays.push((self.jobs.len(), group.len()));
+        for (after, chain) in group {
+            self.number[*chain] = self.jobs.len();
+            self.jobs.push(BatchJob { stages: chains[*chain].clone(), after: after.clone(), array });
+        }
+    }
 }
 
 /// Whether a stage takes a model, and so time.

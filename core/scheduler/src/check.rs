@@ -17,20 +17,21 @@ use crate::planner::order_choice;
 use crate::row_check::{self, Rows};
 use crate::tokenizers::opened;
 
-/// What a look at data and files finds.
-#[derive(Debug)]
+/// What a look at data and files finds, each placed where its value stands.
+#[derive(Debug, Default)]
 pub(crate) struct Checked {
-    /// Every mistake, placed where its value stands.
+    /// What cannot be run.
     pub(crate) mistakes: Vec<RecipeError>,
-    /// What is no mistake and may be meant otherwise.
-    pub(crate) notes: Vec<String>,
+    /// What can, and a person should know.
+    pub(crate) warnings: Vec<RecipeError>,
 }
 
-/// Looks at the data and files that a recipe names.
+/// Every mistake that only a look at data and files can find.
+#[must_use]
 pub(crate) fn check(loaded: &Loaded, hub: &Hub) -> Checked {
     let (recipe, unresolved) = resolve(&loaded.recipe, hub);
     let mut checker =
-        Checker { loaded, recipe: &recipe, mistakes: Vec::new(), notes: Vec::new(), rows: Vec::new() };
+        Checker { loaded, recipe: &recipe, mistakes: Vec::new(), warnings: Vec::new(), rows: Vec::new() };
     checker.stream();
     checker.sources();
     checker.rows();
@@ -40,7 +41,7 @@ pub(crate) fn check(loaded: &Loaded, hub: &Hub) -> Checked {
     // What there is no folder for cannot be looked into: that is no second mistake.
     checker.mistakes.retain(|mistake| unresolved.iter().all(|name| name.key != mistake.key));
     let names = unresolved.into_iter().map(|name| loaded.mistake(&name.key, name.problem));
-    Checked { mistakes: names.chain(checker.mistakes).collect(), notes: checker.notes }
+    Checked { mistakes: names.chain(checker.mistakes).collect(), warnings: checker.warnings }
 }
 
 struct Checker<'a> {
@@ -48,7 +49,7 @@ struct Checker<'a> {
     /// The recipe with folders in place of names on the Hub.
     recipe: &'a Recipe,
     mistakes: Vec<RecipeError>,
-    notes: Vec<String>,
+    warnings: Vec<RecipeError>,
     /// Rows that are there to be looked at.
     rows: Vec<Rows>,
 }
@@ -79,13 +80,27 @@ impl Checker<'_> {
         }
     }
 
-    /// A table of metrics may name no task that the stream does not have.
+    /// Metrics are those of the table; one for single tasks may name no task that the stream does not have.
     fn metrics(&mut self, tasks: &[String]) {
         let known: Vec<&str> = tasks.iter().map(String::as_str).collect();
-        for task in self.recipe.evaluation.metrics.tasks.keys().filter(|task| !tasks.contains(*task)) {
+        let metrics = &self.recipe.evaluation.metrics;
+        for task in metrics.tasks.keys().filter(|task| !tasks.contains(*task)) {
             let key = format!("evaluation.metrics.{task}");
             let problem = format!("the stream has no task `{task}`");
             self.mistakes.push(self.loaded.wrong_choice(&key, problem, task, &known));
+        }
+        let in_table = self.loaded.origin_of("evaluation.metrics.default") != "default";
+        let default = if in_table { "evaluation.metrics.default" } else { "evaluation.metrics" };
+        let lists = metrics.tasks.iter().map(|(task, names)| (format!("evaluation.metrics.{task}"), names));
+        for (key, names) in std::iter::once((default.to_owned(), &metrics.default)).chain(lists) {
+            for (place, name) in names.iter().enumerate() {
+                if cadre_eval::metric(name).is_none() {
+                    let known: Vec<&str> = cadre_eval::METRICS.iter().map(|entry| entry.name).collect();
+                    let problem = format!("there is no metric `{name}`");
+                    let at = format!("{key}[{place}]");
+                    self.mistakes.push(self.loaded.wrong_choice(&at, problem, name, &known));
+                }
+            }
         }
     }
 
@@ -189,8 +204,9 @@ impl Checker<'_> {
                 self.mistakes.push(self.loaded.mistake("stream.template", problem));
             }
             for note in found.notes {
-                if !self.notes.contains(&note) {
-                    self.notes.push(note);
+                let warning = self.loaded.mistake(&format!("{}.path", rows.section), note);
+                if self.warnings.iter().all(|known| known.to_string() != warning.to_string()) {
+                    self.warnings.push(warning);
                 }
             }
         }
@@ -244,7 +260,11 @@ impl Checker<'_> {
             return;
         }
         let rows = match CheckpointFolder::open(folder) {
-            Ok(checkpoint) => u32::try_from(checkpoint.shape.vocabulary).ok(),
+            Ok(checkpoint) => {
+                let remarks = checkpoint.remarks.into_iter().map(|remark| self.loaded.mistake(KEY, remark));
+                self.warnings.extend(remarks);
+                u32::try_from(checkpoint.shape.vocabulary).ok()
+            }
             Err(problem) => {
                 let mistake = self.loaded.mistake(KEY, problem);
                 self.mistakes.push(mistake.expected("a checkpoint folder in Hugging Face layout"));

@@ -36,7 +36,10 @@ pub(crate) fn need(recipe: &Recipe) -> Option<MemoryNeed> {
     let half = recipe.device.precision == Precision::Bf16;
     let mut needs = Vec::new();
     let shape = match (&recipe.backbone.checkpoint, &recipe.backbone.pretrain) {
-        (Some(folder), _) => BackboneShape::read(&folder.join("config.json")).ok()?,
+        // A folder whose weights are not whole is a mistake of its own; its configuration gives the shape meanwhile.
+        (Some(folder), _) => BackboneShape::of_folder(folder)
+            .or_else(|_| BackboneShape::read(&folder.join("config.json")))
+            .ok()?,
         (None, Some(pretrain)) => {
             let shape = pretrained(pretrain)?;
             // A backbone that is pretrained here is trained in f32 throughout.

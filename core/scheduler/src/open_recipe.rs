@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use cadre_data::{Hub, HubSettings};
-use cadre_recipe::{Capabilities, EnvSource, Loaded, PluginCatalog, Recipe, RecipeErrors, Surroundings};
+use cadre_recipe::{
+    Capabilities, EnvSource, Loaded, PluginCatalog, Recipe, RecipeError, RecipeErrors, Surroundings,
+};
 use cadre_store::{ArtifactStore, FileDigests};
 
 use crate::arguments::RecipeArgs;
@@ -45,13 +47,14 @@ impl OpenRecipe {
         Ok(Self { loaded, catalog, hub: Hub::new(HubSettings::from_env()) })
     }
 
-    /// Looks at the data and files it names. Gives what is no mistake and may be meant otherwise, a line each.
+    /// Looks at the data and files it names; gives what a person should know about them.
     ///
     /// # Errors
     /// All mistakes that only this look can find, together.
-    pub fn check(&self) -> Result<Vec<String>, RecipeErrors> {
+    pub fn check(&self) -> Result<Vec<RecipeError>, RecipeErrors> {
         let checked = crate::check::check(&self.loaded, &self.hub);
-        RecipeErrors::of(checked.mistakes).map(|()| checked.notes)
+        RecipeErrors::of(checked.mistakes)?;
+        Ok(checked.warnings)
     }
 
     /// How much memory the run needs; none where the backbone's shape cannot be told.

@@ -120,25 +120,27 @@ impl OpenSweep {
         Ok(None)
     }
 
-    /// Looks at the data and files that the points name; what several of them name is looked at once. Gives what is no
-    /// mistake and may be meant otherwise, a line each.
+    /// Looks at the data and files that the points name; what several of them name is looked at once. Gives what a person
+    /// should know about them.
     ///
     /// # Errors
     /// The mistakes that only this look can find, those of single points with their names.
-    pub fn check(&self) -> Result<Vec<String>, RecipeErrors> {
-        let mut notes: Vec<String> = Vec::new();
+    pub fn check(&self) -> Result<Vec<RecipeError>, RecipeErrors> {
         let mut seen: HashSet<String> = HashSet::new();
-        let mut errors = Vec::new();
+        let (mut errors, mut warnings) = (Vec::new(), Vec::new());
         for (point, _) in self.points() {
             if errors.len() >= TOLD || !seen.insert(looked_at(&point.loaded.recipe)) {
                 continue;
             }
             let checked = crate::check::check(&point.loaded, &self.hub);
             errors.extend(checked.mistakes.into_iter().map(|error| point.named(error)));
-            let new: Vec<String> = checked.notes.into_iter().filter(|note| !notes.contains(note)).collect();
-            notes.extend(new);
+            warnings.extend(checked.warnings);
         }
-        RecipeErrors::of(errors).map(|()| notes)
+        RecipeErrors::of(errors)?;
+        // What several points have in common is told once.
+        let mut told: HashSet<String> = HashSet::new();
+        warnings.retain(|warning: &RecipeError| told.insert(warning.to_string()));
+        Ok(warnings)
     }
 
     /// Plans all points against the store in this folder and joins their plans.

@@ -12,9 +12,9 @@ use crate::shape::BackboneShape;
 use crate::tensor_files::TensorFiles;
 use crate::variation::Variation;
 
-/// Writes a model of a small shape into a folder, as one file or as shards.
-fn written(folder: &Path, shards: usize) -> Vec<String> {
-    let shape = BackboneShape {
+/// A small shape with a head of its own.
+fn small() -> BackboneShape {
+    BackboneShape {
         vocabulary: 29,
         hidden: 24,
         layers: 2,
@@ -26,7 +26,12 @@ fn written(folder: &Path, shards: usize) -> Vec<String> {
         rope_theta: 1e4,
         norm_epsilon: 1e-6,
         variation: Variation::default(),
-    };
+    }
+}
+
+/// Writes a model of a small shape into a folder, as one file or as shards.
+fn written(folder: &Path, shards: usize) -> Vec<String> {
+    let shape = small();
     let names = weight_names(&shape);
     std::fs::write(folder.join("config.json"), shape.config_json()).unwrap();
     let mut parts = vec![Vec::new(); shards];
@@ -121,8 +126,6 @@ fn index_and_shards_fit_or_are_named() {
     assert!(refusal(folder.path()).contains("`model-00003-of-00003.safetensors` is not there"));
 }
 
-/// Warnings of one call, as text.
-
 #[test]
 fn half_precision_is_read_as_it_is() {
     use safetensors::tensor::{Dtype, TensorView};
@@ -143,4 +146,80 @@ fn half_precision_is_read_as_it_is() {
     assert_eq!(files.values("b", &[6]).unwrap(), exact(|v| half::bf16::from_f32(v).to_f32()));
     assert_eq!(files.bf16_values("b", &[6]).unwrap(), values.map(half::bf16::from_f32).to_vec());
     assert!(matches!(files.values("c", &[6]), Err(CheckpointError::TensorType { .. })));
+}
+
+/// A small checkpoint whose configuration ties the head, with a head made from the embedding.
+fn tied(head: impl Fn(&[f32]) -> Option<Vec<f32>>) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = BackboneShape { tied: true, ..small() };
+    std::fs::write(folder.path().join("config.json"), shape.config_json()).unwrap();
+    let mut tensors: Vec<(String, Vec<usize>, Vec<f32>)> = Vec::new();
+    for (number, (name, sizes)) in weight_names(&shape).into_iter().enumerate() {
+        let count: usize = sizes.iter().product();
+        let values = (0..count).map(|at| ((number * 31 + at) as f32 * 0.7).sin() * 0.1).collect();
+        tensors.push((name, sizes, values));
+    }
+    if let Some(values) = head(&tensors[0].2) {
+        let rows = values.len() / shape.hidden;
+        tensors.push(("lm_head.weight".to_owned(), vec![rows, shape.hidden], values));
+    }
+    std::fs::write(folder.path().join("model.safetensors"), file_of(&tensors)).unwrap();
+    folder
+}
+
+#[test]
+fn a_head_that_differs_is_used_though_the_configuration_ties_it() {
+    let opened = |folder: &tempfile::TempDir| CheckpointFolder::open(folder.path()).unwrap();
+    for same in [tied(|_| None), tied(|embedding| Some(embedding.to_vec()))] {
+        let checkpoint = opened(&same);
+        assert!(checkpoint.shape.tied && checkpoint.remarks.is_empty(), "{:?}", checkpoint.remarks);
+    }
+    let folder = tied(|embedding| {
+        let mut head = embedding.to_vec();
+        *head.last_mut().unwrap() += 0.5;
+        Some(head)
+    });
+    let checkpoint = opened(&folder);
+    assert!(!checkpoint.shape.tied && !BackboneShape::of_folder(folder.path()).unwrap().tied);
+    assert!(checkpoint.remarks[0].contains("`lm_head.weight` that differs"), "{:?}", checkpoint.remarks);
+    // A head of other sizes is no head, tied or not.
+    let error = refusal(tied(|embedding| Some(embedding[24..].to_vec())).path());
+    assert!(error.contains("lm_head.weight") && error.contains("[28, 24]"), "{error}");
+}
+
+#[test]
+fn an_untied_checkpoint_without_a_head_is_refused() {
+    let folder = tied(|_| None);
+    std::fs::write(folder.path().join("config.json"), small().config_json()).unwrap();
+    assert!(refusal(folder.path()).contains("no tensor `lm_head.weight`"));
+}
+
+#[test]
+fn number_types_that_are_not_read_are_told_by_the_head_of_the_file() {
+    let folder = tied(|_| None);
+    let file = folder.path().join("model.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.windows(3).position(|window| window == b"F32").unwrap();
+    bytes[at..at + 3].copy_from_slice(b"I32");
+    std::fs::write(&file, &bytes).unwrap();
+    let error = refusal(folder.path());
+    assert!(
+        error.contains("model.safetensors") && error.contains("I32") && error.contains("bf16"),
+        "{error}"
+    );
+}
+
+#[test]
+fn weights_that_nobody_reads_are_told() {
+    let folder = tied(|_| None);
+    for name in ["consolidated.safetensors", "model-00001-of-00002.safetensors", "adapter_config.json"] {
+        std::fs::write(folder.path().join(name), b"{}").unwrap();
+    }
+    let remarks = CheckpointFolder::open(folder.path()).unwrap().remarks.join("\n");
+    assert!(remarks.contains("consolidated.safetensors, model-00001-of-00002.safetensors"), "{remarks}");
+    assert!(remarks.contains("PEFT adapter"), "{remarks}");
+    std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
+    std::fs::write(folder.path().join("pytorch_model.bin"), b"").unwrap();
+    let error = refusal(folder.path());
+    assert!(error.contains("no model.safetensors") && error.contains("pytorch_model.bin"), "{error}");
 }

@@ -65,8 +65,7 @@ pub(super) fn data(command: &DataCommand, common: &CommonArgs, terminal: &Termin
         return of_source(args, terminal);
     }
     let recipe = RecipeArgs { recipe: PathBuf::from(&args.what), sets: args.sets.clone() };
-    let opened = Opened::of(&recipe, &common.store)?;
-    terminal.warn(&opened.notes);
+    let opened = Opened::of(&recipe, &common.store, terminal)?;
     recipe_view::show(args, &opened, &common.store, terminal)
 }
 
@@ -83,7 +82,7 @@ fn of_source(args: &ShowArgs, terminal: &Terminal) -> Done {
     };
     for task in tasks {
         let (examples, notes) = load_source_noted(&spec, std::slice::from_ref(&task), args.split.split())?;
-        terminal.warn(&notes.iter().map(ToString::to_string).collect::<Vec<_>>());
+        notes.iter().for_each(|note| terminal.caution(&note.to_string()));
         show_texts(&task, &examples, args.count, terminal)?;
     }
     Ok(())

@@ -7,6 +7,7 @@ use cadre_recipe::{BackendSupport, Capabilities, Loaded, RecipeErrors};
 use cadre_scheduler::{MemoryNeed, OpenRecipe, Plan, PlanStatus, RecipeArgs};
 
 use crate::error::EngineError;
+use crate::terminal::Terminal;
 use crate::trial::try_out;
 
 /// A recipe and what it means here.
@@ -15,20 +16,21 @@ pub(super) struct Opened {
     pub(super) plan: Plan,
     pub(super) status: PlanStatus,
     pub(super) memory: Option<MemoryNeed>,
-    /// What is no mistake and may be meant otherwise.
-    pub(super) notes: Vec<String>,
 }
 
 impl Opened {
-    /// Reads, checks and plans, and tries the policies and the checkpoint out. Nothing runs.
-    pub(super) fn of(args: &RecipeArgs, store: &Path) -> Result<Self, EngineError> {
+    /// Reads, checks and plans, and tries the policies, the checkpoint and the data out. Nothing runs; what a person
+    /// should know is said.
+    pub(super) fn of(args: &RecipeArgs, store: &Path, terminal: &Terminal) -> Result<Self, EngineError> {
         let open = read(args)?;
-        let notes = open.check()?;
+        let mut warnings = open.check()?;
         let planned = open.plan(store)?;
-        let mistakes = try_out(&open.loaded, &planned.plan, store)?;
-        RecipeErrors::of(mistakes)?;
+        let tried = try_out(&open.loaded, &planned.plan, store)?;
+        RecipeErrors::of(tried.mistakes)?;
+        warnings.extend(tried.warnings);
+        terminal.warn(&warnings);
         let memory = open.memory();
-        Ok(Self { loaded: open.loaded, plan: planned.plan, status: planned.status, memory, notes })
+        Ok(Self { loaded: open.loaded, plan: planned.plan, status: planned.status, memory })
     }
 }
 

@@ -7,8 +7,7 @@ use super::opened::Opened;
 use crate::terminal::{Manner, Terminal};
 
 pub(super) fn plan(args: &RecipeArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
-    let opened = Opened::of(args, &common.store)?;
-    terminal.warn(&opened.notes);
+    let opened = Opened::of(args, &common.store, terminal)?;
     match terminal.manner() {
         Manner::Json => terminal.print(&render_json(&opened.plan, &opened.status, opened.memory).to_string()),
         _ => {

@@ -28,8 +28,7 @@ pub(super) struct RunArgs {
 }
 
 pub(super) fn run(args: &RunArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
-    let opened = Opened::of(&args.recipe, &common.store)?;
-    terminal.warn(&opened.notes);
+    let opened = Opened::of(&args.recipe, &common.store, terminal)?;
     let plan = &opened.plan;
     let folder = RunFolder::of(plan, &common.runs);
     if args.resume_only && !folder.layout.folder().exists() {

@@ -124,9 +124,10 @@ pub(super) fn sweep(args: &SweepCommand, common: &CommonArgs, terminal: &Termina
 
 fn begin(args: &SweepArgs, options: &SweepOptions, common: &CommonArgs, terminal: &Terminal) -> Done {
     let open = OpenSweep::read(args, Some(capabilities()))?;
-    terminal.warn(&open.check()?);
+    let mut warnings = open.check()?;
     let planned = open.plan(&common.store)?;
-    try_points(&open, &planned.plan, &common.store)?;
+    warnings.extend(try_points(&open, &planned.plan, &common.store)?);
+    terminal.warn(&warnings);
     let mut plan = planned.plan;
     if options.dry_run {
         match terminal.manner() {

@@ -136,7 +136,7 @@ pub(crate) struct BackboneSizes {
 pub(crate) fn backbone_sizes(work: &BackboneWork) -> Result<BackboneSizes, CheckpointError> {
     Ok(match work {
         BackboneWork::Checkpoint(work) => {
-            let shape = BackboneShape::read(&work.path.join("config.json"))?;
+            let shape = BackboneShape::of_folder(&work.path)?;
             BackboneSizes { hidden: shape.hidden, context: shape.context, vocabulary: Some(shape.vocabulary) }
         }
         BackboneWork::Pretrain(work) => BackboneSizes {

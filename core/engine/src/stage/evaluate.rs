@@ -2,7 +2,7 @@
 //! its task.
 
 use cadre_data::Example;
-use cadre_eval::{MetricEntry, metric};
+use cadre_eval::{METRICS, MetricEntry, metric};
 use cadre_scheduler::{Answering, EvaluateWork, StageFacts, StageJob, StageKind, TaskMetrics};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -114,7 +114,10 @@ fn column<'a>(query: &'a TaskMetrics, job: &StageJob<'_>) -> Result<Column<'a>, 
         metric(name).ok_or_else(|| EngineError::NotFound {
             what: "metric",
             name: name.clone(),
-            advice: "see the metrics in docs/recipes.md".to_owned(),
+            advice: format!(
+                "there are {}",
+                METRICS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
+            ),
         })
     };
     Ok(Column {

@@ -147,6 +147,9 @@ impl Adapter {
                 kept.insert(entry.0, entry.1);
             }
         }
+        if let Some(name) = all.into_keys().next() {
+            return Err(CheckpointError::ExtraTensor { path, name }.into());
+        }
         Ok(Self { spec, weights: kept })
     }
 
@@ -173,7 +176,15 @@ impl Adapter {
     }
 
     /// Puts the weights on a device.
-    pub(crate) fn tensors(&self, shape: &BackboneShape, device: &Device, dtype: DType) -> AdapterTensors {
+    ///
+    /// # Errors
+    /// Weights that are not those of the adapter.
+    pub(crate) fn tensors(
+        &self,
+        shape: &BackboneShape,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<AdapterTensors, NnError> {
         let tensors: Vec<Tensor<2>> = Self::names(&self.spec, shape)
             .iter()
             .map(|(name, _)| self.weights[name].tensor(device, dtype))
@@ -195,15 +206,26 @@ pub(crate) struct AdapterTensors {
 
 impl AdapterTensors {
     /// An expert of tensors in the order of [`Adapter::names`].
-    pub(crate) fn of(spec: &AdapterSpec, shape: &BackboneShape, tensors: &[Tensor<2>]) -> Self {
+    ///
+    /// # Errors
+    /// More or fewer tensors than names.
+    pub(crate) fn of(
+        spec: &AdapterSpec,
+        shape: &BackboneShape,
+        tensors: &[Tensor<2>],
+    ) -> Result<Self, NnError> {
         let extra = usize::from(spec.added_tokens > 0);
+        let expected = 2 * (sites(spec, shape).count() + extra);
+        if tensors.len() != expected {
+            return Err(NnError::TensorCount { found: tensors.len(), expected });
+        }
         let inner = &tensors[extra..tensors.len() - extra];
         let pairs = sites(spec, shape)
             .zip(inner.chunks_exact(2))
             .map(|((layer, target), pair)| (layer, target, pair[0].clone(), pair[1].clone()))
             .collect();
         let added = (extra == 1).then(|| (tensors[0].clone(), tensors[tensors.len() - 1].clone()));
-        Self { scale: spec.scale(), pairs, added, added_tokens: spec.added_tokens }
+        Ok(Self { scale: spec.scale(), pairs, added, added_tokens: spec.added_tokens })
     }
 }
 

@@ -24,7 +24,7 @@ use crate::weights::{self, Weight, WeightMap};
 /// Missing or damaged files, an expert of another backbone, a single added token on a tied backbone,
 /// a file that cannot be written.
 pub fn export_adapter(backbone: &Path, expert: &Path, to: &Path) -> Result<usize, NnError> {
-    let shape = BackboneShape::read(&backbone.join("config.json"))?;
+    let shape = BackboneShape::of_folder(backbone)?;
     let Adapter { spec, mut weights } = Adapter::read(expert, &shape)?;
     let added = spec.added_tokens;
     if added == 1 && shape.tied {

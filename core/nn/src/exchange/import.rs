@@ -1,10 +1,11 @@
 //! A PEFT LoRA adapter, made elsewhere, as an expert: scales by rank or by its root, patterns of ranks
 //! and alphas, modules that are missing in some layers. It trains nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::peft_config::PeftConfig;
+use super::peft_targets::Sites;
 use super::{CONFIG, EMBEDDING, HEAD, PREFIX, TOKENS, WEIGHTS};
 use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, AdapterSpec};
 use crate::error::NnError;
@@ -18,6 +19,8 @@ pub struct ImportedAdapter {
     pub spec: AdapterSpec,
     /// Weights in the file.
     pub parameters: u64,
+    /// What a person should know: names in `target_modules` that no module has.
+    pub remarks: Vec<String>,
 }
 
 /// One update as the file has it.
@@ -41,38 +44,69 @@ type Pairs = BTreeMap<(usize, Target), Pair>;
 /// the function as it is.
 ///
 /// # Errors
-/// Missing or damaged files; another kind of adapter; a setting that is not done here; an adapter of
-/// another backbone; values that are not finite.
+/// Missing or damaged files; another kind of adapter; a setting that is not done here or not known; modules that the
+/// backbone does not have, or that are not those of the weights; a tensor that nothing reads; an adapter of another
+/// backbone; values that are not finite.
 pub fn import_adapter(backbone: &Path, adapter: &Path, out: &Path) -> Result<ImportedAdapter, NnError> {
-    let shape = BackboneShape::read(&backbone.join("config.json"))?;
-    let (adapter, parameters) = read(&shape, adapter)?;
+    let shape = BackboneShape::of_folder(backbone)?;
+    let (adapter, imported) = read(&shape, adapter)?;
+    for remark in &imported.remarks {
+        tracing::warn!(remark, "adapter");
+    }
     adapter.write(out, &shape)?;
-    Ok(ImportedAdapter { spec: adapter.spec, parameters })
+    Ok(imported)
 }
 
-/// What [`import_adapter`] would take over, read and checked, and nothing written.
+/// What [`import_adapter`] would take over for a backbone of this shape, read and checked, and nothing written.
 ///
 /// # Errors
 /// As [`import_adapter`].
-pub fn check_adapter(backbone: &Path, adapter: &Path) -> Result<ImportedAdapter, NnError> {
-    let shape = BackboneShape::read(&backbone.join("config.json"))?;
-    let (Adapter { spec, .. }, parameters) = read(&shape, adapter)?;
-    Ok(ImportedAdapter { spec, parameters })
+pub fn check_adapter(shape: &BackboneShape, adapter: &Path) -> Result<ImportedAdapter, NnError> {
+    read(shape, adapter).map(|(_, imported)| imported)
 }
 
-/// The expert that a PEFT adapter is, and how many weights its file has.
-fn read(shape: &BackboneShape, adapter: &Path) -> Result<(Adapter, u64), NnError> {
-    let config = PeftConfig::read(&adapter.join(CONFIG))?;
+/// The expert that a PEFT adapter is, and what is to be said of it.
+fn read(shape: &BackboneShape, adapter: &Path) -> Result<(Adapter, ImportedAdapter), NnError> {
+    let config_path = adapter.join(CONFIG);
+    let config = PeftConfig::read(&config_path)?;
     let path = adapter.join(WEIGHTS);
     let files = TensorFiles::of(vec![path.clone()])?;
-    let pairs = pairs(&files, &config, shape, &path)?;
+    let mut remarks = Vec::new();
+    let sites = match &config.targets {
+        Some(targets) => {
+            let (sites, unknown) = targets.of(shape, &config_path)?;
+            if !unknown.is_empty() {
+                remarks.push(format!(
+                    "{}: `target_modules` names {}, which no module of this backbone has",
+                    config_path.display(),
+                    unknown.join(", ")
+                ));
+            }
+            Some(sites)
+        }
+        None => {
+            remarks.push(format!(
+                "{}: without `target_modules`, the modules are those of {WEIGHTS}",
+                config_path.display()
+            ));
+            None
+        }
+    };
+    let mut unread: BTreeSet<String> = files.names().map(str::to_owned).collect();
+    let pairs = pairs(&files, &config, shape, &path, &mut unread)?;
+    if let Some(sites) = &sites {
+        same_modules(&pairs, sites, &path)?;
+    }
     let mut parameters: usize = pairs.values().map(|pair| pair.a.len() + pair.b.len()).sum();
     let targets: Vec<Target> = TARGETS
         .iter()
         .map(|entry| entry.target)
         .filter(|target| pairs.keys().any(|(_, other)| other == target))
         .collect();
-    let added = added_rows(&files, &config, shape, &path)?;
+    let added = added_rows(&files, &config, shape, &path, &mut unread)?;
+    if let Some(name) = unread.into_iter().next() {
+        return Err(CheckpointError::ExtraTensor { path, name }.into());
+    }
     let rank = pairs.values().map(|pair| pair.rank).max().unwrap_or(0);
     let whole = pairs.len() == targets.len() * shape.layers;
     let like = pairs.values().next().map(|pair| (pair.rank, pair.scale));
@@ -110,15 +144,34 @@ fn read(shape: &BackboneShape, adapter: &Path) -> Result<(Adapter, u64), NnError
             weights.insert(name.into(), Weight { shape: vec![spec.added_tokens, shape.hidden], values });
         }
     }
-    Ok((Adapter { spec, weights }, parameters as u64))
+    let imported = ImportedAdapter { spec: spec.clone(), parameters: parameters as u64, remarks };
+    Ok((Adapter { spec, weights }, imported))
 }
 
-/// All updates of the file; a tensor that is none, and no row of tokens, is an error.
+/// Whether the modules that the configuration means are those that the file has updates of.
+fn same_modules(pairs: &Pairs, sites: &Sites, path: &Path) -> Result<(), NnError> {
+    let wrong = |problem: String| Err(NnError::AdapterTargets { path: path.into(), problem });
+    if let Some((name, _)) = sites.iter().find(|(_, site)| !pairs.contains_key(site)) {
+        return wrong(format!("it has no update of `{name}`, which `target_modules` in {CONFIG} means"));
+    }
+    let meant: BTreeSet<(usize, Target)> = sites.values().copied().collect();
+    if let Some((layer, target)) = pairs.keys().find(|site| !meant.contains(site)) {
+        let module = TARGETS.iter().find(|entry| entry.target == *target).map_or("", |entry| entry.module);
+        return wrong(format!(
+            "it has an update of `model.layers.{layer}.{module}`, which `target_modules` in {CONFIG} does not mean"
+        ));
+    }
+    Ok(())
+}
+
+/// All updates of the file; a tensor that is none, and no row of tokens, is an error. What is read is taken out of
+/// `unread`.
 fn pairs(
     files: &TensorFiles,
     config: &PeftConfig,
     shape: &BackboneShape,
     path: &Path,
+    unread: &mut BTreeSet<String>,
 ) -> Result<Pairs, NnError> {
     let mut pairs = Pairs::new();
     for name in files.names() {
@@ -142,8 +195,11 @@ fn pairs(
         let scale = config.scale(module, rank)?;
         let entry = TARGETS.iter().find(|entry| entry.target == site.1).ok_or_else(no_place)?;
         let (wide, into) = (entry.widths)(shape);
-        let a = finite(files, name, &[rank, into])?;
-        let b = finite(files, &format!("{PREFIX}{module}.lora_B.weight"), &[wide, rank])?;
+        let b_name = format!("{PREFIX}{module}.lora_B.weight");
+        let a = finite(files, name, &[rank, into], path)?;
+        let b = finite(files, &b_name, &[wide, rank], path)?;
+        unread.remove(name);
+        unread.remove(&b_name);
         pairs.insert(site, Pair { a, b, rank, scale });
     }
     Ok(pairs)
@@ -162,6 +218,7 @@ fn added_rows(
     config: &PeftConfig,
     shape: &BackboneShape,
     path: &Path,
+    unread: &mut BTreeSet<String>,
 ) -> Result<Option<AddedRows>, NnError> {
     let (mut embedding, mut head) = (None, None);
     for (table, ids) in &config.tokens {
@@ -171,7 +228,8 @@ fn added_rows(
             Some(HEAD) => (&mut head, format!("{PREFIX}{HEAD}.{TOKENS}")),
             _ => return Err(unsupported(path, table)),
         };
-        let values = finite(files, &name, &[ids.len(), shape.hidden])?;
+        let values = finite(files, &name, &[ids.len(), shape.hidden], path)?;
+        unread.remove(&name);
         let mut rows: Vec<(usize, &[f32])> =
             ids.iter().copied().zip(values.chunks_exact(shape.hidden)).collect();
         rows.sort_by_key(|(id, _)| *id);
@@ -195,11 +253,11 @@ fn added_rows(
     Ok(Some((embedding, head)))
 }
 
-fn finite(files: &TensorFiles, name: &str, shape: &[usize]) -> Result<Vec<f32>, NnError> {
+fn finite(files: &TensorFiles, name: &str, shape: &[usize], path: &Path) -> Result<Vec<f32>, NnError> {
     let values = files.values(name, shape)?;
     match values.iter().all(|value| value.is_finite()) {
         true => Ok(values),
-        false => Err(NnError::NotFinite { name: name.into() }),
+        false => Err(NnError::NotFinite { path: path.into(), name: name.into() }),
     }
 }
 

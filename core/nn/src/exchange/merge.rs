@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use cadre_checkpoint::{BackboneShape, CheckpointError, TARGETS, TensorFiles};
+use cadre_checkpoint::{BackboneShape, CheckpointError, CheckpointFolder, TARGETS, TensorFiles};
 use cadre_store::write_atomic;
 use half::{bf16, f16};
 use safetensors::tensor::Dtype;
@@ -48,9 +48,8 @@ struct Planned {
 /// Missing or damaged files, an expert of another backbone, a file that cannot be written.
 pub fn export_merged(backbone: &Path, expert: &Path, to: &Path) -> Result<(), NnError> {
     let config = backbone.join("config.json");
-    let shape = BackboneShape::read(&config)?;
+    let CheckpointFolder { shape, files, .. } = CheckpointFolder::open(backbone)?;
     let adapter = Adapter::read(expert, &shape)?;
-    let files = TensorFiles::open(backbone)?;
     let planned = plan(&files, &adapter, &shape)?;
     let access = |path: &Path| {
         let path = path.to_path_buf();
@@ -73,6 +72,9 @@ pub fn export_merged(backbone: &Path, expert: &Path, to: &Path) -> Result<(), Nn
         .map_err(|source| CheckpointError::Json { path: config.clone(), source })?;
     if adapter.spec.added_tokens > 0 {
         keys.insert("vocab_size".into(), json!(shape.vocabulary + adapter.spec.added_tokens));
+    }
+    // A head of its own, by the backbone's files or by the added rows, whatever its configuration says.
+    if adapter.spec.added_tokens > 0 || !shape.tied {
         keys.insert("tie_word_embeddings".into(), json!(false));
     }
     let text = format!("{:#}\n", Value::Object(keys));
@@ -146,8 +148,8 @@ fn width(dtype: Dtype) -> usize {
 fn bytes(tensor: &Planned, files: &TensorFiles, adapter: &Adapter) -> Result<Vec<u8>, NnError> {
     let (dtype, shape, raw) = files.raw(&tensor.from)?;
     if !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-        let (name, dtype) = (tensor.from.clone(), format!("{dtype:?}"));
-        return Err(CheckpointError::TensorType { name, dtype }.into());
+        let (path, name) = (files.file_of(&tensor.from), tensor.from.clone());
+        return Err(CheckpointError::TensorType { path, name, dtype: format!("{dtype:?}") }.into());
     }
     match &tensor.change {
         Change::None => Ok(raw.to_vec()),

@@ -5,6 +5,7 @@ mod export;
 mod import;
 mod merge;
 mod peft_config;
+mod peft_targets;
 
 pub use export::export_adapter;
 pub use import::{ImportedAdapter, check_adapter, import_adapter};

@@ -1,5 +1,5 @@
-//! `adapter_config.json` as PEFT writes it: what of it scales an update, and what of it is not done
-//! here. Reads no weight.
+//! `adapter_config.json` as PEFT writes it: what of it scales an update or chooses modules, what changes nothing, and what
+//! is not done here. A key that is in no list is refused: it may change the result. Reads no weight.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::peft_targets::{Chosen, PeftTargets};
 use crate::error::NnError;
 
 /// Keys that must be absent, null, false, empty or the text beside them.
@@ -29,8 +30,47 @@ const REFUSED: &[(&str, &str)] = &[
     ("velora_config", ""),
 ];
 
-/// Starts of `init_lora_weights` that change the backbone's weights too.
-const CHANGING_STARTS: [&str; 5] = ["pissa", "olora", "corda", "loftq", "lora_ga"];
+/// Keys that are read.
+const READ: &[&str] = &[
+    "peft_type",
+    "r",
+    "lora_alpha",
+    "lora_dropout",
+    "use_rslora",
+    "rank_pattern",
+    "alpha_pattern",
+    "trainable_token_indices",
+    "init_lora_weights",
+    "target_modules",
+    "exclude_modules",
+    "layers_to_transform",
+    "layers_pattern",
+];
+
+/// Keys that change nothing of what a trained adapter computes: where it is from, how it was started and trained, where
+/// it is loaded. (`lora_dtype` and `lorap_…` are ms-swift's.)
+const HARMLESS: &[&str] = &[
+    "auto_mapping",
+    "base_model_name_or_path",
+    "corda_config",
+    "ensure_weight_tying",
+    "eva_config",
+    "inference_mode",
+    "loftq_config",
+    "lora_dtype",
+    "lora_ga_config",
+    "lorap_emb_lr",
+    "lorap_lr_ratio",
+    "megatron_core",
+    "peft_version",
+    "qalora_group_size",
+    "revision",
+    "runtime_config",
+    "task_type",
+];
+
+/// Words for `init_lora_weights` that leave the backbone's weights as they are; others may change them too.
+const PLAIN_STARTS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
 /// The scaling of a PEFT adapter.
 #[derive(Debug)]
@@ -44,6 +84,8 @@ pub(super) struct PeftConfig {
     pub(super) dropout: f64,
     /// Ids of trained rows by table; `None` as table where the file gives a bare list.
     pub(super) tokens: Vec<(Option<String>, Vec<usize>)>,
+    /// The modules it means; none where it does not say.
+    pub(super) targets: Option<PeftTargets>,
 }
 
 #[derive(Deserialize)]
@@ -83,14 +125,24 @@ impl PeftConfig {
                 return unsupported(key, found);
             }
         }
+        let known = |key: &str| {
+            READ.contains(&key)
+                || HARMLESS.contains(&key)
+                || REFUSED.iter().any(|(refused, _)| *refused == key)
+        };
+        let unknown = value.as_object().into_iter().flatten();
+        if let Some((key, found)) =
+            unknown.into_iter().find(|(key, found)| !known(key) && !is_neutral(found, ""))
+        {
+            return Err(NnError::AdapterKey { path: path.into(), key: key.clone(), value: short(found) });
+        }
+        let chosen: Chosen = serde_json::from_value(value.clone()).map_err(json)?;
         let raw: Raw = serde_json::from_value(value).map_err(json)?;
         if raw.peft_type != "LORA" {
             return unsupported("peft_type", &Value::String(raw.peft_type));
         }
         if let Some(start) = raw.init_lora_weights.as_ref()
-            && start.as_str().is_some_and(|start| {
-                CHANGING_STARTS.iter().any(|changing| start.to_lowercase().starts_with(changing))
-            })
+            && start.as_str().is_some_and(|start| !PLAIN_STARTS.contains(&start.to_lowercase().as_str()))
         {
             return unsupported("init_lora_weights", start);
         }
@@ -110,6 +162,7 @@ impl PeftConfig {
             root: raw.use_rslora.unwrap_or(false),
             dropout: raw.lora_dropout,
             tokens,
+            targets: PeftTargets::read(path, &chosen)?,
         })
     }
 
@@ -137,6 +190,15 @@ impl PeftConfig {
         } else {
             Err(NnError::Setting { field: "lora_alpha", value: alpha, range: "a finite number" })
         }
+    }
+}
+
+/// A value for a message.
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

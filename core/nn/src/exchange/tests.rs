@@ -11,7 +11,7 @@ use crate::error::NnError;
 use crate::fixture::{ALL, adapter, device, shaken, shape};
 use crate::learner::Learner;
 use crate::weights;
-use cadre_checkpoint::CheckpointError;
+use cadre_checkpoint::{BackboneShape, CheckpointError};
 
 /// A backbone of the test shape and an expert on it, each in a folder.
 fn model(folder: &Path, tied: bool, added: usize) -> (std::path::PathBuf, std::path::PathBuf) {
@@ -110,6 +110,109 @@ fn adapters_of_other_kinds_are_refused_by_name() {
     refusal(|config| config["r"] = 4.into(), "rank 3, the configuration says 4");
     refusal(|config| config["rank_pattern"] = serde_json::json!({ "(": 3 }), "rank_pattern");
     refusal(|config| config["r"] = "eight".into(), "invalid type");
+    refusal(|config| config["lora_bias"] = true.into(), "`lora_bias` = true");
+    refusal(|config| config["layer_replication"] = serde_json::json!([[0, 1]]), "`layer_replication`");
+    refusal(|config| config["alora_invocation_tokens"] = serde_json::json!([3]), "`alora_invocation_tokens`");
+    refusal(|config| config["target_parameters"] = serde_json::json!(["w"]), "`target_parameters`");
+    refusal(|config| config["init_lora_weights"] = "of_next_year".into(), "of_next_year");
+}
+
+#[test]
+fn a_key_that_nobody_knows_is_refused_unless_it_says_nothing() {
+    refusal(|config| config["use_twice"] = true.into(), "key `use_twice` = true is not known");
+    refusal(|config| config["scale_of_next_year"] = 2.0.into(), "key `scale_of_next_year` = 2.0");
+    let folder = tempfile::tempdir().unwrap();
+    let (_, out) = exported(folder.path());
+    let of_peft = serde_json::json!({
+        "use_twice": false, "of_next_year": null, "another": {}, "peft_version": "0.18.0", "revision": "main",
+        "eva_config": { "rho": 2.0 }, "megatron_core": "megatron.core", "qalora_group_size": 16,
+        "init_lora_weights": "gaussian", "exclude_modules": null, "auto_mapping": null,
+    });
+    changed(&out, |config| config.as_object_mut().unwrap().extend(of_peft.as_object().unwrap().clone()));
+    assert!(check_adapter(&shape(false), &out).unwrap().remarks.is_empty());
+}
+
+/// A backbone and an adapter of it in PEFT's layout.
+fn exported(folder: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
+    let (backbone, expert) = model(folder, false, 0);
+    let out = folder.join("peft");
+    export_adapter(&backbone, &expert, &out).unwrap();
+    (backbone, out)
+}
+
+fn changed(adapter: &Path, change: impl Fn(&mut serde_json::Value)) {
+    let path = adapter.join("adapter_config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    change(&mut config);
+    std::fs::write(&path, config.to_string()).unwrap();
+}
+
+#[test]
+fn the_modules_of_configuration_and_weights_are_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, out) = exported(folder.path());
+    let check = |modules: serde_json::Value| {
+        changed(&out, |config| config["target_modules"] = modules.clone());
+        check_adapter(&shape(false), &out)
+    };
+    let refused = |modules| check(modules).unwrap_err().to_string();
+    let error = refused(serde_json::json!(["query_key_value"]));
+    assert!(error.contains("adapter_config.json") && error.contains("q_proj, k_proj"), "{error}");
+    let error = refused(serde_json::json!(["q_proj"]));
+    assert!(error.contains("adapter_model.safetensors") && error.contains("does not mean"), "{error}");
+    let all = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+    assert!(check(serde_json::json!(all)).unwrap().remarks.is_empty());
+    assert!(check("all-linear".into()).unwrap().remarks.is_empty());
+    let more = [&all[..], &["w1", "c_attn"]].concat();
+    assert!(check(serde_json::json!(more)).unwrap().remarks[0].contains("w1, c_attn"));
+    assert!(check(serde_json::Value::Null).unwrap().remarks[0].contains("target_modules"));
+    let path = out.join(WEIGHTS);
+    let mut map = weights::read(&path).unwrap();
+    map.retain(|name, _| !name.contains("layers.1.mlp.up_proj"));
+    std::fs::write(&path, weights::bytes(&map, &path).unwrap()).unwrap();
+    let error = refused(serde_json::json!(all));
+    assert!(error.contains("no update of `model.layers.1.mlp.up_proj`"), "{error}");
+}
+
+#[test]
+fn a_tensor_that_nothing_reads_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (backbone, out) = exported(folder.path());
+    let with = |path: &Path, name: &str| {
+        let good = std::fs::read(path).unwrap();
+        let mut map = weights::read(path).unwrap();
+        map.insert(name.into(), weights::Weight { shape: vec![2, 24], values: vec![0.5; 48] });
+        std::fs::write(path, weights::bytes(&map, path).unwrap()).unwrap();
+        let error =
+            check_adapter(&shape(false), &out).map(drop).and(Learner::open(&backbone, &device(1)).map(drop));
+        let error = error.and(Adapter::read(&folder.path().join("expert"), &shape(false)).map(drop));
+        std::fs::write(path, good).unwrap();
+        let error = error.expect_err(name).to_string();
+        assert!(error.contains(&path.display().to_string()) && error.contains(name), "{error}");
+    };
+    // Rows of tokens that the configuration does not list.
+    with(&out.join(WEIGHTS), &format!("{PREFIX}model.{EMBEDDING}.{TOKENS}"));
+    with(&out.join(WEIGHTS), "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector");
+    with(&backbone.join("model.safetensors"), "model.layers.0.self_attn.q_proj.extra");
+    with(&folder.path().join("expert/adapter.safetensors"), "base_model.model.model.layers.9.lora_A.weight");
+}
+
+#[test]
+fn a_merged_backbone_keeps_a_head_that_its_configuration_calls_tied() {
+    let folder = tempfile::tempdir().unwrap();
+    let (backbone, expert) = model(folder.path(), false, 0);
+    let config = backbone.join("config.json");
+    let text = std::fs::read_to_string(&config).unwrap();
+    assert!(text.contains("\"tie_word_embeddings\": false"));
+    std::fs::write(&config, text.replace("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true"))
+        .unwrap();
+    let merged = folder.path().join("merged");
+    export_merged(&backbone, &expert, &merged).unwrap();
+    let head =
+        |folder: &Path| weights::read(&folder.join("model.safetensors")).unwrap()["lm_head.weight"].clone();
+    assert_eq!(head(&merged), head(&backbone));
+    assert!(!BackboneShape::read(&merged.join("config.json")).unwrap().tied);
+    assert!(!Learner::open(&backbone, &device(1)).unwrap().shape().tied);
 }
 
 #[test]
@@ -118,20 +221,14 @@ fn adapters_of_other_backbones_are_refused_by_tensor() {
     let (backbone, expert) = model(folder.path(), false, 0);
     let out = folder.path().join("peft");
     export_adapter(&backbone, &expert, &out).unwrap();
-    let config = backbone.join("config.json");
-    let good = std::fs::read_to_string(&config).unwrap();
-    let with = |from: &str, to: &str| {
-        assert!(good.contains(from));
-        std::fs::write(&config, good.replace(from, to)).unwrap();
-        import_adapter(&backbone, &out, &folder.path().join("back")).unwrap_err()
-    };
-    let error = with("\"intermediate_size\": 40", "\"intermediate_size\": 48");
+    let with = |changed: BackboneShape| check_adapter(&changed, &out).unwrap_err();
+    let error = with(BackboneShape { feed_forward: 48, ..shape(false) });
     assert!(
         error.to_string().contains("mlp.")
             && matches!(error, NnError::Checkpoint(CheckpointError::TensorShape { .. })),
         "{error}"
     );
-    let error = with("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
+    let error = with(BackboneShape { layers: 1, ..shape(false) });
     assert!(
         error.to_string().contains("layers.1.")
             && matches!(error, NnError::Checkpoint(CheckpointError::ExtraTensor { .. })),
@@ -140,10 +237,10 @@ fn adapters_of_other_backbones_are_refused_by_tensor() {
     let weights = out.join("adapter_model.safetensors");
     let bytes = std::fs::read(&weights).unwrap();
     std::fs::write(&weights, &bytes[..bytes.len() - 4]).unwrap();
-    assert!(matches!(with("silu", "silu"), NnError::Checkpoint(CheckpointError::Weights { .. })));
+    assert!(matches!(with(shape(false)), NnError::Checkpoint(CheckpointError::Weights { .. })));
     let mut poisoned = bytes.clone();
     let end = poisoned.len();
     poisoned[end - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());
     std::fs::write(&weights, &poisoned).unwrap();
-    assert!(matches!(with("silu", "silu"), NnError::NotFinite { .. }));
+    assert!(matches!(with(shape(false)), NnError::NotFinite { .. }));
 }

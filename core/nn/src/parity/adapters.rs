@@ -27,7 +27,7 @@ struct Recorded {
 fn logits(learner: &Learner, expert: &Path, row: &[u32]) -> Vec<f32> {
     let shape = learner.shape();
     let model = &learner.model;
-    let tensors = Adapter::read(expert, shape).unwrap().tensors(shape, &model.device, model.dtype);
+    let tensors = Adapter::read(expert, shape).unwrap().tensors(shape, &model.device, model.dtype).unwrap();
     let mix = Mix::single(tensors, 1, shape.vocabulary, &model.device);
     let pass = Pass::new([(row, 0)]);
     let needed = Arc::new((0..row.len()).collect());

@@ -132,6 +132,9 @@ fn parse(
         return Err("it is of another training".into());
     }
     let file = SafeTensors::deserialize(bytes).map_err(text)?;
+    if file.len() != 3 * parameters.0.len() {
+        return Err(format!("it has {} tensors, not {}", file.len(), 3 * parameters.0.len()));
+    }
     let mut loaded = parameters.clone();
     for (number, parameter) in loaded.0.iter_mut().enumerate() {
         let parts = [

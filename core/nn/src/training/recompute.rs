@@ -22,8 +22,8 @@ pub(super) fn gradient(
     micro: &Micro,
 ) -> Result<StepGradient, NnError> {
     let leaves = leaves(parameters);
-    let plain = trainee.model(parameters, micro.rows);
-    let tracked = trainee.model(&leaves, micro.rows);
+    let plain = trainee.model(parameters, micro.rows)?;
+    let tracked = trainee.model(&leaves, micro.rows)?;
     let mut sums = Sums { leaves: &leaves, gradients: leaves.iter().map(|_| None).collect() };
 
     let entered = tracked.enter(micro);

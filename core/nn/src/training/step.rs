@@ -74,7 +74,7 @@ pub(super) fn leaves(parameters: &[Tensor<2>]) -> Vec<Tensor<2>> {
 
 fn one(trainee: &dyn Trainee, parameters: &[Tensor<2>], micro: &Micro) -> Result<StepGradient, NnError> {
     let leaves = leaves(parameters);
-    let loss = trainee.model(&leaves, micro.rows).loss(micro);
+    let loss = trainee.model(&leaves, micro.rows)?.loss(micro);
     let mut found = loss.backward();
     let mut gradients = Vec::with_capacity(leaves.len());
     for leaf in &leaves {

@@ -111,7 +111,7 @@ fn every_expert_gradient_is_the_slope_of_the_reference() {
         let micro = &divide(&batch, 6, count, None)[0];
         let leaves: Vec<_> =
             parameters.upload(&Device::flex()).into_iter().map(|t| t.autodiff().require_grad()).collect();
-        let loss = download(trainee.model(&leaves, micro.rows).loss(micro).inner()).unwrap()[0];
+        let loss = download(trainee.model(&leaves, micro.rows).unwrap().loss(micro).inner()).unwrap()[0];
         assert!((f64::from(loss) - reference.loss(&rows)).abs() < 1e-4);
     });
 }

@@ -9,13 +9,17 @@ use cadre_checkpoint::BackboneShape;
 use super::micro::Micro;
 use crate::adapter::{AdapterSpec, AdapterTensors, Mix};
 use crate::backbone::{Around, Backbone, Rotary};
+use crate::error::NnError;
 use crate::kernel::cross_entropy;
 
 /// Something with trained weights.
 pub(crate) trait Trainee: Sync {
     /// The model with these tensors in place of the parameters, for passes of so many rows. What they
     /// are is what it computes with: leaves of a tape, or plain tensors.
-    fn model(&self, tensors: &[Tensor<2>], rows: usize) -> Trained<'_>;
+    ///
+    /// # Errors
+    /// More or fewer tensors than there are parameters.
+    fn model(&self, tensors: &[Tensor<2>], rows: usize) -> Result<Trained<'_>, NnError>;
 }
 
 /// A decoder and the expert on it, if one is trained.
@@ -40,19 +44,19 @@ pub(crate) struct ExpertTrainee<'a> {
 }
 
 impl Trainee for WholeTrainee {
-    fn model(&self, tensors: &[Tensor<2>], _: usize) -> Trained<'_> {
-        let backbone = Backbone::of(&self.shape, &self.rotary, &cast(tensors, self.dtype));
-        Trained { backbone: Cow::Owned(backbone), mix: Mix::none(self.shape.vocabulary) }
+    fn model(&self, tensors: &[Tensor<2>], _: usize) -> Result<Trained<'_>, NnError> {
+        let backbone = Backbone::of(&self.shape, &self.rotary, &cast(tensors, self.dtype))?;
+        Ok(Trained { backbone: Cow::Owned(backbone), mix: Mix::none(self.shape.vocabulary) })
     }
 }
 
 impl Trainee for ExpertTrainee<'_> {
-    fn model(&self, tensors: &[Tensor<2>], rows: usize) -> Trained<'_> {
+    fn model(&self, tensors: &[Tensor<2>], rows: usize) -> Result<Trained<'_>, NnError> {
         let shape = &self.backbone.shape;
-        let expert = AdapterTensors::of(self.spec, shape, &cast(tensors, self.dtype));
+        let expert = AdapterTensors::of(self.spec, shape, &cast(tensors, self.dtype))?;
         let device = self.backbone.embedding().device();
         let mix = Mix::single(expert, rows, shape.vocabulary, &device);
-        Trained { backbone: Cow::Borrowed(self.backbone), mix }
+        Ok(Trained { backbone: Cow::Borrowed(self.backbone), mix })
     }
 }
 

@@ -9,7 +9,7 @@ use super::plugin_use::PluginUse;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Routing {
-    /// The routing policy and its settings. `threshold` always means the least claim, so it needs `[indicator]`.
+    /// The routing policy and its settings. A router that asks experts for claims needs `[indicator]`.
     pub router: PluginUse,
     /// Who answers what no expert takes.
     #[serde(default)]

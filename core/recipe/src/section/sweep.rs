@@ -37,7 +37,7 @@ pub struct Sweep {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RandomSearch {
     /// How many rows.
-    #[schemars(range(min = 1, max = 100_000))]
+    #[schemars(range(min = 1, max = 10_000))]
     pub count: u32,
     /// The seed of the draw. More rows go on where fewer end: the first ten of twenty are the ten of ten.
     #[serde(default)]

@@ -62,6 +62,7 @@ fn not_toml() {
 
 #[test]
 fn two_alternatives() {
+    wrong("warmup-of-all-steps", "epochs = 3, batch = 32", "steps = 30, warmup = 30");
     wrong("both-lengths", "epochs = 3", "epochs = 3, steps = 100");
     wrong("both-budgets", "share = 0.1", "share = 0.1, count = 20");
     wrong("no-budget", ", share = 0.1", "");
@@ -102,11 +103,6 @@ fn sections_that_contradict() {
     wrong("routing-with-one-adapter", "[expert]", routed);
     let unrouted = WHOLE.split("[routing]").next().unwrap();
     golden("no-routing", &Case::new().file("study.toml", unrouted).mistakes());
-    wrong(
-        "threshold-without-claims",
-        "[indicator]\n\n[rehearsal]\nselector = { plugin = \"random\", share = 0.1 }\nrole = \"negative\"\n",
-        "",
-    );
     wrong("negatives-without-indicator", "[indicator]\n", "");
     wrong(
         "words-of-no-new-token",
@@ -127,6 +123,17 @@ fn sections_that_contradict() {
         "format = \"synthetic\"",
         "format = \"synthetic\"\nfields = { input = \"text\" }",
     );
+}
+
+#[test]
+fn a_setting_of_another_router_is_its_own() {
+    // `threshold` of a router that compares embeddings: no claim is asked for, so no indicator is needed.
+    let without =
+        "[indicator]\n\n[rehearsal]\nselector = { plugin = \"random\", share = 0.1 }\nrole = \"negative\"\n";
+    let loaded = Case::changed(without, "").load();
+    assert_eq!(loaded.recipe.routing.unwrap().router.settings["threshold"], 0.5);
+    let shorter = Case::changed("epochs = 3, batch = 32", "steps = 30, warmup = 29").load();
+    assert_eq!(shorter.recipe.expert.unwrap().training.warmup, 29);
 }
 
 #[test]

@@ -154,3 +154,31 @@ fn names_of_long_or_strange_values_stay_short_and_apart() {
         names(&points)
     );
 }
+
+#[test]
+fn a_sweep_is_counted_before_it_is_made() {
+    let thousand = (1..=1000).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let grid = |keys: &[&str]| {
+        let lists: Vec<String> = keys.iter().map(|key| format!("\"{key}\" = [{thousand}]")).collect();
+        load(&format!("grid = {{ {} }}", lists.join(", ")), &[]).unwrap_err().to_string()
+    };
+    let text = grid(&["expert.adapter.rank", "expert.adapter.alpha", "expert.training.batch"]);
+    assert!(text.contains("has 1000000000 points") && text.contains("more than the 10000"), "{text}");
+    assert!(text.contains("1000 of `expert.adapter.rank`"), "{text}");
+    let text = grid(&[
+        "expert.adapter.rank",
+        "expert.adapter.alpha",
+        "expert.training.batch",
+        "expert.training.epochs",
+        "expert.training.accumulate",
+        "expert.training.max-prompt",
+        "expert.training.max-response",
+    ]);
+    assert!(text.contains("more than 10^19 points"), "{text}");
+    let draws = "keys = { \"expert.training.learning-rate\" = { between = [1e-5, 1e-2] } }";
+    let random =
+        |count: u32, seeds: &str| format!("random = {{ count = {count}, {draws} }}\nseeds = [{seeds}]");
+    let text = load(&random(5000, "1, 2, 3"), &["seed=3,4"]).unwrap_err().to_string();
+    assert!(text.contains("has 20000 points (5000 of `random` × 4 of `seeds`)"), "{text}");
+    load(&random(2500, "1, 2, 3"), &["seed=3,4"]).unwrap();
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{BatchJob, batch_jobs, is_heavy};
 use crate::fixture::Lab;
 use crate::sweep_plan::SweepPlan;
-use crate::sweep_plan::tests::sweep;
+use crate::sweep_plan::tests::{sweep, sweep_of};
 
 /// All that a stage needs, directly or not.
 fn needs(plan: &SweepPlan, place: usize) -> Vec<usize> {
@@ -72,6 +72,26 @@ fn every_stage_that_takes_time_is_done_once_after_what_it_needs() {
     let trains = jobs.iter().filter(|job| plan.stages[job.stages[0]].kind.name() == "train");
     let arrays: Vec<usize> = trains.map(|job| job.array).collect();
     assert!(arrays.len() > 2 && arrays.windows(2).all(|pair| pair[0] == pair[1]), "{arrays:?}");
+}
+
+#[test]
+fn chains_that_only_their_seed_sets_apart_are_arrays_all_along() {
+    let lab = Lab::new();
+    let recipe = lab.sequential();
+    let plan = sweep_of(&lab, &recipe, &[0, 1, 2, 3]);
+    let jobs = sound(&plan, &vec![false; plan.stages.len()]);
+    let arrays: Vec<usize> = jobs.iter().map(|job| job.array).collect();
+    let count = arrays.last().unwrap() + 1;
+    assert!(count * 3 <= jobs.len(), "{count} arrays of {} jobs: {arrays:?}", jobs.len());
+    // Each array but those of one job waits for the same, or job by job for another.
+    for array in jobs.chunk_by(|a, b| a.array == b.array).filter(|array| array.len() > 1) {
+        for position in 0..array[0].after.len() {
+            let all: Vec<usize> = array.iter().map(|job| job.after[position]).collect();
+            let same = all.iter().all(|job| *job == all[0]);
+            assert!(same || all.windows(2).all(|pair| pair[1] == pair[0] + 1), "{all:?}");
+            assert!(all.iter().all(|job| jobs[*job].array == jobs[all[0]].array));
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use cadre_recipe::RecipeErrors;
+use cadre_recipe::{RecipeError, RecipeErrors, render_warnings};
 use cadre_scheduler::{
     CommonArgs, OpenRecipe, OpenSweep, RecipeArgs, SweepArgs, memory_line, render, render_json, render_sweep,
     render_sweep_json, stage_reference_markdown,
@@ -64,7 +64,7 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
         Command::Stages => say(&stage_reference_markdown()),
         Command::Backend(args) => {
             let open = read(args)?;
-            open.check()?;
+            warn(&open.check()?);
             say(&open.loaded.recipe.device.backend.to_string())
         }
         Command::Expand(args) => {
@@ -99,12 +99,9 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Says what is no mistake and may be meant otherwise.
-fn warn(notes: &[String]) {
-    let mut out = anstream::stderr().lock();
-    for note in notes {
-        let _ = writeln!(out, "warning: {note}");
-    }
+/// Says what a person should know before the recipe runs.
+fn warn(warnings: &[RecipeError]) {
+    let _ = write!(anstream::stderr().lock(), "{}", render_warnings(warnings, true));
 }
 
 /// Prints what was asked for, with colours where a terminal takes them.

@@ -27,7 +27,9 @@ fn mistakes(lab: &Lab, from: &str, to: &str) -> Vec<RecipeError> {
     let path = lab.at("checked.toml");
     fs::write(&path, RECIPE.replacen(from, to, 1)).unwrap();
     let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap_or_else(|problem| panic!("{problem}"));
-    check(&loaded, &lab.hub())
+    let checked = check(&loaded, &lab.hub());
+    assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);
+    checked.mistakes
 }
 
 fn one(lab: &Lab, from: &str, to: &str) -> RecipeError {
@@ -61,6 +63,67 @@ fn a_task_that_is_not_there_is_placed_and_the_nearest_named() {
         "metrics = { default = [\"rouge-l\"], d = [\"rouge-l\"] }\nout-of-distribution",
     );
     assert_eq!(mistake.key, "evaluation.metrics.d");
+}
+
+#[test]
+fn a_metric_that_is_none_is_placed_and_the_nearest_named() {
+    let lab = Lab::new();
+    let with = |metrics: &str| {
+        one(&lab, "out-of-distribution", &format!("metrics = {metrics}\nout-of-distribution"))
+    };
+    let mistake = with("[\"exact-match\", \"rouge-1\"]");
+    assert_eq!((mistake.key.as_str(), mistake.line), ("evaluation.metrics[1]", 12));
+    assert!(mistake.message().contains("`rouge-1`"), "{mistake}");
+    assert!(mistake.suggestion.as_deref().unwrap().contains("rouge-l"), "{mistake}");
+    assert!(mistake.expected.as_deref().unwrap().contains("token-f1"), "{mistake}");
+    assert_eq!(with("{ default = [\"bleu\"] }").key, "evaluation.metrics.default[0]");
+    assert_eq!(with("{ a = [\"bleu\"] }").key, "evaluation.metrics.a[0]");
+}
+
+#[test]
+fn a_head_that_is_called_tied_and_is_not_is_a_warning_at_the_checkpoint() {
+    let lab = Lab::new();
+    let file = lab.at("model/model.safetensors");
+    let bytes = fs::read(&file).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut head: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let end = bytes.len() - 8 - length;
+    let size = 4 * 12 * 8;
+    head["lm_head.weight"] =
+        serde_json::json!({ "dtype": "F32", "shape": [12, 8], "data_offsets": [end, end + size] });
+    let head = head.to_string();
+    let mut changed = (head.len() as u64).to_le_bytes().to_vec();
+    changed.extend(head.as_bytes());
+    changed.extend(&bytes[8 + length..]);
+    changed.extend(std::iter::repeat_n(1, size));
+    fs::write(&file, changed).unwrap();
+    let path = lab.at("checked.toml");
+    let start = RECIPE.find("[backbone.pretrain]").unwrap();
+    let end = RECIPE.find("[stream]").unwrap();
+    fs::write(&path, RECIPE.replace(&RECIPE[start..end], "[backbone]\ncheckpoint = \"model\"\n")).unwrap();
+    let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap();
+    let checked = check(&loaded, &lab.hub());
+    assert!(checked.mistakes.is_empty(), "{:?}", checked.mistakes);
+    assert_eq!((checked.warnings[0].key.as_str(), checked.warnings[0].line), ("backbone.checkpoint", 3));
+    assert!(checked.warnings[0].message().contains("lm_head.weight"), "{}", checked.warnings[0]);
+}
+
+#[test]
+fn number_types_that_are_not_read_are_mistakes_of_the_recipe() {
+    let lab = Lab::new();
+    let file = lab.at("model/model.safetensors");
+    let bytes = fs::read(&file).unwrap();
+    let at = bytes.windows(3).position(|window| window == b"F32").unwrap();
+    let mut changed = bytes.clone();
+    changed[at..at + 3].copy_from_slice(b"I32");
+    fs::write(&file, changed).unwrap();
+    let found = with_checkpoint(&lab, "model");
+    assert_eq!(found[0].key, "backbone.checkpoint");
+    assert!(
+        found[0].message().contains("model.safetensors") && found[0].message().contains("I32"),
+        "{}",
+        found[0]
+    );
 }
 
 #[test]

@@ -9,11 +9,22 @@ use crate::fixture::{Lab, set};
 
 /// A recipe of the laboratory at several thresholds and seeds, joined.
 pub(crate) fn sweep(lab: &Lab, thresholds: &[f64], seeds: &[u64]) -> SweepPlan {
+    joined(lab, &lab.recipe(), thresholds, seeds)
+}
+
+/// A recipe without a router at several seeds, joined.
+pub(crate) fn sweep_of(lab: &Lab, recipe: &Value, seeds: &[u64]) -> SweepPlan {
+    joined(lab, recipe, &[0.0], seeds)
+}
+
+fn joined(lab: &Lab, base: &Value, thresholds: &[f64], seeds: &[u64]) -> SweepPlan {
     let mut points = Vec::new();
     for threshold in thresholds {
         for seed in seeds {
-            let mut recipe = lab.recipe();
-            set(&mut recipe, "routing.router.threshold", json!(threshold));
+            let mut recipe = base.clone();
+            if recipe.get("routing").is_some() {
+                set(&mut recipe, "routing.router.threshold", json!(threshold));
+            }
             set(&mut recipe, "seed", json!(seed));
             let plan = lab.plan(&recipe);
             let values: Map<String, Value> =

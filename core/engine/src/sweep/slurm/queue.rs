@@ -64,6 +64,38 @@ pub(crate) fn states(jobs: &Jobs) -> Result<Vec<JobState>, EngineError> {
     Ok(jobs.jobs.iter().filter_map(state).collect())
 }
 
+/// What a cluster takes at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ClusterLimits {
+    /// Jobs of an array; their numbers are below it.
+    pub(super) array: usize,
+    /// Jobs in the queue, each of an array counted, where the cluster says so.
+    pub(super) jobs: Option<usize>,
+}
+
+/// What `scontrol show config` says, or Slurm's own defaults where it says nothing.
+pub(super) fn limits() -> ClusterLimits {
+    let text = said("scontrol", &["show", "config"]).unwrap_or_else(|problem| {
+        tracing::debug!(%problem, "the cluster's limits are taken to be Slurm's defaults");
+        String::new()
+    });
+    limits_of(&text)
+}
+
+fn limits_of(config: &str) -> ClusterLimits {
+    /// Slurm's default of `MaxArraySize`.
+    const ARRAY: usize = 1001;
+    let value = |name: &str| {
+        let line = |line: &str| {
+            let (key, value) = line.split_once('=')?;
+            (key.trim() == name).then(|| value.trim().parse().ok())?
+        };
+        config.lines().find_map(line)
+    };
+    // Of a size of 0, arrays are switched off: every job is one of its own.
+    ClusterLimits { array: value("MaxArraySize").unwrap_or(ARRAY).max(1), jobs: value("MaxJobCount") }
+}
+
 /// Ids without the places in arrays, each once.
 pub(super) fn mains(ids: &[&str]) -> Vec<String> {
     let mut mains: Vec<String> =
@@ -102,6 +134,15 @@ pub(super) fn said(program: &'static str, arguments: &[&str]) -> Result<String, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_are_the_clusters_or_slurms_defaults() {
+        let text = "Configuration data as of 2026-11-28\nMaxArraySize            = 5\nMaxJobCount             = 20\n\
+                    MaxArraySizeOfMine      = 7\n";
+        assert_eq!(limits_of(text), ClusterLimits { array: 5, jobs: Some(20) });
+        assert_eq!(limits_of(""), ClusterLimits { array: 1001, jobs: None });
+        assert_eq!(limits_of("MaxArraySize = 0").array, 1);
+    }
 
     #[test]
     fn lines_of_both_programs_are_read() {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::script::option;
 use crate::error::EngineError;
 
 /// `[launcher.slurm]`. What is left out is the cluster's default.
@@ -64,7 +65,12 @@ impl Resources {
         let read: LauncherFile = toml::from_str(&text)
             .map_err(|source| EngineError::Launcher { path: file.to_owned(), problem: source.to_string() })?;
         let resources = read.launcher.slurm;
-        let strange = |line: &&String| !line.starts_with('-') || line.contains('\n');
+        let named = resources.named();
+        if let Some((name, value)) = named.iter().find(|(_, value)| value.contains(char::is_control)) {
+            let problem = format!("`{name}` = {value:?} has a line break or another control character in it");
+            return Err(EngineError::Launcher { path: file.to_owned(), problem });
+        }
+        let strange = |line: &&String| !line.starts_with('-') || line.contains(char::is_control);
         if let Some(line) = resources.extra.iter().find(strange) {
             let problem = format!("`extra` holds {line:?}, which is no option of sbatch");
             return Err(EngineError::Launcher { path: file.to_owned(), problem });
@@ -72,8 +78,8 @@ impl Resources {
         Ok(resources)
     }
 
-    /// Options of `sbatch`.
-    pub(super) fn options(&self) -> Vec<String> {
+    /// What has a name of its own among the options, by that name.
+    fn named(&self) -> Vec<(&'static str, &String)> {
         let named = [
             ("partition", &self.partition),
             ("gres", &self.gres),
@@ -82,15 +88,30 @@ impl Resources {
             ("qos", &self.qos),
             ("mem", &self.memory),
         ];
+        named.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).collect()
+    }
+
+    /// Options of `sbatch`.
+    pub(super) fn options(&self) -> Vec<String> {
         let mut options: Vec<String> =
-            named.iter().filter_map(|(name, value)| Some(format!("--{name}={}", value.as_ref()?))).collect();
+            self.named().into_iter().map(|(name, value)| option(name, value)).collect();
         options.extend(self.cpus.map(|cpus| format!("--cpus-per-task={cpus}")));
         if self.time.is_some() {
             options.push(format!("--signal=B:USR1@{}", self.grace.unwrap_or(120)));
         }
-        options.extend(self.extra.iter().cloned());
+        options.extend(self.extra.iter().map(|line| further(line)));
         options
     }
+}
+
+/// A further option as a line of a script has it: a value with a blank is put in quotes, unless it has some or the line
+/// holds another option.
+fn further(line: &str) -> String {
+    let (name, value) = match line.strip_prefix("--").and_then(|line| line.split_once('=')) {
+        Some(pair) => pair,
+        None => return line.to_owned(),
+    };
+    if value.contains(['"', '\'']) || value.contains(" -") { line.to_owned() } else { option(name, value) }
 }
 
 #[cfg(test)]
@@ -119,6 +140,16 @@ mod tests {
         ];
         assert_eq!(read(text).unwrap().options(), expected);
         assert!(read("").unwrap().options().is_empty());
+        let blank = "[launcher.slurm]\naccount = \"my lab\"\nextra = [\"--comment=two words\", \"-C a100\", \
+                     \"--comment='as it is'\", \"--a=1 --b=2\"]\n";
+        let expected = [
+            "--account=\"my lab\"",
+            "--comment=\"two words\"",
+            "-C a100",
+            "--comment='as it is'",
+            "--a=1 --b=2",
+        ];
+        assert_eq!(read(blank).unwrap().options(), expected);
     }
 
     #[test]
@@ -129,6 +160,8 @@ mod tests {
         assert!(
             read("[launcher.slurm]\nextra = [\"rm -rf\"]\n").unwrap_err().to_string().contains("no option")
         );
+        let broken = read("[launcher.slurm]\nqos = \"a\\nb\"\n").unwrap_err().to_string();
+        assert!(broken.contains("qos") && broken.contains("line break"), "{broken}");
         let gone = Path::new("/nowhere/launcher.toml");
         assert!(Resources::read(gone, false).is_err());
         assert_eq!(Resources::read(gone, true).unwrap(), Resources::default());

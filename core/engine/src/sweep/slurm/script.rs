@@ -6,12 +6,13 @@ use std::path::Path;
 use super::Resources;
 
 /// What a script is made of.
+#[derive(Clone, Copy)]
 pub(super) struct Script<'a> {
     /// The job's name in the queue.
     pub(super) name: &'a str,
     /// The number of the job, or of the first of its array.
     pub(super) first: usize,
-    /// How many jobs the array has; 1 for a job of its own.
+    /// How many jobs the array has, at most as many as the cluster takes; 1 for a job of its own.
     pub(super) count: usize,
     /// What it comes after: the value of `--dependency`, where it comes after something.
     pub(super) dependency: Option<&'a str>,
@@ -28,6 +29,11 @@ pub(super) struct Script<'a> {
 }
 
 impl Script<'_> {
+    /// Where the output goes: a pattern, in which a `%` of the path itself is doubled.
+    fn output(&self, pattern: &str) -> String {
+        format!("{}/{pattern}.out", self.logs.display().to_string().replace('%', "%%"))
+    }
+
     /// The text. A job that is asked to stop (by USR1, as its time runs out) lets its worker keep a checkpoint and queues
     /// itself again; one whose node is lost is queued again by Slurm. Either way it goes on from where it was.
     pub(super) fn text(&self, resources: &Resources) -> String {
@@ -37,7 +43,7 @@ impl Script<'_> {
             "--requeue".to_owned(),
             "--open-mode=append".to_owned(),
             "--kill-on-invalid-dep=yes".to_owned(),
-            format!("--output={}/{}.out", self.logs.display(), if array { "%x-%A_%a" } else { "%x-%j" }),
+            option("output", &self.output(if array { "%x-%A_%a" } else { "%x-%j" })),
         ];
         head.extend(self.dependency.map(|after| format!("--dependency={after}")));
         if array {
@@ -73,6 +79,19 @@ impl Script<'_> {
         ));
         text
     }
+}
+
+/// An option on a line of its own. Slurm ends a value at a blank or a `#` that is not in quotes.
+pub(super) fn option(name: &str, value: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_./:,=%+@*&|!()[]{}^~".contains(letter);
+    if value.chars().all(plain) {
+        return format!("--{name}={value}");
+    }
+    let escaped: String = value
+        .chars()
+        .flat_map(|letter| ['"', '\\'].contains(&letter).then_some('\\').into_iter().chain([letter]))
+        .collect();
+    format!("--{name}=\"{escaped}\"")
 }
 
 /// A path as one word of the shell.
@@ -114,6 +133,11 @@ mod tests {
             alone.contains("--job 3 ") && !alone.contains("--array") && !alone.contains("--dependency"),
             "{alone}"
         );
+        let blank = Script { count: 2, logs: Path::new("/my sweeps/50% #1/logs"), ..script };
+        let line = blank.text(&Resources::default());
+        let line = line.lines().find(|line| line.contains("--output")).unwrap().to_owned();
+        assert_eq!(line, "#SBATCH --output=\"/my sweeps/50%% #1/logs/%x-%A_%a.out\"");
+        assert_eq!(option("account", "a \"b\" \\"), r#"--account="a \"b\" \\""#);
         let checked = std::process::Command::new("bash").args(["-n", "-c", &alone]).status().unwrap();
         assert!(checked.success(), "the script is shell");
     }

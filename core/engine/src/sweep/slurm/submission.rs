@@ -1,5 +1,6 @@
 //! Submitting the jobs of a sweep, cancelling them, and what was submitted. It runs no stage.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cadre_scheduler::{BatchJob, SweepPlan, batch_jobs};
@@ -45,27 +46,84 @@ impl Submission<'_> {
         std::fs::create_dir_all(slurm.join("logs"))
             .map_err(|source| EngineError::Write { path: slurm.clone(), source })?;
         let mut submitted = Jobs { format_version: JOBS_FORMAT, jobs: named(plan, batch_jobs(plan, there)) };
-        let outcome = self.submit_all(&mut submitted, resources);
-        if outcome.is_err() {
-            // A sweep is in the queue as a whole or not at all.
-            cancelled(&submitted)?;
+        let limits = queue::limits();
+        if let Some(most) = limits.jobs.filter(|most| submitted.jobs.len() > *most) {
+            let problem = format!(
+                "the sweep makes {} jobs, and the cluster takes {most} (MaxJobCount): make it several sweeps",
+                submitted.jobs.len()
+            );
+            return Err(EngineError::Slurm { program: "scontrol", problem });
         }
-        outcome.map(|()| submitted)
+        match self.submit_all(&mut submitted, resources, limits.array) {
+            Ok(()) => Ok(submitted),
+            Err(problem) => Err(self.taken_back(&submitted, problem)),
+        }
     }
 
-    fn submit_all(&self, submitted: &mut Jobs, resources: &Resources) -> Result<(), EngineError> {
+    /// A sweep is in the queue as a whole or not at all: what was submitted before a refusal is cancelled.
+    fn taken_back(&self, submitted: &Jobs, problem: EngineError) -> EngineError {
+        let ids: Vec<&str> = submitted.jobs.iter().filter_map(|job| job.id.as_deref()).collect();
+        if ids.is_empty() {
+            return problem;
+        }
+        let mains = mains(&ids);
+        let mut arguments = vec!["--full"];
+        arguments.extend(mains.iter().map(String::as_str));
+        // Where a job is over already, `scancel` complains; what counts is that none is left.
+        let outcome = said("scancel", &arguments).map(drop).or_else(|_| cancelled(submitted).map(drop));
+        let words = match problem {
+            EngineError::Slurm { problem, .. } => problem,
+            other => other.to_string(),
+        };
+        let id = self.folder.id();
+        let problem = match outcome {
+            Ok(()) => format!("{words}; the {} jobs that were submitted before it are cancelled", ids.len()),
+            Err(second) => format!(
+                "{words}; and {} jobs that were submitted before it could not be cancelled ({second}): try `cadre sweep \
+                 cancel {id}`",
+                ids.len()
+            ),
+        };
+        EngineError::Slurm { program: "sbatch", problem }
+    }
+
+    /// Submits all jobs, in arrays of at most so many.
+    fn submit_all(
+        &self,
+        submitted: &mut Jobs,
+        resources: &Resources,
+        most: usize,
+    ) -> Result<(), EngineError> {
         let mut place = 0;
         while place < submitted.jobs.len() {
             let array = submitted.jobs[place].work.array;
-            let count = submitted.jobs[place..].iter().take_while(|job| job.work.array == array).count();
+            let count =
+                submitted.jobs[place..].iter().take_while(|job| job.work.array == array).take(most).count();
             let last = place + count == submitted.jobs.len();
-            let work = &submitted.jobs[place].work;
-            let ids: Vec<&str> =
-                work.after.iter().filter_map(|job| submitted.jobs[*job].id.as_deref()).collect();
+            let id_of = |job: usize| submitted.jobs[job].id.as_deref();
+            let (common, paired) = predecessors(&submitted.jobs[place..place + count]);
+            let ids: Vec<&str> = common.iter().filter_map(|job| id_of(*job)).collect();
             // The report is written whatever became of the others.
             let word = if last { "afterany" } else { "afterok" };
-            let after = if last { mains(&ids).join(":") } else { ids.join(":") };
-            let dependency = (!ids.is_empty()).then(|| format!("{word}:{after}"));
+            let after = if last { mains(&ids) } else { whole_arrays(&ids, &submitted.jobs) };
+            let mut dependencies = Vec::new();
+            if !after.is_empty() {
+                dependencies.push(format!("{word}:{}", after.join(":")));
+            }
+            // The n-th of this array after the n-th of another.
+            let paired: Vec<&str> = paired.iter().filter_map(|job| id_of(*job)).collect();
+            if !paired.is_empty() {
+                dependencies.push(format!("aftercorr:{}", mains(&paired).join(":")));
+            }
+            // Of an array that is cut, one part comes after the other where only so many may run at once.
+            if resources.at_once.is_some()
+                && let Some(before) =
+                    place.checked_sub(1).filter(|before| submitted.jobs[*before].work.array == array)
+                && let Some(id) = id_of(before)
+            {
+                dependencies.push(format!("afterany:{}", mains(&[id]).join(":")));
+            }
+            let dependency = (!dependencies.is_empty()).then(|| dependencies.join(","));
             let id =
                 self.submit_one(&submitted.jobs[place].name, place, count, dependency.as_deref(), resources)?;
             for (task, job) in submitted.jobs[place..place + count].iter_mut().enumerate() {
@@ -107,7 +165,12 @@ impl Submission<'_> {
         write_atomic(&file, script.text(resources).as_bytes())?;
         let answer = said("sbatch", &["--parsable", &file.display().to_string()])?;
         // With several clusters the id is followed by the cluster's name.
-        Ok(answer.trim().split(';').next().unwrap_or_default().to_owned())
+        let id = answer.trim().split(';').next().unwrap_or_default();
+        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_digit()) {
+            let problem = format!("it took {} and said no id of a job, but {answer:?}", file.display());
+            return Err(EngineError::Slurm { program: "sbatch", problem });
+        }
+        Ok(id.to_owned())
     }
 }
 
@@ -123,6 +186,36 @@ fn named(plan: &SweepPlan, jobs: Vec<BatchJob>) -> Vec<Job> {
         None => format!("cadre-{}-report", plan.name),
     };
     jobs.into_iter().chain([last]).map(|work| Job { name: name(&work), work, id: None }).collect()
+}
+
+/// What the jobs of an array come after: jobs that all of them wait for, and of each array whose jobs they wait for one by
+/// one the job that the first waits for.
+fn predecessors(array: &[Job]) -> (Vec<usize>, Vec<usize>) {
+    let Some(first) = array.first() else { return (Vec::new(), Vec::new()) };
+    let same = |(position, job): &(usize, &usize)| {
+        array.iter().all(|other| other.work.after.get(*position) == Some(*job))
+    };
+    let (common, paired): (Vec<_>, Vec<_>) = first.work.after.iter().enumerate().partition(same);
+    let jobs = |list: Vec<(usize, &usize)>| list.into_iter().map(|(_, job)| *job).collect();
+    (jobs(common), jobs(paired))
+}
+
+/// Ids, with the id of an array in place of all of its jobs.
+fn whole_arrays(ids: &[&str], jobs: &[Job]) -> Vec<String> {
+    let main = |id: &str| id.split('_').next().unwrap_or_default().to_owned();
+    let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
+    jobs.iter().filter_map(|job| job.id.as_deref()).for_each(|id| *sizes.entry(main(id)).or_default() += 1);
+    let mut wanted: BTreeMap<String, usize> = BTreeMap::new();
+    ids.iter().for_each(|id| *wanted.entry(main(id)).or_default() += 1);
+    let mut short: Vec<String> = Vec::new();
+    for id in ids {
+        let main = main(id);
+        let name = if wanted.get(&main) == sizes.get(&main) { main } else { (*id).to_owned() };
+        if short.last() != Some(&name) {
+            short.push(name);
+        }
+    }
+    short
 }
 
 fn file(folder: &SweepFolder) -> PathBuf {
@@ -172,4 +265,31 @@ pub(crate) fn cancelled(jobs: &Jobs) -> Result<usize, EngineError> {
     arguments.extend(&ids);
     said("scancel", &arguments)?;
     Ok(alive.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_of_an_array_wait_together_or_one_by_one() {
+        let job = |after: &[usize]| Job {
+            name: String::new(),
+            work: BatchJob { stages: Vec::new(), after: after.to_vec(), array: 3 },
+            id: None,
+        };
+        assert_eq!(predecessors(&[job(&[0, 1]), job(&[0, 1])]), (vec![0, 1], vec![]));
+        assert_eq!(predecessors(&[job(&[0, 4, 8]), job(&[0, 5, 9])]), (vec![0], vec![4, 8]));
+    }
+
+    #[test]
+    fn an_array_is_named_once_where_all_of_it_is_waited_for() {
+        let job = |id: &str| Job {
+            name: String::new(),
+            work: BatchJob { stages: Vec::new(), after: Vec::new(), array: 0 },
+            id: Some(id.to_owned()),
+        };
+        let jobs = ["17_0", "17_1", "18", "19_0", "19_1"].map(job);
+        assert_eq!(whole_arrays(&["17_0", "17_1", "18", "19_1"], &jobs), ["17", "18", "19_1"]);
+    }
 }
