@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use evaluation::{
-    Answering, DecodingPace, DecodingWork, EvaluateWork, OutOfDistributionWork, Provenance, ReportWork,
-    RoutingWork, TaskMetrics, UsedData, UsedPlugin,
+    Answering, DecodingPace, DecodingWork, EvaluateWork, MethodWork, OutOfDistributionWork, Provenance,
+    ReportWork, RoutingWork, TaskMetrics, UsedData, UsedPlugin,
 };
 pub use learning::{
     BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, ImportWork, Length, PretrainTokenizer,
@@ -87,10 +87,9 @@ impl StageKind {
             | Self::Remember
             | Self::Compose
             | Self::Train
-            | Self::Describe
-            | Self::Evaluate
-            | Self::OutOfDistribution
-            | Self::Report => 1,
+            | Self::Describe => 1,
+            // Routes hold the score of each query; the report has findings and intervals.
+            Self::Evaluate | Self::OutOfDistribution | Self::Report => 2,
         }
     }
 }
