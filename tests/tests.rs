@@ -7,6 +7,7 @@
 //! - `exchange`: experts go out to PEFT and transformers, checkpoints come in.
 //! - `mistakes`: what is wrong with a recipe or the data is told, with its place; nothing is written.
 //! - `checkpoints`: a backbone of one's own, whole or broken.
+//! - `diagnosis`: a run that went wrong says so; claims are shown on the scale that the router compares.
 //! - `sweep`: points share what they have in common; workers, failures, kills.
 //! - `fallen_workers`: workers that die, and stages at which they do.
 //! - `slurm`: a sweep as jobs of a cluster, though a node dies; where Slurm is installed.
@@ -28,6 +29,9 @@ mod commands;
 #[cfg(test)]
 #[path = "e2e/damage.rs"]
 mod damage;
+#[cfg(test)]
+#[path = "e2e/diagnosis.rs"]
+mod diagnosis;
 #[cfg(test)]
 #[path = "e2e/exchange.rs"]
 mod exchange;

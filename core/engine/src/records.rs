@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::EngineError;
 
 /// The version that is written, and the newest that is read.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -39,6 +39,19 @@ pub(crate) struct RouteRow {
     pub(crate) chosen: Option<u32>,
     /// Shares of a mix; empty without one.
     pub(crate) mix: Vec<(u32, f32)>,
+    /// What became of the answer; none where nothing was scored, and in format-version 1.
+    #[serde(default)]
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// What became of the answer to a query.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Outcome {
+    /// Score by the first metric of the task, 0..100.
+    pub(crate) score: f64,
+    /// Whether the answer was empty.
+    pub(crate) empty: bool,
 }
 
 /// A row of `predictions.jsonl`.
@@ -111,15 +124,20 @@ mod tests {
 "#;
 
     #[test]
-    fn an_old_sample_is_read_and_written_alike() {
+    fn samples_of_both_versions_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("routes.jsonl");
         std::fs::write(&path, OLD_SAMPLE).unwrap();
-        let rows: Vec<RouteRow> = read_rows(&path).unwrap();
+        let mut rows: Vec<RouteRow> = read_rows(&path).unwrap();
         assert_eq!(rows[0].asked, [RouterProbe::Claim(2), RouterProbe::Task]);
         assert_eq!(rows[0].claims, [(2, 0.75, 0.25)]);
+        assert_eq!(rows[0].outcome, None);
+        rows[0].outcome = Some(Outcome { score: 62.5, empty: false });
         write_rows(&path, "routes", &rows).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), OLD_SAMPLE);
+        let outcome = r#","mix":[],"outcome":{"score":62.5,"empty":false}}"#;
+        let expected = OLD_SAMPLE.replacen("\":1", "\":2", 1).replace(r#","mix":[]}"#, outcome);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+        assert_eq!(read_rows::<RouteRow>(&path).unwrap(), rows);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod answering;
 mod backbone;
+mod claim_scale;
 mod compose;
 mod describe;
 mod encoding;
@@ -13,6 +14,7 @@ mod out_of_distribution;
 mod prepare;
 mod remember;
 mod report;
+mod report_evidence;
 mod report_extras;
 mod report_rows;
 mod selecting;

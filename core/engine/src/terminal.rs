@@ -17,7 +17,7 @@ use cadre_scheduler::{EventSink, Plan};
 use crate::error::EngineError;
 
 pub(crate) use event_log::Nobody;
-pub(crate) use wording::{duration, figure, signed_figure};
+pub(crate) use wording::{duration, figure, findings, signed_figure};
 
 /// How much is said, and in which form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,30 +1,41 @@
 //! Scores and reports of Cadre: text metrics, the score matrix R and what follows from it (average, backward and forward
-//! transfer, forgetting), routing tallies, the report of a run and the comparison of a sweep's runs, each as JSON, Markdown
+//! transfer, forgetting), routing tallies, the diagnosis of a run that went wrong, the report of a run and the comparison of a sweep's runs, each as JSON, Markdown
 //! and one self-contained HTML page.
 //! It knows no model, no file layout and no clock: numbers and text come in, numbers and text go out.
 
 mod comparison;
+mod diagnosis;
 mod error;
+mod measures;
 mod metrics;
 mod render;
 mod report;
 mod report_extras;
+mod resampling;
 mod routing;
+mod score_interval;
 mod score_matrix;
 mod sweep;
 
 pub use comparison::render_markdown_table;
+pub use diagnosis::{
+    ClaimEvidence, Composition, ExpertEvidence, Finding, FindingCode, IndicatorForm, QueryEvidence,
+    RunEvidence, Severity, TrainingEvidence, diagnose,
+};
 pub use error::EvalError;
+pub use measures::{MEASURES, MeasureEntry, rounded};
 pub use metrics::{METRICS, MetricEntry, metric};
 pub use render::{bytes, render_html, render_markdown, render_sweep_html, render_sweep_markdown};
 pub use report::{
-    Cost, DataProvenance, ExpertReport, MetricScores, OutOfDistributionReport, PluginProvenance, ProbeCost,
-    Provenance, REPORT_FORMAT_VERSION, Report, StageCost,
+    Cost, DataProvenance, ExpertReport, MetricScores, Negatives, OutOfDistributionReport, PluginProvenance,
+    ProbeCost, Provenance, REPORT_FORMAT_VERSION, Report, StageCost,
 };
-pub use report_extras::{ClaimSample, LossCurve, PredictionRow, ReportExtras};
+pub use report_extras::{ClaimSample, ClaimScale, LossCurve, PredictionRow, ReportExtras};
 pub use routing::{RouteDecision, RoutingReport};
+pub use score_interval::{IntervalOver, ScoreInterval, ScoreIntervalMethod};
 pub use score_matrix::ScoreMatrix;
 pub use sweep::{
-    Better, Difference, FIGURES, FigureEntry, PointOutcome, PointState, SWEEP_FORMAT_VERSION, SettingSummary,
-    Spread, SweepInput, SweepPoint, SweepReport, SweepRun, SweepStages, TIMES, Unit,
+    Better, Difference, FIGURES, FigureEntry, IntervalMethod, LEAST_RESAMPLED, PointOutcome, PointState,
+    SWEEP_FORMAT_VERSION, SettingSummary, Spread, SweepInput, SweepPoint, SweepReport, SweepRun, SweepStages,
+    TIMES, Unit,
 };

@@ -1,14 +1,15 @@
-//! The report of a run: `report.json`, format-version 1. It holds what other programs rely on and never what only a reader
+//! The report of a run: `report.json`, format-version 2. It holds what other programs rely on and never what only a reader
 //! of the page wants (that is in `ReportExtras`).
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EvalError, RoutingReport, ScoreMatrix};
+use crate::{EvalError, Finding, RoutingReport, ScoreInterval, ScoreMatrix};
 
-/// The `format-version` that is written, and the newest that is read.
-pub const REPORT_FORMAT_VERSION: u32 = 1;
+/// The `format-version` that is written, and the newest that is read. Version 2 added `findings`,
+/// `average-score-interval`, the second definitions of BWT and FWT, `baseline-scores`, and what experts were trained on.
+pub const REPORT_FORMAT_VERSION: u32 = 2;
 
 /// `report.json`. `None` is written as `null`: not evaluated, or without meaning for this run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,14 +25,30 @@ pub struct Report {
     pub seed: u64,
     /// Names of the stream's tasks, in the order learned.
     pub tasks: Vec<String>,
+    /// What is wrong with the run, worst first; empty where nothing was found, and in format-version 1.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
     /// R by each task's first metric.
     pub score_matrix: ScoreMatrix,
     /// AR (OP), 0..=100.
     pub average_score: Option<f64>,
-    /// BWT, −100..=100.
+    /// How far AR would move with other test examples; null where they are too few or score alike.
+    #[serde(default)]
+    pub average_score_interval: Option<ScoreInterval>,
+    /// BWT as Lopez-Paz and Ranzato 2017 define it, −100..=100.
     pub backward_transfer: Option<f64>,
-    /// FWT, 0..=100.
+    /// BWT as TreeLoRA's code has it: divisor T, gains cut off, −100..=0.
+    #[serde(default)]
+    pub backward_transfer_clipped: Option<f64>,
+    /// FWT without a baseline, as SSR defines it, 0..=100.
     pub forward_transfer: Option<f64>,
+    /// FWT over `baseline-scores`, as Lopez-Paz and Ranzato 2017 define it, −100..=100; null where one is not known.
+    #[serde(default)]
+    pub forward_transfer_over_baseline: Option<f64>,
+    /// Score of the backbone alone on each task, 0..=100, known where it answered every query of the task at some stage;
+    /// one per task, or empty.
+    #[serde(default)]
+    pub baseline_scores: Vec<Option<f64>>,
     /// Forgetting, 0..=100.
     pub forgetting: Option<f64>,
     /// R by each metric of the recipe; a task which that metric does not score is null throughout.
@@ -78,8 +95,31 @@ pub struct ExpertReport {
     pub bytes: u64,
     /// Training examples, rehearsed ones included.
     pub training_examples: u64,
+    /// Examples that it was taught to reject, all included in `training-examples`; null for an imported expert.
+    #[serde(default)]
+    pub negatives: Option<Negatives>,
+    /// Optimizer steps; null for an imported expert.
+    #[serde(default)]
+    pub steps: Option<u64>,
     /// Loss of its last step, nats a token.
     pub final_loss: Option<f64>,
+}
+
+/// What an expert was taught to reject.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Negatives {
+    /// By earlier task: rehearsed examples; tasks without any are left out.
+    pub of_tasks: BTreeMap<String, u64>,
+    /// Examples from outside the stream (pseudo-negatives).
+    pub from_outside: u64,
+}
+
+impl Negatives {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.of_tasks.values().sum::<u64>() + self.from_outside
+    }
 }
 
 /// What the run cost.
@@ -159,7 +199,7 @@ pub struct DataProvenance {
 }
 
 impl Report {
-    /// Reads `report.json`. Keys that are not known are passed over: a later version 1 may add some.
+    /// Reads `report.json`. Keys that are not known are passed over: a later version of the same number may add some.
     ///
     /// # Errors
     /// Not a report, a newer `format-version`, parts that do not fit the number of tasks.
@@ -186,6 +226,9 @@ impl Report {
             if found == expected { Ok(()) } else { Err(EvalError::Mismatch { part, found, expected }) }
         };
         fits("score-matrix", self.score_matrix.tasks())?;
+        if !self.baseline_scores.is_empty() {
+            fits("baseline-scores", self.baseline_scores.len())?;
+        }
         for scores in self.per_metric.values() {
             fits("per-metric", scores.score_matrix.tasks())?;
         }

@@ -16,12 +16,25 @@ pub struct ReportExtras {
     pub loss_curves: Vec<LossCurve>,
     /// Claims that experts made at the last stage.
     pub claims: Vec<ClaimSample>,
-    /// Claim from which on the router takes an expert, 0..=1.
+    /// What `claims` count.
+    pub claim_scale: ClaimScale,
+    /// Claim on that scale from which on the router takes an expert, 0..=1; `None` where that is not known.
     pub threshold: Option<f64>,
     /// Predictions of the last stage to read.
     pub predictions: Vec<PredictionRow>,
     /// The expanded recipe, TOML.
     pub recipe: Option<String>,
+}
+
+/// What the number of a claim is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClaimScale {
+    /// accept / (accept + reject); 0 where both are 0.
+    #[default]
+    Renormalised,
+    /// The probability of the accepting indicator over the whole vocabulary.
+    Raw,
 }
 
 /// Training loss of one expert.
@@ -42,7 +55,7 @@ pub struct ClaimSample {
     pub task: Option<usize>,
     /// Expert that was asked, by its task's index.
     pub expert: usize,
-    /// The claim as the router scores it, 0..=1.
+    /// The claim on the scale of `claim_scale`, 0..=1.
     pub score: f64,
 }
 
@@ -64,6 +77,6 @@ pub struct PredictionRow {
     pub expert: Option<usize>,
     /// By the task's first metric, 0..=100; `None` where nothing was to be scored.
     pub score: Option<f64>,
-    /// Claims in the order asked: (expert, score 0..=1).
+    /// Claims in the order asked: (expert, claim on the scale of `claim_scale`, 0..=1).
     pub claims: Vec<(usize, f64)>,
 }

@@ -85,10 +85,24 @@ impl ScoreMatrix {
         mean((0..last).map(|task| Some(self.get(last, task)? - self.get(task, task)?)))
     }
 
+    /// BWT as TreeLoRA's code has it: mean over all i≤T of min(R[T][i] − R[i][i], 0), divisor T, never positive. `None` for
+    /// one task.
+    pub fn backward_transfer_clipped(&self) -> Option<f64> {
+        let last = self.stages().checked_sub(1).filter(|last| *last > 0)?;
+        mean((0..=last).map(|task| Some((self.get(last, task)? - self.get(task, task)?).min(0.0))))
+    }
+
     /// FWT: mean over i≥2 of R[i−1][i] (zero-shot on the next task, no baseline subtracted). `None` for one task, and where
     /// only seen tasks were evaluated.
     pub fn forward_transfer(&self) -> Option<f64> {
         mean((1..self.stages()).map(|task| self.get(task - 1, task)))
+    }
+
+    /// FWT as GEM has it (Lopez-Paz and Ranzato 2017): mean over i≥2 of R[i−1][i] − b[i], signed; `baseline` holds b, the score
+    /// of the model before any task, one per task. `None` for one task, and where a value is missing.
+    pub fn forward_transfer_over(&self, baseline: &[Option<f64>]) -> Option<f64> {
+        let baseline = |task: usize| baseline.get(task).copied().flatten();
+        mean((1..self.stages()).map(|task| Some(self.get(task - 1, task)? - baseline(task)?)))
     }
 
     /// Forgetting: mean over i<T of max over t of R[t][i] − R[T][i], where t runs over every stage that evaluated task i;

@@ -1,4 +1,4 @@
-//! What a sweep of many runs gives: `sweep.json`, format-version 1. It compares finished runs and never runs one.
+//! What a sweep of many runs gives: `sweep.json`, format-version 2. It compares finished runs and never runs one.
 //!
 //! A *point* is one run. Points that differ only in seed and named order are replicates of one *setting*: a recipe with values
 //! of the varied keys.
@@ -8,10 +8,11 @@ mod figures;
 mod front;
 mod shown;
 mod statistics;
+mod student;
 mod summary;
 
 pub use figures::{Better, FIGURES, FigureEntry, TIMES, Unit};
-pub use statistics::{Difference, Spread};
+pub use statistics::{Difference, IntervalMethod, LEAST_RESAMPLED, Spread};
 
 pub(crate) use csv::{plain, state};
 pub(crate) use figures::{FRONT_COSTS, MAIN};
@@ -25,8 +26,9 @@ use serde_json::{Map, Value};
 use crate::report::refuse_newer;
 use crate::{EvalError, Report};
 
-/// The `format-version` of `sweep.json` that is written, and the newest that is read.
-pub const SWEEP_FORMAT_VERSION: u32 = 1;
+/// The `format-version` of `sweep.json` that is written, and the newest that is read. Version 2 says by which method an
+/// interval was found, and finds those of few pairs by Student's t.
+pub const SWEEP_FORMAT_VERSION: u32 = 2;
 
 /// `sweep.json`. All of it is the same each time the same sweep is run, but for the `times` of points and of settings
 /// ([`SweepReport::without_times`] leaves them out).
@@ -185,13 +187,19 @@ pub enum PointOutcome {
 }
 
 impl SweepReport {
-    /// Reads `sweep.json`. Keys that are not known are passed over: a later version 1 may add some.
+    /// Reads `sweep.json`. Keys that are not known are passed over: a later version of the same number may add some.
     ///
     /// # Errors
     /// Not a sweep's report, a newer `format-version`, points and settings that do not fit each other.
     pub fn from_json(json: &str) -> Result<Self, EvalError> {
         refuse_newer(json, SWEEP_FORMAT_VERSION)?;
-        let report: Self = serde_json::from_str(json).map_err(EvalError::Malformed)?;
+        let mut report: Self = serde_json::from_str(json).map_err(EvalError::Malformed)?;
+        for difference in report.settings.iter_mut().flat_map(|setting| setting.differences.values_mut()) {
+            // Version 1 knew one method and did not name it.
+            if difference.low.is_some() && difference.method.is_none() {
+                difference.method = Some(IntervalMethod::PercentileBootstrap);
+            }
+        }
         report.check()?;
         Ok(report)
     }
@@ -206,7 +214,8 @@ impl SweepReport {
     }
 
     /// `sweep.csv`: a head and one line a point; recipe, setting, every varied key, seed, order, run, state, every figure and
-    /// time in the units of `sweep.json`. Quoted as RFC 4180 says, lines end in a line feed, an empty field is missing.
+    /// time in the units of `sweep.json`, and how the average score of its setting differs from the baseline (mean, 95 %
+    /// interval, method, pairs). Quoted as RFC 4180 says, lines end in a line feed, an empty field is missing.
     pub fn to_csv(&self) -> String {
         csv::write(self)
     }

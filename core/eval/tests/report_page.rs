@@ -33,8 +33,58 @@ fn a_routed_run_shows_every_part() {
 }
 
 #[test]
+fn a_collapse_is_told_before_any_figure() {
+    let page = page(sample::COLLAPSED);
+    let (finding, card) = (page.find("Routing has collapsed").unwrap(), page.find("Average score").unwrap());
+    assert!(finding < card);
+    assert!(page.contains("Try <code>indicator.kind = &quot;existing-token&quot;</code> with two words"));
+    assert!(page.contains("<li class=\"failure\">") && page.contains("<li class=\"warning\">"));
+    let (report, extras) = sample::COLLAPSED.make().unwrap();
+    let text = render_markdown(&report, &extras);
+    assert!(text.starts_with(
+        "# see\n\n- **failure**: Routing has collapsed: the expert of “translation” answered 400"
+    ));
+    assert!(text.contains("\n  - try `indicator.kind = \"existing-token\"` with two words"));
+    assert!(!self::page(sample::SEE).contains("id=\"findings\""));
+}
+
+#[test]
+fn every_report_states_its_formulas_and_both_definitions() {
+    let (report, extras) = sample::SEE.make().unwrap();
+    let (page, text) = (render_html(&report, &extras).unwrap(), render_markdown(&report, &extras));
+    for measure in cadre_eval::MEASURES {
+        assert!(page.contains(measure.label), "{}", measure.label);
+        assert!(text.contains(&format!("| {} | ", measure.label)), "{}", measure.label);
+    }
+    assert!(page.contains("(1/(T−1)) Σ_{i&lt;T} (R[T][i] − R[i][i])"));
+    assert!(text.contains("min(R\\[T]\\[i] − R\\[i]\\[i], 0)"), "{text}");
+    for part in ["Lopez-Paz and Ranzato 2017", "TreeLoRA", "SSR (arXiv 2403.01244)", "Chaudhry et al. 2018"] {
+        assert!(page.contains(part) && text.contains(part), "{part}");
+    }
+    for part in ["over test examples", "not "] {
+        assert!(page.contains(part) && text.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn a_line_is_drawn_only_where_the_threshold_is_known() {
+    let (report, mut extras) = sample::SEE.make().unwrap();
+    extras.threshold = None;
+    extras.claim_scale = cadre_eval::ClaimScale::Raw;
+    let page = render_html(&report, &extras).unwrap();
+    assert!(!page.contains("swatch line") && !page.contains("</span>threshold"));
+    assert!(!plots(&page).contains("var(--threshold)"));
+    assert!(page.contains("the probability of the accepting indicator"));
+    assert!(plots(&self::page(sample::SEE)).contains("var(--threshold)"));
+}
+
+fn plots(page: &str) -> String {
+    page.split("<svg ").skip(1).filter_map(|rest| rest.split("</svg>").next()).collect()
+}
+
+#[test]
 fn nothing_is_fetched() {
-    for sample in [sample::SEE, sample::SEQUENTIAL, sample::ONE, sample::TEN] {
+    for sample in [sample::SEE, sample::COLLAPSED, sample::SEQUENTIAL, sample::ONE, sample::TEN] {
         let page = page(sample);
         for request in ["src=\"", "<link", "@import", "url(", "http:", "https:", "srcset", "fetch("] {
             assert!(!page.contains(request), "{request}");
@@ -57,6 +107,9 @@ fn texts_of_a_run_cannot_become_markup() {
     report.provenance.backend = evil.to_owned();
     report.provenance.data[0].path = evil.to_owned();
     extras.summary = Some(evil.to_owned());
+    report.findings = sample::COLLAPSED.make().unwrap().0.findings;
+    report.findings[0].text = evil.to_owned();
+    report.findings[0].advice = vec![evil.to_owned()];
     extras.recipe = Some(evil.to_owned());
     extras.loss_curves[0].task = evil.to_owned();
     let page = render_html(&report, &extras).unwrap();
@@ -141,5 +194,5 @@ fn the_short_form_holds_the_figures() {
     assert!(text.starts_with("# see\n"));
     assert!(text.contains("| after \\ on | sorting | copying |") && text.contains("| 5 translation |"));
     assert!(text.contains("routing 9") && text.contains("31,455 tokens/s"));
-    assert!(text.lines().count() < 40);
+    assert!(text.lines().count() < 45);
 }

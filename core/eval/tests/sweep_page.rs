@@ -31,9 +31,10 @@ fn a_grid_shows_curves_maps_and_fronts() {
         "threshold × score",
         "loss is not finite at step 212",
         "Average score against probes a query",
-        "class=\"gain few\"",
-        "class=\"loss few\"",
-        "of 3 pairs one setting in four",
+        "class=\"gain\"",
+        "class=\"loss\"",
+        "(paired t, n = 3)",
+        "by Student’s t for fewer than ten pairs",
     ] {
         assert!(page.contains(part), "{part}");
     }
@@ -67,7 +68,7 @@ fn recipes_without_keys_stand_beside_each_other() {
     let page = page(&report);
     assert!(page.contains("48 points · 8 settings · 8 recipes · 3 seeds · 2 orders"));
     assert!(!page.contains("id=\"keys\"") && !page.contains("id=\"maps\""));
-    assert!(page.contains("class=\"loss\"") && !page.contains("of 3 pairs"), "six pairs each");
+    assert!(page.contains("class=\"loss\"") && page.contains("(paired t, n = 6)"), "six pairs each");
     // Settings, front of tokens, front of probes: of two recipes that probe.
     assert_eq!(page.matches("<svg ").count(), 3);
     let text = render_sweep_markdown(&report);

@@ -321,10 +321,8 @@ impl Checker<'_> {
 
     /// Words at whose rows new tokens start: the tokenizer has tokens for them.
     fn start_words(&mut self, tokenizer: &Tokenizer, words: &IndicatorWords) {
-        let words = [
-            ("indicator.start-from.accept", &words.accept),
-            ("indicator.start-from.reject", &words.reject),
-        ];
+        let words =
+            [("indicator.start-from.accept", &words.accept), ("indicator.start-from.reject", &words.reject)];
         for (key, word) in words {
             let problem = match tokenizer.encode(word) {
                 Ok(ids) if !ids.is_empty() => continue,

@@ -45,10 +45,11 @@ pub use sweep_render::{render_sweep, render_sweep_json};
 pub use stages::{
     Answering, BackboneWork, Budget, CheckpointPlace, CheckpointWork, ComposeWork, DecodingPace,
     DecodingWork, DescribeWork, Estimate, EvaluateWork, ExamplesWork, FileUse, ImportWork, IndicatorLearning,
-    IndicatorWork, Length, ModelPace, ModelWork, OutOfDistributionWork, PluginWork, PrepareExamples,
-    PrepareTask, PrepareWork, PretrainTokenizer, PretrainWork, PromptWork, Provenance, PseudoNegativesWork,
-    RehearseWork, RememberWork, ReportWork, RoutingWork, SourceWork, StageKind, StageSpec, StageWork,
-    TaskMetrics, TemplateWork, TrainWork, TrainingPace, TrainingWork, UsedData, UsedPlugin,
+    IndicatorWork, Length, MethodWork, ModelPace, ModelWork, OutOfDistributionWork, PluginWork,
+    PrepareExamples, PrepareTask, PrepareWork, PretrainTokenizer, PretrainWork, PromptWork, Provenance,
+    PseudoNegativesWork, RehearseWork, RememberWork, ReportWork, RoutingWork, SourceWork, StageKind,
+    StageSpec, StageWork, TaskMetrics, TemplateWork, TrainWork, TrainingPace, TrainingWork, UsedData,
+    UsedPlugin,
 };
 
 pub use executor::{StageError, StageExecutor, StageFacts, StageInput, StageJob, StageOutcome};

@@ -17,8 +17,9 @@ use crate::files::{Files, stream_spec};
 use crate::hub_names::{Unresolved, resolve};
 use crate::plan::{PLAN_FORMAT, Plan};
 use crate::stages::{
-    BackboneWork, ComposeWork, DescribeWork, EvaluateWork, OutOfDistributionWork, PrepareExamples,
-    PrepareTask, PrepareWork, PseudoNegativesWork, RehearseWork, ReportWork, StageSpec, StageWork, TrainWork,
+    Answering, BackboneWork, ComposeWork, DescribeWork, EvaluateWork, MethodWork, OutOfDistributionWork,
+    PrepareExamples, PrepareTask, PrepareWork, PseudoNegativesWork, RehearseWork, ReportWork, StageSpec,
+    StageWork, TrainWork,
 };
 use crate::works::Works;
 
@@ -413,10 +414,14 @@ impl Planner<'_> {
             summary: recipe.summary.clone(),
             seed: recipe.seed,
             tasks: self.tasks.clone(),
-            threshold: recipe
-                .routing
-                .as_ref()
-                .and_then(|routing| routing.router.settings.get("threshold")?.as_f64()),
+            method: MethodWork {
+                router: match self.works.answering()? {
+                    Answering::Routed(routing) => Some(routing.router),
+                    Answering::Backbone | Answering::Adapter => None,
+                },
+                indicator: recipe.indicator.as_ref().map(|indicator| indicator.kind),
+                warmup: recipe.expert.as_ref().map(|expert| expert.training.warmup),
+            },
             provenance: self.works.provenance(),
         };
         let inputs = (0..self.stages.len()).collect();

@@ -92,7 +92,8 @@ fn about(kind: StageKind) -> (&'static str, &'static str) {
         ),
         StageKind::Report => (
             "Gathers the report. Its key holds the key of the run, so that each run has its own; it also lists the files \
-             and plugins that the run was made with, and the router's threshold.",
+             and plugins that the run was made with, and what its diagnosis judges by: the router with its settings, the \
+             form of the indicator, the warm-up.",
             "every other stage",
         ),
     }

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use evaluation::{
-    Answering, DecodingPace, DecodingWork, EvaluateWork, OutOfDistributionWork, Provenance, ReportWork,
-    RoutingWork, TaskMetrics, UsedData, UsedPlugin,
+    Answering, DecodingPace, DecodingWork, EvaluateWork, MethodWork, OutOfDistributionWork, Provenance,
+    ReportWork, RoutingWork, TaskMetrics, UsedData, UsedPlugin,
 };
 pub use learning::{
     BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, ImportWork, IndicatorLearning, Length,
@@ -87,14 +87,9 @@ impl StageKind {
             // 2: what is put around a text is the post-processor's, templates render as in Jinja2, responses have the
             // ids they have behind their prompt.
             Self::Backbone => 2,
-            Self::Prepare
-            | Self::Remember
-            | Self::Compose
-            | Self::Train
-            | Self::Describe
-            | Self::Evaluate
-            | Self::OutOfDistribution
-            | Self::Report => 1,
+            Self::Prepare | Self::Remember | Self::Compose | Self::Train | Self::Describe => 1,
+            // Routes hold the score of each query; the report has findings and intervals.
+            Self::Evaluate | Self::OutOfDistribution | Self::Report => 2,
         }
     }
 }

@@ -13,7 +13,7 @@ use super::run_folder::RunFolder;
 use crate::error::EngineError;
 use crate::executor::Executor;
 use crate::interrupt;
-use crate::terminal::{Manner, Terminal, duration, figure, signed_figure};
+use crate::terminal::{Manner, Terminal, duration, figure, findings, signed_figure};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -66,8 +66,12 @@ pub(super) fn run(args: &RunArgs, common: &CommonArgs, terminal: &Terminal) -> D
     match terminal.manner() {
         Manner::Quiet => {}
         Manner::Json => {
-            terminal
-                .print(&serde_json::json!({ "run": id, "report": folder.layout.report_json() }).to_string());
+            let ended = serde_json::json!({
+                "run": id,
+                "report": folder.layout.report_json(),
+                "findings": report.findings,
+            });
+            terminal.print(&ended.to_string());
         }
         Manner::Spoken => terminal.print(&summary(&report, &folder, started.elapsed().as_secs_f64())),
     }
@@ -90,10 +94,12 @@ fn amount(status: &PlanStatus) -> String {
 
 /// The few lines at the end of a run.
 fn summary(report: &cadre_eval::Report, folder: &RunFolder, seconds: f64) -> String {
+    let interval = report.average_score_interval.map(|of| format!(" [{:.2}, {:.2}]", of.low, of.high));
     let mut text = format!(
-        "\n{}  AR {}   BWT {}   FWT {}   forgetting {}\n",
+        "\n{}  AR {}{}   BWT {}   FWT {}   forgetting {}\n",
         report.name,
         figure(report.average_score),
+        interval.unwrap_or_default(),
         signed_figure(report.backward_transfer),
         figure(report.forward_transfer),
         figure(report.forgetting),
@@ -113,6 +119,7 @@ fn summary(report: &cadre_eval::Report, folder: &RunFolder, seconds: f64) -> Str
         }
         text.push('\n');
     }
+    text.push_str(&findings(&report.findings));
     text.push_str(&format!(
         "done in {}; report: {}\n",
         duration(seconds),

@@ -13,7 +13,7 @@ use super::watch::JobWatch;
 use crate::ensemble::{Answered, Query};
 use crate::error::EngineError;
 use crate::executor::Executor;
-use crate::records::{PredictionRecord, RouteRow, write_rows};
+use crate::records::{Outcome, PredictionRecord, RouteRow, write_rows};
 
 /// Scores of the row.
 pub(super) const ROW: &str = "row.json";
@@ -86,7 +86,10 @@ pub(super) fn evaluate(
         for (place, ((example, query), answered)) in results.enumerate() {
             let scores = scores(column, example, &answered.text);
             sums.iter_mut().zip(&scores).for_each(|(sum, (_, score))| *sum += score);
-            routes.push(route_row(example, Some(column.task), answered, routed));
+            let outcome = scores
+                .first()
+                .map(|(_, score)| Outcome { score: *score, empty: answered.text.trim().is_empty() });
+            routes.push(route_row(example, Some(column.task), answered, routed, outcome));
             if place < work.predictions as usize {
                 predictions.push(prediction(example, Some(column.task), query, answered, routed, scores));
             }
@@ -141,6 +144,7 @@ pub(super) fn route_row(
     task: Option<&str>,
     answered: &Answered,
     routed: bool,
+    outcome: Option<Outcome>,
 ) -> RouteRow {
     let trace = &answered.trace;
     RouteRow {
@@ -151,6 +155,7 @@ pub(super) fn route_row(
         claims: trace.claims().map(|claim| (claim.expert, claim.accept, claim.reject)).collect(),
         chosen: trace.responder.chosen().filter(|_| routed),
         mix: trace.responder.shares(),
+        outcome,
     }
 }
 

@@ -43,7 +43,8 @@ pub(super) fn out_of_distribution(
         let kept = examples.len().min(work.predictions as usize);
         let answers = ensemble.answer(&queries[..kept], &watch)?;
         for (example, trace) in examples.iter().zip(traces) {
-            routes.push(route_row(example, None, &Answered { trace, text: String::new() }, true));
+            let answered = Answered { trace, text: String::new() };
+            routes.push(route_row(example, None, &answered, true, None));
         }
         for ((example, query), answered) in examples.iter().zip(&queries).zip(&answers) {
             predictions.push(prediction(example, None, query, answered, true, Vec::new()));

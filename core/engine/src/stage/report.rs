@@ -2,18 +2,20 @@
 //! is the same however often the run was killed and whatever was cached.
 
 use cadre_eval::{
-    Cost, DataProvenance, ExpertReport, OutOfDistributionReport, PluginProvenance, ProbeCost, Provenance,
-    REPORT_FORMAT_VERSION, Report, StageCost,
+    Cost, DataProvenance, ExpertEvidence, ExpertReport, OutOfDistributionReport, PluginProvenance, ProbeCost,
+    Provenance, REPORT_FORMAT_VERSION, Report, StageCost, diagnose, rounded,
 };
 use cadre_recipe::Precision;
 use cadre_scheduler::{ReportWork, StageFacts, StageInput, StageJob, StageKind};
 use cadre_store::Manifest;
 use serde_json::json;
 
+use super::claim_scale::{ClaimAxis, shortest};
 use super::evaluate::{ROUTES, ROW, Row};
 use super::inputs::{all, task_of};
-use super::report_extras::extras;
-use super::report_rows::{matrices, routing};
+use super::report_evidence::{baseline_scores, evidence, negatives};
+use super::report_extras::{Shown, extras};
+use super::report_rows::{interval, matrices, routing};
 use crate::ensemble::{ProbeCounter, Question};
 use crate::error::EngineError;
 use crate::records::{RouteRow, read_rows};
@@ -57,25 +59,40 @@ pub(super) fn report(work: &ReportWork, job: &StageJob<'_>) -> Result<StageFacts
     };
     let experts = all(job, StageKind::Train);
     let (score_matrix, per_metric) = matrices(&work.tasks, &rows)?;
-    let report = Report {
+    let evidence = evidence(work, job, &rows, &outside_routes)?;
+    let baseline_scores = baseline_scores(work, &rows, &evidence);
+    let mut report = Report {
         format_version: REPORT_FORMAT_VERSION,
         name: work.name.clone(),
         key: work.run.to_string(),
         seed: work.seed,
         tasks: work.tasks.clone(),
-        average_score: score_matrix.average_score(),
-        backward_transfer: score_matrix.backward_transfer(),
-        forward_transfer: score_matrix.forward_transfer(),
-        forgetting: score_matrix.forgetting(),
+        findings: Vec::new(),
+        average_score: score_matrix.average_score().map(rounded),
+        average_score_interval: interval(&work.tasks, &rows, &work.run.to_string()),
+        backward_transfer: score_matrix.backward_transfer().map(rounded),
+        backward_transfer_clipped: score_matrix.backward_transfer_clipped().map(rounded),
+        forward_transfer: score_matrix.forward_transfer().map(rounded),
+        forward_transfer_over_baseline: score_matrix.forward_transfer_over(&baseline_scores).map(rounded),
+        baseline_scores,
+        forgetting: score_matrix.forgetting().map(rounded),
         score_matrix,
         per_metric,
         routing: routing(&work.tasks, &rows)?,
         out_of_distribution: outside.map(|input| out_of_distribution(&input.artifact.manifest().facts)),
-        experts: experts.iter().map(|input| expert(input)).collect(),
+        experts: experts
+            .iter()
+            .zip(&evidence.experts)
+            .map(|(input, made)| expert(work, input, made))
+            .collect(),
         cost: cost(work, job, &rows, &outside_routes),
         provenance: provenance(work),
     };
-    let extras = extras(work, &rows, outside, &outside_routes, &all(job, StageKind::Evaluate), &experts)?;
+    report.findings = diagnose(&report, &evidence);
+    let last_routes = rows.last().map_or(&[][..], |row| &row.routes);
+    let axis = ClaimAxis::of(work.method.router.as_ref(), last_routes.iter().chain(&outside_routes));
+    let shown = Shown { work, axis, last: rows.last(), outside: &outside_routes };
+    let extras = extras(&shown, outside, &all(job, StageKind::Evaluate), &experts)?;
     job.draft.write(REPORT_JSON, report.to_json()?.as_bytes())?;
     let bytes =
         serde_json::to_vec(&extras).map_err(|source| EngineError::NoJson { what: "the report", source })?;
@@ -92,7 +109,7 @@ fn out_of_distribution(facts: &serde_json::Value) -> OutOfDistributionReport {
     }
 }
 
-fn expert(input: &StageInput) -> ExpertReport {
+fn expert(work: &ReportWork, input: &StageInput, made: &ExpertEvidence) -> ExpertReport {
     let manifest = input.artifact.manifest();
     let number = |name: &str| manifest.facts[name].as_u64().unwrap_or(0);
     ExpertReport {
@@ -100,7 +117,10 @@ fn expert(input: &StageInput) -> ExpertReport {
         parameters: number("parameters"),
         bytes: manifest.files.get("adapter.safetensors").map_or(0, |file| file.bytes),
         training_examples: number("training-examples"),
-        final_loss: manifest.facts["final-loss"].as_f64(),
+        negatives: made.composition.as_ref().map(|made| negatives(work, made)),
+        steps: made.training.as_ref().map(|training| training.losses.len() as u64),
+        // A loss is a single-precision number.
+        final_loss: manifest.facts["final-loss"].as_f64().map(|loss| shortest(loss as f32)),
     }
 }
 

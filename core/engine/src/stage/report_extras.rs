@@ -4,6 +4,7 @@
 use cadre_eval::{ClaimSample, LossCurve, PredictionRow, ReportExtras};
 use cadre_scheduler::{ReportWork, StageInput};
 
+use super::claim_scale::ClaimAxis;
 use super::evaluate::PREDICTIONS;
 use super::inputs::task_of;
 use super::report::RoutedRow;
@@ -12,25 +13,36 @@ use crate::ensemble::SeenClaim;
 use crate::error::EngineError;
 use crate::records::{PredictionRecord, RouteRow, read_rows};
 
+/// What is shown of a run.
+pub(super) struct Shown<'a> {
+    pub(super) work: &'a ReportWork,
+    /// The scale of its claims.
+    pub(super) axis: ClaimAxis,
+    /// The last row of R.
+    pub(super) last: Option<&'a RoutedRow>,
+    /// Queries from outside.
+    pub(super) outside: &'a [RouteRow],
+}
+
 /// Gathers the extras of the last row of R and of all trainings.
 pub(super) fn extras(
-    work: &ReportWork,
-    rows: &[RoutedRow],
+    shown: &Shown<'_>,
     outside: Option<&StageInput>,
-    outside_routes: &[RouteRow],
     evaluations: &[&StageInput],
     experts: &[&StageInput],
 ) -> Result<ReportExtras, EngineError> {
+    let work = shown.work;
     // An expert that was taken over has no losses.
     let trained = experts.iter().filter(|expert| !expert.artifact.manifest().facts["final-loss"].is_null());
     let mut extras = ReportExtras {
         summary: work.summary.clone(),
         reference: work.reference.clone(),
-        threshold: work.threshold,
+        claim_scale: shown.axis.scale,
+        threshold: shown.axis.threshold,
         loss_curves: trained.map(|expert| loss_curve(expert)).collect::<Result<_, _>>()?,
         ..ReportExtras::default()
     };
-    if let Some(last) = rows.last() {
+    if let Some(last) = shown.last {
         let metric = |task: &String| {
             let scored = last.row.tasks.iter().find(|scored| scored.task == *task);
             scored
@@ -40,11 +52,11 @@ pub(super) fn extras(
         };
         extras.task_metrics = work.tasks.iter().map(metric).collect();
         extras.claims =
-            last.routes.iter().chain(outside_routes).flat_map(|route| claims(work, route)).collect();
+            last.routes.iter().chain(shown.outside).flat_map(|route| claims(shown, route)).collect();
     }
     for input in evaluations.last().copied().into_iter().chain(outside) {
         for record in read_rows(&input.artifact.path(PREDICTIONS))? {
-            extras.predictions.push(prediction(work, record));
+            extras.predictions.push(shown.prediction(record));
         }
     }
     Ok(extras)
@@ -62,25 +74,34 @@ fn loss_curve(expert: &StageInput) -> Result<LossCurve, EngineError> {
     })
 }
 
-fn claims(work: &ReportWork, route: &RouteRow) -> Vec<ClaimSample> {
-    let task = place(work, route.task.as_ref());
+fn claims(shown: &Shown<'_>, route: &RouteRow) -> Vec<ClaimSample> {
+    let task = place(shown.work, route.task.as_ref());
     let claim = |&(expert, accept, reject): &(u32, f32, f32)| ClaimSample {
         task,
         expert: expert as usize,
-        score: SeenClaim { expert, accept, reject }.share(),
+        score: shown.axis.claim(&SeenClaim { expert, accept, reject }),
     };
     route.claims.iter().map(claim).collect()
 }
 
-fn prediction(work: &ReportWork, record: PredictionRecord) -> PredictionRow {
-    PredictionRow {
-        task: place(work, record.task.as_ref()),
-        id: record.id,
-        prompt: record.prompt,
-        references: record.references,
-        prediction: record.prediction,
-        expert: record.expert.map(|expert| expert as usize),
-        score: record.scores.first().map(|(_, score)| *score),
-        claims: record.claims.into_iter().map(|(expert, share)| (expert as usize, share)).collect(),
+impl Shown<'_> {
+    fn prediction(&self, record: PredictionRecord) -> PredictionRow {
+        // Its claims on the scale of the plot: a record holds them renormalised.
+        let routes = self.last.map_or(&[][..], |last| &last.routes).iter().chain(self.outside);
+        let mut same = routes.filter(|route| route.task == record.task && route.id == record.id);
+        let on_axis = |&(expert, accept, reject): &(u32, f32, f32)| {
+            (expert as usize, self.axis.claim(&SeenClaim { expert, accept, reject }))
+        };
+        let claims = same.next().map(|route| route.claims.iter().map(on_axis).collect());
+        PredictionRow {
+            task: place(self.work, record.task.as_ref()),
+            id: record.id,
+            prompt: record.prompt,
+            references: record.references,
+            prediction: record.prediction,
+            expert: record.expert.map(|expert| expert as usize),
+            score: record.scores.first().map(|(_, score)| *score),
+            claims: claims.unwrap_or_default(),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cadre_eval::{MetricScores, RouteDecision, RoutingReport, ScoreMatrix};
+use cadre_eval::{MetricScores, RouteDecision, RoutingReport, ScoreInterval, ScoreMatrix, rounded};
 
 use super::report::RoutedRow;
 use crate::error::EngineError;
@@ -19,8 +19,8 @@ pub(super) fn matrices(
         for scored in &routed.row.tasks {
             let Some(column) = tasks.iter().position(|task| *task == scored.task) else { continue };
             for (place, (metric, score)) in scored.scores.iter().enumerate() {
-                // Sums of many hundredths may overshoot by a last bit.
-                let score = Some(score.clamp(0.0, 100.0));
+                // A sum of many scores may miss 100 by a last bit; what misses it by more is refused by the matrix.
+                let score = Some(rounded(*score));
                 if place == 0 {
                     first.set(stage, column, score)?;
                 }
@@ -32,6 +32,19 @@ pub(super) fn matrices(
     let per_metric =
         by_metric.into_iter().map(|(metric, score_matrix)| (metric, MetricScores { score_matrix })).collect();
     Ok((first, per_metric))
+}
+
+/// The interval of AR over test examples: from the scored queries of every task in the last row of R.
+pub(super) fn interval(tasks: &[String], rows: &[RoutedRow], run: &str) -> Option<ScoreInterval> {
+    let last = rows.iter().rfind(|routed| routed.stage(tasks.len()) + 1 == tasks.len())?;
+    let scores: Vec<Vec<f64>> = tasks
+        .iter()
+        .map(|task| {
+            let of_task = last.routes.iter().filter(|route| route.task.as_ref() == Some(task));
+            of_task.filter_map(|route| Some(route.outcome?.score)).collect()
+        })
+        .collect();
+    ScoreInterval::of(&scores, run)
 }
 
 /// Who answered what after each stage; none where nothing is routed.
@@ -58,8 +71,9 @@ mod tests {
     use cadre_store::Digest;
     use cadre_wall::RouterProbe;
 
-    use super::{matrices, routing};
-    use crate::records::RouteRow;
+    use super::{interval, matrices, routing};
+    use crate::error::EngineError;
+    use crate::records::{Outcome, RouteRow};
     use crate::stage::evaluate::{Row, ScoredTask};
     use crate::stage::report::RoutedRow;
 
@@ -77,6 +91,7 @@ mod tests {
             claims: Vec::new(),
             chosen: *chosen,
             mix: Vec::new(),
+            outcome: None,
         });
         RoutedRow {
             row: Row {
@@ -104,6 +119,42 @@ mod tests {
         assert_eq!(first.backward_transfer(), Some(-5.0));
         assert_eq!(per_metric["exact-match"].score_matrix.get(1, 1), Some(60.0));
         assert_eq!(routing(&stream(), &rows).unwrap(), None);
+    }
+
+    #[test]
+    fn a_last_bit_too_much_is_rounded_and_more_is_refused() {
+        let of =
+            |score: f64| matrices(&stream(), &[row(&["a", "b"], &[("a", score, 0.0), ("b", 1.0, 0.0)], &[])]);
+        for (score, expected) in
+            [(100.000_000_000_000_01, 100.0), (99.999_999_5, 100.0), (200.0 / 3.0, 66.666_667)]
+        {
+            assert_eq!(of(score).unwrap().0.get(1, 0), Some(expected));
+        }
+        for wrong in [100.1, -0.1, f64::NAN] {
+            let error = of(wrong).unwrap_err();
+            assert!(matches!(error, EngineError::Report(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_interval_stands_on_the_last_row() {
+        let outcomes = |learned: &[&str], scores: [f64; 2]| {
+            let chosen: Vec<(&str, Option<u32>)> =
+                (0..40).map(|query| (if query % 2 == 0 { "a" } else { "b" }, Some(0))).collect();
+            let mut row = row(learned, &[], &chosen);
+            for (place, route) in row.routes.iter_mut().enumerate() {
+                route.outcome = Some(Outcome { score: scores[place / 2 % 2], empty: false });
+            }
+            row
+        };
+        let first = outcomes(&["a"], [0.0, 0.0]);
+        let last = outcomes(&["a", "b"], [40.0, 100.0]);
+        let found = interval(&stream(), &[first, last], "run").unwrap();
+        assert_eq!(found.queries, 40);
+        assert!(55.0 < found.low && found.low < 70.0 && 70.0 < found.high && found.high < 85.0, "{found:?}");
+        // The last row was not evaluated; nothing was scored.
+        assert_eq!(interval(&stream(), &[outcomes(&["a"], [0.0, 100.0])], "run"), None);
+        assert_eq!(interval(&stream(), &[row(&["a", "b"], &[], &[("a", None)])], "run"), None);
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! Figures and times as a person reads them. Never computes one.
+//! Figures, times and findings as a person reads them. Never computes one.
+
+use cadre_eval::Finding;
 
 /// Seconds: `0.4 s`, `12 s`, `3:07`, `1:02:45`.
 pub(crate) fn duration(seconds: f64) -> String {
@@ -21,9 +23,61 @@ pub(crate) fn signed_figure(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:+.2}"))
 }
 
+/// So many findings stand in the summary of a run; the report has all of them.
+const FINDINGS: usize = 5;
+
+/// The worst findings of a run with what to try, a line each; nothing where nothing was found.
+pub(crate) fn findings(found: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in found.iter().take(FINDINGS) {
+        text.push_str(&format!("{}: {}\n", finding.severity.name(), plain(&finding.text)));
+        for advice in &finding.advice {
+            text.push_str(&format!("    try {}\n", plain(advice)));
+        }
+    }
+    match found.len().saturating_sub(FINDINGS) {
+        0 => {}
+        1 => text.push_str("1 more finding stands in the report\n"),
+        more => text.push_str(&format!("{more} more findings stand in the report\n")),
+    }
+    text
+}
+
+/// A text without control characters: names come from recipes.
+fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{duration, figure, signed_figure};
+    use cadre_eval::{FindingCode, Severity};
+
+    use super::{Finding, duration, figure, findings, signed_figure};
+
+    #[test]
+    fn the_worst_findings_are_shown_and_the_others_counted() {
+        let finding = |number: usize| Finding {
+            code: FindingCode::RoutingCollapse,
+            severity: Severity::Failure,
+            tasks: Vec::new(),
+            experts: Vec::new(),
+            text: format!("number {number}\u{1b}[31m"),
+            advice: vec!["more `expert.training.epochs`".to_owned()],
+        };
+        assert_eq!(findings(&[]), "");
+        assert_eq!(
+            findings(&[finding(1)]),
+            "failure: number 1\u{fffd}[31m\n    try more `expert.training.epochs`\n"
+        );
+        let seven: Vec<Finding> = (1..=7).map(finding).collect();
+        let text = findings(&seven);
+        assert_eq!(text.lines().count(), 11);
+        assert!(
+            text.ends_with("\n2 more findings stand in the report\n") && !text.contains("number 6"),
+            "{text}"
+        );
+        assert!(findings(&seven[..6]).ends_with("\n1 more finding stands in the report\n"));
+    }
 
     #[test]
     fn times_read_like_times() {

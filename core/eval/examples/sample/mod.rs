@@ -5,9 +5,9 @@ mod dice;
 use std::collections::BTreeMap;
 
 use cadre_eval::{
-    ClaimSample, Cost, DataProvenance, EvalError, ExpertReport, LossCurve, MetricScores,
-    OutOfDistributionReport, PluginProvenance, PredictionRow, ProbeCost, Provenance, Report, ReportExtras,
-    RouteDecision, RoutingReport, ScoreMatrix, StageCost,
+    ClaimSample, ClaimScale, Cost, DataProvenance, EvalError, ExpertReport, Finding, FindingCode, LossCurve,
+    MetricScores, Negatives, OutOfDistributionReport, PluginProvenance, PredictionRow, ProbeCost, Provenance,
+    Report, ReportExtras, RouteDecision, RoutingReport, ScoreInterval, ScoreMatrix, Severity, StageCost,
 };
 
 use dice::Dice;
@@ -23,6 +23,8 @@ pub(crate) struct Sample {
     pub(crate) loss_a_stage: f64,
     /// Queries of each task.
     pub(crate) queries: usize,
+    /// Whether every query goes to the newest expert.
+    pub(crate) collapsed: bool,
 }
 
 /// Five tasks with a router.
@@ -31,7 +33,10 @@ pub(crate) const SEE: Sample = Sample {
     routed: true,
     loss_a_stage: 0.3,
     queries: 100,
+    collapsed: false,
 };
+/// The same where the newest expert answers everything.
+pub(crate) const COLLAPSED: Sample = Sample { loss_a_stage: 20.0, collapsed: true, ..SEE };
 /// The same without one, forgetting.
 pub(crate) const SEQUENTIAL: Sample = Sample { routed: false, loss_a_stage: 14.0, ..SEE };
 /// One task.
@@ -79,9 +84,14 @@ impl Sample {
             key: "4f1c0a93d2be7755c8d1e0".to_owned(),
             seed: 0,
             tasks: self.tasks.iter().map(|&task| task.to_owned()).collect(),
+            findings: if self.collapsed { self.findings() } else { Vec::new() },
             average_score: matrix.average_score(),
+            average_score_interval: self.interval(&matrix),
             backward_transfer: matrix.backward_transfer(),
+            backward_transfer_clipped: matrix.backward_transfer_clipped(),
             forward_transfer: matrix.forward_transfer(),
+            forward_transfer_over_baseline: None,
+            baseline_scores: Vec::new(),
             forgetting: matrix.forgetting(),
             score_matrix: matrix,
             per_metric,
@@ -110,6 +120,7 @@ impl Sample {
             task_metrics: self.tasks.iter().map(|_| "exact-match".to_owned()).collect(),
             loss_curves: self.losses(&mut dice),
             claims: if self.routed { self.claims(&mut dice) } else { Vec::new() },
+            claim_scale: ClaimScale::Renormalised,
             threshold: self.routed.then_some(0.5),
             predictions: self.predictions(&mut dice),
             recipe: Some("name = \"see\"\nseed = 0\n\n[expert]\nper = \"task\"\n\n[routing]\nrouter = { plugin = \"see\", threshold = 0.5 }\n".to_owned()),
@@ -133,10 +144,52 @@ impl Sample {
         Ok(matrix)
     }
 
+    /// As if each query scored 0 or 100.
+    fn interval(&self, matrix: &ScoreMatrix) -> Option<ScoreInterval> {
+        let last = matrix.rows().last()?;
+        let right = |score: f64| (score / 100.0 * self.queries as f64).round() as usize;
+        let scores = |score: &Option<f64>| {
+            let right = right(score.unwrap_or(0.0));
+            (0..self.queries).map(|query| if query < right { 100.0 } else { 0.0 }).collect()
+        };
+        ScoreInterval::of(&last.iter().map(scores).collect::<Vec<_>>(), "sample")
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let newest = self.tasks.last().copied().unwrap_or_default();
+        let others = (self.tasks.len() - 1) * self.queries;
+        vec![
+            Finding {
+                code: FindingCode::RoutingCollapse,
+                severity: Severity::Failure,
+                tasks: Vec::new(),
+                experts: vec![newest.to_owned()],
+                text: format!(
+                    "Routing has collapsed: the expert of “{newest}” answered {others} of the {others} queries of other \
+                     tasks; routing accuracy is 20.0 %."
+                ),
+                advice: vec![
+                    "`indicator.kind = \"existing-token\"` with two words that the backbone knows, such as `Yes` and `No`"
+                        .to_owned(),
+                    "a higher `indicator.loss-weight`".to_owned(),
+                ],
+            },
+            Finding {
+                code: FindingCode::TrainingShort,
+                severity: Severity::Warning,
+                tasks: Vec::new(),
+                experts: self.tasks.iter().map(|&task| task.to_owned()).collect(),
+                text: "The experts of all tasks were trained for only 12 optimizer steps.".to_owned(),
+                advice: vec!["more `expert.training.epochs`".to_owned()],
+            },
+        ]
+    }
+
     fn decisions(&self, dice: &mut Dice) -> Vec<Vec<RouteDecision>> {
         let tasks = self.tasks.len();
         let mut one = |stage: usize, task: usize| {
             let expert = match dice.roll() {
+                _ if self.collapsed => Some(stage),
                 roll if task > stage || roll < 0.01 => None,
                 roll if roll < 0.03 => Some((task + 1) % (stage + 1)),
                 _ => Some(task),
@@ -154,6 +207,11 @@ impl Sample {
             parameters: 184_832,
             bytes: 741_216,
             training_examples: 400 + 40 * at as u64,
+            negatives: Some(Negatives {
+                of_tasks: self.tasks[..at].iter().map(|&task| (task.to_owned(), 40)).collect(),
+                from_outside: 50,
+            }),
+            steps: Some(400),
             final_loss: Some(0.021 + 0.008 * at as f64),
         };
         if self.routed {
@@ -164,6 +222,8 @@ impl Sample {
             parameters: 184_832,
             bytes: 741_216,
             training_examples: 2_000,
+            negatives: Some(Negatives::default()),
+            steps: Some(400),
             final_loss: Some(0.03),
         }]
     }

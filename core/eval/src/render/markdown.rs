@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::figures::{count, decimals, duration, percent, score, signed, visible};
-use crate::{Report, ReportExtras};
+use crate::{Finding, MEASURES, Report, ReportExtras};
 
-/// The short form for a terminal or a pull request: the measures, R, one line a task, cost and provenance.
+/// The short form for a terminal or a pull request: what went wrong, the measures, R, one line a task, cost and provenance.
 pub fn render_markdown(report: &Report, extras: &ReportExtras) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -15,13 +15,14 @@ pub fn render_markdown(report: &Report, extras: &ReportExtras) -> String {
 
 fn write(text: &mut String, report: &Report, extras: &ReportExtras) -> std::fmt::Result {
     writeln!(text, "# {}\n", cell(&report.name))?;
+    write_findings(text, &report.findings)?;
     if let Some(summary) = &extras.summary {
         writeln!(text, "{}\n", cell(summary))?;
     }
     write!(
         text,
         "**AR {}** · BWT {} · FWT {} · forgetting {}",
-        score(report.average_score),
+        score_with_interval(report),
         signed(report.backward_transfer),
         score(report.forward_transfer),
         score(report.forgetting),
@@ -36,6 +37,7 @@ fn write(text: &mut String, report: &Report, extras: &ReportExtras) -> std::fmt:
     writeln!(text, "\n")?;
     write_matrix(text, report)?;
     write_experts(text, report)?;
+    write_measures(text, report)?;
     let cost = &report.cost;
     writeln!(
         text,
@@ -61,6 +63,57 @@ fn write(text: &mut String, report: &Report, extras: &ReportExtras) -> std::fmt:
     )
 }
 
+/// What went wrong, worst first, with what to try.
+fn write_findings(text: &mut String, findings: &[Finding]) -> std::fmt::Result {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    for finding in findings {
+        writeln!(text, "- **{}**: {}", finding.severity.name(), cell(&finding.text))?;
+        for advice in &finding.advice {
+            // Recipe keys stand between backticks; no text of a run is in an advice.
+            writeln!(text, "  - try {}", visible(advice))?;
+        }
+    }
+    writeln!(text)
+}
+
+/// AR, with its interval where there is one.
+fn score_with_interval(report: &Report) -> String {
+    let interval = report.average_score_interval;
+    let interval = interval
+        .map(|of| format!(" [{}, {}]", score(Some(of.low)), score(Some(of.high))))
+        .unwrap_or_default();
+    format!("{}{interval}", score(report.average_score))
+}
+
+/// Every measure with its formula.
+fn write_measures(text: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(text, "| measure | value | formula | as defined by |")?;
+    writeln!(text, "|---|---:|---|---|")?;
+    for measure in MEASURES {
+        let value = (measure.of)(report);
+        let value = if measure.signed { signed(value) } else { score(value) };
+        writeln!(
+            text,
+            "| {} | {value} | {} | {} |",
+            measure.label,
+            cell(measure.formula),
+            cell(measure.source)
+        )?;
+    }
+    writeln!(text)?;
+    if let Some(of) = report.average_score_interval {
+        writeln!(
+            text,
+            "AR {}: 95 % interval over test examples (bootstrap of {} queries, by task), not over training seeds.\n",
+            score_with_interval(report),
+            count(of.queries)
+        )?;
+    }
+    Ok(())
+}
+
 /// R: rows that were evaluated, one a stage.
 fn write_matrix(text: &mut String, report: &Report) -> std::fmt::Result {
     let rows = report.score_matrix.rows().iter().enumerate();
@@ -83,15 +136,17 @@ fn write_experts(text: &mut String, report: &Report) -> std::fmt::Result {
     if report.experts.is_empty() {
         return Ok(());
     }
-    writeln!(text, "| expert | parameters | examples | final loss | routed right |")?;
-    writeln!(text, "|---|---:|---:|---:|---:|")?;
+    writeln!(text, "| expert | parameters | examples | to reject | steps | final loss | routed right |")?;
+    writeln!(text, "|---|---:|---:|---:|---:|---:|---:|")?;
     for expert in &report.experts {
         writeln!(
             text,
-            "| {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} |",
             cell(&expert.task),
             count(expert.parameters),
             count(expert.training_examples),
+            known_count(expert.negatives.as_ref().map(crate::Negatives::total)),
+            known_count(expert.steps),
             decimals(expert.final_loss, 3),
             percent(
                 report
@@ -103,6 +158,11 @@ fn write_experts(text: &mut String, report: &Report) -> std::fmt::Result {
         )?;
     }
     writeln!(text)
+}
+
+/// A count, or an en dash where it is not known.
+pub(super) fn known_count(value: Option<u64>) -> String {
+    value.map_or_else(|| decimals(None, 0), count)
 }
 
 /// Share of a task's queries that its own expert answered, 0..=1.

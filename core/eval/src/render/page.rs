@@ -8,9 +8,9 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use super::figures::{bytes, count, decimals, duration, percent, score, signed, visible};
-use super::markdown::routed_right;
+use super::markdown::{known_count, routed_right};
 use super::plot::SERIES;
-use crate::{EvalError, PredictionRow, Report, ReportExtras};
+use crate::{EvalError, Finding, MEASURES, PredictionRow, Report, ReportExtras};
 
 /// One self-contained page that opens offline: style, script and plots are in it, and its content policy forbids any request.
 ///
@@ -51,12 +51,16 @@ struct Page {
     reference: Option<String>,
     key: String,
     seed: u64,
+    format_version: u32,
+    findings: Vec<FindingLine>,
     tasks: Vec<TaskLine>,
     any_expert: bool,
     any_routing: bool,
     experts_of_the_stream: Vec<ExpertLine>,
     cards: Vec<Card>,
     metrics: Vec<MetricLine>,
+    measures: Vec<[String; 4]>,
+    interval: Option<String>,
     charts: charts::Charts,
     cost: Vec<(&'static str, String)>,
     made: Vec<(&'static str, String)>,
@@ -71,7 +75,16 @@ struct Page {
 struct Card {
     label: &'static str,
     figure: String,
-    note: &'static str,
+    note: String,
+}
+
+/// Something that went wrong.
+#[derive(Serialize)]
+struct FindingLine {
+    severity: &'static str,
+    text: String,
+    /// What to try: each a list of texts, of which every second is a recipe key.
+    advice: Vec<Vec<String>>,
 }
 
 /// A task of the stream and what became of it.
@@ -94,6 +107,8 @@ struct ExpertLine {
     parameters: String,
     bytes: String,
     examples: String,
+    negatives: String,
+    steps: String,
     loss: String,
 }
 
@@ -146,11 +161,15 @@ impl Page {
             reference: extras.reference.as_deref().map(visible),
             key: visible(&report.key),
             seed: report.seed,
+            format_version: report.format_version,
+            findings: report.findings.iter().map(finding_line).collect(),
             any_expert: tasks.iter().any(|task| task.expert.is_some()),
             any_routing: report.routing.is_some(),
             experts_of_the_stream: strangers.map(expert_line).collect(),
             cards: cards(report),
             metrics: metrics.collect(),
+            measures: measures(report),
+            interval: interval(report),
             charts: charts::Charts::of(report, extras)?,
             cost: cost(report),
             made: vec![
@@ -175,9 +194,16 @@ impl Page {
 }
 
 fn cards(report: &Report) -> Vec<Card> {
-    let card = |label, figure, note| Card { label, figure, note };
+    let card = |label, figure, note: &str| Card { label, figure, note: note.to_owned() };
+    let interval = report.average_score_interval;
+    let interval = interval
+        .map(|of| format!("; 95 % over test examples {} to {}", score(Some(of.low)), score(Some(of.high))));
     let mut cards = vec![
-        card("Average score", score(report.average_score), "AR: mean of the last row of R"),
+        card(
+            "Average score",
+            score(report.average_score),
+            &format!("AR: mean of the last row of R{}", interval.unwrap_or_default()),
+        ),
         card("Backward transfer", signed(report.backward_transfer), "BWT: what later tasks changed"),
         card("Forward transfer", score(report.forward_transfer), "FWT: each task just before it is learned"),
         card("Forgetting", score(report.forgetting), "best ever minus last"),
@@ -199,6 +225,39 @@ fn cards(report: &Report) -> Vec<Card> {
     }
     cards.push(card("Wall time", duration(report.cost.wall_seconds), "all stages, as they ran"));
     cards
+}
+
+fn finding_line(finding: &Finding) -> FindingLine {
+    let parts = |advice: &String| advice.split('`').map(visible).collect();
+    FindingLine {
+        severity: finding.severity.name(),
+        text: visible(&finding.text),
+        advice: finding.advice.iter().map(parts).collect(),
+    }
+}
+
+/// Label, value, formula and source of every measure.
+fn measures(report: &Report) -> Vec<[String; 4]> {
+    let line = |measure: &crate::MeasureEntry| {
+        let value = (measure.of)(report);
+        let value = if measure.signed { signed(value) } else { score(value) };
+        [measure.label.to_owned(), value, measure.formula.to_owned(), measure.source.to_owned()]
+    };
+    MEASURES.iter().map(line).collect()
+}
+
+/// What the interval of AR is.
+fn interval(report: &Report) -> Option<String> {
+    report.average_score_interval.map(|of| {
+        format!(
+            "AR {} [{}, {}]: 95 % interval over test examples, by the bootstrap of {} scored queries within their tasks. It \
+             says how far AR would move with other examples of the same tasks, not with other training seeds.",
+            score(report.average_score),
+            score(Some(of.low)),
+            score(Some(of.high)),
+            count(of.queries)
+        )
+    })
 }
 
 fn cost(report: &Report) -> Vec<(&'static str, String)> {
@@ -230,6 +289,8 @@ fn expert_line(expert: &crate::ExpertReport) -> ExpertLine {
         parameters: count(expert.parameters),
         bytes: bytes(expert.bytes),
         examples: count(expert.training_examples),
+        negatives: known_count(expert.negatives.as_ref().map(crate::Negatives::total)),
+        steps: known_count(expert.steps),
         loss: decimals(expert.final_loss, 3),
     }
 }

@@ -7,7 +7,7 @@ use super::markdown::cell;
 use super::sweep_page::{best, counted, facts};
 use super::units;
 use crate::sweep::{MAIN, Shown, shown};
-use crate::{PointState, SettingSummary, SweepReport, Unit};
+use crate::{LEAST_RESAMPLED, PointState, SettingSummary, SweepReport, Unit};
 
 /// Rows that a reader of a short form still reads.
 const MOST_SETTINGS: usize = 40;
@@ -78,6 +78,13 @@ fn write_settings(text: &mut String, report: &SweepReport) -> std::fmt::Result {
             }
         }
         writeln!(text)?;
+    }
+    if paired {
+        writeln!(
+            text,
+            "\nDifferences to the baseline: paired by seed and order, with 95 % intervals over replicates (Student's t for \
+             fewer than {LEAST_RESAMPLED} pairs, the bootstrap from there on); an asterisk where 0 lies outside."
+        )?;
     }
     let rest = report.settings.len() - settings.len();
     if rest > 0 {

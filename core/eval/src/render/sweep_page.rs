@@ -38,7 +38,7 @@ struct Page {
     facts: Vec<String>,
     cards: Vec<Card>,
     baseline: Option<String>,
-    /// Whether some interval stands on fewer than six pairs.
+    /// Whether some interval of an older sweep is too narrow.
     few_pairs: bool,
     heads: Heads,
     settings: Vec<SettingLine>,

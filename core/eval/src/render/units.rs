@@ -1,7 +1,7 @@
 //! Figures of a sweep in their units, two decimals for scores. It rounds what is shown and nothing else.
 
 use super::figures::{bytes, count, decimals, duration, of_axis, with_sign};
-use crate::{Better, Difference, Spread, Unit};
+use crate::{Better, Difference, IntervalMethod, LEAST_RESAMPLED, Spread, Unit};
 
 /// A figure with its unit; an en dash where there is none.
 pub(super) fn figure(value: Option<f64>, unit: Unit) -> String {
@@ -22,26 +22,39 @@ pub(super) fn spread(spread: &Spread, unit: Unit) -> String {
     }
 }
 
-/// A paired difference and its interval; shares in percentage points. An interval without width is the difference again.
+/// A paired difference, its interval, how that was found and on how many pairs it stands; shares in percentage points.
 pub(super) fn difference(difference: &Difference, unit: Unit) -> String {
     let change = |value: f64| with_sign(value, &size(value, unit));
     let points = if unit == Unit::Share { " pp" } else { "" };
     let mean = change(difference.mean);
-    match difference.low.zip(difference.high).filter(|(low, high)| low < high) {
-        None => format!("{mean}{points}"),
-        Some((low, high)) => format!("{mean} [{}, {}]{points}", change(low), change(high)),
+    let interval = difference.low.zip(difference.high);
+    let interval =
+        interval.map_or_else(String::new, |(low, high)| format!(" [{}, {}]", change(low), change(high)));
+    format!("{mean}{interval}{points} ({})", basis(difference))
+}
+
+/// How the interval of a difference was found, and on how many pairs it stands.
+pub(super) fn basis(difference: &Difference) -> String {
+    let n = difference.pairs;
+    match difference.method {
+        Some(method) => format!("{}, n = {n}", method.label()),
+        None if difference.is_level() => format!("equal in all {n} pairs, no interval"),
+        None => "one pair, no interval".to_owned(),
     }
 }
 
-/// Whether an interval stands on so few pairs that it is much too narrow.
+/// Whether an interval is one of `sweep.json` format-version 1 on so few pairs that it is much too narrow.
 pub(super) fn few(difference: &Difference) -> bool {
-    difference.low.is_some() && difference.pairs < 6
+    difference.method == Some(IntervalMethod::PercentileBootstrap) && difference.pairs < LEAST_RESAMPLED
 }
 
-/// `gain` or `loss` where the interval excludes 0, with `few` where it is not much to go by; else nothing.
-pub(super) fn mark(difference: &Difference, better: Better) -> &'static str {
+/// `gain` or `loss` where the interval excludes 0, and where a count (of tokens, parameters, bytes) differs by the same
+/// amount in every pair: that is a fact and needs no interval. With `few` where an interval is too narrow; else nothing.
+pub(super) fn mark(difference: &Difference, better: Better, unit: Unit) -> &'static str {
     let gain = (difference.mean > 0.0) == (better == Better::More);
-    match (difference.excludes_zero(), gain, few(difference)) {
+    let counted =
+        matches!(unit, Unit::Count | Unit::Bytes) && difference.is_level() && difference.mean != 0.0;
+    match (difference.excludes_zero() || counted, gain, few(difference)) {
         (false, ..) => "",
         (true, true, false) => "gain",
         (true, true, true) => "gain few",
@@ -85,7 +98,7 @@ fn size(value: f64, unit: Unit) -> String {
 #[cfg(test)]
 mod tests {
     use super::{brief, difference, figure, mark, spread};
-    use crate::{Better, Difference, Spread, Unit};
+    use crate::{Better, Difference, IntervalMethod, Spread, Unit};
 
     #[test]
     fn figures_have_the_decimals_of_their_unit() {
@@ -104,16 +117,26 @@ mod tests {
         let of = |deviation| Spread { mean: 0.95, deviation, least: 0.9, most: 1.0, count: 3 };
         assert_eq!(spread(&of(None), Unit::Share), "95.00 %");
         assert_eq!(spread(&of(Some(0.0123)), Unit::Share), "95.00 ± 1.23 %");
-        let up = Difference { mean: 1.234, low: Some(0.5), high: Some(2.0), pairs: 3 };
-        assert_eq!(difference(&up, Unit::Score), "+1.23 [+0.50, +2.00]");
-        assert_eq!((mark(&up, Better::More), mark(&up, Better::Less)), ("gain few", "loss few"));
-        let many = Difference { pairs: 6, ..up };
-        assert_eq!((mark(&many, Better::More), mark(&many, Better::Less)), ("gain", "loss"));
-        let open = Difference { mean: -0.01, low: Some(-0.02), high: Some(0.001), pairs: 3 };
-        assert_eq!(difference(&open, Unit::Share), "−1.00 [−2.00, +0.10] pp");
-        assert_eq!(mark(&open, Better::More), "");
-        let level = Difference { mean: -2.0, low: Some(-2.0), high: Some(-2.0), pairs: 3 };
-        assert_eq!(difference(&level, Unit::Count), "−2");
-        assert_eq!(difference(&Difference { low: None, high: None, ..up }, Unit::Score), "+1.23");
+        let student = Some(IntervalMethod::PairedT);
+        let up = Difference { mean: 1.234, low: Some(0.5), high: Some(2.0), method: student, pairs: 3 };
+        assert_eq!(difference(&up, Unit::Score), "+1.23 [+0.50, +2.00] (paired t, n = 3)");
+        let marks = |of: &Difference, unit| (mark(of, Better::More, unit), mark(of, Better::Less, unit));
+        assert_eq!(marks(&up, Unit::Score), ("gain", "loss"));
+        let many = Difference { pairs: 12, method: Some(IntervalMethod::ExpandedBootstrap), ..up };
+        assert_eq!(difference(&many, Unit::Score), "+1.23 [+0.50, +2.00] (bootstrap, n = 12)");
+        // As `sweep.json` of format-version 1 has them.
+        let narrow = Difference { method: Some(IntervalMethod::PercentileBootstrap), ..up };
+        assert_eq!(difference(&narrow, Unit::Score), "+1.23 [+0.50, +2.00] (plain bootstrap, n = 3)");
+        assert_eq!(marks(&narrow, Unit::Score), ("gain few", "loss few"));
+        let open = Difference { mean: -0.01, low: Some(-0.02), high: Some(0.001), method: student, pairs: 3 };
+        assert_eq!(difference(&open, Unit::Share), "−1.00 [−2.00, +0.10] pp (paired t, n = 3)");
+        assert_eq!(mark(&open, Better::More, Unit::Share), "");
+        let level = Difference { mean: -2.0, low: None, high: None, method: None, pairs: 3 };
+        assert_eq!(difference(&level, Unit::Count), "−2 (equal in all 3 pairs, no interval)");
+        assert_eq!(marks(&level, Unit::Count), ("loss", "gain"));
+        assert_eq!(marks(&level, Unit::Score), ("", ""));
+        let one = Difference { pairs: 1, ..level };
+        assert_eq!(difference(&one, Unit::Score), "−2.00 (one pair, no interval)");
+        assert_eq!(marks(&one, Unit::Count), ("", ""));
     }
 }

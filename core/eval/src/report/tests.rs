@@ -1,9 +1,10 @@
 //! An old `report.json` is read, a newer one is refused, what is written is what is read.
 
 use super::Report;
-use crate::EvalError;
+use crate::{EvalError, FindingCode, Severity};
 
 const VERSION_1: &str = include_str!("../../fixtures/report_v1.json");
+const VERSION_2: &str = include_str!("../../fixtures/report_v2.json");
 
 #[test]
 fn an_old_sample_is_read() {
@@ -18,11 +19,30 @@ fn an_old_sample_is_read() {
     assert_eq!(report.out_of_distribution.unwrap().to_backbone, Some(0.9));
     assert_eq!(report.cost.stages.cached, 4);
     assert_eq!(report.provenance.plugins[0].name, "see");
+    // What version 1 does not have.
+    assert_eq!((report.format_version, report.findings.len()), (1, 0));
+    assert_eq!((report.average_score_interval, report.backward_transfer_clipped), (None, None));
+    assert_eq!((&report.experts[0].negatives, report.experts[0].steps), (&None, None));
+}
+
+#[test]
+fn version_2_is_read() {
+    let report = Report::from_json(VERSION_2).unwrap();
+    assert_eq!(report.findings[0].code, FindingCode::RoutingCollapse);
+    assert_eq!(report.findings[0].severity, Severity::Failure);
+    assert_eq!(report.findings[0].experts, ["tagging"]);
+    assert_eq!(report.findings[0].advice.len(), 2);
+    assert_eq!(report.average_score_interval.unwrap().queries, 40);
+    assert_eq!(report.backward_transfer_clipped, Some(-0.75));
+    assert_eq!(report.forward_transfer_over_baseline, Some(-2.0));
+    assert_eq!(report.baseline_scores, [None, Some(4.0)]);
+    assert_eq!(report.experts[1].negatives.as_ref().unwrap().total(), 20);
+    assert_eq!(report.experts[1].steps, Some(36));
 }
 
 #[test]
 fn what_is_written_is_what_is_read() {
-    let report = Report::from_json(VERSION_1).unwrap();
+    let report = Report::from_json(VERSION_2).unwrap();
     let text = report.to_json().unwrap();
     assert_eq!(Report::from_json(&text).unwrap(), report);
     assert!(text.contains("    [90.0, null],\n"), "a matrix row on one line: {text}");
@@ -31,11 +51,11 @@ fn what_is_written_is_what_is_read() {
 
 #[test]
 fn a_newer_version_is_refused_whatever_its_shape() {
-    let error = Report::from_json(r#"{"format-version": 2, "scores": {}}"#).unwrap_err();
-    assert!(matches!(error, EvalError::NewerFormat { found: 2, known: 1 }));
+    let error = Report::from_json(r#"{"format-version": 3, "scores": {}}"#).unwrap_err();
+    assert!(matches!(error, EvalError::NewerFormat { found: 3, known: 2 }));
     assert_eq!(
         error.to_string(),
-        "read the report: it has format-version 2, this cadre reads up to 1; use a newer cadre"
+        "read the report: it has format-version 3, this cadre reads up to 2; use a newer cadre"
     );
 }
 

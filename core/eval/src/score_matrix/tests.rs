@@ -20,6 +20,19 @@ fn three_tasks_by_hand() {
     assert_eq!(matrix.forgetting(), Some(15.0));
 }
 
+#[test]
+fn the_other_definitions_by_hand() {
+    let matrix = full(&[&[90.0, 10.0, 20.0], &[50.0, 80.0, 30.0], &[60.0, 95.0, 70.0]]);
+    // min(60 − 90, 0) + min(95 − 80, 0) + min(70 − 70, 0) over 3: what task 2 gained does not count.
+    assert_eq!(matrix.backward_transfer_clipped(), Some(-10.0));
+    // (10 − 4 + 30 − 50) / 2
+    assert_eq!(matrix.forward_transfer_over(&[None, Some(4.0), Some(50.0)]), Some(-7.0));
+    assert_eq!(matrix.forward_transfer_over(&[Some(1.0), Some(4.0)]), None);
+    let one = full(&[&[42.0]]);
+    assert_eq!((one.backward_transfer_clipped(), one.forward_transfer_over(&[Some(0.0)])), (None, None));
+    assert_eq!(ScoreMatrix::new(0).backward_transfer_clipped(), None);
+}
+
 /// Eight tasks of which seven lose 45.8 points: divided by T the figure would be 40.1 (TRACE prints by T−1, some harnesses do not).
 #[test]
 fn divisor_is_one_less_than_tasks() {
@@ -30,6 +43,7 @@ fn divisor_is_one_less_than_tasks() {
     }
     assert!((matrix.backward_transfer().unwrap() + 45.8).abs() < 1e-9);
     assert!((matrix.forgetting().unwrap() - 45.8).abs() < 1e-9);
+    assert!((matrix.backward_transfer_clipped().unwrap() + 45.8 * 7.0 / 8.0).abs() < 1e-9);
 }
 
 #[test]

@@ -5,7 +5,17 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{PointState, SweepPoint, SweepReport};
+use super::figures::MAIN;
+use super::{Difference, PointState, SweepPoint, SweepReport};
+
+/// Columns on the average score of a point's setting against the baseline.
+const DIFFERENCE: [&str; 5] = [
+    "setting-difference",
+    "setting-difference-low",
+    "setting-difference-high",
+    "setting-difference-method",
+    "setting-difference-pairs",
+];
 
 pub(super) fn write(report: &SweepReport) -> String {
     let of = |figures: fn(&SweepPoint) -> Vec<&String>| -> BTreeSet<&String> {
@@ -18,6 +28,7 @@ pub(super) fn write(report: &SweepReport) -> String {
     let heads = heads.chain(report.keys.iter().map(String::as_str));
     let heads = heads.chain(["seed", "order", "run", "report", "state", "problem"]);
     let heads = heads.chain(scores.iter().chain(&times).map(|name| name.as_str()));
+    let heads = heads.chain(DIFFERENCE);
     line(&mut text, heads.map(str::to_owned));
     for point in &report.points {
         let fields = [&point.name, &point.setting, &point.recipe].map(String::clone).into_iter();
@@ -35,9 +46,23 @@ pub(super) fn write(report: &SweepReport) -> String {
         let fields = fields
             .chain(scores.iter().map(|name| number(point.scores.get(*name).copied().flatten())))
             .chain(times.iter().map(|name| number(point.times.get(*name).copied().flatten())));
+        let setting = report.settings.iter().find(|setting| setting.name == point.setting);
+        let fields = fields.chain(difference(setting.and_then(|setting| setting.differences.get(MAIN))));
         line(&mut text, fields);
     }
     text
+}
+
+/// The fields of [`DIFFERENCE`]; empty for the baseline and for settings without a pair.
+fn difference(of: Option<&Difference>) -> [String; 5] {
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+    [
+        number(of.map(|of| of.mean)),
+        number(of.and_then(|of| of.low)),
+        number(of.and_then(|of| of.high)),
+        of.and_then(|of| of.method).map_or_else(String::new, |method| method.label().to_owned()),
+        of.map_or_else(String::new, |of| of.pairs.to_string()),
+    ]
 }
 
 /// As `sweep.json` writes it.

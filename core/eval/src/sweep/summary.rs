@@ -7,12 +7,13 @@ use serde_json::{Map, Value};
 
 use super::figures::{FRONT_COSTS, MAIN, figures_of, times_of};
 use super::front::on_front;
-use super::statistics::{Difference, Spread, seed_of};
+use super::statistics::{Difference, Spread};
 use super::{
     PointOutcome, PointState, SWEEP_FORMAT_VERSION, SettingSummary, SweepInput, SweepPoint, SweepReport,
     SweepRun,
 };
 use crate::EvalError;
+use crate::resampling::seed_of;
 
 impl SweepReport {
     /// Compares the points of a sweep.

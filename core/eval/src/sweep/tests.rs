@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Difference, FIGURES, PointOutcome, PointState, SweepInput, SweepReport, SweepRun, SweepStages, TIMES,
+    Difference, FIGURES, IntervalMethod, PointOutcome, PointState, SweepInput, SweepReport, SweepRun,
+    SweepStages, TIMES,
 };
 use crate::{EvalError, Report};
 
@@ -71,10 +72,12 @@ fn pairs_are_those_of_equal_seed_and_order() {
     assert_eq!(a.figures["average-score"].mean, 60.0);
     assert_eq!(a.figures["average-score"].deviation, Some(10.0));
     assert!(a.differences.is_empty(), "the baseline differs from nothing");
-    // Of two pairs the interval is their range.
-    let expected = Difference { mean: 2.0, low: Some(1.0), high: Some(3.0), pairs: 2 };
-    assert_eq!(b.differences["average-score"], expected);
-    let expected = Difference { mean: -2.0, low: None, high: None, pairs: 1 };
+    // Two pairs: 2 ± 12.7062 · 1.
+    let found = b.differences["average-score"];
+    assert_eq!((found.mean, found.pairs, found.method), (2.0, 2, Some(IntervalMethod::PairedT)));
+    assert!((found.low.unwrap() + 10.706204736174694).abs() < 1e-9);
+    assert!((found.high.unwrap() - 14.706204736174694).abs() < 1e-9);
+    let expected = Difference { mean: -2.0, low: None, high: None, method: None, pairs: 1 };
     assert_eq!(c.differences["average-score"], expected);
     assert!(d.differences.is_empty());
     // No run of the fixture has it.
@@ -172,12 +175,34 @@ fn an_old_sample_is_read_and_written_as_it_was() {
     assert_eq!(SweepReport::from_json(&report.to_json().unwrap()).unwrap(), report);
     let longer = VERSION_1.replacen('{', r#"{ "later-addition": [1],"#, 1);
     assert_eq!(SweepReport::from_json(&longer).unwrap(), report);
+    // Its intervals are of the one method that version 1 had.
+    let difference =
+        r#""differences": { "average-score": { "mean": 1.0, "low": 0.5, "high": 2.0, "pairs": 3 } }"#;
+    let paired = VERSION_1.replacen(r#""differences": {}"#, difference, 1);
+    let report = SweepReport::from_json(&paired).unwrap();
+    let found = report.settings[0].differences["average-score"];
+    assert_eq!(found.method, Some(IntervalMethod::PercentileBootstrap));
+}
+
+#[test]
+fn csv_says_how_a_setting_differs_and_on_what_that_stands() {
+    let report = SweepReport::of(input(vec![
+        done("a", 0.1, 1, None, 50.0),
+        done("a", 0.1, 2, None, 60.0),
+        done("b", 0.2, 1, None, 51.0),
+        done("b", 0.2, 2, None, 63.0),
+    ]))
+    .unwrap();
+    let csv = report.to_csv();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert!(lines[1].ends_with(",,,,,"), "the baseline: {}", lines[1]);
+    assert!(lines[3].contains(",2,-10.7062047") && lines[3].ends_with(",paired t,2"), "{}", lines[3]);
 }
 
 #[test]
 fn a_newer_version_is_refused_whatever_its_shape() {
-    let error = SweepReport::from_json(r#"{"format-version": 2}"#).unwrap_err();
-    assert!(matches!(error, EvalError::NewerFormat { found: 2, known: 1 }));
+    let error = SweepReport::from_json(r#"{"format-version": 3}"#).unwrap_err();
+    assert!(matches!(error, EvalError::NewerFormat { found: 3, known: 2 }));
     for text in ["", "[]", "{}", r#"{"format-version": 1}"#] {
         assert!(matches!(SweepReport::from_json(text), Err(EvalError::Malformed(_))), "{text}");
     }
@@ -231,13 +256,16 @@ fn csv_has_a_line_a_point_and_quotes_what_it_must() {
     assert!(head.starts_with(
         "point,setting,recipe,threshold,rank,seed,order,run,report,state,problem,average-score,"
     ));
-    assert!(head.ends_with(",tokens-per-second,wall-seconds"));
+    assert!(head.ends_with(
+        ",tokens-per-second,wall-seconds,setting-difference,setting-difference-low,setting-difference-high,\
+         setting-difference-method,setting-difference-pairs"
+    ));
     assert!(rest.starts_with(
         "\"a, \"\"quoted\"\" seed 1 O1\",\"a, \"\"quoted\"\"\",see,\"x\ny\",,1,O1,\"run-a, \"\"quoted\"\"-1\",\
          ../r/report.html,failed,\"oh, no\",,"
     ));
     assert!(rest.contains("\nb seed 2 -,b,see,\"[1,2]\",,2,,run-b-2,,done,,92.5,"));
-    assert!(csv.ends_with(",20000,12.5\n"));
+    assert!(csv.ends_with(",20000,12.5,,,,,\n"));
     // The first record has a line break of its own.
     assert_eq!(csv.matches('\n').count(), 4);
 }

@@ -193,7 +193,7 @@ fn changed(before: &Plan, after: &Plan) -> BTreeSet<StageKind> {
             for value in [&mut a, &mut b] {
                 // The report also lists what the run was made with.
                 let fields = value["report"].as_object_mut().unwrap();
-                for field in ["run", "provenance", "threshold"] {
+                for field in ["run", "provenance", "method"] {
                     fields.shift_remove(field);
                 }
             }

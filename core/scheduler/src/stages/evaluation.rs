@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cadre_recipe::{Fallback, Precision, Strategy};
+use cadre_recipe::{Fallback, IndicatorKind, Precision, Strategy};
 use cadre_store::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -125,10 +125,22 @@ pub struct ReportWork {
     pub seed: u64,
     /// The tasks, in the order of the stream.
     pub tasks: Vec<String>,
-    /// The least claim that the recipe sets for its router, drawn into the histogram of claims.
-    pub threshold: Option<f64>,
+    /// What the report needs to know of the method to judge the run.
+    pub method: MethodWork,
     /// What the run was made with.
     pub provenance: Provenance,
+}
+
+/// What a report needs to know of a method to show its claims and to diagnose it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct MethodWork {
+    /// The router; none where nothing is routed.
+    pub router: Option<PluginWork>,
+    /// What indicators are to the tokenizer; none where experts claim nothing.
+    pub indicator: Option<IndicatorKind>,
+    /// Optimizer steps over which the learning rate of experts rises; none where none is trained.
+    pub warmup: Option<u32>,
 }
 
 /// What a run was made with.

@@ -34,9 +34,11 @@ fn text(report: &SweepReport, folder: &SweepFolder, seconds: Option<f64>) -> Str
             let interval = difference.low.zip(difference.high);
             let interval =
                 interval.map(|(low, high)| format!(" [{low:+.2}, {high:+.2}]")).unwrap_or_default();
+            let method = difference.method.map(|method| format!("{}, ", method.label())).unwrap_or_default();
             format!(
-                "   {:+.2}{interval} to {}",
+                "   {:+.2}{interval} ({method}n = {}) to {}",
                 difference.mean,
+                difference.pairs,
                 report.baseline.as_deref().unwrap_or_default()
             )
         });

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::figures::{count, score, visible};
 use super::super::plot::{Cell, Curves, HeatMap, Histogram, Line, SERIES, Ticks};
-use crate::{ClaimSample, EvalError, LossCurve, Report, ReportExtras};
+use crate::{ClaimSample, ClaimScale, EvalError, LossCurve, Report, ReportExtras};
 
 /// The plots of the page, SVG; `None` where there is nothing to show.
 #[derive(Serialize)]
@@ -18,6 +18,8 @@ pub(super) struct Charts {
     confusion_rows: Vec<(String, Vec<String>)>,
     routing_over_stages: Option<String>,
     claims: Vec<ClaimChart>,
+    /// What the number of a claim is.
+    claim_scale: &'static str,
     threshold: Option<String>,
     any_stranger_claim: bool,
     losses: Option<String>,
@@ -54,6 +56,10 @@ impl Charts {
                 .collect(),
             routing_over_stages: routing_over_stages(report)?,
             claims: claims(extras, &names)?,
+            claim_scale: match extras.claim_scale {
+                ClaimScale::Renormalised => "accept / (accept + reject)",
+                ClaimScale::Raw => "the probability of the accepting indicator",
+            },
             threshold: extras.threshold.map(|threshold| format!("{threshold}")),
             any_stranger_claim: extras.claims.iter().any(|claim| claim.task.is_none()),
             losses: if curves.is_empty() { None } else { Some(losses(report, &curves)?) },

@@ -138,7 +138,7 @@ fn cell(setting: &SettingSummary, figure: &Shown) -> FigureCell {
         sort: matches!(figure.unit, Unit::Bytes | Unit::Seconds).then(|| spread.mean.to_string()),
         change: change.map(|change| Change {
             text: units::difference(change, figure.unit),
-            mark: units::mark(change, figure.better),
+            mark: units::mark(change, figure.better, figure.unit),
             pairs: counted(change.pairs as usize, "pair"),
         }),
     }

@@ -1,6 +1,7 @@
 //! Statistics against values made by hand and by numpy.
 
-use super::{Difference, Spread, quantile, seed_of};
+use super::{Difference, IntervalMethod, LEAST_RESAMPLED, Spread};
+use crate::resampling::{below, quantile, seed_of};
 
 fn near(found: f64, expected: f64, tolerance: f64) {
     assert!((found - expected).abs() <= tolerance, "{found} is not {expected} ± {tolerance}");
@@ -23,8 +24,12 @@ fn equal_values_have_exactly_their_mean() {
     let spread = Spread::of(&[0.1; 3]).unwrap();
     assert_eq!((spread.mean, spread.deviation), (0.1, Some(0.0)));
     let difference = Difference::of(&[0.1; 3], 1).unwrap();
-    assert_eq!((difference.mean, difference.low, difference.high), (0.1, Some(0.1), Some(0.1)));
-    assert!(difference.excludes_zero());
+    assert_eq!(
+        (difference.mean, difference.low, difference.high, difference.method),
+        (0.1, None, None, None)
+    );
+    // Three equal differences of coarse scores are no proof.
+    assert!(!difference.excludes_zero() && difference.is_level());
 }
 
 #[test]
@@ -36,21 +41,70 @@ fn quantiles_lie_between_order_statistics() {
 }
 
 #[test]
-fn the_interval_of_few_pairs_is_that_of_all_resamples() {
-    // All 5⁵ resamples, numpy.quantile of their means: [0.26, 1.86].
+fn the_interval_of_few_pairs_is_students() {
     let difference = Difference::of(&[0.4, 1.9, -0.3, 2.2, 1.1], 42).unwrap();
     near(difference.mean, 1.06, 1e-12);
-    near(difference.low.unwrap(), 0.26, 0.03);
-    near(difference.high.unwrap(), 1.86, 0.03);
-    assert!(difference.excludes_zero());
-    assert_eq!(difference.pairs, 5);
-    // Of two pairs it is their range: both ends have a quarter of all resamples.
+    near(difference.low.unwrap(), FIVE.0, 1e-9);
+    near(difference.high.unwrap(), FIVE.1, 1e-9);
+    assert!(!difference.excludes_zero());
+    assert_eq!((difference.pairs, difference.method), (5, Some(IntervalMethod::PairedT)));
+    // Of two pairs: 1 ± 12.7062 · 2.
     let two = Difference::of(&[-1.0, 3.0], 42).unwrap();
-    assert_eq!((two.low, two.high), (Some(-1.0), Some(3.0)));
-    assert!(!two.excludes_zero());
+    near(two.low.unwrap(), -24.41240947286419, 1e-8);
+    near(two.high.unwrap(), 26.41240947286419, 1e-8);
     let one = Difference::of(&[3.0], 42).unwrap();
-    assert_eq!((one.mean, one.low, one.high, one.excludes_zero()), (3.0, None, None, false));
+    assert_eq!((one.mean, one.low, one.high, one.method), (3.0, None, None, None));
+    assert!(!one.excludes_zero() && !one.is_level());
     assert_eq!(Difference::of(&[], 42), None);
+}
+
+/// The five differences above: 1.06 ± t · s / √5, with t = 2.776445… of 4 degrees of freedom, by Python's statistics module.
+const FIVE: (f64, f64) = (-0.22618650933647433, 2.3461865093364747);
+
+/// The share of intervals that hold the true mean, of `trials` samples of `pairs` values of a distribution with mean 0.
+fn coverage(pairs: usize, trials: usize, mut draw: impl FnMut(&mut u64) -> f64) -> f64 {
+    let mut state = 11;
+    let held = (0..trials).filter(|trial| {
+        let values: Vec<f64> = (0..pairs).map(|_| draw(&mut state)).collect();
+        let difference = Difference::of(&values, *trial as u64).unwrap();
+        let (low, high) = difference.low.zip(difference.high).unwrap();
+        low <= 0.0 && 0.0 <= high
+    });
+    held.count() as f64 / trials as f64
+}
+
+/// Uniform on (0, 1).
+fn uniform(state: &mut u64) -> f64 {
+    (below(state, 1 << 53) as f64 + 0.5) / (1_u64 << 53) as f64
+}
+
+/// The method of Box and Muller.
+fn normal(state: &mut u64) -> f64 {
+    (-2.0 * uniform(state).ln()).sqrt() * (2.0 * std::f64::consts::PI * uniform(state)).cos()
+}
+
+#[test]
+fn intervals_hold_the_mean_as_often_as_they_say() {
+    for pairs in [2, 3, 5, 9] {
+        let share = coverage(pairs, 20_000, normal);
+        assert!((0.94..0.96).contains(&share), "{pairs} pairs of normal differences: {share}");
+    }
+    for pairs in [10, 12] {
+        let share = coverage(pairs, 1_500, normal);
+        assert!((0.93..0.97).contains(&share), "{pairs} pairs of normal differences: {share}");
+    }
+    // Differences that are not normal cost a little.
+    for pairs in [3, 5] {
+        let share = coverage(pairs, 20_000, |state| uniform(state) - 0.5);
+        assert!((0.92..0.97).contains(&share), "{pairs} pairs of uniform differences: {share}");
+    }
+}
+
+#[test]
+fn the_method_changes_at_ten_pairs() {
+    let of = |pairs: u32| Difference::of(&NORMAL[..pairs as usize], 1).unwrap().method;
+    assert_eq!(of(LEAST_RESAMPLED - 1), Some(IntervalMethod::PairedT));
+    assert_eq!(of(LEAST_RESAMPLED), Some(IntervalMethod::ExpandedBootstrap));
 }
 
 /// `numpy.random.default_rng(5).normal(1.5, 2.0, 40)`, three decimals.
@@ -63,12 +117,11 @@ const NORMAL: [f64; 40] = [
 #[test]
 fn the_interval_of_a_normal_sample_is_close_to_the_t_interval() {
     let difference = Difference::of(&NORMAL, 7).unwrap();
-    // numpy: mean 0.855625; t interval [0.3219, 1.3893]; percentile bootstrap of 200,000 resamples [0.3566, 1.3775].
+    // numpy: mean 0.855625; t interval [0.3219, 1.3893]; the plain percentile bootstrap would be [0.3566, 1.3775].
     near(difference.mean, 0.855625, 1e-9);
-    near(difference.low.unwrap(), 0.3219, 0.06);
-    near(difference.high.unwrap(), 1.3893, 0.06);
-    near(difference.low.unwrap(), 0.3566, 0.02);
-    near(difference.high.unwrap(), 1.3775, 0.02);
+    near(difference.low.unwrap(), 0.3219, 0.03);
+    near(difference.high.unwrap(), 1.3893, 0.03);
+    assert_eq!(difference.method, Some(IntervalMethod::ExpandedBootstrap));
     near(Spread::of(&NORMAL).unwrap().deviation.unwrap(), 1.668799164261843, 1e-9);
 }
 

@@ -1,0 +1,132 @@
+//! The diagnosis of a run: rules that look at its figures, its claims and its training, and say what went wrong, where, and
+//! what to try. A rule reports what its figures prove and stays silent where they are too few; none changes a figure.
+
+mod claim_rules;
+mod evidence;
+mod negative_rules;
+mod routing_rules;
+mod score_rules;
+mod training_rules;
+mod words;
+
+use serde::{Deserialize, Serialize};
+
+pub use evidence::{
+    ClaimEvidence, Composition, ExpertEvidence, IndicatorForm, QueryEvidence, RunEvidence, TrainingEvidence,
+};
+
+use crate::Report;
+use words::Case;
+
+/// Something that is wrong with a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Finding {
+    /// Which rule found it.
+    pub code: FindingCode,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Tasks that it is about; empty where it is about none in particular.
+    pub tasks: Vec<String>,
+    /// Experts that it is about, by the names of their tasks.
+    pub experts: Vec<String>,
+    /// What was found, in one or two sentences with their figures.
+    pub text: String,
+    /// What to try, most promising first; recipe keys stand between backticks.
+    #[serde(rename = "try")]
+    pub advice: Vec<String>,
+}
+
+/// How bad a finding is; worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The run does not show what its method can do.
+    Failure,
+    /// A figure of the run is worse for it.
+    Warning,
+    /// Nothing is worse for it yet.
+    Note,
+}
+
+impl Severity {
+    /// As `report.json` writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failure => "failure",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// The rules. Of findings that are equally bad, those of an earlier rule come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FindingCode {
+    /// One expert, or the backbone, answers nearly all queries of other tasks.
+    RoutingCollapse,
+    /// An expert gives neither indicator any probability.
+    SilentIndicators,
+    /// An expert answers queries of a task that it was taught to reject.
+    AcceptsRejectedTask,
+    /// An expert was never taught to reject anything.
+    NoNegatives,
+    /// An expert was taught to reject an earlier task with few examples, or with none.
+    FewNegatives,
+    /// An expert was trained for few optimizer steps.
+    TrainingShort,
+    /// The warm-up takes most of the training.
+    WarmUpLong,
+    /// The loss of a training did not fall.
+    LossNotFalling,
+    /// An expert rejects queries of its own task.
+    RejectsOwnTask,
+    /// Queries from outside the stream are answered by experts.
+    OutsideQueriesTaken,
+    /// Many queries are answered by the expert of another task.
+    RoutingInaccurate,
+    /// A task scores nothing.
+    TaskScoresZero,
+    /// An expert answers with empty texts.
+    EmptyAnswers,
+    /// The same experts would score much higher if each answered the queries of its own task.
+    RoutingCostsScore,
+    /// The backbone alone answers a task better than the ensemble.
+    BackboneBetter,
+    /// Much of what was learned is lost at the end.
+    Forgetting,
+    /// The loss of a training still falls steeply at its end.
+    LossStillFalling,
+}
+
+/// All findings of a run, worst first. `report` needs its figures, not its own findings.
+pub fn diagnose(report: &Report, evidence: &RunEvidence) -> Vec<Finding> {
+    let case = Case { report, evidence };
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 17] = [
+        routing_rules::collapse,
+        claim_rules::silent_indicators,
+        claim_rules::accepts_rejected,
+        negative_rules::no_negatives,
+        negative_rules::few_negatives,
+        training_rules::short,
+        training_rules::long_warm_up,
+        training_rules::not_falling,
+        claim_rules::rejects_own,
+        routing_rules::outside_taken,
+        routing_rules::inaccurate,
+        score_rules::scores_zero,
+        score_rules::empty_answers,
+        score_rules::routing_costs_score,
+        score_rules::backbone_better,
+        score_rules::forgetting,
+        training_rules::still_falling,
+    ];
+    let mut findings: Vec<Finding> = rules.iter().filter_map(|rule| rule(&case)).collect();
+    findings.sort_by_key(|finding| (finding.severity, finding.code));
+    findings
+}
+
+#[cfg(test)]
+mod tests;
