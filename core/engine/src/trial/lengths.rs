@@ -58,38 +58,29 @@ pub(super) fn measured_by(recipe: &Recipe) -> String {
 
 /// Measures what the plan will read.
 pub(super) fn measured(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried, EngineError> {
-    let mut measure = Measure { loaded, plan, rows: vec![None; plan.stages.len()], tried: Tried::default() };
-    let backbone = plan.stages.iter().find_map(|stage| match &stage.work {
-        StageWork::Backbone(work) => Some(backbone_sizes(work)),
-        _ => None,
-    });
-    let Some(sizes) = backbone.transpose()? else { return Ok(measure.tried) };
-    let drawn = measure.draw();
-    measure.warm_ups();
-    let Some(room) = measure.room(sizes.context) else { return Ok(measure.tried) };
-    // Tokens are at least a byte each: where no text has more bytes than there is room, no tokenizer is asked. (One that
-    // is trained here first would be trained for it.)
-    let around = if room.prompt.template == TemplateWork::Plain { 8 } else { 512 };
-    let tight =
-        drawn.iter().any(|set| set.examples.iter().any(|row| bytes(row) + around > room.least(set.split)));
-    let trains = loaded.recipe.backbone.pretrain.is_some();
-    if trains && !tight {
-        return Ok(measure.tried);
-    }
-    let store = opened(store)?;
-    let tokenizer = match planned_tokenizer(plan, store.as_ref(), &|| {}) {
-        Ok(Some(tokenizer)) => tokenizer,
-        Ok(None) => return Ok(measure.tried),
-        Err(EngineError::Data(problem)) => {
-            let key = if trains { "backbone.pretrain.tokenizer" } else { "backbone.checkpoint" };
-            measure.tried.mistakes.push(loaded.mistake(key, problem));
-            return Ok(measure.tried);
+    let rows = vec![None; plan.stages.len()];
+    let mut measure = Measure { loaded, plan, rows, notes: Notes::default(), tried: Tried::default() };
+    measure.all(store)?;
+    let Measure { notes, mut tried, .. } = measure;
+    tried.warnings.extend(notes.placed(loaded));
+    Ok(tried)
+}
+
+/// What is to be said of several tasks, by the key that it is about.
+#[derive(Default)]
+struct Notes(Vec<(String, String, Vec<String>)>);
+
+impl Notes {
+    fn add(&mut self, key: &str, what: String, one: String) {
+        match self.0.iter_mut().find(|(at, said, _)| at == key && *said == what) {
+            Some((_, _, all)) => all.push(one),
+            None => self.0.push((key.to_owned(), what, vec![one])),
         }
-        Err(other) => return Err(other),
-    };
-    let rows = sizes.vocabulary.unwrap_or(tokenizer.vocabulary() as usize);
-    measure.tokens(&tokenizer, rows, &room, &drawn)?;
-    Ok(measure.tried)
+    }
+
+    fn placed(self, loaded: &Loaded) -> impl Iterator<Item = RecipeError> {
+        self.0.into_iter().map(|(key, what, all)| loaded.mistake(&key, format!("{what}: {}", all.join(", "))))
+    }
 }
 
 /// Rows of one kind, as the run will have them.
@@ -143,10 +134,44 @@ struct Measure<'a> {
     plan: &'a Plan,
     /// How many rows each stage gives, where that is known.
     rows: Vec<Option<u64>>,
+    notes: Notes,
     tried: Tried,
 }
 
 impl Measure<'_> {
+    fn all(&mut self, store: &Path) -> Result<(), EngineError> {
+        let backbone = self.plan.stages.iter().find_map(|stage| match &stage.work {
+            StageWork::Backbone(work) => Some(backbone_sizes(work)),
+            _ => None,
+        });
+        let Some(sizes) = backbone.transpose()? else { return Ok(()) };
+        let drawn = self.draw();
+        self.warm_ups();
+        let Some(room) = self.room(sizes.context) else { return Ok(()) };
+        // Tokens are at least a byte each: where no text has more bytes than there is room, no tokenizer is asked. (One
+        // that is trained here first would be trained for it.)
+        let around = if room.prompt.template == TemplateWork::Plain { 8 } else { 512 };
+        let tight = drawn
+            .iter()
+            .any(|set| set.examples.iter().any(|row| bytes(row) + around > room.least(set.split)));
+        let trains = self.loaded.recipe.backbone.pretrain.is_some();
+        if trains && !tight {
+            return Ok(());
+        }
+        let tokenizer = match planned_tokenizer(self.plan, opened(store)?.as_ref(), &|| {}) {
+            Ok(Some(tokenizer)) => tokenizer,
+            Ok(None) => return Ok(()),
+            Err(EngineError::Data(problem)) => {
+                let key = if trains { "backbone.pretrain.tokenizer" } else { "backbone.checkpoint" };
+                self.tried.mistakes.push(self.loaded.mistake(key, problem));
+                return Ok(());
+            }
+            Err(other) => return Err(other),
+        };
+        let rows = sizes.vocabulary.unwrap_or(tokenizer.vocabulary() as usize);
+        self.tokens(&tokenizer, rows, &room, &drawn)
+    }
+
     /// The rows of all stages that prepare some. A source that cannot be read is a mistake of the recipe; one that is too
     /// large is left for later, and said.
     fn draw(&mut self) -> Vec<Drawn> {
@@ -246,14 +271,12 @@ impl Measure<'_> {
                 continue;
             };
             if training.warmup > 0 && u64::from(training.warmup) >= steps {
-                let problem = format!(
-                    "`{}` has {steps} steps ({rows} rows), and its learning rate rises over {}: it never gets where it \
-                     should",
-                    stage.name, training.warmup
+                let what = format!(
+                    "the learning rate rises over {} steps, and training ends before or as it gets where it should",
+                    training.warmup
                 );
-                let hint = format!("make `{key}.warmup` smaller, a tenth of the steps or less");
-                let warning = self.loaded.mistake(&format!("{key}.warmup"), problem).suggest(hint);
-                self.tried.warnings.push(warning);
+                let one = format!("`{}`: {steps} steps of {rows} rows", stage.name);
+                self.notes.add(&format!("{key}.warmup"), what, one);
             }
         }
     }
@@ -395,12 +418,9 @@ impl Measure<'_> {
                     ),
                     _ => format!("`max-prompt` = {most}"),
                 };
-                let problem = format!(
-                    "`{}`: {} of {of} {kind} prompts have more tokens than {why} and are cut; the longest has {longest}",
-                    set.name,
-                    long.len()
-                );
-                self.tried.warnings.push(self.loaded.mistake(key, problem));
+                let what = format!("{kind} prompts have more tokens than {why} and are cut");
+                let one = format!("`{}`: {} of {of} (the longest has {longest})", set.name, long.len());
+                self.notes.add(key, what, one);
             }
             if set.split == Split::Test || (set.key == PSEUDO_NEGATIVES && !self.learns_rejected()) {
                 continue;
@@ -408,13 +428,11 @@ impl Measure<'_> {
             let long: Vec<usize> =
                 lengths.iter().map(|(_, response)| *response).filter(|one| *one > response).collect();
             if let Some(longest) = long.iter().max() {
-                let problem = format!(
-                    "`{}`: {} of {of} {kind} responses have more tokens than `max-response` = {response}, end token \
-                     counted, and are cut; the longest has {longest}",
-                    set.name,
-                    long.len()
+                let what = format!(
+                    "{kind} responses have more tokens than `max-response` = {response}, end token counted, and are cut"
                 );
-                self.tried.warnings.push(self.loaded.mistake("expert.training.max-response", problem));
+                let one = format!("`{}`: {} of {of} (the longest has {longest})", set.name, long.len());
+                self.notes.add("expert.training.max-response", what, one);
             }
         }
         Ok(())
