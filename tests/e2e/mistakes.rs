@@ -322,7 +322,7 @@ fn what_will_be_cut_and_warm_ups_without_an_end_are_told_at_planning() {
         "long.toml:9",
         "training responses have more tokens than `max-response` = 20",
         "long.toml:10",
-        "`train/one`: 2 steps of 8 rows",
+        "`warmup` = 40 is no shorter than the training: `train/one`: 4 steps of 16 rows",
         "long.toml:8",
     ]);
     bench.write("long.toml", &recipe.replace("max-prompt = 60", "max-prompt = 126"));

@@ -9,13 +9,14 @@ use cadre_data::{
 };
 use cadre_recipe::{Indicator, Loaded, Recipe, RecipeError};
 use cadre_scheduler::{
-    Answering, Budget, Length, Plan, PrepareWork, PromptWork, StageSpec, StageWork, TemplateWork,
-    TrainingWork, indicator_form,
+    Answering, Budget, Length, Plan, PrepareWork, StageSpec, StageWork, TemplateWork, TrainingWork,
+    indicator_form,
 };
 use serde_json::json;
 
 use super::Tried;
 use super::adapters::opened;
+use super::room::{Notes, Room};
 use crate::error::EngineError;
 use crate::stage::{backbone_sizes, draw_examples, draw_task, planned_tokenizer, template};
 
@@ -66,23 +67,6 @@ pub(super) fn measured(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tri
     Ok(tried)
 }
 
-/// What is to be said of several tasks, by the key that it is about.
-#[derive(Default)]
-struct Notes(Vec<(String, String, Vec<String>)>);
-
-impl Notes {
-    fn add(&mut self, key: &str, what: String, one: String) {
-        match self.0.iter_mut().find(|(at, said, _)| at == key && *said == what) {
-            Some((_, _, all)) => all.push(one),
-            None => self.0.push((key.to_owned(), what, vec![one])),
-        }
-    }
-
-    fn placed(self, loaded: &Loaded) -> impl Iterator<Item = RecipeError> {
-        self.0.into_iter().map(|(key, what, all)| loaded.mistake(&key, format!("{what}: {}", all.join(", "))))
-    }
-}
-
 /// Rows of one kind, as the run will have them.
 struct Drawn {
     /// What they are, for a person.
@@ -91,42 +75,6 @@ struct Drawn {
     examples: Vec<Example>,
     /// Where the recipe names them.
     key: String,
-}
-
-/// The most tokens of prompts and responses.
-struct Room {
-    prompt: PromptWork,
-    indicator: Option<Indicator>,
-    context: usize,
-    /// The longest response that is learnt, where something is trained.
-    learnt: Option<usize>,
-    /// The longest answer.
-    answer: usize,
-}
-
-impl Room {
-    /// The longest prompt beside a response of so many tokens, and the key that says so.
-    fn most(&self, response: usize, marks: usize) -> (usize, &'static str) {
-        let left = self.context.saturating_sub(response.saturating_add(marks));
-        match self.prompt.max_prompt.map(|most| most as usize) {
-            Some(most) if most <= left => (most, "expert.training.max-prompt"),
-            _ => (left, "backbone"),
-        }
-    }
-
-    fn response(&self, split: Split) -> Option<usize> {
-        match split {
-            Split::Train => self.learnt,
-            Split::Test => Some(self.answer),
-        }
-    }
-
-    /// The least of what a row of a split may have of anything.
-    fn least(&self, split: Split) -> usize {
-        let Some(response) = self.response(split) else { return usize::MAX };
-        let learnt = if split == Split::Train { response } else { usize::MAX };
-        self.most(response, 64).0.min(learnt)
-    }
 }
 
 struct Measure<'a> {
@@ -271,10 +219,7 @@ impl Measure<'_> {
                 continue;
             };
             if training.warmup > 0 && u64::from(training.warmup) >= steps {
-                let what = format!(
-                    "the learning rate rises over {} steps, and training ends before or as it gets where it should",
-                    training.warmup
-                );
+                let what = format!("`warmup` = {} is no shorter than the training", training.warmup);
                 let one = format!("`{}`: {steps} steps of {rows} rows", stage.name);
                 self.notes.add(&format!("{key}.warmup"), what, one);
             }
