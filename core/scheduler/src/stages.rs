@@ -15,6 +15,7 @@ pub use evaluation::{
     Answering, DecodingPace, DecodingWork, EvaluateWork, OutOfDistributionWork, Provenance, ReportWork,
     RoutingWork, TaskMetrics, UsedData, UsedPlugin,
 };
+pub(crate) use learning::CHECKPOINT_READING;
 pub use learning::{
     BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, ImportWork, Length, PretrainTokenizer,
     PretrainWork, PseudoNegativesWork, RehearseWork, RememberWork, TrainWork, TrainingPace, TrainingWork,

@@ -29,6 +29,8 @@ const LARGEST_FILES: u64 = 256 << 20;
 /// Longer than any row: nothing is cut at it.
 const UNBOUNDED: usize = 1 << 40;
 
+/// Where a recipe names what a backbone is pretrained on.
+const CORPUS: &str = "backbone.pretrain.corpus";
 /// Where a recipe names queries that no expert answers.
 const PSEUDO_NEGATIVES: &str = "rehearsal.pseudo-negatives";
 
@@ -162,7 +164,7 @@ impl Measure<'_> {
                 Ok(found) => {
                     self.rows[place] = found.first().map(|(_, examples)| examples.len() as u64);
                     // What a backbone is pretrained on is text of any length, which is cut to be.
-                    if stage.name == "prepare/corpus" {
+                    if key == CORPUS {
                         continue;
                     }
                     let (name, key) = (name_of(stage), key.clone());
@@ -187,9 +189,9 @@ impl Measure<'_> {
         match work {
             PrepareWork::Task(work) => ("stream.path".to_owned(), files(&work.source)),
             PrepareWork::Examples(work) => {
-                let key = match stage.name.as_str() {
-                    "prepare/corpus" => "backbone.pretrain.corpus",
-                    "prepare/pseudo-negatives" => PSEUDO_NEGATIVES,
+                let key = match name_of(stage) {
+                    "corpus" => CORPUS,
+                    "pseudo-negatives" => PSEUDO_NEGATIVES,
                     _ => "evaluation.out-of-distribution",
                 };
                 (key.to_owned(), work.sources.iter().flat_map(|part| files(&part.source)).collect())
@@ -245,7 +247,8 @@ impl Measure<'_> {
                         _ => continue,
                     };
                     let count = work.pseudo_negatives.as_ref().and_then(|pseudo| pseudo.count);
-                    all += match count.filter(|_| given.name == "prepare/pseudo-negatives") {
+                    let examples = matches!(given.work, StageWork::Prepare(PrepareWork::Examples(_)));
+                    all += match count.filter(|_| examples) {
                         Some(count) => rows.min(count as u64),
                         None => rows,
                     };
@@ -404,8 +407,13 @@ impl Measure<'_> {
     }
 }
 
+/// What a stage prepares: a task, or one of the sets beside the stream.
 fn name_of(stage: &StageSpec) -> &str {
-    stage.name.strip_prefix("prepare/").unwrap_or(&stage.name)
+    match &stage.work {
+        StageWork::Prepare(PrepareWork::Task(work)) => &work.task,
+        // `prepare`, a sign between, and what is prepared.
+        _ => stage.name.strip_prefix("prepare").and_then(|name| name.get(1..)).unwrap_or(&stage.name),
+    }
 }
 
 fn plain(problem: EngineError) -> String {
