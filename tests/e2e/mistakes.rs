@@ -109,17 +109,10 @@ fn a_file_that_is_no_policy_is_told() {
 }
 
 #[test]
-fn a_threshold_needs_experts_that_claim() {
-    let text = format!(
-        "{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"see\", threshold = 0.5 }}\n",
-        fragments()
-    );
-    refused(&text, &["`threshold` needs `[indicator]`"]);
-}
-
-#[test]
 fn a_router_that_asks_for_claims_needs_experts_that_claim() {
-    for settings in ["", ", order = \"oldest-first\"", ", score = \"raw\", max-probes = 1"] {
+    for settings in
+        ["", ", threshold = 0.5", ", order = \"oldest-first\"", ", score = \"raw\", max-probes = 1"]
+    {
         let text = format!(
             "{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"see\"{settings} }}\n",
             fragments()
@@ -264,7 +257,76 @@ fn a_broken_row_of_a_dataset_is_told_with_file_and_line() {
             smoke()
         ),
     );
-    bench.cadre(&["run", "broken.toml"]).expect_code(1).expect_told(&["two/train.jsonl", ":9"]);
+    bench.cadre(&["run", "broken.toml"]).expect_code(2).expect_told(&[
+        "two/train.jsonl",
+        ":9",
+        "broken.toml:5",
+    ]);
+    assert!(!bench.path().join("runs").exists(), "nothing was run");
+}
+
+#[test]
+fn a_metric_that_is_none_is_told_before_anything_runs() {
+    refused(
+        "[evaluation]\nmetrics = [\"exact-match\", \"rouge-1\"]\n",
+        &["there is no metric `rouge-1`", "did you mean `rouge-l`?", "`token-f1`", "wrong.toml:4"],
+    );
+}
+
+#[test]
+fn an_adapter_that_does_not_fit_is_told_before_a_backbone_is_pretrained() {
+    let bench = Workbench::new();
+    bench.write("peft/adapter_model.safetensors", "\u{2}\0\0\0\0\0\0\0{}");
+    let config = |more: &str| {
+        let text = format!("{{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 8, {more}}}");
+        bench.write("peft/adapter_config.json", &text);
+    };
+    let recipe =
+        "[expert]\nimport = [{ task = \"reverse\", adapter = \"peft\" }]\n[stream]\norder = [\"reverse\"]\n";
+    for (more, told) in [
+        ("\"target_modules\": [\"c_attn\"]", "[c_attn] means no module of this backbone"),
+        ("\"target_modules\": [\"q_proj\"], \"use_dora\": true", "`use_dora` = true is not supported"),
+        ("\"target_modules\": [\"q_proj\"], \"of_next_year\": 2", "the key `of_next_year` = 2 is not known"),
+        ("\"target_modules\": [\"q_proj\"]", "no update of `model.layers.0.self_attn.q_proj`"),
+    ] {
+        config(more);
+        refused_in(&bench, recipe, &["wrong.toml:4", told], &["cadre"]);
+    }
+}
+
+#[test]
+fn what_will_be_cut_and_warm_ups_without_an_end_are_told_at_planning() {
+    let bench = Workbench::new();
+    for task in ["one", "two"] {
+        for split in ["train", "test"] {
+            let row = |number: usize| {
+                let words = if number < 3 { "word ".repeat(200) } else { "word".to_owned() };
+                format!(
+                    "{{\"instruction\": \"say {task}\", \"input\": \"{words}\", \"output\": \"{words}\"}}\n"
+                )
+            };
+            let rows: String = (0..8).map(row).collect();
+            bench.write(&format!("tasks/{task}/{split}.jsonl"), &rows);
+        }
+    }
+    let recipe = format!(
+        "name = \"long\"\ninherit = [\"{}\"]\n[stream]\nformat = \"jsonl\"\npath = \"tasks\"\norder = [\"one\", \"two\"]\n\
+         [expert.training]\nwarmup = 40\nmax-prompt = 60\nmax-response = 20\n",
+        smoke()
+    );
+    bench.write("long.toml", &recipe);
+    bench.cadre(&["plan", "long.toml"]).expect_code(0).expect_told(&[
+        "warning",
+        "`one`: 3 of 8 (the longest has ",
+        "training prompts have more tokens than `max-prompt` = 60",
+        "long.toml:9",
+        "training responses have more tokens than `max-response` = 20",
+        "long.toml:10",
+        "`warmup` = 40 is no shorter than the training: `train/one`: 4 steps of 16 rows",
+        "long.toml:8",
+    ]);
+    bench.write("long.toml", &recipe.replace("max-prompt = 60", "max-prompt = 126"));
+    bench.cadre(&["plan", "long.toml", "--set", "evaluation.decoding.max-new-tokens=200"]).expect_code(2);
 }
 
 #[test]

@@ -148,3 +148,76 @@ fn cancelled_it_goes_on_later(cluster: &Cluster) {
     assert!(told.stdout.contains("2 of 2 points done"), "{}", told.stdout);
     assert!(!told.stderr.contains("34 to do"), "{}", told.stderr);
 }
+
+/// Programs that answer as Slurm's do: `sbatch` notes what it is given and refuses once it has taken so many.
+fn stand_ins(bench: &Workbench, takes: usize) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = bench.path().join("bin");
+    let noted = bench.path().join("noted");
+    std::fs::create_dir_all(&noted).unwrap();
+    let noted = noted.display();
+    let programs = [
+        ("scontrol", "echo 'MaxArraySize            = 3'; echo 'MaxJobCount             = 50'".to_owned()),
+        ("squeue", "exit 0".to_owned()),
+        ("sacct", "exit 1".to_owned()),
+        ("scancel", format!("echo \"$@\" >> '{noted}/cancelled'")),
+        (
+            "sbatch",
+            format!(
+                "n=$(ls '{noted}' | grep -c job)\nif [ $n -ge {takes} ]; then echo 'sbatch: error: no more' >&2; exit 1; fi\n\
+                 cp \"${{@: -1}}\" '{noted}/job-'$n'.sh'; echo $((100 + n))"
+            ),
+        ),
+    ];
+    for (name, text) in programs {
+        let file = bench.write(&format!("bin/{name}"), &format!("#!/bin/bash\n{text}\n"));
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
+}
+
+#[test]
+fn a_sweep_fits_what_the_cluster_takes_or_none_of_it_is_queued() {
+    let recipe = repository().join("recipes/smoke/sequential-tiny.toml").display().to_string();
+    let submit = |bench: &Workbench, takes: usize, seeds: &str| {
+        let seeds = format!("seed={seeds}");
+        let args =
+            ["--sweeps", "my sweeps", "sweep", &recipe, "--launcher", "slurm", "--grid", seeds.as_str()];
+        let output = bench.command("cadre", &args).env("PATH", stand_ins(bench, takes)).output().unwrap();
+        Outcome::of(&output)
+    };
+    let bench = Workbench::new();
+    submit(&bench, 100, "0,1,2,3,4").expect_code(0);
+    let script = |n: usize| std::fs::read_to_string(bench.path().join(format!("noted/job-{n}.sh"))).unwrap();
+    // Five seeds in arrays of three and two, of which each goes on job by job from one like it.
+    let lines = |n: usize| -> Vec<String> {
+        script(n)
+            .lines()
+            .filter(|line| line.contains("--array") || line.contains("--dep"))
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(lines(1), ["#SBATCH --dependency=afterok:100", "#SBATCH --array=0-2"]);
+    assert_eq!(lines(2), ["#SBATCH --dependency=afterok:100", "#SBATCH --array=0-1"]);
+    assert_eq!(lines(3), ["#SBATCH --dependency=aftercorr:101", "#SBATCH --array=0-2"]);
+    assert_eq!(lines(4), ["#SBATCH --dependency=aftercorr:102", "#SBATCH --array=0-1"]);
+    assert!(script(2).contains("--job $((4 + SLURM_ARRAY_TASK_ID))"), "{}", script(2));
+    assert!(
+        script(1).contains("my sweeps/") && script(1).contains("/slurm/logs/%x-%A_%a.out\"\n"),
+        "{}",
+        script(1)
+    );
+
+    let refused = Workbench::new();
+    submit(&refused, 3, "0,1,2,3,4")
+        .expect_code(1)
+        .expect_told(&["sbatch: error: no more", "the 6 jobs that were submitted before it are cancelled"]);
+    let cancelled = std::fs::read_to_string(refused.path().join("noted/cancelled")).unwrap();
+    assert_eq!(cancelled, "--full 100 101 102\n");
+
+    let large = Workbench::new();
+    submit(&large, 100, "0,1,2,3,4,5,6,7,8,9")
+        .expect_code(1)
+        .expect_told(&["52 jobs", "takes 50 (MaxJobCount)"]);
+    assert_eq!(std::fs::read_dir(large.path().join("noted")).unwrap().count(), 0, "nothing was submitted");
+}

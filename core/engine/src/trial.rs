@@ -5,6 +5,7 @@
 
 mod adapters;
 mod lengths;
+mod room;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};

@@ -16,6 +16,8 @@ pub struct Limits {
     pub function_bytes: u64,
     /// Code of all functions together, bytes.
     pub code_bytes: u64,
+    /// The squares of the sizes of all functions, in KiB, together: as what a compiler takes grows at worst.
+    pub code_squares: u64,
     /// Longest compilation of a component.
     pub compile_time: Duration,
     /// Settings that a policy is opened with, bytes of JSON.
@@ -44,15 +46,16 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 32 MiB a file, 50 000 functions of 128 KiB each and 8 MiB together, 30 s a compilation, 64 KiB of settings, 512 MiB of memory, 10⁵ table elements, 512 KiB of stack,
+    /// 32 MiB a file, 50 000 functions of at most 64 KiB and 4 MiB together, whose squares (in KiB) add up to 65 536 at most, 30 s a compilation, 64 KiB of settings, 512 MiB of memory, 10⁵ table elements, 512 KiB of stack,
     /// 5·10⁷ fuel and 10⁴ a byte given, 10 s and a second more for every 5·10⁷ fuel, 16 MiB an answer,
     /// 256 rounds.
     fn default() -> Self {
         Self {
             file_bytes: 32 << 20,
             functions: 50_000,
-            function_bytes: 128 << 10,
-            code_bytes: 8 << 20,
+            function_bytes: 64 << 10,
+            code_bytes: 4 << 20,
+            code_squares: 65_536,
             compile_time: Duration::from_secs(30),
             settings_bytes: 64 << 10,
             memory_bytes: 512 << 20,

@@ -101,6 +101,8 @@ struct Code {
     functions: u64,
     largest: u64,
     all: u64,
+    /// In bytes.
+    squares: u64,
 }
 
 impl Code {
@@ -109,6 +111,7 @@ impl Code {
             ("functions", self.functions, limits.functions),
             ("bytes of code in a function", self.largest, limits.function_bytes),
             ("bytes of code", self.all, limits.code_bytes),
+            ("as the sum of the squares of its functions' KiB", self.squares >> 20, limits.code_squares),
         ];
         match measures.into_iter().find(|(_, found, limit)| found > limit) {
             Some((what, found, limit)) => {
@@ -138,6 +141,7 @@ impl Names {
                     self.code.functions += 1;
                     self.code.largest = self.code.largest.max(bytes);
                     self.code.all += bytes;
+                    self.code.squares = self.code.squares.saturating_add(bytes.saturating_mul(bytes));
                 }
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::ComponentImportSection(section) if depth == 1 => {

@@ -157,16 +157,19 @@ fn code_has_limits_before_it_is_compiled() {
     let with = |fields: &str| place.load(&Guest::router().globals(fields));
     // `i32.const 1`, `drop`: three bytes.
     let function = |bytes: usize| format!("(func {})", "i32.const 1 drop ".repeat(bytes / 3));
-    let long = function(140 << 10);
+    let long = function(70 << 10);
     let error = with(&long).unwrap_err().to_string();
-    assert!(error.contains("bytes of code in a function (limit 131072)"), "{error}");
+    assert!(error.contains("bytes of code in a function (limit 65536)"), "{error}");
     let many = "(func)".repeat(50_001);
     let error = with(&many).unwrap_err().to_string();
     assert!(error.contains("functions (limit 50000)"), "{error}");
-    let large = function(120 << 10).repeat(72);
+    let large = function(20 << 10).repeat(210);
     let error = with(&large).unwrap_err().to_string();
-    assert!(error.contains("bytes of code (limit 8388608)"), "{error}");
-    with(&function(100 << 10)).unwrap();
+    assert!(error.contains("bytes of code (limit 4194304)"), "{error}");
+    let slow = function(60 << 10).repeat(20);
+    let error = with(&slow).unwrap_err().to_string();
+    assert!(error.contains("squares of its functions' KiB (limit 65536)"), "{error}");
+    with(&function(40 << 10)).unwrap();
 }
 
 #[test]

@@ -159,7 +159,7 @@ impl Check<'_> {
     }
 }
 
-/// The most points of a sweep. Ten thousand of them, planned side by side, take some gigabytes.
+/// The most points of a sweep. Ten thousand of a small recipe, planned side by side, take half a gigabyte and some seconds.
 pub(crate) const MOST_POINTS: u64 = 10_000;
 
 /// How many points a sweep has, by the lengths of its lists, and the product that says so. None where it does not fit 64

@@ -12,7 +12,8 @@ use cadre_store::{Digest, FileDigests, StoreError};
 
 use crate::error::PlanError;
 use crate::stages::{
-    CheckpointWork, ExamplesWork, FileUse, PluginWork, SourceWork, TemplateWork, UsedData, UsedPlugin,
+    CHECKPOINT_READING, CheckpointWork, ExamplesWork, FileUse, PluginWork, SourceWork, TemplateWork,
+    UsedData, UsedPlugin,
 };
 
 /// Files of a checkpoint besides its weights that decide what it computes.
@@ -113,7 +114,7 @@ impl<'a> Files<'a> {
             }
         }
         let files = names.iter().map(|name| self.file(&folder.join(name), KEY)).collect::<Result<_, _>>()?;
-        Ok(CheckpointWork { path: folder.to_path_buf(), files })
+        Ok(CheckpointWork { path: folder.to_path_buf(), files, reading: CHECKPOINT_READING })
     }
 
     pub(crate) fn plugin(

@@ -15,6 +15,7 @@ pub use evaluation::{
     Answering, DecodingPace, DecodingWork, EvaluateWork, MethodWork, OutOfDistributionWork, Provenance,
     ReportWork, RoutingWork, TaskMetrics, UsedData, UsedPlugin,
 };
+pub(crate) use learning::CHECKPOINT_READING;
 pub use learning::{
     BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, ImportWork, IndicatorLearning, Length,
     PretrainTokenizer, PretrainWork, PseudoNegativesWork, RehearseWork, RememberWork, TrainWork,

@@ -9,13 +9,14 @@ use cadre_data::{
 };
 use cadre_recipe::{Indicator, Loaded, Recipe, RecipeError};
 use cadre_scheduler::{
-    Answering, Budget, Length, Plan, PrepareWork, PromptWork, StageSpec, StageWork, TemplateWork,
-    TrainingWork, indicator_form,
+    Answering, Budget, Length, Plan, PrepareWork, StageSpec, StageWork, TemplateWork, TrainingWork,
+    indicator_form,
 };
 use serde_json::json;
 
 use super::Tried;
 use super::adapters::opened;
+use super::room::{Notes, Room};
 use crate::error::EngineError;
 use crate::stage::{backbone_sizes, draw_examples, draw_task, planned_tokenizer, template};
 
@@ -28,6 +29,8 @@ const LARGEST_FILES: u64 = 256 << 20;
 /// Longer than any row: nothing is cut at it.
 const UNBOUNDED: usize = 1 << 40;
 
+/// Where a recipe names what a backbone is pretrained on.
+const CORPUS: &str = "backbone.pretrain.corpus";
 /// Where a recipe names queries that no expert answers.
 const PSEUDO_NEGATIVES: &str = "rehearsal.pseudo-negatives";
 
@@ -58,38 +61,12 @@ pub(super) fn measured_by(recipe: &Recipe) -> String {
 
 /// Measures what the plan will read.
 pub(super) fn measured(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried, EngineError> {
-    let mut measure = Measure { loaded, plan, rows: vec![None; plan.stages.len()], tried: Tried::default() };
-    let backbone = plan.stages.iter().find_map(|stage| match &stage.work {
-        StageWork::Backbone(work) => Some(backbone_sizes(work)),
-        _ => None,
-    });
-    let Some(sizes) = backbone.transpose()? else { return Ok(measure.tried) };
-    let drawn = measure.draw();
-    measure.warm_ups();
-    let Some(room) = measure.room(sizes.context) else { return Ok(measure.tried) };
-    // Tokens are at least a byte each: where no text has more bytes than there is room, no tokenizer is asked. (One that
-    // is trained here first would be trained for it.)
-    let around = if room.prompt.template == TemplateWork::Plain { 8 } else { 512 };
-    let tight =
-        drawn.iter().any(|set| set.examples.iter().any(|row| bytes(row) + around > room.least(set.split)));
-    let trains = loaded.recipe.backbone.pretrain.is_some();
-    if trains && !tight {
-        return Ok(measure.tried);
-    }
-    let store = opened(store)?;
-    let tokenizer = match planned_tokenizer(plan, store.as_ref(), &|| {}) {
-        Ok(Some(tokenizer)) => tokenizer,
-        Ok(None) => return Ok(measure.tried),
-        Err(EngineError::Data(problem)) => {
-            let key = if trains { "backbone.pretrain.tokenizer" } else { "backbone.checkpoint" };
-            measure.tried.mistakes.push(loaded.mistake(key, problem));
-            return Ok(measure.tried);
-        }
-        Err(other) => return Err(other),
-    };
-    let rows = sizes.vocabulary.unwrap_or(tokenizer.vocabulary() as usize);
-    measure.tokens(&tokenizer, rows, &room, &drawn)?;
-    Ok(measure.tried)
+    let rows = vec![None; plan.stages.len()];
+    let mut measure = Measure { loaded, plan, rows, notes: Notes::default(), tried: Tried::default() };
+    measure.all(store)?;
+    let Measure { notes, mut tried, .. } = measure;
+    tried.warnings.extend(notes.placed(loaded));
+    Ok(tried)
 }
 
 /// Rows of one kind, as the run will have them.
@@ -102,51 +79,49 @@ struct Drawn {
     key: String,
 }
 
-/// The most tokens of prompts and responses.
-struct Room {
-    prompt: PromptWork,
-    indicator: Option<Indicator>,
-    context: usize,
-    /// The longest response that is learnt, where something is trained.
-    learnt: Option<usize>,
-    /// The longest answer.
-    answer: usize,
-}
-
-impl Room {
-    /// The longest prompt beside a response of so many tokens, and the key that says so.
-    fn most(&self, response: usize, marks: usize) -> (usize, &'static str) {
-        let left = self.context.saturating_sub(response.saturating_add(marks));
-        match self.prompt.max_prompt.map(|most| most as usize) {
-            Some(most) if most <= left => (most, "expert.training.max-prompt"),
-            _ => (left, "backbone"),
-        }
-    }
-
-    fn response(&self, split: Split) -> Option<usize> {
-        match split {
-            Split::Train => self.learnt,
-            Split::Test => Some(self.answer),
-        }
-    }
-
-    /// The least of what a row of a split may have of anything.
-    fn least(&self, split: Split) -> usize {
-        let Some(response) = self.response(split) else { return usize::MAX };
-        let learnt = if split == Split::Train { response } else { usize::MAX };
-        self.most(response, 64).0.min(learnt)
-    }
-}
-
 struct Measure<'a> {
     loaded: &'a Loaded,
     plan: &'a Plan,
     /// How many rows each stage gives, where that is known.
     rows: Vec<Option<u64>>,
+    notes: Notes,
     tried: Tried,
 }
 
 impl Measure<'_> {
+    fn all(&mut self, store: &Path) -> Result<(), EngineError> {
+        let backbone = self.plan.stages.iter().find_map(|stage| match &stage.work {
+            StageWork::Backbone(work) => Some(backbone_sizes(work)),
+            _ => None,
+        });
+        let Some(sizes) = backbone.transpose()? else { return Ok(()) };
+        let drawn = self.draw();
+        self.warm_ups();
+        let Some(room) = self.room(sizes.context) else { return Ok(()) };
+        // Tokens are at least a byte each: where no text has more bytes than there is room, no tokenizer is asked. (One
+        // that is trained here first would be trained for it.)
+        let around = if room.prompt.template == TemplateWork::Plain { 8 } else { 512 };
+        let tight = drawn
+            .iter()
+            .any(|set| set.examples.iter().any(|row| bytes(row) + around > room.least(set.split)));
+        let trains = self.loaded.recipe.backbone.pretrain.is_some();
+        if trains && !tight {
+            return Ok(());
+        }
+        let tokenizer = match planned_tokenizer(self.plan, opened(store)?.as_ref(), &|| {}) {
+            Ok(Some(tokenizer)) => tokenizer,
+            Ok(None) => return Ok(()),
+            Err(EngineError::Data(problem)) => {
+                let key = if trains { "backbone.pretrain.tokenizer" } else { "backbone.checkpoint" };
+                self.tried.mistakes.push(self.loaded.mistake(key, problem));
+                return Ok(());
+            }
+            Err(other) => return Err(other),
+        };
+        let rows = sizes.vocabulary.unwrap_or(tokenizer.vocabulary() as usize);
+        self.tokens(&tokenizer, rows, &room, &drawn)
+    }
+
     /// The rows of all stages that prepare some. A source that cannot be read is a mistake of the recipe; one that is too
     /// large is left for later, and said.
     fn draw(&mut self) -> Vec<Drawn> {
@@ -189,7 +164,7 @@ impl Measure<'_> {
                 Ok(found) => {
                     self.rows[place] = found.first().map(|(_, examples)| examples.len() as u64);
                     // What a backbone is pretrained on is text of any length, which is cut to be.
-                    if stage.name == "prepare/corpus" {
+                    if key == CORPUS {
                         continue;
                     }
                     let (name, key) = (name_of(stage), key.clone());
@@ -214,9 +189,9 @@ impl Measure<'_> {
         match work {
             PrepareWork::Task(work) => ("stream.path".to_owned(), files(&work.source)),
             PrepareWork::Examples(work) => {
-                let key = match stage.name.as_str() {
-                    "prepare/corpus" => "backbone.pretrain.corpus",
-                    "prepare/pseudo-negatives" => PSEUDO_NEGATIVES,
+                let key = match name_of(stage) {
+                    "corpus" => CORPUS,
+                    "pseudo-negatives" => PSEUDO_NEGATIVES,
                     _ => "evaluation.out-of-distribution",
                 };
                 (key.to_owned(), work.sources.iter().flat_map(|part| files(&part.source)).collect())
@@ -246,14 +221,9 @@ impl Measure<'_> {
                 continue;
             };
             if training.warmup > 0 && u64::from(training.warmup) >= steps {
-                let problem = format!(
-                    "`{}` has {steps} steps ({rows} rows), and its learning rate rises over {}: it never gets where it \
-                     should",
-                    stage.name, training.warmup
-                );
-                let hint = format!("make `{key}.warmup` smaller, a tenth of the steps or less");
-                let warning = self.loaded.mistake(&format!("{key}.warmup"), problem).suggest(hint);
-                self.tried.warnings.push(warning);
+                let what = format!("`warmup` = {} is no shorter than the training", training.warmup);
+                let one = format!("`{}`: {steps} steps of {rows} rows", stage.name);
+                self.notes.add(&format!("{key}.warmup"), what, one);
             }
         }
     }
@@ -277,7 +247,8 @@ impl Measure<'_> {
                         _ => continue,
                     };
                     let count = work.pseudo_negatives.as_ref().and_then(|pseudo| pseudo.count);
-                    all += match count.filter(|_| given.name == "prepare/pseudo-negatives") {
+                    let examples = matches!(given.work, StageWork::Prepare(PrepareWork::Examples(_)));
+                    all += match count.filter(|_| examples) {
                         Some(count) => rows.min(count as u64),
                         None => rows,
                     };
@@ -395,12 +366,9 @@ impl Measure<'_> {
                     ),
                     _ => format!("`max-prompt` = {most}"),
                 };
-                let problem = format!(
-                    "`{}`: {} of {of} {kind} prompts have more tokens than {why} and are cut; the longest has {longest}",
-                    set.name,
-                    long.len()
-                );
-                self.tried.warnings.push(self.loaded.mistake(key, problem));
+                let what = format!("{kind} prompts have more tokens than {why} and are cut");
+                let one = format!("`{}`: {} of {of} (the longest has {longest})", set.name, long.len());
+                self.notes.add(key, what, one);
             }
             if set.split == Split::Test || (set.key == PSEUDO_NEGATIVES && !self.learns_rejected()) {
                 continue;
@@ -408,13 +376,11 @@ impl Measure<'_> {
             let long: Vec<usize> =
                 lengths.iter().map(|(_, response)| *response).filter(|one| *one > response).collect();
             if let Some(longest) = long.iter().max() {
-                let problem = format!(
-                    "`{}`: {} of {of} {kind} responses have more tokens than `max-response` = {response}, end token \
-                     counted, and are cut; the longest has {longest}",
-                    set.name,
-                    long.len()
+                let what = format!(
+                    "{kind} responses have more tokens than `max-response` = {response}, end token counted, and are cut"
                 );
-                self.tried.warnings.push(self.loaded.mistake("expert.training.max-response", problem));
+                let one = format!("`{}`: {} of {of} (the longest has {longest})", set.name, long.len());
+                self.notes.add("expert.training.max-response", what, one);
             }
         }
         Ok(())
@@ -441,8 +407,13 @@ impl Measure<'_> {
     }
 }
 
+/// What a stage prepares: a task, or one of the sets beside the stream.
 fn name_of(stage: &StageSpec) -> &str {
-    stage.name.strip_prefix("prepare/").unwrap_or(&stage.name)
+    match &stage.work {
+        StageWork::Prepare(PrepareWork::Task(work)) => &work.task,
+        // `prepare`, a sign between, and what is prepared.
+        _ => stage.name.strip_prefix("prepare").and_then(|name| name.get(1..)).unwrap_or(&stage.name),
+    }
 }
 
 fn plain(problem: EngineError) -> String {

@@ -28,7 +28,14 @@ pub struct CheckpointWork {
     pub path: PathBuf,
     /// Its configuration, weights and tokenizer files.
     pub files: Vec<FileUse>,
+    /// Version of how the files of a checkpoint become a model. 2: an output head that differs from the embedding is used,
+    /// although the configuration ties the two. Plans of before have none.
+    #[serde(default)]
+    pub reading: u32,
 }
+
+/// The [`CheckpointWork::reading`] of this build.
+pub(crate) const CHECKPOINT_READING: u32 = 2;
 
 /// A backbone to pretrain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
