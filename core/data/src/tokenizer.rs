@@ -416,6 +416,22 @@ impl Tokenizer {
         self.inner.apart
     }
 
+    /// What the tokenizer's files say and nobody follows, for a warning: whether texts open and end with a special token
+    /// is decided by the post-processor alone, as in transformers.
+    pub fn remarks(&self) -> Vec<String> {
+        let special = &self.inner.special;
+        let writes = self.inner.around.has(special.bos, special.eos);
+        let keys = ["add_bos_token", "add_eos_token"];
+        let contradicts = keys.iter().zip(special.adds).zip(writes).filter_map(|((key, says), does)| {
+            let says = says.filter(|says| *says != does)?;
+            let does = if does { "writes one" } else { "writes none" };
+            Some(format!(
+                "tokenizer_config.json has `{key}: {says}`, and the post_processor of tokenizer.json {does}: as in transformers, the post-processor counts"
+            ))
+        });
+        contradicts.collect()
+    }
+
     /// The chat template in the tokenizer's files.
     pub fn chat_template(&self) -> Option<&str> {
         self.inner.special.chat_template.as_deref()

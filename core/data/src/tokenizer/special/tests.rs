@@ -65,6 +65,8 @@ fn what_stands_around_a_text_is_the_post_processors() {
         (sequence, named, vec![1, 7]),
     ] {
         let tokenizer = tokenizer(post_processor.clone(), &[(NAMED, config.clone())]).expect("a tokenizer");
+        let remarks = tokenizer.remarks();
+        assert_eq!(remarks.len(), usize::from(config.get("add_bos_token").is_some()), "{remarks:?}");
         assert_eq!(tokenizer.surrounded(vec![7]), expected, "{post_processor} {config}");
         let short = tokenizer.surrounded_within(vec![7; 9], 4);
         assert_eq!(short.len(), 4, "{post_processor}");
