@@ -182,8 +182,8 @@ impl Tokenizer {
     /// # Errors
     /// An end token, or one that the tokenizer puts around every text, without a row.
     pub fn with_rows(&self, rows: u32) -> Result<Self, DataError> {
-        let needed = self.inner.around.ids().chain([self.eos()]);
-        for id in needed.filter(|&id| id >= rows) {
+        let mut needed = self.inner.around.ids().chain([self.eos()]);
+        if let Some(id) = needed.find(|&id| id >= rows) {
             return Err(DataError::NoRow {
                 token: self.token(id).unwrap_or_default(),
                 id,

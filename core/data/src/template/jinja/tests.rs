@@ -85,7 +85,7 @@ fn a_template_that_takes_too_much_is_refused_with_the_limit() {
             "more than 5000000 steps",
         ),
         (
-            &"{% for a in range(9999) %}yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy{{ c * 999 }}{% endfor %}",
+            "{% for a in range(9999) %}yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy{{ c * 999 }}{% endfor %}",
             "more than 8388608 bytes",
         ),
         (doubled, "more than 8388608 bytes"),
