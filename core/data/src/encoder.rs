@@ -121,7 +121,7 @@ impl Encoder {
         }
         let encoded = self.parts(prompts, responses);
         // Of many texts the tokenizer does not say which is wrong: the first that is wrong by itself.
-        let Ok((prompts, responses)) = encoded else {
+        let Ok([prompts, responses]) = encoded else {
             return rows.iter().map(|&(example, target)| self.encode(example, target)).collect();
         };
         rows.iter()
@@ -134,22 +134,18 @@ impl Encoder {
     }
 
     /// Ids of prompts, and of the responses that go on after them.
-    fn parts(
-        &self,
-        prompts: Vec<String>,
-        responses: Vec<String>,
-    ) -> Result<(Vec<Vec<u32>>, Vec<Vec<u32>>), DataError> {
+    fn parts(&self, prompts: Vec<String>, responses: Vec<String>) -> Result<[Vec<Vec<u32>>; 2], DataError> {
         let marked = self.marked();
         if self.tokenizer.encodes_apart() {
             let prompts = self.tokenizer.encode_all(prompts, marked)?;
-            return Ok((prompts, self.tokenizer.encode_all(responses, marked)?));
+            return Ok([prompts, self.tokenizer.encode_all(responses, marked)?]);
         }
         let ids = self.tokenizer.encode_all(prompts.clone(), marked)?;
         let texts = prompts.par_iter().zip(&ids).zip(&responses);
         let responses: Result<Vec<Vec<u32>>, DataError> = texts
             .map(|((prompt, ids), response)| self.tokenizer.continuation(prompt, ids, response, marked))
             .collect();
-        Ok((ids, responses?))
+        Ok([ids, responses?])
     }
 
     /// Ids from which a response is generated.

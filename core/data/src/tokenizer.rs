@@ -182,8 +182,8 @@ impl Tokenizer {
     /// # Errors
     /// An end token, or one that the tokenizer puts around every text, without a row.
     pub fn with_rows(&self, rows: u32) -> Result<Self, DataError> {
-        let needed = self.inner.around.ids().chain([self.eos()]);
-        for id in needed.filter(|&id| id >= rows) {
+        let mut needed = self.inner.around.ids().chain([self.eos()]);
+        if let Some(id) = needed.find(|&id| id >= rows) {
             return Err(DataError::NoRow {
                 token: self.token(id).unwrap_or_default(),
                 id,
@@ -414,6 +414,22 @@ impl Tokenizer {
     /// Whether the ids of a text are the same wherever it stands.
     pub(crate) fn encodes_apart(&self) -> bool {
         self.inner.apart
+    }
+
+    /// What the tokenizer's files say and nobody follows, for a warning: whether texts open and end with a special token
+    /// is decided by the post-processor alone, as in transformers.
+    pub fn remarks(&self) -> Vec<String> {
+        let special = &self.inner.special;
+        let writes = self.inner.around.has(special.bos, special.eos);
+        let keys = ["add_bos_token", "add_eos_token"];
+        let contradicts = keys.iter().zip(special.adds).zip(writes).filter_map(|((key, says), does)| {
+            let says = says.filter(|says| *says != does)?;
+            let does = if does { "writes one" } else { "writes none" };
+            Some(format!(
+                "tokenizer_config.json has `{key}: {says}`, and the post_processor of tokenizer.json {does}: as in transformers, the post-processor counts"
+            ))
+        });
+        contradicts.collect()
     }
 
     /// The chat template in the tokenizer's files.

@@ -162,6 +162,7 @@ fn gpt2_as_hugging_face() {
         (tokenizer.vocabulary(), tokenizer.bos(), tokenizer.eos(), tokenizer.pad()),
         (50257, Some(end), end, end)
     );
+    assert_eq!(tokenizer.surrounded(vec![7]), [7]);
     assert_eq!(tokenizer.encode("Hello world").expect("ids"), [15496, 995]);
     assert_eq!(tokenizer.encode(MIXED).expect("ids"), GPT2_MIXED);
     assert_eq!(tokenizer.decode(GPT2_MIXED).expect("text"), MIXED);
@@ -180,8 +181,10 @@ fn minimind_with_its_chat_template() {
     let tokenizer = Tokenizer::from_file(&path).expect("minimind");
     assert_eq!(
         (tokenizer.vocabulary(), tokenizer.bos(), tokenizer.eos(), tokenizer.pad()),
-        (6400, None, 2, 0)
+        (6400, Some(1), 2, 0)
     );
+    // It names an opening token, and nothing writes it.
+    assert_eq!(tokenizer.surrounded(vec![7]), [7]);
     assert_eq!(tokenizer.encode(MIXED).expect("ids"), MINIMIND_MIXED);
     assert_eq!(tokenizer.decode(MINIMIND_MIXED).expect("text"), MIXED);
     round_trips(&tokenizer);

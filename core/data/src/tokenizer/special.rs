@@ -33,6 +33,8 @@ pub(super) struct SpecialTokens {
     /// All ids that end a generation, `eos` first.
     pub(super) stops: Vec<u32>,
     pub(super) chat_template: Option<String>,
+    /// `add_bos_token` and `add_eos_token`, which are not followed.
+    pub(super) adds: [Option<bool>; 2],
 }
 
 impl SpecialTokens {
@@ -40,7 +42,7 @@ impl SpecialTokens {
     pub(super) fn trained(tokenizer: &tokenizers::Tokenizer) -> Self {
         let id = |place: usize| tokenizer.token_to_id(SPECIAL_TOKENS[place]);
         let eos = id(2).unwrap_or_default();
-        Self { bos: id(1), eos, pad: id(0), stops: vec![eos], chat_template: None }
+        Self { bos: id(1), eos, pad: id(0), stops: vec![eos], chat_template: None, adds: [None, None] }
     }
 
     /// Those named in the files of a folder.
@@ -77,6 +79,8 @@ impl SpecialTokens {
             eos,
             pad: files.named("pad_token")?.first().copied(),
             stops,
+            adds: ["add_bos_token", "add_eos_token"]
+                .map(|key| files.config.as_ref().and_then(|file| file.get(key)).and_then(Value::as_bool)),
             chat_template: chat_template(folder, files.config.as_ref())?,
         })
     }

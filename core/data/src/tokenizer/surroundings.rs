@@ -29,6 +29,11 @@ impl Around {
         [self.before.as_slice(), &text, &self.behind].concat()
     }
 
+    /// Whether the first id before a text, and the last behind it, are these.
+    pub(super) fn has(&self, first: Option<u32>, last: u32) -> [bool; 2] {
+        [first.is_some() && self.before.first().copied() == first, self.behind.last() == Some(&last)]
+    }
+
     /// All of them.
     pub(super) fn ids(&self) -> impl Iterator<Item = u32> + '_ {
         self.before.iter().chain(&self.behind).copied()

@@ -74,7 +74,7 @@ fn int(value: Value, given: Given) -> Result<Value, Error> {
         16 => ["0x", "0X"],
         8 => ["0o", "0O"],
         2 => ["0b", "0B"],
-        2..=36 => ["", ""],
+        base if (2..=36).contains(&base) => ["", ""],
         _ => return Err(refused("`base` of int is between 2 and 36")),
     };
     let bare = prefix.iter().find_map(|prefix| digits.strip_prefix(prefix)).unwrap_or(&digits);

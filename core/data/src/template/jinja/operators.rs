@@ -17,12 +17,14 @@ const ADD: &str = "_cadre_add";
 const CONCAT: &str = "_cadre_concat";
 const MULTIPLY: &str = "_cadre_multiply";
 const MODULO: &str = "_cadre_modulo";
+const ITERATE: &str = "_cadre_iterate";
 
 pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_function(ADD, add);
     environment.add_function(CONCAT, concat);
     environment.add_function(MULTIPLY, multiply);
     environment.add_function(MODULO, modulo);
+    environment.add_function(ITERATE, iterate);
 }
 
 /// Operators of one level of precedence, lowest level first, as Jinja2 has them, and the functions for them.
@@ -38,10 +40,35 @@ pub(super) fn rewritten(source: &str) -> String {
     for piece in tokens::pieces(source) {
         match piece {
             Piece::Text(part) => text.push_str(part),
-            Piece::Code(nodes) => sequence(&nodes, &mut text),
+            Piece::Code(nodes) => match looped_over(&nodes) {
+                Some((start, end)) => {
+                    sequence(&nodes[..start], &mut text);
+                    text.push_str(&format!(" {ITERATE}("));
+                    sequence(&nodes[start..end], &mut text);
+                    text.push(')');
+                    sequence(&nodes[end..], &mut text);
+                }
+                None => sequence(&nodes, &mut text),
+            },
         }
     }
     text
+}
+
+/// Where in the head of a loop stands what is looped over, unless that is a list without brackets.
+fn looped_over(nodes: &[Node<'_>]) -> Option<(usize, usize)> {
+    let is = |node: &Node<'_>, kind: Kind, words: &[&str]| match node {
+        Node::Leaf(token) => token.kind == kind && words.contains(&token.text),
+        Node::Group(..) => false,
+    };
+    nodes.first().filter(|first| is(first, Kind::Keyword, &["for"]))?;
+    let start = nodes.iter().position(|node| is(node, Kind::Name, &["in"]))? + 1;
+    let rest = &nodes[start..];
+    let end = (0..rest.len())
+        .find(|&place| is(&rest[place], Kind::Name, &["if", "recursive"]) && divides(rest, place));
+    let end = end.unwrap_or(rest.len());
+    let listed = rest[..end].iter().any(|node| is(node, Kind::Sign, &[","]));
+    (end > 0 && !listed).then_some((start, start + end))
 }
 
 /// Expressions with what stands between them.
@@ -143,6 +170,16 @@ fn operand(nodes: &[Node<'_>], to: &mut String) {
                 close.write(to);
             }
         }
+    }
+}
+
+/// What a loop goes over: the engine takes `none` for an empty list, and Python refuses it.
+fn iterate(value: Value) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::None | ValueKind::Bool | ValueKind::Number => {
+            Err(refused(format!("cannot loop over {}", value.kind())))
+        }
+        _ => Ok(value),
     }
 }
 
@@ -334,6 +371,10 @@ mod tests {
         assert_eq!(rewritten("{{ a + b ~ c }}"), "{{ _cadre_add( a, _cadre_concat( b, c)) }}");
         assert_eq!(rewritten("{{ a - b + c }}"), "{{ _cadre_add( a - b, c) }}");
         assert_eq!(rewritten("{{ (n) % 2 == 0 }}"), "{{ _cadre_modulo( (n), 2) == 0 }}");
+        assert_eq!(
+            rewritten("{% for i in x or [] if i in y %}"),
+            "{% for i in _cadre_iterate( x or []) if i in y %}"
+        );
         assert_eq!(rewritten("{%if a+b in c%}"), "{%if _cadre_add( a,b) in c%}");
         assert_eq!(
             rewritten("{%- set x=[a+b,c~'+'] -%}"),
@@ -347,7 +388,7 @@ mod tests {
             "a + b {# c ~ d #} {{ '{{ a ~ b }}' }}",
             "{% raw %}{{ a ~ b }}{% endraw %}",
             "{{ -a ** -b }}{{ f(*args, **kwargs) }}{{ x[-1:][::-1] }}",
-            "{{ a is not none and b not in c }}\n{%- for i in x if i recursive -%}",
+            "{{ a is not none and b not in c }}\n{%- for i in 1, 2 if i recursive -%}",
             "{{ 1.5e-7 }}{{ {'a': {'b': 1}} }}",
             "{{ unclosed + ",
             "{{ 'unclosed + b }}",

@@ -65,6 +65,8 @@ fn what_stands_around_a_text_is_the_post_processors() {
         (sequence, named, vec![1, 7]),
     ] {
         let tokenizer = tokenizer(post_processor.clone(), &[(NAMED, config.clone())]).expect("a tokenizer");
+        let remarks = tokenizer.remarks();
+        assert_eq!(remarks.len(), usize::from(config.get("add_bos_token").is_some()), "{remarks:?}");
         assert_eq!(tokenizer.surrounded(vec![7]), expected, "{post_processor} {config}");
         let short = tokenizer.surrounded_within(vec![7; 9], 4);
         assert_eq!(short.len(), 4, "{post_processor}");
@@ -96,7 +98,7 @@ fn files_name_tokens_in_the_order_of_transformers() {
     assert_eq!(ids(&[config(json!({"eos_token": "<eos>"})), model.clone()]), (None, 2));
     // The end token is needed: the model's file names it.
     assert_eq!(ids(&[config(json!({"bos_token": "<bos>"})), model.clone()]), (Some(1), 0));
-    assert_eq!(ids(&[model.clone()]), (Some(0), 0));
+    assert_eq!(ids(std::slice::from_ref(&model)), (Some(0), 0));
     let generation = ("generation_config.json", json!({"eos_token_id": [2, 0]}));
     assert_eq!(ids(&[config(json!({"eos_token": null})), model.clone(), generation]), (None, 2));
     let error = tokenizer(Value::Null, &[config(json!({"eos_token": null})), model]).expect_err("none");
