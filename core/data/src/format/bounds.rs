@@ -4,8 +4,8 @@
 pub(super) const MOST_ROW: usize = 64 << 20;
 /// Most bytes of all rows that are held at once, with what it takes to hold them.
 pub(super) const MOST_HELD: usize = 4 << 30;
-/// What holding an example takes beside its texts.
-pub(super) const PER_EXAMPLE: usize = 256;
+/// What holding an example takes beside its texts: the struct and its allocations.
+pub(super) const PER_EXAMPLE: usize = 400;
 /// Most bytes of a file that is read as a whole.
 pub(super) const MOST_WHOLE: usize = 1 << 30;
 /// A compressed file may hold this much, and [`MOST_RATIO`] times its own length beyond it.

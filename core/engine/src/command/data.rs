@@ -83,15 +83,16 @@ fn of_source(args: &ShowArgs, terminal: &Terminal) -> Done {
     for task in tasks {
         let (examples, notes) = load_source_noted(&spec, std::slice::from_ref(&task), args.split.split())?;
         notes.iter().for_each(|note| terminal.caution(&note.to_string()));
-        show_texts(&task, &examples, args.count, terminal)?;
+        show_texts(&task, examples, args.count, terminal)?;
     }
     Ok(())
 }
 
-fn show_texts(task: &str, examples: &[Example], count: usize, terminal: &Terminal) -> Done {
-    for example in sample(examples.to_vec(), Some(count), Seed(0)) {
+fn show_texts(task: &str, examples: Vec<Example>, count: usize, terminal: &Terminal) -> Done {
+    let of = examples.len();
+    for example in sample(examples, Some(count), Seed(0)) {
         if terminal.manner() == Manner::Json {
-            let row = json!({ "task": task, "of": examples.len(), "example": example });
+            let row = json!({ "task": task, "of": of, "example": example });
             terminal.print(&row.to_string());
             continue;
         }
@@ -102,7 +103,7 @@ fn show_texts(task: &str, examples: &[Example], count: usize, terminal: &Termina
             .collect();
         let last = Example { turns: Vec::new(), ..example.clone() };
         let prompt = Template::Plain.prompt(&last)?;
-        let head = format!("{HEAD}{}{HEAD:#}  {task}, {} examples", example.id, examples.len());
+        let head = format!("{HEAD}{}{HEAD:#}  {task}, {of} examples", example.id);
         let others = example.references.len().saturating_sub(1);
         let others =
             if others > 0 { format!("  {DIM}(+{others} more references){DIM:#}") } else { String::new() };

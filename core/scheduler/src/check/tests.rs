@@ -295,3 +295,50 @@ fn conversations_need_a_template_that_shows_them() {
     }
     assert!(mistakes(&lab, from, &chat("{ file = \"turns.jinja\" }")).is_empty());
 }
+
+#[test]
+fn a_row_that_cannot_be_read_is_a_mistake_of_the_recipe() {
+    let lab = Lab::new();
+    let rows =
+        "{\"instruction\": \"Do.\", \"output\": \"a\"}\n\n{\"instruction\": \"Do.\", \"output\": NaN}\n";
+    for (split, key) in [("train", "stream.path"), ("test", "stream.path")] {
+        lab.write_task("data", "b", "row");
+        lab.write(&format!("data/b/{split}.jsonl"), rows.as_bytes());
+        let mistake = one(&lab, "a", "a");
+        assert_eq!((mistake.key.as_str(), mistake.line), (key, 9));
+        let place =
+            format!("data/b/{split}.jsonl:3: expected text or a list of texts in field `output`, not NaN");
+        assert!(mistake.message().contains(&place), "{mistake}");
+    }
+    lab.write_task("data", "b", "row");
+    assert!(mistakes(&lab, "a", "a").is_empty());
+    // A source beside the stream.
+    lab.write("odd/x/test.jsonl", b"{\"instruction\": \"Do.\"}");
+    let mistake = one(
+        &lab,
+        r#"format = "jsonl", path = "data", tasks = ["a"], split"#,
+        r#"format = "jsonl", path = "odd", tasks = ["x"], split"#,
+    );
+    assert_eq!(mistake.key, "evaluation.out-of-distribution.path");
+    assert!(mistake.message().contains("odd/x/test.jsonl:1: expected field `output`"), "{mistake}");
+}
+
+#[test]
+fn what_is_not_read_is_told_once() {
+    let lab = Lab::new();
+    let row = "{\"instruction\": \"Do.\", \"output\": \"a\", \"system\": \"Be short.\"}\n";
+    lab.write("data/a/train.jsonl", row.repeat(3).as_bytes());
+    let path = lab.at("checked.toml");
+    fs::write(&path, RECIPE).unwrap();
+    let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap_or_else(|problem| panic!("{problem}"));
+    let checked = check(&loaded, &lab.hub());
+    assert!(checked.mistakes.is_empty(), "{checked:?}");
+    // The stream and the corpus name the same file.
+    let [note] = checked.notes.as_slice() else { panic!("{checked:?}") };
+    assert!(
+        note.ends_with(
+            "data/a/train.jsonl:1: field `system` is not read by this format (and in 2 more rows)"
+        ),
+        "{note}"
+    );
+}

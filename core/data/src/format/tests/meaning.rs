@@ -185,7 +185,10 @@ fn csv_and_packed_files() {
     assert_eq!((train[0].output.as_str(), train[0].task.as_str()), ("b", "p"));
     for (text, part) in [
         ("instruction,output\na,b\nc\n", "c.csv:3: expected 2 fields as in the header, and there are 1"),
-        ("instruction,output\na,b\n\n\nc,\n", "c.csv:5: expected text in field `output`, not null"),
+        (
+            "instruction,output\na,b\n\n\nc,\n",
+            "c.csv:5: expected text or a list of texts in field `output`, not null",
+        ),
         ("instruction,answer\na,b\n", "c.csv: no column `output`; there are instruction, answer"),
         (
             "output,output\na,b\n",
