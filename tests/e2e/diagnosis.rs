@@ -18,9 +18,8 @@ fn codes(report: &Value) -> Vec<&str> {
 fn a_training_too_short_is_told_everywhere() {
     let bench = Workbench::new();
     // Twenty-four examples in batches of eight, twice: a handful of steps, of which the warm-up takes most.
-    let told = bench
-        .cadre(&["run", &smoke("see-tiny.toml"), "--set", "expert.training.warmup=4"])
-        .expect_code(0);
+    let told =
+        bench.cadre(&["run", &smoke("see-tiny.toml"), "--set", "expert.training.warmup=4"]).expect_code(0);
     let report = report(bench.path());
     assert_eq!(report["format-version"], 2);
     let codes = codes(&report);
@@ -74,7 +73,13 @@ fn the_line_stands_where_the_router_compares() {
         ("greedy", false, "accept / (accept + reject)"),
     ] {
         let told = bench
-            .cadre(&["run", &smoke("see-tiny.toml"), "--json", "--set", &format!("routing.router.score={score}")])
+            .cadre(&[
+                "run",
+                &smoke("see-tiny.toml"),
+                "--json",
+                "--set",
+                &format!("routing.router.score={score}"),
+            ])
             .expect_code(0);
         let ended: Value = serde_json::from_str(told.stdout.lines().last().unwrap()).unwrap();
         assert!(!ended["findings"].as_array().unwrap().is_empty(), "{ended}");
