@@ -14,7 +14,7 @@ fn a_recipe_runs_to_its_report_and_the_second_run_finds_everything_done() {
     let recipe = smoke("see-tiny.toml");
     bench.cadre(&["run", &recipe]).expect_code(0);
     let first = report(bench.path());
-    assert_eq!(first["format-version"], 1);
+    assert_eq!(first["format-version"], 2);
     let tasks = first["tasks"].as_array().unwrap().len();
     assert!(tasks >= 2, "{first}");
     let matrix = first["score-matrix"].as_array().unwrap();

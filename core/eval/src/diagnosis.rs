@@ -128,5 +128,18 @@ pub fn diagnose(report: &Report, evidence: &RunEvidence) -> Vec<Finding> {
     findings
 }
 
+/// What to try for each finding, without what an earlier finding advises too: a reader need not read it twice.
+pub fn advice_once(findings: &[Finding]) -> Vec<Vec<&str>> {
+    let mut given = std::collections::BTreeSet::new();
+    let mut fresh = |finding: &'_ Finding| -> Vec<usize> {
+        let new = |at: &usize| given.insert(finding.advice[*at].clone());
+        (0..finding.advice.len()).filter(new).collect()
+    };
+    findings
+        .iter()
+        .map(|finding| fresh(finding).into_iter().map(|at| finding.advice[at].as_str()).collect())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests;

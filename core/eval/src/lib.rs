@@ -20,7 +20,7 @@ mod sweep;
 pub use comparison::render_markdown_table;
 pub use diagnosis::{
     ClaimEvidence, Composition, ExpertEvidence, Finding, FindingCode, IndicatorForm, QueryEvidence,
-    RunEvidence, Severity, TrainingEvidence, diagnose,
+    RunEvidence, Severity, TrainingEvidence, advice_once, diagnose,
 };
 pub use error::EvalError;
 pub use measures::{MEASURES, MeasureEntry, rounded};

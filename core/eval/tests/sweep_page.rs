@@ -33,7 +33,7 @@ fn a_grid_shows_curves_maps_and_fronts() {
         "Average score against probes a query",
         "class=\"gain\"",
         "class=\"loss\"",
-        "(paired t, n = 3)",
+        ">paired t, n = 3</span>",
         "by Student’s t for fewer than ten pairs",
     ] {
         assert!(page.contains(part), "{part}");

@@ -1,6 +1,6 @@
 //! Figures, times and findings as a person reads them. Never computes one.
 
-use cadre_eval::Finding;
+use cadre_eval::{Finding, advice_once};
 
 /// Seconds: `0.4 s`, `12 s`, `3:07`, `1:02:45`.
 pub(crate) fn duration(seconds: f64) -> String {
@@ -29,9 +29,9 @@ const FINDINGS: usize = 5;
 /// The worst findings of a run with what to try, a line each; nothing where nothing was found.
 pub(crate) fn findings(found: &[Finding]) -> String {
     let mut text = String::new();
-    for finding in found.iter().take(FINDINGS) {
+    for (finding, advice) in found.iter().zip(advice_once(found)).take(FINDINGS) {
         text.push_str(&format!("{}: {}\n", finding.severity.name(), plain(&finding.text)));
-        for advice in &finding.advice {
+        for advice in advice {
             text.push_str(&format!("    try {}\n", plain(advice)));
         }
     }
@@ -62,16 +62,17 @@ mod tests {
             tasks: Vec::new(),
             experts: Vec::new(),
             text: format!("number {number}\u{1b}[31m"),
-            advice: vec!["more `expert.training.epochs`".to_owned()],
+            advice: vec![format!("more `expert.training.epochs` ({number})"), "the same".to_owned()],
         };
         assert_eq!(findings(&[]), "");
         assert_eq!(
             findings(&[finding(1)]),
-            "failure: number 1\u{fffd}[31m\n    try more `expert.training.epochs`\n"
+            "failure: number 1\u{fffd}[31m\n    try more `expert.training.epochs` (1)\n    try the same\n"
         );
         let seven: Vec<Finding> = (1..=7).map(finding).collect();
         let text = findings(&seven);
-        assert_eq!(text.lines().count(), 11);
+        // Two lines each, the advice that all share, and the last line.
+        assert_eq!(text.lines().count(), 12);
         assert!(
             text.ends_with("\n2 more findings stand in the report\n") && !text.contains("number 6"),
             "{text}"

@@ -30,11 +30,12 @@ pub(super) fn silent_indicators(case: &Case<'_>) -> Option<Finding> {
     let experts: Vec<String> = silent.iter().map(|(expert, _)| case.expert(*expert)).collect();
     let severity = if case.routes_well() { Severity::Warning } else { Severity::Failure };
     let text = format!(
-        "{} {} the two indicators together a probability of less than {SILENT} in the median query (the least: \
-         {least:.1e}). The backbone does not expect the indicators there and training has not taught them, so that a claim \
-         is a ratio of two very small numbers.",
+        "{} {} the two indicators together next to no probability: {}{} in the median query. The backbone does not expect \
+         the indicators there and training has not taught them, so that a claim is a ratio of two very small numbers.",
         the_experts(&experts),
         if experts.len() == 1 { "gives" } else { "give" },
+        if experts.len() == 1 { "" } else { "as little as " },
+        if least < 1e-3 { format!("{least:.1e}") } else { format!("{least:.3}") },
     );
     let mut advice = case.indicator_advice();
     advice.push("more `expert.training.epochs`, or a higher `expert.training.learning-rate`".to_owned());

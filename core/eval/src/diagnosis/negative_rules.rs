@@ -73,6 +73,10 @@ pub(super) fn few_negatives(case: &Case<'_>) -> Option<Finding> {
         let least = earlier.clone().map(|task| (made.of(task), expert, Some(task))).min();
         let total = (made.total(), expert, None);
         let found = least.into_iter().chain([total]).find(|(seen, ..)| *seen < ENOUGH_NEGATIVES);
+        let (outside, outside_taken) = case.taken_outside(expert);
+        if found.is_some() && made.outside < ENOUGH_NEGATIVES && outside >= LEAST_ASKED {
+            worst = worst.max(share(outside_taken, outside));
+        }
         few.extend(found);
         for task in earlier.filter(|task| made.of(*task) < ENOUGH_NEGATIVES) {
             let (asked, taken) = case.taken(expert, task);

@@ -38,9 +38,7 @@ pub(super) fn scores_zero(case: &Case<'_>) -> Option<Finding> {
         text.push_str(&format!(" {lost} of them scored when learned."));
     } else {
         text.push_str(" None of them scored when learned either, where that was evaluated.");
-        advice.push(
-            "the predictions at the end of the page: do answers have the form of the references?".to_owned(),
-        );
+        advice.push("a look at the predictions: whether answers have the form of the references".to_owned());
         advice.push(
             "`evaluation.metrics` and `evaluation.decoding.max-new-tokens` that fit the task".to_owned(),
         );
@@ -77,7 +75,7 @@ pub(super) fn empty_answers(case: &Case<'_>) -> Option<Finding> {
     }
     let text = format!("Empty answers that score nothing: {}.", list(&parts));
     let advice = vec![
-        "the template: does a prompt end where an answer begins (`stream.template`)?".to_owned(),
+        "another `stream.template`, in which a prompt ends where an answer begins".to_owned(),
         "more `expert.training.epochs`".to_owned(),
     ];
     Some(Finding { experts, advice, ..finding(FindingCode::EmptyAnswers, Severity::Warning, text) })

@@ -228,6 +228,10 @@ fn few_negatives_without_harm_are_a_note() {
     made.evidence.experts[0].composition = Some(Composition { own: 80, negatives: vec![], outside: 9 });
     let found = made.of_code(FindingCode::FewNegatives).unwrap();
     assert!(found.text.contains("The fewest: 9 in all, by the expert of “sa”."), "{}", found.text);
+    assert_eq!(found.severity, Severity::Note);
+    // Two of twenty queries from outside: a warning.
+    made.evidence.outside.iter_mut().take(2).for_each(|query| query.chosen = Some(0));
+    assert_eq!(made.of_code(FindingCode::FewNegatives).unwrap().severity, Severity::Warning);
 }
 
 #[test]

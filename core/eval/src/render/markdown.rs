@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::figures::{count, decimals, duration, percent, score, signed, visible};
-use crate::{Finding, MEASURES, Report, ReportExtras};
+use crate::{Finding, MEASURES, Report, ReportExtras, advice_once};
 
 /// The short form for a terminal or a pull request: what went wrong, the measures, R, one line a task, cost and provenance.
 pub fn render_markdown(report: &Report, extras: &ReportExtras) -> String {
@@ -68,9 +68,9 @@ fn write_findings(text: &mut String, findings: &[Finding]) -> std::fmt::Result {
     if findings.is_empty() {
         return Ok(());
     }
-    for finding in findings {
+    for (finding, advice) in findings.iter().zip(advice_once(findings)) {
         writeln!(text, "- **{}**: {}", finding.severity.name(), cell(&finding.text))?;
-        for advice in &finding.advice {
+        for advice in advice {
             // Recipe keys stand between backticks; no text of a run is in an advice.
             writeln!(text, "  - try {}", visible(advice))?;
         }
@@ -80,7 +80,7 @@ fn write_findings(text: &mut String, findings: &[Finding]) -> std::fmt::Result {
 
 /// AR, with its interval where there is one.
 fn score_with_interval(report: &Report) -> String {
-    let interval = report.average_score_interval;
+    let interval = report.average_score.and(report.average_score_interval);
     let interval = interval
         .map(|of| format!(" [{}, {}]", score(Some(of.low)), score(Some(of.high))))
         .unwrap_or_default();

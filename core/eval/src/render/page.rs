@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::figures::{bytes, count, decimals, duration, percent, score, signed, visible};
 use super::markdown::{known_count, routed_right};
 use super::plot::SERIES;
-use crate::{EvalError, Finding, MEASURES, PredictionRow, Report, ReportExtras};
+use crate::{EvalError, Finding, MEASURES, PredictionRow, Report, ReportExtras, Severity, advice_once};
 
 /// One self-contained page that opens offline: style, script and plots are in it, and its content policy forbids any request.
 ///
@@ -53,6 +53,8 @@ struct Page {
     seed: u64,
     format_version: u32,
     findings: Vec<FindingLine>,
+    /// Whether a finding is more than a note.
+    any_harm: bool,
     tasks: Vec<TaskLine>,
     any_expert: bool,
     any_routing: bool,
@@ -162,7 +164,8 @@ impl Page {
             key: visible(&report.key),
             seed: report.seed,
             format_version: report.format_version,
-            findings: report.findings.iter().map(finding_line).collect(),
+            findings: finding_lines(&report.findings),
+            any_harm: report.findings.iter().any(|finding| finding.severity < Severity::Note),
             any_expert: tasks.iter().any(|task| task.expert.is_some()),
             any_routing: report.routing.is_some(),
             experts_of_the_stream: strangers.map(expert_line).collect(),
@@ -195,7 +198,7 @@ impl Page {
 
 fn cards(report: &Report) -> Vec<Card> {
     let card = |label, figure, note: &str| Card { label, figure, note: note.to_owned() };
-    let interval = report.average_score_interval;
+    let interval = report.average_score.and(report.average_score_interval);
     let interval = interval
         .map(|of| format!("; 95 % over test examples {} to {}", score(Some(of.low)), score(Some(of.high))));
     let mut cards = vec![
@@ -227,13 +230,14 @@ fn cards(report: &Report) -> Vec<Card> {
     cards
 }
 
-fn finding_line(finding: &Finding) -> FindingLine {
-    let parts = |advice: &String| advice.split('`').map(visible).collect();
-    FindingLine {
+fn finding_lines(findings: &[Finding]) -> Vec<FindingLine> {
+    let parts = |advice: &str| advice.split('`').map(visible).collect();
+    let line = |(finding, advice): (&Finding, Vec<&str>)| FindingLine {
         severity: finding.severity.name(),
         text: visible(&finding.text),
-        advice: finding.advice.iter().map(parts).collect(),
-    }
+        advice: advice.into_iter().map(parts).collect(),
+    };
+    findings.iter().zip(advice_once(findings)).map(line).collect()
 }
 
 /// Label, value, formula and source of every measure.

@@ -24,13 +24,18 @@ pub(super) fn spread(spread: &Spread, unit: Unit) -> String {
 
 /// A paired difference, its interval, how that was found and on how many pairs it stands; shares in percentage points.
 pub(super) fn difference(difference: &Difference, unit: Unit) -> String {
+    format!("{} ({})", change(difference, unit), basis(difference))
+}
+
+/// A paired difference and its interval; shares in percentage points.
+pub(super) fn change(difference: &Difference, unit: Unit) -> String {
     let change = |value: f64| with_sign(value, &size(value, unit));
     let points = if unit == Unit::Share { " pp" } else { "" };
     let mean = change(difference.mean);
     let interval = difference.low.zip(difference.high);
     let interval =
         interval.map_or_else(String::new, |(low, high)| format!(" [{}, {}]", change(low), change(high)));
-    format!("{mean}{interval}{points} ({})", basis(difference))
+    format!("{mean}{interval}{points}")
 }
 
 /// How the interval of a difference was found, and on how many pairs it stands.

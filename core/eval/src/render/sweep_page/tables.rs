@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::super::figures::visible;
 use super::super::units;
 use super::names::{Names, link, value_or_dash};
-use super::{counted, wish};
+use super::wish;
 use crate::sweep::{Shown, state};
 use crate::{PointState, SettingSummary, SweepPoint, SweepReport, Unit};
 
@@ -57,7 +57,8 @@ struct FigureCell {
 struct Change {
     text: String,
     mark: &'static str,
-    pairs: String,
+    /// How the interval was found, and on how many pairs.
+    basis: String,
 }
 
 /// The points of a setting.
@@ -137,9 +138,9 @@ fn cell(setting: &SettingSummary, figure: &Shown) -> FigureCell {
         text: units::spread(spread, figure.unit),
         sort: matches!(figure.unit, Unit::Bytes | Unit::Seconds).then(|| spread.mean.to_string()),
         change: change.map(|change| Change {
-            text: units::difference(change, figure.unit),
+            text: units::change(change, figure.unit),
             mark: units::mark(change, figure.better, figure.unit),
-            pairs: counted(change.pairs as usize, "pair"),
+            basis: units::basis(change),
         }),
     }
 }
