@@ -17,12 +17,22 @@ pub use evaluation::{
 };
 pub use learning::{
     BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, ImportWork, Length, PretrainTokenizer,
-    PretrainWork, PseudoNegativesWork, RehearseWork, RememberWork, TrainWork, TrainingPace, TrainingWork,
+    PretrainWork, PseudoNegativesWork, RehearseWork, RememberWork, TokenizerWork, TrainWork, TrainingPace,
+    TrainingWork,
 };
 pub use parts::{
     CheckpointPlace, FileUse, ModelPace, ModelWork, PluginWork, PromptWork, SourceWork, TemplateWork,
 };
 pub use preparation::{ExamplesWork, PrepareExamples, PrepareTask, PrepareWork};
+
+/// Name of the stage that prepares the corpus of a backbone.
+pub const CORPUS: &str = "prepare-corpus";
+
+/// Name of the stage that prepares examples of no task, to be rejected in training.
+pub const PSEUDO_NEGATIVES: &str = "prepare-pseudo-negatives";
+
+/// Name of the stage that prepares queries of no task, to be routed.
+pub const OUTSIDE_QUERIES: &str = "prepare-out-of-distribution";
 
 /// A kind of stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,15 +92,9 @@ impl StageKind {
     #[must_use]
     pub fn version(self) -> u32 {
         match self {
-            Self::Prepare
-            | Self::Backbone
-            | Self::Remember
-            | Self::Compose
-            | Self::Train
-            | Self::Describe
-            | Self::Evaluate
-            | Self::OutOfDistribution
-            | Self::Report => 1,
+            Self::Prepare | Self::Backbone | Self::Remember | Self::Compose | Self::Train | Self::Report => 1,
+            // 2: claims, embeddings and answers are those of a row alone, whoever stands beside it.
+            Self::Describe | Self::Evaluate | Self::OutOfDistribution => 2,
         }
     }
 }
@@ -206,7 +210,8 @@ pub struct Estimate {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StageSpec {
-    /// Its name, unique in the plan: `train/sort`.
+    /// Its name, unique in the plan: the kind and, where it is about a task, that (`train/sort`). No other name has a
+    /// slash, so that a task may be called whatever it likes.
     pub name: String,
     /// Its kind.
     pub kind: StageKind,
@@ -221,6 +226,22 @@ pub struct StageSpec {
 }
 
 impl StageSpec {
+    /// The name of a stage of this kind about a task.
+    #[must_use]
+    pub fn name_for(kind: StageKind, task: &str) -> String {
+        format!("{}/{task}", kind.name())
+    }
+
+    /// The task that it is about, or `union`; none where it is about no single one.
+    #[must_use]
+    pub fn task(&self) -> Option<&str> {
+        match &self.work {
+            StageWork::Prepare(PrepareWork::Task(work)) => Some(&work.task),
+            StageWork::Prepare(PrepareWork::Examples(_)) => None,
+            _ => self.name.strip_prefix(self.kind.name())?.strip_prefix('/'),
+        }
+    }
+
     /// The seed of what is random in this stage: derived from the seed it reads and its key. Zero's derivation where
     /// it reads none.
     #[must_use]

@@ -3,7 +3,9 @@
 
 use cadre_data::{Example, Target, TokenExample, TrainingRow, read_training_rows};
 use cadre_nn::{AdapterSpec, TrainingControl};
+use cadre_recipe::{Adapter, AdapterKind};
 use cadre_scheduler::{StageFacts, StageJob, StageKind, TrainWork, slot};
+use cadre_store::Seed;
 use serde_json::json;
 
 use super::compose::TRAINING;
@@ -30,14 +32,7 @@ pub(super) fn train(
         work.max_response as usize,
     )?;
     let examples = encode(&encoding, &rows)?;
-    let adapter = AdapterSpec {
-        rank: work.adapter.rank as usize,
-        alpha: work.adapter.alpha,
-        dropout: work.adapter.dropout,
-        targets: work.adapter.targets.iter().map(|slot| self::slot(*slot)).collect(),
-        added_tokens: encoding.added_tokens,
-        seed: job.spec.seed().derive("adapter").0,
-    };
+    let adapter = adapter_spec(&work.adapter, encoding.added_tokens, job.spec.seed());
     let previous = if work.from_previous { Some(only(job, StageKind::Train)?.folder()) } else { None };
     let spec = training_spec(&work.training, job.spec.seed());
     let checkpoint = job.workspace.join("training");
@@ -54,6 +49,22 @@ pub(super) fn train(
         "training-tokens": outcome.tokens,
         "final-loss": outcome.final_loss,
     }))
+}
+
+/// The adapter of a recipe in the words of the learner. Every key is taken apart here: one that is added to recipes, or a
+/// kind that the learner does not train, does not compile until it is read.
+fn adapter_spec(adapter: &Adapter, added_tokens: usize, seed: Seed) -> AdapterSpec {
+    let Adapter { kind, rank, alpha, dropout, targets } = adapter;
+    match kind {
+        AdapterKind::Lora => AdapterSpec {
+            rank: *rank as usize,
+            alpha: *alpha,
+            dropout: *dropout,
+            targets: targets.iter().map(|slot| self::slot(*slot)).collect(),
+            added_tokens,
+            seed: seed.derive("adapter").0,
+        },
+    }
 }
 
 fn encode(encoding: &Encoding, rows: &[TrainingRow]) -> Result<Vec<TokenExample>, EngineError> {
