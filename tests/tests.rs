@@ -11,6 +11,7 @@
 //! - `sweep`: points share what they have in common; workers, failures, kills.
 //! - `fallen_workers`: workers that die, and stages at which they do.
 //! - `slurm`: a sweep as jobs of a cluster, though a node dies; where Slurm is installed.
+//! - `one_store`: runs that share a store do not change each other; what cannot be written is told.
 //! - `commands`: every other command.
 //! - `first_router`: the page for whoever writes a router, as it is followed.
 //! - `runs`: past runs are a database; the store's garbage is collected.
@@ -53,6 +54,9 @@ mod main_job;
 #[cfg(test)]
 #[path = "e2e/mistakes.rs"]
 mod mistakes;
+#[cfg(test)]
+#[path = "e2e/one_store.rs"]
+mod one_store;
 #[cfg(test)]
 #[path = "e2e/real_data.rs"]
 mod real_data;

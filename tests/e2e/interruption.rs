@@ -61,6 +61,40 @@ fn ctrl_c_stops_cleanly_and_the_next_run_goes_on() {
 }
 
 #[test]
+fn a_terminal_that_goes_away_stops_as_ctrl_c_does_and_nohup_keeps_it_from_that() {
+    let recipe = recipe();
+    let expected = undisturbed(&recipe);
+    let bench = Workbench::new();
+    let mut child = bench.start(&["run", &recipe]);
+    while !something_is_made(bench.path()) {
+        assert!(!wait(&mut child, Duration::from_millis(2)), "the run was over before it could be stopped");
+    }
+    // Twice, as a shell and the kernel send it when a terminal is closed: neither ends the process at once.
+    let kill = format!("kill -HUP {0}; kill -HUP {0}", child.id());
+    assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    bench.cadre(&["run", &recipe, "--resume-only"]).expect_code(0);
+    assert_eq!(without_times(report(bench.path())), expected);
+
+    let kept = Workbench::new();
+    let cadre = kept.command("cadre", &["run", &recipe]);
+    let mut nohup = std::process::Command::new("nohup");
+    nohup.arg(cadre.get_program()).args(["run", &recipe, "--quiet"]).current_dir(kept.path());
+    nohup.envs(cadre.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    nohup
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    let mut child = nohup.spawn().unwrap();
+    while !something_is_made(kept.path()) {
+        assert!(!wait(&mut child, Duration::from_millis(2)), "the run was over before it could be stopped");
+    }
+    let kill = std::process::Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn resume_only_begins_nothing() {
     let bench = Workbench::new();
     bench.cadre(&["run", &recipe(), "--resume-only"]).expect_code(2).expect_told(&["resume"]);

@@ -7,10 +7,11 @@ mod source;
 mod sources;
 
 use std::fmt;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::shell;
 
@@ -38,8 +39,9 @@ impl fmt::Display for Finding {
 /// Prints what it finds; exit code 1 if there is anything.
 pub(crate) fn report() -> Result<ExitCode> {
     let findings = findings(&shell::root())?;
+    let mut out = std::io::stdout().lock();
     for finding in &findings {
-        println!("{finding}");
+        writeln!(out, "{finding}").context("write to standard output")?;
     }
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -18,11 +18,13 @@ mod schema;
 mod store;
 mod sweep;
 
+use std::path::Path;
+
 use cadre_scheduler::{CommonArgs, RecipeArgs};
 use clap::{Parser, Subcommand};
 
 use crate::error::EngineError;
-use crate::terminal::{Manner, Terminal};
+use crate::terminal::{Manner, Terminal, failure};
 
 /// What stands under the help.
 const ENDINGS: &str = "\
@@ -111,7 +113,7 @@ pub(crate) fn serve(line: CommandLine) -> u8 {
         Command::Schema => schema::schema(&terminal),
         Command::Completions(args) => completions::completions(args, &terminal),
     };
-    match outcome {
+    match outcome.and_then(|()| failure().map_or(Ok(()), Err)) {
         Ok(()) => 0,
         Err(error) => {
             terminal.error(&error);
@@ -124,3 +126,21 @@ pub(crate) use run_folder::RunFolder;
 
 /// What every command gives back.
 pub(crate) type Done = Result<(), EngineError>;
+
+/// Refuses to write over a file, or into a folder that holds anything, unless `force` says so.
+fn keep_what_is_there(to: &Path, force: bool) -> Done {
+    let what = match std::fs::read_dir(to) {
+        _ if force => return Ok(()),
+        Ok(mut entries) => match entries.next() {
+            None => return Ok(()),
+            Some(entry) => match entry {
+                Ok(entry) => format!("a folder with `{}`", entry.file_name().display()),
+                Err(_) => "a folder that is not empty".to_owned(),
+            },
+        },
+        // Also a link that leads nowhere: what it names would be made.
+        Err(_) if to.symlink_metadata().is_ok() => "a file".to_owned(),
+        Err(_) => return Ok(()),
+    };
+    Err(EngineError::WouldOverwrite { path: to.to_owned(), what })
+}

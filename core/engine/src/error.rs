@@ -137,6 +137,26 @@ pub enum EngineError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Standard output could not be written.
+    #[error("write to standard output: {source}; what was to be shown is not complete")]
+    Output {
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What a command would write is there already.
+    #[error("write {}: it is there already ({what}); --force writes over it", path.display())]
+    WouldOverwrite {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is or holds.
+        what: String,
+    },
+    /// An export into the folder that it reads from.
+    #[error("write {}: the backbone or expert is read from there; name another folder", path.display())]
+    OntoItself {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file could not be read.
     #[error("read {}: {source}", path.display())]
     Read {
@@ -298,6 +318,31 @@ pub enum EngineError {
         /// Short digest in the plan.
         planned: String,
     },
+    /// A file that a stage reads is not the one the plan was made with.
+    #[error(
+        "read {}: it has changed since the plan was made ({how}); nothing was stored. Put the planned file back, or start \
+         again to plan with what is there now", path.display()
+    )]
+    FileChanged {
+        /// The file.
+        path: PathBuf,
+        /// What was planned, and what was found.
+        how: String,
+    },
+    /// The list of a checkpoint's files was written by a newer Cadre.
+    #[error("read {}: it has format version {found}, which a newer cadre wrote", path.display())]
+    NewerListing {
+        /// The list.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// A plan names a backend that this program does not know.
+    #[error("open the device of a plan: it names the backend `{name}`, and cpu, ndarray and cuda are known")]
+    UnknownBackend {
+        /// The name.
+        name: String,
+    },
     /// A selector made an example for a task that it was not asked about.
     #[error("select for task {at}: {selector} made an example of task {task}")]
     SyntheticTask {
@@ -350,7 +395,11 @@ impl EngineError {
                 | RunsError::Ambiguous { .. }
                 | RunsError::BadTag { .. },
             ) => 2,
-            Self::Recipe(_) | Self::NotFound { .. } | Self::NothingToResume { .. } => 2,
+            Self::Recipe(_)
+            | Self::NotFound { .. }
+            | Self::NothingToResume { .. }
+            | Self::WouldOverwrite { .. }
+            | Self::OntoItself { .. } => 2,
             Self::Interrupted => 130,
             _ => 1,
         }

@@ -7,6 +7,7 @@ mod ensemble;
 mod error;
 mod executor;
 mod interrupt;
+mod planned_files;
 mod records;
 mod stage;
 mod start;

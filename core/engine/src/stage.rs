@@ -42,12 +42,12 @@ pub(crate) use selecting::wall_role;
 /// Does the work of a stage. A stop that was asked for is an outcome, not an error.
 pub(crate) fn execute(executor: &Executor, job: &StageJob<'_>) -> Result<StageOutcome, EngineError> {
     let done = match &job.spec.work {
-        StageWork::Prepare(work) => prepare::prepare(work, job),
+        StageWork::Prepare(work) => prepare::prepare(work, executor, job),
         StageWork::Backbone(work) => backbone::backbone(work, executor, job),
         StageWork::Remember(work) => remember::remember(work, executor, job),
         StageWork::Compose(work) => compose::compose(work, executor, job),
         StageWork::Train(work) => train::train(work, executor, job),
-        StageWork::Import(work) => import::import(work, job),
+        StageWork::Import(work) => import::import(work, executor, job),
         StageWork::Describe(work) => describe::describe(work, executor, job),
         StageWork::Evaluate(work) => evaluate::evaluate(work, executor, job),
         StageWork::OutOfDistribution(work) => out_of_distribution::out_of_distribution(work, executor, job),
@@ -59,3 +59,6 @@ pub(crate) fn execute(executor: &Executor, job: &StageJob<'_>) -> Result<StageOu
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ fn listen_to_logs() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_target(false)
+        // A closed standard error is no reason to stop: the layer would print about it, and panic.
+        .log_internal_errors(false)
         .without_time()
         .init();
 }

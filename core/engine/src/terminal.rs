@@ -4,6 +4,7 @@
 mod bars;
 mod event_log;
 mod json_lines;
+mod output;
 mod plain_lines;
 mod wording;
 
@@ -17,6 +18,7 @@ use cadre_scheduler::{EventSink, Plan};
 use crate::error::EngineError;
 
 pub(crate) use event_log::Nobody;
+pub(crate) use output::failure;
 pub(crate) use wording::{duration, figure, findings, signed_figure};
 
 /// How much is said, and in which form.
@@ -47,11 +49,12 @@ impl Terminal {
         self.manner
     }
 
-    /// Prints what was asked for. Colours are dropped where standard output is no terminal.
+    /// Prints what was asked for. Colours are dropped where standard output is no terminal. What cannot be printed ends
+    /// the command with an error, when it is done.
     pub(crate) fn print(&self, text: &str) {
+        let end = if text.ends_with('\n') { "" } else { "\n" };
         let mut out = anstream::stdout().lock();
-        // A reader that has gone away (`| head`) is no failure of ours.
-        let _ = write!(out, "{text}{}", if text.ends_with('\n') { "" } else { "\n" });
+        output::keep_failure(write!(out, "{text}{end}").and_then(|()| out.flush()));
     }
 
     /// Says something that nobody asked for.

@@ -1,12 +1,14 @@
 //! What a learner is asked without a gradient: probabilities, likelihoods, embeddings, answers.
 //! Rows are sorted so that those of one answerer and of like length are computed together, and
-//! answered in the order they came in.
+//! answered in the order they came in. On burn-flex (the CPU backend) what is found of a row is a function of that row and
+//! its answerer, to the last bit: neither the size of the batch nor the rows beside it change it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::adapter::{ExpertSlot, Mix};
 use crate::error::NnError;
 use crate::generation::{Answerer, Decoding, Generated, Row, ScoredRow, Strategy, generate, log_softmax_at};
+use crate::kernel::{UNDIVIDED, fused};
 use crate::learner::Learner;
 use crate::pass::Pass;
 use crate::training::Flow;
@@ -22,6 +24,12 @@ type Item<'a> = (&'a [u32], &'a Answerer);
 type BatchWork<'a, T> = dyn Fn(&[usize]) -> Result<Vec<T>, NnError> + Sync + 'a;
 
 impl Learner {
+    /// Whether what is found of a row is the same, to the last bit, in batches of any size and beside any rows: so on the
+    /// CPU backend, whose products are made here. Other backends choose theirs by the number of rows.
+    pub fn rows_stand_alone(&self) -> bool {
+        fused::serves(&self.model.device)
+    }
+
     /// Probability of each of `tokens` as the next token of each row: [rows][tokens], each 0 to 1.
     /// The distribution is over the vocabulary and the tokens the row's experts added; a token
     /// they do not know has probability 0.
@@ -127,7 +135,7 @@ impl Learner {
         })
     }
 
-    /// An answer to each row. Each depends on its row and seed alone, but for rounding.
+    /// An answer to each row. Each depends on its row and seed alone.
     ///
     /// # Errors
     /// Bad rows or decoding settings, a failing backend, a stop.
@@ -166,7 +174,7 @@ impl Learner {
         }
         let mut order: Vec<usize> = (0..items.len()).collect();
         order.sort_by_key(|&row| (group(items[row].1), items[row].0.len()));
-        let batches: Vec<&[usize]> = order.chunks(batch).collect();
+        let batches = self.divided(&order, items, batch);
         let found: Mutex<Vec<Option<T>>> = Mutex::new(items.iter().map(|_| None).collect());
         let mut done = 0;
         self.workers.each_watched(
@@ -185,6 +193,34 @@ impl Learner {
             },
         )?;
         Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect())
+    }
+
+    /// Rows in this order in batches of at most `batch`. Rows of several answerers share one while the ranks of all their
+    /// adapters together are few: sums over more would be divided, and at other places than for one answerer alone.
+    fn divided<'a>(&self, order: &'a [usize], items: &[Item<'_>], batch: usize) -> Vec<&'a [usize]> {
+        let experts = self.experts.read().unwrap_or_else(PoisonError::into_inner);
+        let mut batches = Vec::new();
+        let mut first = 0;
+        let mut slots: Vec<ExpertSlot> = Vec::new();
+        for (at, &row) in order.iter().enumerate() {
+            let own = shares(items[row].1);
+            let mut joined = slots.clone();
+            joined.extend(own.iter().map(|(slot, _)| *slot));
+            joined.sort_unstable();
+            joined.dedup();
+            let ranks: usize = joined.iter().filter_map(|slot| Some(experts.get(slot.0)?.rank())).sum();
+            let foreign = at > first && group(items[order[at - 1]].1) != group(items[row].1);
+            if at - first == batch || (foreign && ranks > UNDIVIDED) {
+                batches.push(&order[first..at]);
+                first = at;
+                joined = own.iter().map(|(slot, _)| *slot).collect();
+            }
+            slots = joined;
+        }
+        if first < order.len() {
+            batches.push(&order[first..]);
+        }
+        batches
     }
 
     fn check(&self, row: usize, ids: &[u32], answerer: &Answerer) -> Result<(), NnError> {
@@ -275,3 +311,6 @@ fn check_decoding(decoding: &Decoding) -> Result<(), NnError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

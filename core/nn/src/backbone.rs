@@ -13,8 +13,7 @@ use crate::error::NnError;
 use crate::generation::KvCache;
 use crate::kernel::{HeadShape, RotaryTable, attention, gated, gather, rms_norm, rotate};
 use crate::pass::Pass;
-use crate::projection::Projection;
-use crate::training::Dropout;
+use crate::projection::{Products, Projection};
 
 /// Weights of a decoder on a device.
 #[derive(Clone, Debug)]
@@ -63,8 +62,8 @@ pub(crate) struct Around<'a> {
     pub(crate) needed: Option<&'a Arc<Vec<usize>>>,
     /// Keys and values of earlier tokens; the pass adds its own.
     pub(crate) cache: Option<&'a mut KvCache>,
-    /// Dropout on the updates' input, in training.
-    pub(crate) dropout: Option<&'a Dropout>,
+    /// How it multiplies.
+    pub(crate) products: Products<'a>,
 }
 
 /// Gives a weight of this name and these sizes.
@@ -199,10 +198,10 @@ impl Backbone {
     ) -> Tensor<2> {
         let layer = &self.layers[number];
         let mix = around.mix;
-        let dropout = around.dropout;
+        let products = around.products;
         let project = |slot: usize, x: Tensor<2>, needed: Option<&Arc<Vec<usize>>>| {
             let update = mix.update(number, TARGETS[slot].target, pass, needed);
-            layer.projections[slot].forward(x, update.as_ref(), dropout)
+            layer.projections[slot].forward(x, update.as_ref(), products)
         };
         let behind = |which: usize, x: Tensor<2>| match &layer.norms_behind {
             Some(norms) => self.normed(x, &norms[which]),

@@ -8,8 +8,9 @@ use crate::adapter::Mix;
 use crate::backbone::{Around, Backbone};
 use crate::error::NnError;
 use crate::generation::KvCache;
-use crate::kernel::linear;
+use crate::kernel::linear_by_row;
 use crate::pass::Pass;
+use crate::projection::Products;
 use crate::weights::download;
 
 /// Logits that exist together.
@@ -32,7 +33,7 @@ impl Model {
         needed: Option<&Arc<Vec<usize>>>,
         cache: Option<&mut KvCache>,
     ) -> Tensor<2> {
-        self.backbone.forward(pass, Around { mix, needed, cache, dropout: None })
+        self.backbone.forward(pass, Around { mix, needed, cache, products: Products::ByRow })
     }
 
     /// Tells `each` the logits of every needed token, in order: its number, and one logit for each
@@ -56,9 +57,9 @@ impl Model {
         for first in (0..needed.len()).step_by(most) {
             let block = most.min(needed.len() - first);
             let hidden = all.clone().narrow(0, first, block);
-            let base = download(linear(hidden.clone(), self.backbone.head()))?;
+            let base = download(linear_by_row(hidden.clone(), self.backbone.head()))?;
             let added = match mix.added_head() {
-                Some(head) => download(linear(hidden, head))?,
+                Some(head) => download(linear_by_row(hidden, head))?,
                 None => Vec::new(),
             };
             let extra = added.len() / block;

@@ -5,7 +5,7 @@
 use burn::tensor::Tensor;
 
 use crate::adapter::{Shares, Update};
-use crate::kernel::{gather, linear};
+use crate::kernel::{gather, linear, linear_by_row};
 use crate::training::Dropout;
 
 /// A weight [out, in] and, in some families, a bias [1, out].
@@ -15,16 +15,27 @@ pub(crate) struct Projection {
     pub(crate) bias: Option<Tensor<2>>,
 }
 
+/// `x` and a weight to `x · Wᵀ`.
+type Linear = fn(Tensor<2>, Tensor<2>) -> Tensor<2>;
+
+/// How a pass multiplies.
+#[derive(Clone, Copy)]
+pub(crate) enum Products<'a> {
+    /// Each row by itself, to the last bit: what is asked of a model depends on no neighbour.
+    ByRow,
+    /// As is fastest, with a gradient, and with this dropout on the input of updates.
+    Trained(Option<&'a Dropout>),
+}
+
 impl Projection {
     /// `x` [n, in] through the weight and the update, as [n, out].
-    pub(crate) fn forward(
-        &self,
-        x: Tensor<2>,
-        update: Option<&Update>,
-        dropout: Option<&Dropout>,
-    ) -> Tensor<2> {
-        let Some(update) = update else { return self.base(x) };
-        let base = self.base(x.clone());
+    pub(crate) fn forward(&self, x: Tensor<2>, update: Option<&Update>, products: Products<'_>) -> Tensor<2> {
+        let (linear, dropout): (Linear, Option<&Dropout>) = match products {
+            Products::ByRow => (linear_by_row, None),
+            Products::Trained(dropout) => (linear, dropout),
+        };
+        let Some(update) = update else { return self.base(x, linear) };
+        let base = self.base(x.clone(), linear);
         let x = match dropout {
             Some(dropout) => dropout.apply(x, update.site, update.needed.as_ref()),
             None => x,
@@ -37,7 +48,7 @@ impl Projection {
         base + linear(narrow, update.b.clone())
     }
 
-    fn base(&self, x: Tensor<2>) -> Tensor<2> {
+    fn base(&self, x: Tensor<2>, linear: Linear) -> Tensor<2> {
         let y = linear(x, self.weight.clone());
         match &self.bias {
             Some(bias) => y + bias.clone(),

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::files::data_split;
 use crate::stages::{
-    BackboneWork, Budget, ComposeWork, Estimate, ExamplesWork, Length, PrepareWork, PretrainWork,
-    RememberWork, StageSpec, StageWork, TrainWork, TrainingWork,
+    BackboneWork, Budget, ComposeWork, Estimate, ExamplesWork, Length, PSEUDO_NEGATIVES, PrepareWork,
+    PretrainWork, RememberWork, StageSpec, StageWork, TrainWork, TrainingWork,
 };
 
 /// Bytes of text a token stands for, in round figures, over the tokenizers in use.
@@ -100,7 +100,7 @@ impl Estimator {
                 StageWork::Prepare(_) | StageWork::Remember(_) => self.of(Some(place)),
                 _ => continue,
             };
-            if stages[*place].name == "prepare/pseudo-negatives"
+            if stages[*place].name == PSEUDO_NEGATIVES
                 && let Some(count) = work.pseudo_negatives.as_ref().and_then(|pseudo| pseudo.count)
             {
                 one.rows = Some(one.rows.unwrap_or(f64::INFINITY).min(count as f64));

@@ -40,6 +40,8 @@ pub struct StageInput {
     pub name: String,
     /// Its kind.
     pub kind: StageKind,
+    /// The task that it is about, or `union`; none where it is about no single one.
+    pub task: Option<String>,
     /// What it made.
     pub artifact: Artifact,
 }
@@ -65,6 +67,12 @@ impl StageJob<'_> {
     #[must_use]
     pub fn input(&self, name: &str) -> Option<&StageInput> {
         self.inputs.iter().find(|input| input.name == name)
+    }
+
+    /// The input of a kind that is about this task.
+    #[must_use]
+    pub fn input_for(&self, kind: StageKind, task: &str) -> Option<&StageInput> {
+        self.inputs_of(kind).find(|input| input.task.as_deref() == Some(task))
     }
 
     /// The inputs of a kind, in the order of the plan.

@@ -13,7 +13,7 @@ use cadre_store::{Digest, FileDigests, StoreError};
 use crate::error::PlanError;
 use crate::stages::{
     CHECKPOINT_READING, CheckpointWork, ExamplesWork, FileUse, PluginWork, SourceWork, TemplateWork,
-    UsedData, UsedPlugin,
+    TokenizerWork, UsedData, UsedPlugin,
 };
 
 /// Files of a checkpoint besides its weights that decide what it computes.
@@ -26,6 +26,50 @@ const CHECKPOINT_FILES: [&str; 7] = [
     "special_tokens_map.json",
     "chat_template.jinja",
 ];
+
+/// Files beside a `tokenizer.json` that decide what it computes: special tokens, stop tokens, the chat template.
+const BESIDE_TOKENIZER: [&str; 5] = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+];
+
+/// Names of the files of a checkpoint folder that decide what it computes: weights, configuration, tokenizer.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn checkpoint_file_names(folder: &Path) -> std::io::Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".safetensors") || CHECKPOINT_FILES.contains(&name.as_str()) {
+            names.insert(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The files of a tokenizer: its `tokenizer.json`, and those beside it that say more of it.
+#[must_use]
+pub fn tokenizer_files(file: &Path) -> Vec<PathBuf> {
+    let beside = BESIDE_TOKENIZER.iter().map(|name| file.with_file_name(name));
+    std::iter::once(file.to_path_buf()).chain(beside.filter(|path| path.is_file())).collect()
+}
+
+/// The files of a task of a stream, those of both splits.
+///
+/// # Errors
+/// When they cannot be listed.
+pub fn task_files(spec: &SourceSpec, task: &str) -> Result<Vec<PathBuf>, cadre_data::DataError> {
+    let tasks = [task.to_owned()];
+    let mut paths = Vec::new();
+    for split in [cadre_data::Split::Train, cadre_data::Split::Test] {
+        paths.extend(cadre_data::source_files(spec, &tasks, split)?);
+    }
+    Ok(paths)
+}
 
 /// Finds and digests files while a plan is made.
 pub(crate) struct Files<'a> {
@@ -58,13 +102,8 @@ impl<'a> Files<'a> {
     /// One task of a stream, with the files of both splits.
     pub(crate) fn task(&mut self, stream: &Stream, task: &str) -> Result<SourceWork, PlanError> {
         let spec = stream_spec(stream);
-        let tasks = [task.to_owned()];
-        let mut paths = Vec::new();
-        for split in [cadre_data::Split::Train, cadre_data::Split::Test] {
-            let found = cadre_data::source_files(&spec, &tasks, split)
-                .map_err(|source| PlanError::Data { key: "stream".to_owned(), source })?;
-            paths.extend(found);
-        }
+        let paths =
+            task_files(&spec, task).map_err(|source| PlanError::Data { key: "stream".to_owned(), source })?;
         self.source(spec, paths, "stream")
     }
 
@@ -101,20 +140,19 @@ impl<'a> Files<'a> {
     /// The configuration, weights and tokenizer of a checkpoint.
     pub(crate) fn checkpoint(&mut self, folder: &Path) -> Result<CheckpointWork, PlanError> {
         const KEY: &str = "backbone.checkpoint";
-        let trouble = |path: &Path, source: std::io::Error| PlanError::File {
+        let names = checkpoint_file_names(folder).map_err(|source| PlanError::File {
             key: KEY.to_owned(),
-            source: StoreError::Read { path: path.to_path_buf(), source },
-        };
-        let mut names = BTreeSet::new();
-        for entry in std::fs::read_dir(folder).map_err(|source| trouble(folder, source))? {
-            let name = entry.map_err(|source| trouble(folder, source))?.file_name();
-            let name = name.to_string_lossy().into_owned();
-            if name.ends_with(".safetensors") || CHECKPOINT_FILES.contains(&name.as_str()) {
-                names.insert(name);
-            }
-        }
+            source: StoreError::Read { path: folder.to_path_buf(), source },
+        })?;
         let files = names.iter().map(|name| self.file(&folder.join(name), KEY)).collect::<Result<_, _>>()?;
         Ok(CheckpointWork { path: folder.to_path_buf(), files, reading: CHECKPOINT_READING })
+    }
+
+    /// A tokenizer of its own, for a backbone that is pretrained.
+    pub(crate) fn tokenizer(&mut self, file: &Path, key: &str) -> Result<TokenizerWork, PlanError> {
+        let files =
+            tokenizer_files(file).iter().map(|path| self.file(path, key)).collect::<Result<_, _>>()?;
+        Ok(TokenizerWork { path: file.to_path_buf(), files })
     }
 
     pub(crate) fn plugin(

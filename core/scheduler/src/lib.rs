@@ -30,7 +30,7 @@ mod walk;
 mod works;
 
 pub use arguments::{CommonArgs, RecipeArgs};
-pub use files::{data_split, indicator_form};
+pub use files::{checkpoint_file_names, data_split, indicator_form, task_files, tokenizer_files};
 pub use open_recipe::{OpenRecipe, Planned};
 pub use open_sweep::{OpenSweep, PlannedSweep, SweepArgs};
 pub use shapes::{pretrained_shape, slot};
@@ -43,13 +43,13 @@ pub use sweep_plan::{PlannedPoint, SWEEP_PLAN_FORMAT, SweepPlan};
 pub use sweep_render::{render_sweep, render_sweep_json};
 
 pub use stages::{
-    Answering, BackboneWork, Budget, CheckpointPlace, CheckpointWork, ComposeWork, DecodingPace,
+    Answering, BackboneWork, Budget, CORPUS, CheckpointPlace, CheckpointWork, ComposeWork, DecodingPace,
     DecodingWork, DescribeWork, Estimate, EvaluateWork, ExamplesWork, FileUse, ImportWork, IndicatorLearning,
-    IndicatorWork, Length, MethodWork, ModelPace, ModelWork, OutOfDistributionWork, PluginWork,
-    PrepareExamples, PrepareTask, PrepareWork, PretrainTokenizer, PretrainWork, PromptWork, Provenance,
-    PseudoNegativesWork, RehearseWork, RememberWork, ReportWork, RoutingWork, SourceWork, StageKind,
-    StageSpec, StageWork, TaskMetrics, TemplateWork, TrainWork, TrainingPace, TrainingWork, UsedData,
-    UsedPlugin,
+    IndicatorWork, Length, MethodWork, ModelPace, ModelWork, OUTSIDE_QUERIES, OutOfDistributionWork,
+    PSEUDO_NEGATIVES, PluginWork, PrepareExamples, PrepareTask, PrepareWork, PretrainTokenizer, PretrainWork,
+    PromptWork, Provenance, PseudoNegativesWork, RehearseWork, RememberWork, ReportWork, RoutingWork,
+    SourceWork, StageKind, StageSpec, StageWork, TaskMetrics, TemplateWork, TokenizerWork, TrainWork,
+    TrainingPace, TrainingWork, UsedData, UsedPlugin,
 };
 
 pub use executor::{StageError, StageExecutor, StageFacts, StageInput, StageJob, StageOutcome};

@@ -78,7 +78,14 @@ impl OpenRecipe {
             Some(store) => plan.status(store)?,
             None => PlanStatus::nothing_done(plan.stages.len()),
         };
-        digests.save()?;
+        keep(&digests);
         Ok(Planned { plan, status })
+    }
+}
+
+/// Keeps digests for the next plan. Where they cannot be kept (a store on a read-only disk), the next one makes them again.
+pub(crate) fn keep(digests: &FileDigests) {
+    if let Err(problem) = digests.save() {
+        tracing::debug!(%problem, "digests of files are not kept");
     }
 }

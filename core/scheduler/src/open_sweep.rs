@@ -160,7 +160,7 @@ impl OpenSweep {
             Some(store) => PlanStatus::of(&plan.stages, store)?,
             None => PlanStatus::nothing_done(plan.stages.len()),
         };
-        digests.save()?;
+        crate::open_recipe::keep(&digests);
         Ok(PlannedSweep { plan, status })
     }
 

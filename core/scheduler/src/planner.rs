@@ -17,9 +17,9 @@ use crate::files::{Files, stream_spec};
 use crate::hub_names::{Unresolved, resolve};
 use crate::plan::{PLAN_FORMAT, Plan};
 use crate::stages::{
-    Answering, BackboneWork, ComposeWork, DescribeWork, EvaluateWork, MethodWork, OutOfDistributionWork,
-    PrepareExamples, PrepareTask, PrepareWork, PseudoNegativesWork, RehearseWork, ReportWork, StageSpec,
-    StageWork, TrainWork,
+    Answering, BackboneWork, CORPUS, ComposeWork, DescribeWork, EvaluateWork, MethodWork, OUTSIDE_QUERIES,
+    OutOfDistributionWork, PSEUDO_NEGATIVES, PrepareExamples, PrepareTask, PrepareWork, PseudoNegativesWork,
+    RehearseWork, ReportWork, StageKind, StageSpec, StageWork, TrainWork,
 };
 use crate::works::Works;
 
@@ -158,7 +158,7 @@ impl Planner<'_> {
                 seed,
             };
             places.prepared.push(self.add(
-                format!("prepare/{task}"),
+                StageSpec::name_for(StageKind::Prepare, &task),
                 StageWork::Prepare(PrepareWork::Task(work)),
                 vec![],
             )?);
@@ -167,7 +167,7 @@ impl Planner<'_> {
             let examples = self.works.files.examples(source, "evaluation.out-of-distribution")?;
             let work = PrepareWork::Examples(PrepareExamples { sources: vec![examples], seed });
             places.out_of_distribution =
-                Some(self.add("prepare/out-of-distribution".to_owned(), StageWork::Prepare(work), vec![])?);
+                Some(self.add(OUTSIDE_QUERIES.to_owned(), StageWork::Prepare(work), vec![])?);
         }
         if let Some(source) =
             recipe.rehearsal.as_ref().and_then(|rehearsal| rehearsal.pseudo_negatives.as_ref())
@@ -176,7 +176,7 @@ impl Planner<'_> {
             let examples = self.works.files.examples(source, "rehearsal.pseudo-negatives")?;
             let work = PrepareWork::Examples(PrepareExamples { sources: vec![examples], seed });
             places.pseudo_negatives =
-                Some(self.add("prepare/pseudo-negatives".to_owned(), StageWork::Prepare(work), vec![])?);
+                Some(self.add(PSEUDO_NEGATIVES.to_owned(), StageWork::Prepare(work), vec![])?);
         }
         Ok(places)
     }
@@ -195,7 +195,7 @@ impl Planner<'_> {
                     sources.push(self.works.files.examples(source, &key)?);
                 }
                 let corpus = PrepareWork::Examples(PrepareExamples { sources, seed: pretrain.seed });
-                let corpus = self.add("prepare/corpus".to_owned(), StageWork::Prepare(corpus), vec![])?;
+                let corpus = self.add(CORPUS.to_owned(), StageWork::Prepare(corpus), vec![])?;
                 let work = self.works.pretrain(pretrain)?;
                 self.add(name, StageWork::Backbone(BackboneWork::Pretrain(work)), vec![corpus])
             }
@@ -212,7 +212,11 @@ impl Planner<'_> {
             let task = self.tasks[place].clone();
             if let Some(import) = expert.import.iter().find(|import| import.task == task) {
                 let work = StageWork::Import(self.works.import(import)?);
-                places.trained.push(self.add(format!("train/{task}"), work, vec![places.backbone])?);
+                places.trained.push(self.add(
+                    StageSpec::name_for(StageKind::Train, &task),
+                    work,
+                    vec![places.backbone],
+                )?);
                 self.learned(place, expert, places)?;
                 continue;
             }
@@ -223,7 +227,11 @@ impl Planner<'_> {
                 inputs.extend(places.trained.last());
             }
             let work = self.train(expert, from_previous)?;
-            places.trained.push(self.add(format!("train/{task}"), StageWork::Train(work), inputs)?);
+            places.trained.push(self.add(
+                StageSpec::name_for(StageKind::Train, &task),
+                StageWork::Train(work),
+                inputs,
+            )?);
             self.learned(place, expert, places)?;
         }
         Ok(())
@@ -240,10 +248,11 @@ impl Planner<'_> {
         let mut inputs = places.prepared.clone();
         inputs.extend(places.pseudo_negatives);
         let work = self.compose_work(self.tasks.clone(), None, places);
-        let composed = self.add("compose/union".to_owned(), StageWork::Compose(work), inputs)?;
+        let composed =
+            self.add(StageSpec::name_for(StageKind::Compose, "union"), StageWork::Compose(work), inputs)?;
         let work = self.train(expert, false)?;
         places.trained.push(self.add(
-            "train/union".to_owned(),
+            StageSpec::name_for(StageKind::Train, "union"),
             StageWork::Train(work),
             vec![places.backbone, composed],
         )?);
@@ -266,7 +275,7 @@ impl Planner<'_> {
         };
         inputs.extend(places.pseudo_negatives);
         let work = self.compose_work(vec![task.clone()], rehearse, places);
-        self.add(format!("compose/{task}"), StageWork::Compose(work), inputs)
+        self.add(StageSpec::name_for(StageKind::Compose, &task), StageWork::Compose(work), inputs)
     }
 
     fn compose_work(
@@ -318,7 +327,7 @@ impl Planner<'_> {
             prompt: self.works.prompt.clone(),
             model: self.works.model.clone(),
         };
-        let name = format!("describe/{}", self.tasks[place]);
+        let name = StageSpec::name_for(StageKind::Describe, &self.tasks[place]);
         let inputs = vec![places.backbone, places.prepared[place]];
         places.described.push(self.add(name, StageWork::Describe(work), inputs)?);
         Ok(())
@@ -336,7 +345,11 @@ impl Planner<'_> {
         if work.grant_experts {
             inputs.extend(&places.trained);
         }
-        places.remembered.push(self.add(format!("remember/{task}"), StageWork::Remember(work), inputs)?);
+        places.remembered.push(self.add(
+            StageSpec::name_for(StageKind::Remember, &task),
+            StageWork::Remember(work),
+            inputs,
+        )?);
         Ok(())
     }
 
@@ -371,7 +384,7 @@ impl Planner<'_> {
         let mut inputs = vec![places.backbone];
         inputs.extend(&places.prepared[..asked]);
         inputs.extend(answerers);
-        let name = format!("evaluate/{}", self.tasks[place]);
+        let name = StageSpec::name_for(StageKind::Evaluate, &self.tasks[place]);
         self.add(name, StageWork::Evaluate(work), inputs).map(drop)
     }
 

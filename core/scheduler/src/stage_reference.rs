@@ -33,7 +33,12 @@ pub fn stage_reference_markdown() -> String {
     }
     let others: [(KeyReader, &str, &str); 4] = [
         (KeyReader::Plan, "The plan itself", "They decide which stages there are and what they depend on."),
-        (KeyReader::Pace, "No stage's key", "They change speed and memory, and no result."),
+        (
+            KeyReader::Pace,
+            "No stage's key",
+            "They change speed and memory, and no result: on the CPU backend (`cpu`) not one bit of it. Other backends choose \
+             their products by the number of rows, so that there the batch of evaluation may change last bits.",
+        ),
         (KeyReader::Sweep, "Sweeps", "They make several recipes of one; no single run has them."),
         (
             KeyReader::Refused,
@@ -57,13 +62,13 @@ fn about(kind: StageKind) -> (&'static str, &'static str) {
     match kind {
         StageKind::Prepare => (
             "Reads examples from a dataset, shuffles them by a seed and cuts them to their limit. `prepare/<task>` does not \
-             know its place in the stream; `prepare/corpus`, `prepare/pseudo-negatives` and \
-             `prepare/out-of-distribution` are the others.",
+             know its place in the stream; `prepare-corpus`, `prepare-pseudo-negatives` and \
+             `prepare-out-of-distribution` are the others.",
             "none",
         ),
         StageKind::Backbone => (
             "Checks a checkpoint (it stays where it is), or trains a tokenizer and pretrains a small backbone.",
-            "`prepare/corpus` for pretraining",
+            "`prepare-corpus` for pretraining",
         ),
         StageKind::Remember => (
             "Asks the selector which examples of a task to keep. There is none for the last task.",
@@ -72,7 +77,7 @@ fn about(kind: StageKind) -> (&'static str, &'static str) {
         StageKind::Compose => (
             "Puts a training set together: the task's own examples, what is rehearsed of earlier tasks, outside negatives.",
             "`prepare/<task>`; `backbone` and `remember/…` of earlier tasks where there are some; \
-             `prepare/pseudo-negatives`; `train/…` of earlier tasks where granted",
+             `prepare-pseudo-negatives`; `train/…` of earlier tasks where granted",
         ),
         StageKind::Train => (
             "Trains an adapter. It does not know which task it learns: only its training set. An adapter that the recipe \
@@ -88,7 +93,7 @@ fn about(kind: StageKind) -> (&'static str, &'static str) {
         ),
         StageKind::OutOfDistribution => (
             "Routes queries of no task after the last task.",
-            "`prepare/out-of-distribution`; with a router also `backbone`, all `train/…` and `describe/…`",
+            "`prepare-out-of-distribution`; with a router also `backbone`, all `train/…` and `describe/…`",
         ),
         StageKind::Report => (
             "Gathers the report. Its key holds the key of the run, so that each run has its own; it also lists the files \

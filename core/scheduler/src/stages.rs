@@ -18,14 +18,23 @@ pub use evaluation::{
 pub(crate) use learning::CHECKPOINT_READING;
 pub use learning::{
     BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, ImportWork, IndicatorLearning, Length,
-    PretrainTokenizer, PretrainWork, PseudoNegativesWork, RehearseWork, RememberWork, TrainWork,
-    TrainingPace, TrainingWork,
+    PretrainTokenizer, PretrainWork, PseudoNegativesWork, RehearseWork, RememberWork, TokenizerWork,
+    TrainWork, TrainingPace, TrainingWork,
 };
 pub use parts::{
     CheckpointPlace, FileUse, IndicatorWork, ModelPace, ModelWork, PluginWork, PromptWork, SourceWork,
     TemplateWork,
 };
 pub use preparation::{ExamplesWork, PrepareExamples, PrepareTask, PrepareWork};
+
+/// Name of the stage that prepares the corpus of a backbone.
+pub const CORPUS: &str = "prepare-corpus";
+
+/// Name of the stage that prepares examples of no task, to be rejected in training.
+pub const PSEUDO_NEGATIVES: &str = "prepare-pseudo-negatives";
+
+/// Name of the stage that prepares queries of no task, to be routed.
+pub const OUTSIDE_QUERIES: &str = "prepare-out-of-distribution";
 
 /// A kind of stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -88,9 +97,10 @@ impl StageKind {
             // 2: what is put around a text is the post-processor's, templates render as in Jinja2, responses have the
             // ids they have behind their prompt.
             Self::Backbone => 2,
-            Self::Prepare | Self::Remember | Self::Compose | Self::Train | Self::Describe => 1,
-            // Routes hold the score of each query; the report has findings and intervals.
-            Self::Evaluate | Self::OutOfDistribution | Self::Report => 2,
+            Self::Prepare | Self::Remember | Self::Compose | Self::Train => 1,
+            // 2: claims, embeddings and answers are those of a row alone, whoever stands beside it; routes hold the
+            // score of each query; the report has findings and intervals.
+            Self::Describe | Self::Evaluate | Self::OutOfDistribution | Self::Report => 2,
         }
     }
 }
@@ -206,7 +216,8 @@ pub struct Estimate {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StageSpec {
-    /// Its name, unique in the plan: `train/sort`.
+    /// Its name, unique in the plan: the kind and, where it is about a task, that (`train/sort`). No other name has a
+    /// slash, so that a task may be called whatever it likes.
     pub name: String,
     /// Its kind.
     pub kind: StageKind,
@@ -221,6 +232,22 @@ pub struct StageSpec {
 }
 
 impl StageSpec {
+    /// The name of a stage of this kind about a task.
+    #[must_use]
+    pub fn name_for(kind: StageKind, task: &str) -> String {
+        format!("{}/{task}", kind.name())
+    }
+
+    /// The task that it is about, or `union`; none where it is about no single one.
+    #[must_use]
+    pub fn task(&self) -> Option<&str> {
+        match &self.work {
+            StageWork::Prepare(PrepareWork::Task(work)) => Some(&work.task),
+            StageWork::Prepare(PrepareWork::Examples(_)) => None,
+            _ => self.name.strip_prefix(self.kind.name())?.strip_prefix('/'),
+        }
+    }
+
     /// The seed of what is random in this stage: derived from the seed it reads and its key. Zero's derivation where
     /// it reads none.
     #[must_use]

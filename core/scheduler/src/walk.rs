@@ -238,7 +238,12 @@ impl Walker<'_> {
             let found = self.store.get(&maker.key);
             match found.map_err(|source| WalkError::Store { stage: maker.name.clone(), source })? {
                 Lookup::Whole(artifact) => {
-                    inputs.push(StageInput { name: maker.name.clone(), kind: maker.kind, artifact });
+                    inputs.push(StageInput {
+                        name: maker.name.clone(),
+                        kind: maker.kind,
+                        task: maker.task().map(str::to_owned),
+                        artifact,
+                    });
                 }
                 Lookup::Damaged { file, problem, moved_to } => {
                     self.send(maker, EventKind::Damaged { file, problem, moved_to });

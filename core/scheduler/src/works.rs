@@ -79,7 +79,7 @@ impl<'a> Works<'a> {
         let tokenizer = match &pretrain.tokenizer {
             TokenizerSource::TrainBpe(size) => PretrainTokenizer::TrainBpe(*size),
             TokenizerSource::File(path) => {
-                PretrainTokenizer::File(self.files.file(path, "backbone.pretrain.tokenizer")?)
+                PretrainTokenizer::File(self.files.tokenizer(path, "backbone.pretrain.tokenizer")?)
             }
         };
         Ok(PretrainWork {

@@ -79,9 +79,25 @@ impl ArtifactStore {
         }
         for name in FOLDERS {
             let folder = root.join(name);
-            fs::create_dir_all(&folder).map_err(StoreError::write(&folder))?;
+            match fs::create_dir_all(&folder) {
+                Ok(()) => {}
+                // Read as it is: whoever writes into the folder says that it cannot.
+                Err(problem)
+                    if matches!(
+                        problem.kind(),
+                        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
+                    ) => {}
+                Err(source) => return Err(StoreError::write(&folder)(source)),
+            }
         }
         Ok(Self { root, verified: Mutex::new(HashSet::new()) })
+    }
+
+    /// Whether files can be made in it: not on a read-only disk, nor in another user's store. What is there can be read all
+    /// the same.
+    #[must_use]
+    pub fn can_be_written(&self) -> bool {
+        tempfile::tempfile_in(self.root.join("locks")).is_ok()
     }
 
     /// The folder of the store.

@@ -1,23 +1,20 @@
-//! Digests of files outside the store, remembered by path, length, time of change and inode, so that planning
-//! does not read gigabytes again. What is remembered is only ever a saving: losing it changes no result.
+//! Digests of files outside the store, remembered by path and [`FileStamp`], so that planning does not read
+//! gigabytes again. What is remembered is only ever a saving: losing it changes no result.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use crate::atomic::write_atomic;
-use crate::{Digest, StoreError};
+use crate::{Digest, FileStamp, StoreError};
 
-const FORMAT: u64 = 1;
-
-/// A file changed this recently may change again within one tick of its clock and keep its stamp.
-const SETTLED: Duration = Duration::from_secs(2);
+/// 2: entries hold the time of the last change of the inode. An older file counts as empty.
+const FORMAT: u64 = 2;
 
 /// Digests of files, remembered in a file.
 #[derive(Debug)]
@@ -35,10 +32,7 @@ struct State {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Entry {
-    bytes: u64,
-    modified_seconds: i64,
-    modified_nanoseconds: i64,
-    inode: u64,
+    stamp: FileStamp,
     digest: Digest,
 }
 
@@ -71,22 +65,23 @@ impl FileDigests {
     /// # Errors
     /// When it is not there or cannot be read.
     pub fn of(&self, path: &Path) -> Result<Digest, StoreError> {
+        self.of_at(path, SystemTime::now())
+    }
+
+    /// [`Self::of`] with the time at which it is asked.
+    fn of_at(&self, path: &Path, now: SystemTime) -> Result<Digest, StoreError> {
         let path = fs::canonicalize(path).map_err(StoreError::read(path))?;
-        let stamp = fs::metadata(&path).map_err(StoreError::read(&path))?;
+        let stamp = FileStamp::of(&path)?;
         if let Some(entry) = self.state().known.get(&path)
-            && entry.matches(&stamp)
+            && entry.stamp == stamp
         {
             return Ok(entry.digest);
         }
         let digest = Digest::of_file(&path)?;
-        let settled = stamp
-            .modified()
-            .ok()
-            .and_then(|modified| SystemTime::now().duration_since(modified).ok())
-            .is_some_and(|age| age >= SETTLED);
-        if settled {
+        // A file that was written to meanwhile has a digest of no content it ever had.
+        if stamp.settled(now) && FileStamp::of(&path)? == stamp {
             let mut state = self.state();
-            state.known.insert(path, Entry::new(&stamp, digest));
+            state.known.insert(path, Entry { stamp, digest });
             state.changed = true;
         }
         Ok(digest)
@@ -130,22 +125,6 @@ impl Drop for FileDigests {
     }
 }
 
-impl Entry {
-    fn new(stamp: &Metadata, digest: Digest) -> Self {
-        Self {
-            bytes: stamp.len(),
-            modified_seconds: stamp.mtime(),
-            modified_nanoseconds: stamp.mtime_nsec(),
-            inode: stamp.ino(),
-            digest,
-        }
-    }
-
-    fn matches(&self, stamp: &Metadata) -> bool {
-        *self == Self::new(stamp, self.digest)
-    }
-}
-
 fn load(path: &Path) -> Result<BTreeMap<PathBuf, Entry>, StoreError> {
     let text = match fs::read(path) {
         Ok(text) => text,
@@ -165,61 +144,79 @@ fn load(path: &Path) -> Result<BTreeMap<PathBuf, Entry>, StoreError> {
 #[cfg(test)]
 mod tests {
     use std::fs::{File, FileTimes};
+    use std::time::Duration;
 
     use super::*;
 
-    fn age(path: &Path, seconds: u64) {
-        let when = SystemTime::now() - Duration::from_secs(seconds);
-        File::options()
-            .write(true)
-            .open(path)
-            .unwrap()
-            .set_times(FileTimes::new().set_modified(when))
-            .unwrap();
+    /// A time at which whatever was written until now counts as settled.
+    fn later() -> SystemTime {
+        SystemTime::now() + Duration::from_secs(60)
+    }
+
+    fn set_time(path: &Path, when: SystemTime) {
+        let times = FileTimes::new().set_modified(when);
+        File::options().write(true).open(path).unwrap().set_times(times).unwrap();
     }
 
     #[test]
-    fn remembers_settled_files_until_they_change() {
+    fn what_is_remembered_is_used() {
         let folder = tempfile::tempdir().unwrap();
         let (file, memory) = (folder.path().join("data"), folder.path().join("digests.json"));
         fs::write(&file, b"one").unwrap();
-        age(&file, 100);
-        assert_eq!(FileDigests::open(&memory).unwrap().of(&file).unwrap(), Digest::of_bytes(b"one"));
+        assert_eq!(
+            FileDigests::open(&memory).unwrap().of_at(&file, later()).unwrap(),
+            Digest::of_bytes(b"one")
+        );
 
-        // Same length, same stamp: only the memory can give this answer, which shows that it is used.
-        fs::write(&file, b"two").unwrap();
-        let known = load(&memory).unwrap();
-        let entry = known.values().next().unwrap();
-        let stamp = Duration::new(entry.modified_seconds as u64, entry.modified_nanoseconds as u32);
-        File::options()
-            .write(true)
-            .open(&file)
-            .unwrap()
-            .set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + stamp))
-            .unwrap();
-        assert_eq!(FileDigests::open(&memory).unwrap().of(&file).unwrap(), Digest::of_bytes(b"one"));
-
-        age(&file, 50);
-        assert_eq!(FileDigests::open(&memory).unwrap().of(&file).unwrap(), Digest::of_bytes(b"two"));
+        // Only the memory can give another answer than the content, which shows that it is read.
+        let other = Digest::of_bytes(b"another");
+        let mut files = load(&memory).unwrap();
+        files.values_mut().for_each(|entry| entry.digest = other);
+        let text = serde_json::to_vec(&Remembered { format_version: FORMAT, files }).unwrap();
+        fs::write(&memory, text).unwrap();
+        assert_eq!(FileDigests::open(&memory).unwrap().of(&file).unwrap(), other);
     }
 
     #[test]
-    fn does_not_trust_a_file_that_was_just_written() {
+    fn an_edit_in_place_that_keeps_size_time_and_inode_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, memory) = (folder.path().join("data"), folder.path().join("digests.json"));
+        let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        fs::write(&file, b"one").unwrap();
+        set_time(&file, old);
+        let digests = FileDigests::open(&memory).unwrap();
+        assert_eq!(digests.of_at(&file, later()).unwrap(), Digest::of_bytes(b"one"));
+        let before = FileStamp::of(&file).unwrap();
+        // Past the tick of the file system's clock, as any edit after the two seconds of a settled file is.
+        std::thread::sleep(Duration::from_millis(20));
+        fs::write(&file, b"two").unwrap();
+        set_time(&file, old);
+        assert!(FileStamp::of(&file).unwrap() != before);
+        assert_eq!(digests.of_at(&file, later()).unwrap(), Digest::of_bytes(b"two"));
+    }
+
+    #[test]
+    fn does_not_trust_a_file_that_was_just_written_whatever_its_time_says() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("data");
         fs::write(&file, b"one").unwrap();
+        set_time(&file, SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
         let digests = FileDigests::in_memory();
         digests.of(&file).unwrap();
         assert!(digests.state().known.is_empty());
     }
 
     #[test]
-    fn a_damaged_memory_is_an_empty_one() {
+    fn a_damaged_memory_and_one_of_an_older_version_are_empty() {
         let folder = tempfile::tempdir().unwrap();
         let (file, memory) = (folder.path().join("data"), folder.path().join("digests.json"));
-        fs::write(&memory, b"{\"format-ver").unwrap();
         fs::write(&file, b"one").unwrap();
-        assert_eq!(FileDigests::open(&memory).unwrap().of(&file).unwrap(), Digest::of_bytes(b"one"));
+        let old = r#"{"format-version":1,"files":{"/x":{"bytes":1,"modified-seconds":1,"modified-nanoseconds":1,"inode":1,"digest":"0"}}}"#;
+        for text in ["{\"format-ver", old] {
+            fs::write(&memory, text).unwrap();
+            assert!(load(&memory).unwrap().is_empty());
+            assert_eq!(FileDigests::open(&memory).unwrap().of(&file).unwrap(), Digest::of_bytes(b"one"));
+        }
         assert!(matches!(FileDigests::in_memory().of(Path::new("/nowhere/x")), Err(StoreError::Read { .. })));
     }
 }

@@ -10,6 +10,7 @@ mod digest;
 mod draft;
 mod error;
 mod file_digests;
+mod file_stamp;
 mod key_lock;
 mod run_layout;
 mod run_roots;
@@ -28,6 +29,7 @@ pub use segments::{DamagedSegment, Segments, SegmentsRead};
 
 pub use atomic::write_atomic;
 pub use file_digests::FileDigests;
+pub use file_stamp::FileStamp;
 pub use run_layout::RunLayout;
 
 pub use error::StoreError;

@@ -10,9 +10,10 @@ use cadre_store::{ArtifactStore, write_atomic};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Done;
 use super::run_folder::{RunFolder, artifact};
+use super::{Done, keep_what_is_there};
 use crate::error::EngineError;
+use crate::planned_files::read_checkpoint;
 use crate::stage::task_of;
 use crate::terminal::{Manner, Terminal};
 
@@ -39,6 +40,9 @@ pub(super) struct ExportArgs {
     /// Write a full checkpoint, the expert merged into its backbone, in place of an adapter
     #[arg(long)]
     merged: bool,
+    /// Write into a folder that is not empty, over what is there
+    #[arg(long)]
+    force: bool,
 }
 
 pub(super) fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
@@ -54,18 +58,29 @@ pub(super) fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal
     let (backbone, trained) = (artifact(&store, backbone)?, artifact(&store, stage)?);
     let (checkpoint, indicator) = read_by(stage);
     let folder = checkpoint.map_or_else(|| backbone.folder(), |place| place.path.as_path());
-    let added = if args.merged {
-        export_merged(folder, trained.folder(), &args.to)?;
-        0
-    } else {
-        export_adapter(folder, trained.folder(), &args.to)?
-    };
-    for name in TOKENIZER {
-        let from = folder.join(name);
-        if from.is_file() {
-            copy(&from, &args.to.join(name))?;
-        }
+    keep_what_is_there(&args.to, args.force)?;
+    let itself = |from: &Path| std::fs::canonicalize(from).ok() == std::fs::canonicalize(&args.to).ok();
+    if args.to.exists() && [folder, trained.folder()].into_iter().any(itself) {
+        return Err(EngineError::OntoItself { path: args.to.clone() });
     }
+    let write = || {
+        let added = match args.merged {
+            true => export_merged(folder, trained.folder(), &args.to).map(|()| 0)?,
+            false => export_adapter(folder, trained.folder(), &args.to)?,
+        };
+        for name in TOKENIZER {
+            let from = folder.join(name);
+            if from.is_file() {
+                copy(&from, &args.to.join(name))?;
+            }
+        }
+        Ok(added)
+    };
+    // A checkpoint may have changed since the run: its expert does not belong to what is there now.
+    let added = match checkpoint {
+        Some(_) => read_checkpoint(&backbone, folder, &store.file_digests()?, write)?,
+        None => write()?,
+    };
     let about = about(&plan, stage, indicator, args);
     let text = format!("{about:#}\n");
     write_atomic(&args.to.join("cadre.json"), text.as_bytes())?;

@@ -1,13 +1,14 @@
 //! The folder of a run: what is put there before the first stage and after the last, and how a run is found by its
 //! name. Everything in it can be made again from the store.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use cadre_eval::{Report, ReportExtras, render_html, render_markdown};
 use cadre_recipe::Loaded;
 use cadre_runs::RUN;
 use cadre_scheduler::{Plan, StageKind, StageSpec};
-use cadre_store::{Artifact, ArtifactStore, Lookup, RunLayout, write_atomic};
+use cadre_store::{Artifact, ArtifactStore, Lookup, RunLayout, StoreError, write_atomic};
 
 use serde::{Deserialize, Serialize};
 
@@ -111,12 +112,29 @@ impl RunFolder {
         }
         let mut extras: ReportExtras = artifact.read_json(EXTRAS_JSON)?;
         extras.recipe = std::fs::read_to_string(self.layout.recipe()).ok();
-        write_atomic(&self.layout.report_md(), render_markdown(&report, &extras).as_bytes())?;
-        write_atomic(&self.layout.report_html(), render_html(&report, &extras)?.as_bytes())?;
+        match self.write_report(&report, &extras, &json, plan, store) {
+            // What stands there says the same: a folder that cannot be written is good enough to be read.
+            Err(problem) if same && unwritable(&problem) => {
+                tracing::warn!(%problem, "the report is shown as it stands in the folder of the run");
+            }
+            other => other?,
+        }
+        Ok(report)
+    }
+
+    fn write_report(
+        &self,
+        report: &Report,
+        extras: &ReportExtras,
+        json: &[u8],
+        plan: &Plan,
+        store: &ArtifactStore,
+    ) -> Result<(), EngineError> {
+        write_atomic(&self.layout.report_md(), render_markdown(report, extras).as_bytes())?;
+        write_atomic(&self.layout.report_html(), render_html(report, extras)?.as_bytes())?;
         self.keep_predictions(plan, store)?;
         // Last: where it stands, all stands.
-        write_atomic(&self.layout.report_json(), &json)?;
-        Ok(report)
+        Ok(write_atomic(&self.layout.report_json(), json)?)
     }
 
     fn keep_predictions(&self, plan: &Plan, store: &ArtifactStore) -> Result<(), EngineError> {
@@ -131,6 +149,15 @@ impl RunFolder {
         }
         Ok(())
     }
+}
+
+/// Whether something failed for a disk or a folder that cannot be written.
+fn unwritable(problem: &EngineError) -> bool {
+    let source = match problem {
+        EngineError::Store(StoreError::Write { source, .. }) | EngineError::Write { source, .. } => source,
+        _ => return false,
+    };
+    matches!(source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
 }
 
 /// The sweeps that a run is a point of.

@@ -12,8 +12,8 @@ use cadre_store::{ArtifactStore, CollectionOptions, RunLayout};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::Done;
 use super::store::{collect, told};
+use super::{Done, keep_what_is_there};
 use crate::error::EngineError;
 use crate::terminal::{Manner, Terminal};
 
@@ -119,6 +119,9 @@ struct ExportArgs {
     /// The format; by the file's ending where it is left out
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Write over the file, or into a folder that is not empty
+    #[arg(long)]
+    force: bool,
 }
 
 pub(super) fn runs(args: &RunsArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
@@ -326,6 +329,7 @@ fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
             });
         }
     };
+    keep_what_is_there(&args.to, args.force)?;
     if format == Format::Tensorboard {
         return tensorboard(selection, args, common, terminal);
     }

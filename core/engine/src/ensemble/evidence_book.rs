@@ -4,7 +4,7 @@
 //! are its address. Knows nothing of routers and never decides what is asked.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cadre_store::{ArtifactStore, Digest};
 use cadre_wall::RouterFinding;
@@ -60,6 +60,8 @@ type Findings = HashMap<Digest, RouterFinding>;
 pub(crate) struct EvidenceBook {
     store: Arc<ArtifactStore>,
     known: Mutex<HashMap<Digest, Findings>>,
+    /// Whether findings are written down; found out when there is one to write.
+    kept: OnceLock<bool>,
 }
 
 /// Where a finding stands in the book.
@@ -72,7 +74,7 @@ struct Address {
 impl EvidenceBook {
     /// The book of this store.
     pub(crate) fn open(store: Arc<ArtifactStore>) -> Self {
-        Self { store, known: Mutex::new(HashMap::new()) }
+        Self { store, known: Mutex::new(HashMap::new()), kept: OnceLock::new() }
     }
 
     /// One finding for each question, in their order. What is not known is computed and written down page by page.
@@ -102,7 +104,7 @@ impl EvidenceBook {
         if self.missing(&addresses).next().is_some() {
             // In the order of their digests, so that two processes never wait for each other.
             let mut locks = Vec::with_capacity(all.len());
-            for subject in &all {
+            for subject in all.iter().filter(|_| self.keeps()) {
                 let key = ArtifactStore::evidence_key(subject);
                 locks.push(self.store.lock(&key, &mut |pid| watch.waiting(pid))?);
                 self.load(subject, true)?;
@@ -163,7 +165,9 @@ impl EvidenceBook {
         for (subject, findings) in pages {
             let page = Page { format_version: FORMAT_VERSION, findings };
             let bytes = serde_json::to_vec(&page).map_err(|source| EngineError::Page { subject, source })?;
-            self.store.segments(&subject).append(&bytes)?;
+            if self.keeps() {
+                self.store.segments(&subject).append(&bytes)?;
+            }
             self.lock_known().entry(subject).or_default().extend(page.findings);
         }
         Ok(())
@@ -205,6 +209,17 @@ impl EvidenceBook {
             .map(|(place, _)| place)
             .collect();
         missing.into_iter()
+    }
+
+    /// Whether findings are written down. In a store that cannot be written they are known to this process only.
+    fn keeps(&self) -> bool {
+        *self.kept.get_or_init(|| {
+            let kept = self.store.can_be_written();
+            if !kept {
+                tracing::warn!(store = %self.store.root().display(), "the store cannot be written: answers are not kept");
+            }
+            kept
+        })
     }
 
     fn lock_known(&self) -> MutexGuard<'_, HashMap<Digest, Findings>> {

@@ -11,6 +11,10 @@ use super::expert_library::ExpertLibrary;
 use super::question::{Kind, Query, Responder};
 use crate::error::EngineError;
 
+/// Version of what is computed for a question, raised when an answer may change: part of every address.
+/// 2: what is found of a row does not depend on the rows beside it.
+const COMPUTATION: u32 = 2;
+
 /// Batches that are computed before their findings are written down: enough for all workers, few to lose.
 const BATCHES_A_PAGE: usize = 8;
 
@@ -23,6 +27,9 @@ pub(crate) struct LearnerProbing<'a> {
     pub(crate) learner: &'a Learner,
     /// Its key.
     pub(crate) backbone: Digest,
+    /// Backend and precision. Keys of weights do not name them: a checkpoint and an imported adapter are the same
+    /// artifacts whatever computes with them.
+    pub(crate) computed_in: &'a str,
     /// Its tokenizer.
     pub(crate) tokenizer: &'a Tokenizer,
     /// The experts on it.
@@ -170,6 +177,8 @@ impl Probing for LearnerProbing<'_> {
     }
 
     fn parameters(&self, kind: Kind, responder: &Responder) -> Digest {
+        // What else can change a finding is named by its other parts: weights, configuration and tokenizer by the keys of
+        // the subject; template, special tokens and cuts by the ids of the query.
         // The backbone never sees an indicator: what it says is the same with and without one.
         let marking = self.marking.filter(|_| *responder != Responder::Backbone);
         let marking =
@@ -186,7 +195,10 @@ impl Probing for LearnerProbing<'_> {
                 format!("{marking} {max_new_tokens} {stop:?} {strategy:?} {seed}")
             }
         };
-        Digest::of_bytes(text.as_bytes())
+        // Where a row's neighbours may change its last bits, what was found in batches of one size is found again only in
+        // such.
+        let batch = if self.learner.rows_stand_alone() { 0 } else { self.decoding.batch };
+        Digest::of_bytes(format!("{COMPUTATION} {} {batch} {text}", self.computed_in).as_bytes())
     }
 
     fn rows_a_page(&self, _: Kind) -> usize {

@@ -1,6 +1,7 @@
 //! The routing loop: asks a router about all queries at once, finds out for the whole batch what it
 //! wants to know, asks again. Knows neither how findings are made nor what a router thinks.
 
+use cadre_recipe::Fallback;
 use cadre_wall::{Evidence, RouterFinding, RouterObservation, RouterProbe, RouterStep};
 
 use super::question::{Kind, Query, Question, Responder};
@@ -35,6 +36,16 @@ pub(crate) struct RoutingBounds {
     pub(crate) experts: u32,
     /// Whether they were taught to claim.
     pub(crate) claims: bool,
+    /// Who answers what it gives to no expert.
+    pub(crate) fallback: Fallback,
+}
+
+impl RoutingBounds {
+    fn fallback(self) -> Responder {
+        match self.fallback {
+            Fallback::Backbone => Responder::Backbone,
+        }
+    }
 }
 
 /// Routes all queries; one trace each, in their order.
@@ -86,7 +97,7 @@ pub(crate) fn route_all(
                         still.push(place);
                     }
                     RouterStep::Choose(expert) => decided[place] = Some(Responder::Expert(expert)),
-                    RouterStep::Backbone => decided[place] = Some(Responder::Backbone),
+                    RouterStep::Backbone => decided[place] = Some(bounds.fallback()),
                     RouterStep::Mix(shares) => decided[place] = Some(mixed(&shares)),
                 }
             }
@@ -105,7 +116,7 @@ pub(crate) fn route_all(
             observations,
             rounds,
             // Every query leaves the loop decided.
-            responder: responder.unwrap_or(Responder::Backbone),
+            responder: responder.unwrap_or_else(|| bounds.fallback()),
         })
         .collect())
 }

@@ -136,6 +136,7 @@ impl OpenEnsemble<'_> {
         LearnerProbing {
             learner: &self.model.learner,
             backbone: self.model.key,
+            computed_in: &self.model.computed_in,
             tokenizer: &self.model.tokenizer,
             library: &self.library,
             marking: self.encoding.encoder.marking(),
@@ -152,11 +153,14 @@ impl OpenEnsemble<'_> {
     }
 
     fn bounds(&self, work: &RoutingWork) -> RoutingBounds {
+        // Taken apart, so that a key that is added to recipes does not compile until it is read.
+        let RoutingWork { router: _, fallback, grant_task, max_rounds, indicator } = work;
         RoutingBounds {
-            max_rounds: work.max_rounds,
-            grant_task: work.grant_task,
+            max_rounds: *max_rounds,
+            grant_task: *grant_task,
             experts: self.library.len(),
-            claims: work.indicator.is_some(),
+            claims: indicator.is_some(),
+            fallback: *fallback,
         }
     }
 }

@@ -6,8 +6,8 @@ use cadre_data::{Encoder, EncodingLimits, Example, Target, TokenExample, Tokeniz
 use cadre_nn::{BackendKind, DeviceSpec, Learner, Precision, TrainingControl};
 use cadre_recipe::PretrainLoss;
 use cadre_scheduler::{
-    BackboneWork, CheckpointWork, Plan, PrepareWork, PretrainTokenizer, PretrainWork, StageFacts, StageJob,
-    StageKind, StageWork, pretrained_shape,
+    BackboneWork, CORPUS, CheckpointWork, Plan, PrepareWork, PretrainTokenizer, PretrainWork, StageFacts,
+    StageJob, StageKind, StageWork, pretrained_shape, tokenizer_files,
 };
 use cadre_store::{ArtifactStore, Lookup};
 use serde_json::json;
@@ -18,6 +18,7 @@ use super::prepare::draw_examples;
 use super::training::{keep_losses, tell, training_spec};
 use crate::error::EngineError;
 use crate::executor::{Executor, tokenizer_of};
+use crate::planned_files::{CHECKPOINT, checkpoint_files, listing, read_listed};
 
 pub(super) fn backbone(
     work: &BackboneWork,
@@ -25,13 +26,17 @@ pub(super) fn backbone(
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     match work {
-        BackboneWork::Checkpoint(work) => checkpoint(work, job),
+        BackboneWork::Checkpoint(work) => checkpoint(work, executor, job),
         BackboneWork::Pretrain(work) => pretrain(work, executor, job),
     }
 }
 
 /// Opens the checkpoint once, so that what is wrong with it is said before anything is trained on it.
-fn checkpoint(work: &CheckpointWork, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
+fn checkpoint(
+    work: &CheckpointWork,
+    executor: &Executor,
+    job: &StageJob<'_>,
+) -> Result<StageFacts, EngineError> {
     // Whatever the run computes in: every weight is read and looked at, in the least memory.
     let plainest = DeviceSpec {
         backend: BackendKind::Cpu,
@@ -39,19 +44,27 @@ fn checkpoint(work: &CheckpointWork, job: &StageJob<'_>) -> Result<StageFacts, E
         threads: 0,
         gradient_checkpointing: false,
     };
-    let learner = Learner::open(&work.path, &plainest)?;
-    tokenizer_of(&work.path, &learner)?;
-    let files: Vec<_> =
-        work.files.iter().map(|file| json!({ "name": file.name, "digest": file.digest })).collect();
-    let facts = json!({ "parameters": learner.shape().parameters() });
-    let listed = json!({ "format-version": 1, "files": files });
-    job.draft.write("checkpoint.json", listed.to_string().as_bytes())?;
-    Ok(facts)
+    let list = || checkpoint_files(&work.path);
+    let parameters = read_listed(&work.files, &executor.digests, list, || {
+        let learner = Learner::open(&work.path, &plainest)?;
+        tokenizer_of(&work.path, &learner)?;
+        Ok(learner.shape().parameters())
+    })?;
+    job.draft.write(CHECKPOINT, &listing(&work.files)?)?;
+    Ok(json!({ "parameters": parameters }))
 }
 
 fn pretrain(work: &PretrainWork, executor: &Executor, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
     let corpus = examples(only(job, StageKind::Prepare)?, EXAMPLES)?;
-    let tokenizer = backbone_tokenizer(&work.tokenizer, &corpus)?;
+    let tokenizer = match &work.tokenizer {
+        PretrainTokenizer::File(from) => {
+            let list = || Ok(tokenizer_files(&from.path));
+            read_listed(&from.files, &executor.digests, list, || {
+                backbone_tokenizer(&work.tokenizer, &corpus)
+            })?
+        }
+        PretrainTokenizer::TrainBpe(_) => backbone_tokenizer(&work.tokenizer, &corpus)?,
+    };
     let shape = pretrained_shape(&work.architecture, tokenizer.vocabulary() as usize);
     let encoded = encode(work, &tokenizer, &corpus, shape.context)?;
     let spec = training_spec(&work.training, job.spec.seed());
@@ -64,7 +77,7 @@ fn pretrain(work: &PretrainWork, executor: &Executor, job: &StageJob<'_>) -> Res
         &spec,
         &mut control,
         job.draft.folder(),
-        &executor.device(&work.model),
+        &executor.device(&work.model)?,
     )?;
     keep_losses(job, &outcome)?;
     tokenizer.save(job.draft.folder())?;
@@ -112,7 +125,7 @@ pub(crate) fn planned_tokenizer(
     {
         return Ok(Some(Tokenizer::from_file(artifact.folder())?));
     }
-    let corpus = match (&work.tokenizer, plan.stage("prepare/corpus").map(|stage| &stage.work)) {
+    let corpus = match (&work.tokenizer, plan.stage(CORPUS).map(|stage| &stage.work)) {
         (PretrainTokenizer::TrainBpe(_), Some(StageWork::Prepare(PrepareWork::Examples(corpus)))) => {
             told();
             draw_examples(corpus)?

@@ -4,14 +4,15 @@
 
 use cadre_data::{Example, RehearsalMemory, Remembered, Target, TrainingRow, sample, write_training_rows};
 use cadre_scheduler::{
-    ComposeWork, PseudoNegativesWork, RehearseWork, StageFacts, StageInput, StageJob, StageKind,
+    ComposeWork, PSEUDO_NEGATIVES, PseudoNegativesWork, RehearseWork, StageFacts, StageInput, StageJob,
+    StageKind,
 };
 use cadre_store::Seed;
 use cadre_wall::{Order, Pick, Purpose, Role, Source};
 use serde_json::json;
 
 use super::encoding::Encoding;
-use super::inputs::{EXAMPLES, TRAIN, all, examples, named, only, task_examples, task_of};
+use super::inputs::{EXAMPLES, TRAIN, all, examples, named, only, task_examples};
 use super::remember::MEMORY;
 use super::selecting::{LoadedSelector, StageFinder, candidates, wall_role};
 use crate::ensemble::select_all;
@@ -38,7 +39,7 @@ pub(super) fn compose(
     }
     let rehearsed = rows.len() - own;
     if let Some(outside) = &work.pseudo_negatives {
-        let all = examples(named(job, "prepare/pseudo-negatives")?, EXAMPLES)?;
+        let all = examples(named(job, PSEUDO_NEGATIVES)?, EXAMPLES)?;
         let drawn = draw_outside(all, outside, job.spec.seed());
         rows.extend(drawn.into_iter().map(|example| row(example, Role::Negative, 1.0, work)));
     }
@@ -118,7 +119,7 @@ fn remembered(
 ) -> Result<(Vec<Remembered>, Vec<u32>), EngineError> {
     let (mut memory, mut tasks) = (Vec::new(), Vec::new());
     for (place, task) in work.earlier.iter().enumerate() {
-        for input in inputs.iter().filter(|input| task_of(&input.name) == task) {
+        for input in inputs.iter().filter(|input| input.task.as_ref() == Some(task)) {
             let entries = RehearsalMemory::read(&input.artifact.path(MEMORY))?;
             tasks.extend(std::iter::repeat_n(place as u32, entries.len()));
             memory.extend(entries.entries().iter().cloned());

@@ -70,6 +70,7 @@ fn prompt_centroid(
     let probing = LearnerProbing {
         learner: &model.learner,
         backbone: model.key,
+        computed_in: &model.computed_in,
         tokenizer: &model.tokenizer,
         library: &library,
         marking: None,

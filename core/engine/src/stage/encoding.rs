@@ -4,17 +4,22 @@
 use cadre_data::{Encoder, EncodingLimits, Example, Marking, Template, Tokenizer};
 use cadre_recipe::IndicatorKind;
 use cadre_scheduler::{IndicatorWork, PromptWork, TemplateWork, indicator_form};
+use cadre_store::FileDigests;
 
 use crate::ensemble::Query;
 use crate::error::EngineError;
+use crate::planned_files::read_planned;
 
-/// The template of a work.
+/// The template of a work; a file, if it is still the planned one.
 pub(crate) fn template(work: &TemplateWork, tokenizer: &Tokenizer) -> Result<Template, EngineError> {
     Ok(match work {
         TemplateWork::Plain => Template::Plain,
         TemplateWork::Alpaca => Template::Alpaca,
         TemplateWork::Chat => Template::chat(tokenizer)?,
-        TemplateWork::File(file) => Template::file(&file.path)?,
+        TemplateWork::File(file) => {
+            let read = || Ok(Template::file(&file.path)?);
+            read_planned(std::slice::from_ref(file), &FileDigests::in_memory(), read)?
+        }
     })
 }
 

@@ -7,11 +7,25 @@ use serde_json::json;
 
 use super::inputs::only;
 use crate::error::EngineError;
+use crate::executor::Executor;
+use crate::planned_files::{read_checkpoint, read_planned};
 
-pub(super) fn import(work: &ImportWork, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
+pub(super) fn import(
+    work: &ImportWork,
+    executor: &Executor,
+    job: &StageJob<'_>,
+) -> Result<StageFacts, EngineError> {
     let backbone = only(job, StageKind::Backbone)?;
     let folder = work.checkpoint.as_ref().map_or_else(|| backbone.folder(), |place| place.path.as_path());
-    let imported = import_adapter(folder, &work.path, job.draft.folder())?;
+    let read = || {
+        read_planned(&work.files, &executor.digests, || {
+            Ok(import_adapter(folder, &work.path, job.draft.folder())?)
+        })
+    };
+    let imported = match &work.checkpoint {
+        Some(_) => read_checkpoint(backbone, folder, &executor.digests, read)?,
+        None => read()?,
+    };
     rows_for(work, &imported)?;
     Ok(json!({ "parameters": imported.parameters, "imported": true }))
 }

@@ -45,5 +45,10 @@ pub(super) fn examples(artifact: &Artifact, file: &str) -> Result<Vec<Example>, 
 
 /// The prepared examples of a task of the stream.
 pub(super) fn task_examples(job: &StageJob<'_>, task: &str, file: &str) -> Result<Vec<Example>, EngineError> {
-    examples(named(job, &format!("prepare/{task}"))?, file)
+    let found = job.input_for(StageKind::Prepare, task).map(|input| &input.artifact);
+    let missing = || EngineError::InputMissing {
+        stage: job.spec.name.clone(),
+        what: format!("the examples of {task}"),
+    };
+    examples(found.ok_or_else(missing)?, file)
 }

@@ -1,24 +1,35 @@
 //! `prepare/…`: examples out of a dataset, drawn and kept as the stages after it read them. Makes no tokens.
 
-use cadre_data::{Example, Split, draw_source, write_examples};
-use cadre_scheduler::{PrepareExamples, PrepareTask, PrepareWork, StageFacts, StageJob, data_split};
+use cadre_data::{Example, Split, draw_source, source_files, write_examples};
+use cadre_scheduler::{
+    ExamplesWork, PrepareExamples, PrepareTask, PrepareWork, StageFacts, StageJob, data_split, task_files,
+};
 use cadre_store::Seed;
 use serde_json::json;
 
 use super::inputs::{EXAMPLES, TEST, TRAIN};
 use crate::error::EngineError;
+use crate::executor::Executor;
+use crate::planned_files::read_listed;
 
-pub(super) fn prepare(work: &PrepareWork, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
+pub(super) fn prepare(
+    work: &PrepareWork,
+    executor: &Executor,
+    job: &StageJob<'_>,
+) -> Result<StageFacts, EngineError> {
     match work {
-        PrepareWork::Task(work) => task(work, job),
-        PrepareWork::Examples(work) => examples(work, job),
+        PrepareWork::Task(work) => task(work, executor, job),
+        PrepareWork::Examples(work) => examples(work, executor, job),
     }
 }
 
-fn task(work: &PrepareTask, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
+fn task(work: &PrepareTask, executor: &Executor, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
+    let list = || Ok(task_files(&work.source.spec(), &work.task)?);
+    let drawn = read_listed(&work.source.files, &executor.digests, list, || {
+        Ok([draw_task(work, Split::Train)?, draw_task(work, Split::Test)?])
+    })?;
     let mut counts = [0; 2];
-    for (count, (split, file)) in counts.iter_mut().zip([(Split::Train, TRAIN), (Split::Test, TEST)]) {
-        let drawn = draw_task(work, split)?;
+    for (count, (drawn, file)) in counts.iter_mut().zip(drawn.into_iter().zip([TRAIN, TEST])) {
         *count = drawn.len();
         job.draft.write(file, &write_examples(&drawn))?;
     }
@@ -35,8 +46,17 @@ pub(crate) fn draw_task(work: &PrepareTask, split: Split) -> Result<Vec<Example>
     Ok(draw_source(&work.source.spec(), std::slice::from_ref(&work.task), split, limit, seed)?)
 }
 
-fn examples(work: &PrepareExamples, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
-    let all = draw_examples(work)?;
+fn examples(
+    work: &PrepareExamples,
+    executor: &Executor,
+    job: &StageJob<'_>,
+) -> Result<StageFacts, EngineError> {
+    let mut all = Vec::new();
+    for (place, part) in work.sources.iter().enumerate() {
+        let list = || Ok(source_files(&part.source.spec(), &part.tasks, data_split(part.split))?);
+        let read = || draw_part(work, place, part);
+        all.extend(read_listed(&part.source.files, &executor.digests, list, read)?);
+    }
     job.draft.write(EXAMPLES, &write_examples(&all))?;
     Ok(json!({ "examples": all.len() }))
 }
@@ -45,9 +65,13 @@ fn examples(work: &PrepareExamples, job: &StageJob<'_>) -> Result<StageFacts, En
 pub(crate) fn draw_examples(work: &PrepareExamples) -> Result<Vec<Example>, EngineError> {
     let mut all = Vec::new();
     for (place, part) in work.sources.iter().enumerate() {
-        let seed = Seed(work.seed).derive(&format!("source {place}"));
-        let split = data_split(part.split);
-        all.extend(draw_source(&part.source.spec(), &part.tasks, split, part.limit, seed)?);
+        all.extend(draw_part(work, place, part)?);
     }
     Ok(all)
+}
+
+/// The examples of one source.
+fn draw_part(work: &PrepareExamples, place: usize, part: &ExamplesWork) -> Result<Vec<Example>, EngineError> {
+    let seed = Seed(work.seed).derive(&format!("source {place}"));
+    Ok(draw_source(&part.source.spec(), &part.tasks, data_split(part.split), part.limit, seed)?)
 }

@@ -129,6 +129,7 @@ impl<'a> StageFinder<'a> {
         LearnerProbing {
             learner: &self.model.learner,
             backbone: self.model.key,
+            computed_in: &self.model.computed_in,
             tokenizer: &self.model.tokenizer,
             library: &self.library,
             marking: None,

@@ -3,7 +3,9 @@
 
 use cadre_data::{Example, Target, TokenExample, Tokenizer, TrainingRow, read_training_rows};
 use cadre_nn::{AdapterSpec, TrainingControl};
+use cadre_recipe::{Adapter, AdapterKind};
 use cadre_scheduler::{IndicatorLearning, StageFacts, StageJob, StageKind, TrainWork, slot};
+use cadre_store::Seed;
 use serde_json::json;
 
 use super::compose::TRAINING;
@@ -32,13 +34,8 @@ pub(super) fn train(
     let indicator_weight = work.indicator_learning.as_ref().map_or(1.0, |learning| learning.loss_weight);
     let examples = encode(&encoding, &rows, indicator_weight as f32)?;
     let adapter = AdapterSpec {
-        rank: work.adapter.rank as usize,
-        alpha: work.adapter.alpha,
-        dropout: work.adapter.dropout,
-        targets: work.adapter.targets.iter().map(|slot| self::slot(*slot)).collect(),
-        added_tokens: encoding.added_tokens,
         added_start: added_start(work.indicator_learning.as_ref(), &model.tokenizer)?,
-        seed: job.spec.seed().derive("adapter").0,
+        ..adapter_spec(&work.adapter, encoding.added_tokens, job.spec.seed())
     };
     let previous = if work.from_previous { Some(only(job, StageKind::Train)?.folder()) } else { None };
     let spec = training_spec(&work.training, job.spec.seed());
@@ -56,6 +53,23 @@ pub(super) fn train(
         "training-tokens": outcome.tokens,
         "final-loss": outcome.final_loss,
     }))
+}
+
+/// The adapter of a recipe in the words of the learner. Every key is taken apart here: one that is added to recipes, or a
+/// kind that the learner does not train, does not compile until it is read.
+fn adapter_spec(adapter: &Adapter, added_tokens: usize, seed: Seed) -> AdapterSpec {
+    let Adapter { kind, rank, alpha, dropout, targets } = adapter;
+    match kind {
+        AdapterKind::Lora => AdapterSpec {
+            rank: *rank as usize,
+            alpha: *alpha,
+            dropout: *dropout,
+            targets: targets.iter().map(|slot| self::slot(*slot)).collect(),
+            added_tokens,
+            added_start: Vec::new(),
+            seed: seed.derive("adapter").0,
+        },
+    }
 }
 
 fn encode(

@@ -10,8 +10,8 @@ pub(super) struct JsonLines;
 impl EventSink for JsonLines {
     fn send(&self, event: &Event) {
         if let Some(line) = super::event_log::line(event) {
-            // A reader that has gone away is no failure of the run.
-            let _ = std::io::stdout().lock().write_all(line.as_bytes());
+            let mut out = std::io::stdout().lock();
+            super::output::keep_failure(out.write_all(line.as_bytes()).and_then(|()| out.flush()));
         }
     }
 }

@@ -227,6 +227,11 @@ impl AdapterTensors {
         let added = (extra == 1).then(|| (tensors[0].clone(), tensors[tensors.len() - 1].clone()));
         Ok(Self { scale: spec.scale(), pairs, added, added_tokens: spec.added_tokens })
     }
+
+    /// Rank of its updates.
+    pub(crate) fn rank(&self) -> usize {
+        self.pairs.iter().map(|(_, _, a, _)| a.dims()[0]).max().unwrap_or(0)
+    }
 }
 
 /// Where updates sit, in the order of the forward pass.

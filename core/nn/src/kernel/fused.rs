@@ -11,7 +11,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, DispatchDevice, Flex};
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 /// A dense row-major matrix of burn-flex.
 #[derive(Clone, Debug)]
@@ -78,7 +78,12 @@ pub(crate) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
     if COMPOSED.get() {
         return false;
     }
-    tensor.dtype() == DType::F32 && matches!(tensor.device().inner().as_dispatch(), DispatchDevice::Flex(_))
+    tensor.dtype() == DType::F32 && serves(&tensor.device())
+}
+
+/// Whether f32 tensors of this device take it.
+pub(crate) fn serves(device: &Device) -> bool {
+    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
 }
 
 #[cfg(test)]

@@ -92,6 +92,23 @@ pub(crate) fn new_product(a: View<'_>, b: View<'_>, factor: f32) -> Vec<f32> {
     out
 }
 
+/// Most elements of a product that the crate makes by sums along registers, if its operands allow it.
+const HORIZONTAL: usize = 16 * 16;
+
+/// Rows and columns up to which, both at once, it divides long sums in another way than for larger products.
+const SMALL: usize = 64;
+
+/// Longest sum that it divides in no case.
+pub(crate) const UNDIVIDED: usize = 512;
+
+/// Rows from which on a product with `columns` columns and sums of `inner` terms adds up every element in one order,
+/// however many rows there are: below, the crate has ways of its own for few rows, each with other last bits.
+pub(crate) fn rows_of_one_order(columns: usize, inner: usize) -> usize {
+    // A thread's part of a product may have as few as `COLUMNS` of its columns.
+    let least = HORIZONTAL / columns.clamp(1, COLUMNS) + 1;
+    if columns <= SMALL && inner > UNDIVIDED { least.max(SMALL + 1) } else { least.max(2) }
+}
+
 /// Multiplications below which another thread would wake too late to help.
 const ALONE: usize = 192 * 192 * 192;
 
@@ -160,9 +177,12 @@ unsafe fn on_its_side(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, 
     let height = a.rows.div_ceil(a.rows.div_ceil(HIGH)).next_multiple_of(LANES);
     for top in (0..a.rows).step_by(height) {
         let high = height.min(a.rows - top);
+        // Blocks of nearly the same width too: a narrow one the crate would add up in another order.
         let most = (SIDE / high).max(LANES);
+        let (parts, tiles) = (b.columns.div_ceil(most), b.columns / LANES);
+        let begin = |part: usize| if part == parts { b.columns } else { part * tiles / parts * LANES };
         reserve(&mut x, a.columns * high);
-        reserve(&mut side, high * most.min(b.columns));
+        reserve(&mut side, high * b.columns.min(most + 2 * LANES));
         let rows = a.rows_from(top, high);
         if high >= LANES {
             // SAFETY: `x` has room for these rows on their side, and each of their elements is written.
@@ -174,8 +194,9 @@ unsafe fn on_its_side(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, 
         }
         // Two or three rows the crate would multiply in another way if they lay on their side, to other last bits.
         let rows = if x.is_empty() { rows } else { View::dense(&x, a.columns, high).transposed() };
-        for first in (0..b.columns).step_by(most) {
-            let count = most.min(b.columns - first);
+        for part in 0..parts {
+            let (first, count) = (begin(part), begin(part + 1) - begin(part));
+            assert!(high * count <= side.capacity(), "a block of {count} columns is too wide");
             // SAFETY: `side` has room for `count` columns of the product, and each of their elements is written; of
             // the rows of `out`, for which the caller vouches, these columns are the target.
             let mut to = unsafe {
@@ -208,7 +229,7 @@ const SIDE: usize = 1 << 16;
 fn faster_on_its_side(a: View<'_>, b: View<'_>) -> bool {
     let across = b.row_step == 1 && b.column_step > 1 && a.column_step == 1;
     let worth = a.rows <= 256 || a.columns >= 1536;
-    across && worth && a.rows > 1 && a.columns >= 128 && b.columns >= 64
+    across && worth && a.rows > 1 && a.columns >= 128 && b.columns > SMALL
 }
 
 /// Widest product, in tiles of 64, before which the crate would lay out an operand that can be read where it lies. It

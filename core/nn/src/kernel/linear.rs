@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::fused::{self, FusedOp, Panel};
-use super::gemm::{View, new_product};
+use super::gemm::{View, new_product, rows_of_one_order};
 use super::half::HalfPanel;
 
 /// `x` [n, in] times the transpose of `weight` [out, in].
@@ -15,6 +15,22 @@ pub(crate) fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
         };
     }
     x.matmul(weight.transpose())
+}
+
+/// [`linear`] without a gradient, where each row of the outcome is a function of its own row of `x` to the last bit: on
+/// burn-flex neither the number of rows nor what is in the others changes it. Few rows are filled up with zeros to as many
+/// as it takes for the product to add up as it does for any number.
+pub(crate) fn linear_by_row(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    let [rows, into] = x.dims();
+    let least = rows_of_one_order(weight.dims()[0], into);
+    if !fused::takes(&x) || rows == 0 || rows >= least {
+        return linear(x, weight);
+    }
+    let x = fused::panel(x);
+    let mut filled = Vec::with_capacity(least * into);
+    filled.extend_from_slice(x.data());
+    filled.resize(least * into, 0.0);
+    linear(fused::tensor(Panel::new(filled, least, into)), weight).narrow(0, 0, rows)
 }
 
 #[derive(Clone, Debug)]
@@ -71,4 +87,56 @@ impl FusedOp<1> for HalfLinear {
 /// A panel as a matrix of the product.
 pub(crate) fn view(panel: &Panel) -> View<'_> {
     View::dense(panel.data(), panel.rows, panel.columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    fn waves(rows: usize, columns: usize, pace: f32) -> Tensor<2> {
+        let values: Vec<f32> = (0..rows * columns).map(|at| (at as f32 * pace).sin()).collect();
+        Tensor::from_data(TensorData::new(values, [rows, columns]), &Device::flex())
+    }
+
+    fn bits(tensor: Tensor<2>) -> Vec<u32> {
+        let values = tensor.into_data().try_into_vec::<f32>().unwrap();
+        values.into_iter().map(f32::to_bits).collect()
+    }
+
+    /// Shapes at which the matrix product has other ways for few rows or columns, each with other last bits.
+    #[test]
+    fn a_row_is_the_same_among_any_number_of_rows() {
+        const ROWS: [usize; 18] = [1, 2, 3, 5, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 129, 150, 200, 257];
+        let shapes = [
+            (1, 600),
+            (3, 24),
+            (4, 2),
+            (8, 576),
+            (8, 2000),
+            (64, 700),
+            (65, 700),
+            (130, 576),
+            (576, 1),
+            (1500, 600),
+            (576, 1536),
+            (4100, 520),
+        ];
+        for (out, into) in shapes {
+            let (x, weight) = (waves(300, into, 0.37), waves(out, into, 0.61));
+            let compare = || {
+                let all = bits(linear_by_row(x.clone(), weight.clone()));
+                for rows in ROWS {
+                    let some = bits(linear_by_row(x.clone().narrow(0, 0, rows), weight.clone()));
+                    assert!(some == all[..rows * out], "{rows} rows of [{out}, {into}]");
+                    // Rows that stand elsewhere among the others.
+                    let last = bits(linear_by_row(x.clone().narrow(0, 300 - rows, rows), weight.clone()));
+                    assert!(last == all[(300 - rows) * out..], "last {rows} rows of [{out}, {into}]");
+                }
+            };
+            compare();
+            rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap().install(compare);
+        }
+    }
 }

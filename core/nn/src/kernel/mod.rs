@@ -25,7 +25,8 @@ pub(crate) use attention_rows::attend_cached;
 pub(crate) use cross_entropy::cross_entropy;
 pub(crate) use gated::gated;
 pub(crate) use gather::gather;
-pub(crate) use linear::linear;
+pub(crate) use gemm::UNDIVIDED;
+pub(crate) use linear::{linear, linear_by_row};
 pub(crate) use rms_norm::rms_norm;
 pub(crate) use rotary::{RotaryTable, rotate};
 

@@ -11,6 +11,7 @@ use crate::adapter::{AdapterSpec, AdapterTensors, Mix};
 use crate::backbone::{Around, Backbone, Rotary};
 use crate::error::NnError;
 use crate::kernel::cross_entropy;
+use crate::projection::Products;
 
 /// Something with trained weights.
 pub(crate) trait Trainee: Sync {
@@ -90,7 +91,7 @@ impl Trained<'_> {
             mix: &self.mix,
             needed: Some(&micro.positions),
             cache: None,
-            dropout: micro.dropout.as_ref(),
+            products: Products::Trained(micro.dropout.as_ref()),
         };
         self.backbone.layer(number, x, &micro.pass, &mut around)
     }

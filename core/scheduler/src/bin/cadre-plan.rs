@@ -107,9 +107,6 @@ fn warn(warnings: &[RecipeError]) {
 /// Prints what was asked for, with colours where a terminal takes them.
 fn say(text: &str) -> anyhow::Result<()> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
-    match write!(anstream::stdout().lock(), "{text}{end}") {
-        // Whoever reads has seen enough.
-        Err(problem) if problem.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("write to standard output"),
-    }
+    let mut out = anstream::stdout().lock();
+    write!(out, "{text}{end}").and_then(|()| out.flush()).context("write to standard output")
 }

@@ -334,11 +334,7 @@ fn what_is_not_read_is_told_once() {
     let checked = check(&loaded, &lab.hub());
     assert!(checked.mistakes.is_empty(), "{checked:?}");
     // The stream and the corpus name the same file.
-    let [note] = checked.notes.as_slice() else { panic!("{checked:?}") };
-    assert!(
-        note.ends_with(
-            "data/a/train.jsonl:1: field `system` is not read by this format (and in 2 more rows)"
-        ),
-        "{note}"
-    );
+    let [warning] = checked.warnings.as_slice() else { panic!("{checked:?}") };
+    let found = "data/a/train.jsonl:1: field `system` is not read by this format (and in 2 more rows)";
+    assert!(warning.message().ends_with(found), "{warning}");
 }

@@ -42,9 +42,9 @@ fn an_expert_a_task() {
             "prepare/a",
             "prepare/b",
             "prepare/c",
-            "prepare/out-of-distribution",
-            "prepare/pseudo-negatives",
-            "prepare/corpus",
+            "prepare-out-of-distribution",
+            "prepare-pseudo-negatives",
+            "prepare-corpus",
             "backbone",
             "compose/a",
             "train/a",
@@ -64,10 +64,10 @@ fn an_expert_a_task() {
             "report",
         ]
     );
-    assert_eq!(inputs(&plan, "compose/a"), ["prepare/a", "prepare/pseudo-negatives"]);
+    assert_eq!(inputs(&plan, "compose/a"), ["prepare/a", "prepare-pseudo-negatives"]);
     assert_eq!(
         inputs(&plan, "compose/c"),
-        ["prepare/c", "backbone", "remember/a", "remember/b", "prepare/pseudo-negatives"]
+        ["prepare/c", "backbone", "remember/a", "remember/b", "prepare-pseudo-negatives"]
     );
     assert_eq!(inputs(&plan, "remember/b"), ["backbone", "prepare/b"]);
     assert_eq!(inputs(&plan, "train/c"), ["backbone", "compose/c"]);
@@ -90,7 +90,7 @@ fn one_adapter_through_the_stream() {
     assert_eq!(inputs(&plan, "train/a"), ["backbone", "compose/a"]);
     assert_eq!(inputs(&plan, "train/c"), ["backbone", "compose/c", "train/b"]);
     assert_eq!(inputs(&plan, "evaluate/c"), ["backbone", "prepare/a", "prepare/b", "prepare/c", "train/c"]);
-    assert_eq!(inputs(&plan, "out-of-distribution"), ["prepare/out-of-distribution"]);
+    assert_eq!(inputs(&plan, "out-of-distribution"), ["prepare-out-of-distribution"]);
     let StageWork::Evaluate(work) = &stage(&plan, "evaluate/c").work else { panic!("no evaluation") };
     assert_eq!(work.answering, Answering::Adapter);
 }
@@ -210,7 +210,7 @@ fn selectors_wait_for_experts_only_where_granted() {
     assert_eq!(inputs(&plan, "remember/b"), ["backbone", "prepare/b", "train/a", "train/b"]);
     assert_eq!(
         inputs(&plan, "compose/b"),
-        ["prepare/b", "backbone", "remember/a", "train/a", "prepare/pseudo-negatives"]
+        ["prepare/b", "backbone", "remember/a", "train/a", "prepare-pseudo-negatives"]
     );
 }
 
@@ -245,7 +245,7 @@ fn a_checkpoint_counts_by_its_own_files() {
     let mut recipe = lab.recipe();
     recipe["backbone"] = json!({ "checkpoint": lab.at("model") });
     let plan = lab.plan(&recipe);
-    assert!(!names(&plan).contains(&"prepare/corpus"));
+    assert!(!names(&plan).contains(&"prepare-corpus"));
     lab.write("model/README.md", b"another text");
     assert_eq!(plan, lab.plan(&recipe));
     lab.write("model/tokenizer.json", b"{\"more\":1}");

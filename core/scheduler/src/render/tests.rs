@@ -40,7 +40,7 @@ fn the_table_lines_up_and_sums() {
     assert!(coloured.contains("\x1b[32mcached"));
     let json = render_json(&plan, &status, None);
     assert_eq!((&json["cached"], &json["to-do"]), (&json!(1), &json!(22)));
-    assert_eq!(json["stages"][7]["inputs"], json!(["prepare/a", "prepare/pseudo-negatives"]));
+    assert_eq!(json["stages"][7]["inputs"], json!(["prepare/a", "prepare-pseudo-negatives"]));
     assert_eq!(json["stages"][6]["state"], "interrupted");
 
     status.stages.fill(StageState::Cached);

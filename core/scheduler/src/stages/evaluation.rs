@@ -90,7 +90,7 @@ pub struct DecodingPace {
     pub batch: u32,
 }
 
-/// Routes queries of no task, after the last task. Inputs: `prepare/out-of-distribution`; where there is a router,
+/// Routes queries of no task, after the last task. Inputs: `prepare-out-of-distribution`; where there is a router,
 /// `backbone` and all `train/…` and `describe/…`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -16,7 +16,7 @@ use super::parts::{
 pub enum BackboneWork {
     /// A Hugging Face folder: it is checked, not copied. Input: none.
     Checkpoint(CheckpointWork),
-    /// A small one, pretrained here. Input: `prepare/corpus`.
+    /// A small one, pretrained here. Input: `prepare-corpus`.
     Pretrain(PretrainWork),
 }
 
@@ -67,8 +67,18 @@ pub struct PretrainWork {
 pub enum PretrainTokenizer {
     /// A byte-level BPE of so many tokens, trained on the corpus.
     TrainBpe(u32),
-    /// A `tokenizer.json`.
-    File(FileUse),
+    /// A `tokenizer.json`, with what lies beside it.
+    File(TokenizerWork),
+}
+
+/// A tokenizer's files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TokenizerWork {
+    /// Its `tokenizer.json`. Not part of a key.
+    pub path: PathBuf,
+    /// That file, and those beside it that name special tokens, stop tokens and the chat template.
+    pub files: Vec<FileUse>,
 }
 
 /// How long something is trained.
@@ -154,7 +164,7 @@ pub struct RememberWork {
 
 /// Puts the training set of a task (or of the union) together: rows with role and weight. Inputs: `prepare/<task>` (for
 /// the union: of all tasks); where earlier tasks are rehearsed, `backbone` and their `remember/…`, and `train/…` where
-/// granted; `prepare/pseudo-negatives` where there are some.
+/// granted; `prepare-pseudo-negatives` where there are some.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ComposeWork {

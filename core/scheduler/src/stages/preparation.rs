@@ -12,7 +12,7 @@ use super::parts::SourceWork;
 pub enum PrepareWork {
     /// One task of the stream: `train.jsonl`, `test.jsonl`.
     Task(PrepareTask),
-    /// Other examples (`prepare/corpus`, `prepare/out-of-distribution`, `prepare/pseudo-negatives`): `examples.jsonl`.
+    /// Other examples (`prepare-corpus`, `prepare-out-of-distribution`, `prepare-pseudo-negatives`): `examples.jsonl`.
     Examples(PrepareExamples),
 }
 

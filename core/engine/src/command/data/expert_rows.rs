@@ -5,7 +5,7 @@
 use cadre_data::Split;
 use cadre_data::{Example, Target, TrainingRow, read_training_rows, sample};
 use cadre_recipe::Role;
-use cadre_scheduler::{ComposeWork, Plan, PrepareWork, StageSpec, StageWork};
+use cadre_scheduler::{ComposeWork, PSEUDO_NEGATIVES, Plan, PrepareWork, StageSpec, StageWork};
 use cadre_store::{ArtifactStore, Lookup, Seed};
 
 use crate::error::EngineError;
@@ -107,7 +107,7 @@ fn drawn(
         add(Origin::Rehearsed, target, sample(earlier, None, Seed(0)));
     }
     if let Some(outside) = &work.pseudo_negatives {
-        let prepared = plan.stage("prepare/pseudo-negatives").map(|stage| &stage.work);
+        let prepared = plan.stage(PSEUDO_NEGATIVES).map(|stage| &stage.work);
         if let Some(StageWork::Prepare(PrepareWork::Examples(prepared))) = prepared {
             add(Origin::Outside, negative, draw_outside(draw_examples(prepared)?, outside, stage.seed()));
         }

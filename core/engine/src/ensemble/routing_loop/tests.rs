@@ -1,5 +1,6 @@
 //! The routing loop with fake routers and a fake finder: what is asked, in what batches, and what is refused.
 
+use cadre_recipe::Fallback;
 use cadre_wall::{Claim, Evidence, RouterFinding, RouterProbe, RouterStep, Share};
 
 use super::{Decides, FindsOut, RoutingBounds, route_all};
@@ -40,7 +41,13 @@ impl FindsOut for Finder {
     }
 }
 
-const BOUNDS: RoutingBounds = RoutingBounds { max_rounds: 8, grant_task: false, experts: 3, claims: true };
+const BOUNDS: RoutingBounds = RoutingBounds {
+    max_rounds: 8,
+    grant_task: false,
+    experts: 3,
+    claims: true,
+    fallback: Fallback::Backbone,
+};
 
 fn queries(count: u64) -> Vec<Query> {
     (0..count)
