@@ -98,7 +98,7 @@ fn wholes() -> Vec<Whole> {
         ("alpaca", &[Rows("alpaca"), Rows("parquet")]),
         (
             "kinds",
-            &[Named("parquet", ["large", "half"]), Named("parquet", ["view", "decimal"]), Rows("alpaca")],
+            &[Named("parquet", ["large", "half"]), Named("parquet", ["view", "decimal"])],
         ),
         ("brotli", &[Named("parquet", ["question", "answers"])]),
         ("lz4", &[Named("parquet", ["question", "answers"])]),

@@ -26,10 +26,10 @@ pub(super) fn each(
     let reader = ReaderBuilder::new().delimiter(separator).build();
     let mut records =
         Records { file, from, reader, skipped: 0, bytes: vec![0; 1 << 12], ends: vec![0; 64], fields: 0 };
-    let Some(line) = records.next()? else { return Ok(()) };
+    let Some(line) = records.advance()? else { return Ok(()) };
     let names = header(file, line, &records.texts(line)?, wanted)?;
     let mut number = 0;
-    while let Some(line) = records.next()? {
+    while let Some(line) = records.advance()? {
         number += 1;
         let texts = records.texts(line)?;
         if texts.len() != names.len() {
@@ -87,7 +87,7 @@ impl Records<'_> {
     }
 
     /// Reads the next record; the line it begins on, if there is one.
-    fn next(&mut self) -> Result<Option<usize>, DataError> {
+    fn advance(&mut self) -> Result<Option<usize>, DataError> {
         self.pass_blank_lines()?;
         let line = usize::try_from(self.reader.line()).unwrap_or(usize::MAX).saturating_add(self.skipped);
         let (mut length, mut fields) = (0, 0);
