@@ -246,7 +246,7 @@ impl ArtifactStore {
         self.root.join("work").join(key.to_string())
     }
 
-    fn lock_path(&self, key: &Digest) -> PathBuf {
+    pub(crate) fn lock_path(&self, key: &Digest) -> PathBuf {
         self.root.join("locks").join(format!("{key}.lock"))
     }
 

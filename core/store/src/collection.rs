@@ -110,7 +110,7 @@ pub struct Collection<'a> {
     options: CollectionOptions,
     now: SystemTime,
     collected: Collected,
-    _alone: KeyLock,
+    _alone: Option<KeyLock>,
 }
 
 impl ArtifactStore {
@@ -120,7 +120,7 @@ impl ArtifactStore {
     /// When another one is under way, or the file system cannot lock.
     pub fn collect(&self, options: CollectionOptions) -> Result<Collection<'_>, StoreError> {
         let path = self.root().join("locks").join("collection.lock");
-        match KeyLock::try_take(&path)? {
+        match look_or_take(&path, options)? {
             Ok(alone) => {
                 let (now, collected) = (SystemTime::now(), Collected::default());
                 Ok(Collection { store: self, options, now, collected, _alone: alone })
@@ -128,6 +128,15 @@ impl ArtifactStore {
             Err(pid) => Err(StoreError::Collecting { root: self.root().to_path_buf(), pid }),
         }
     }
+}
+
+/// Takes a lock, or says which process holds it (0: not known). A dry run takes none: it writes nothing, also where nothing
+/// can be written.
+fn look_or_take(path: &Path, options: CollectionOptions) -> Result<Result<Option<KeyLock>, u32>, StoreError> {
+    if options.dry_run {
+        return Ok(KeyLock::holder_of(path)?.map_or(Ok(None), Err));
+    }
+    Ok(KeyLock::try_take(path)?.map(Some))
 }
 
 impl Collection<'_> {
@@ -274,7 +283,7 @@ impl Collection<'_> {
                     continue;
                 }
                 // Whoever computes evidence of a subject holds its key; whoever appends holds the file's lock.
-                let appending = match KeyLock::try_take(&self.store.evidence_lock(&subject))? {
+                let appending = match look_or_take(&self.store.evidence_lock(&subject), self.options)? {
                     Ok(lock) => lock,
                     Err(pid) => {
                         self.collected.locked.push((subject, pid));
@@ -311,9 +320,10 @@ impl Collection<'_> {
 
     /// Renames a thing into the trash under the lock of `key`; false where somebody holds that.
     fn discard(&mut self, kind: Garbage, path: &Path, key: Option<&Digest>) -> Result<bool, StoreError> {
-        let _lock = match key.map(|key| (key, self.store.lock_or_holder(key))) {
+        let options = self.options;
+        let _lock = match key.map(|key| (key, look_or_take(&self.store.lock_path(key), options))) {
             None => None,
-            Some((_, Ok(Ok(lock)))) => Some(lock),
+            Some((_, Ok(Ok(lock)))) => lock,
             Some((key, Ok(Err(pid)))) => {
                 self.collected.locked.push((*key, pid));
                 return Ok(false);
