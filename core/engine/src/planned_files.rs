@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use cadre_scheduler::{FileUse, checkpoint_file_names};
 use cadre_store::{Artifact, Digest, FileDigests, FileStamp};
@@ -113,7 +112,7 @@ struct ListedFile {
 /// Compares a file with the plan; gives its stamp, if a later change is sure to give another one.
 fn looked_at(file: &FileUse, digests: &FileDigests) -> Result<Option<FileStamp>, EngineError> {
     let stamp = FileStamp::of(&file.path).ok();
-    let settled = stamp.filter(|stamp| stamp.settled(SystemTime::now()));
+    let settled = stamp.filter(|stamp| stamp.settled());
     same_content(file, digests.of(&file.path).ok())?;
     Ok(settled)
 }

@@ -79,7 +79,7 @@ impl FileDigests {
         }
         let digest = Digest::of_file(&path)?;
         // A file that was written to meanwhile has a digest of no content it ever had.
-        if stamp.settled(now) && FileStamp::of(&path)? == stamp {
+        if stamp.settled_at(now) && FileStamp::of(&path)? == stamp {
             let mut state = self.state();
             state.known.insert(path, Entry { stamp, digest });
             state.changed = true;

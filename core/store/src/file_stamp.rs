@@ -44,10 +44,15 @@ impl FileStamp {
         })
     }
 
+    /// Whether the last change is so long ago that any later one gives another stamp.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        self.settled_at(SystemTime::now())
+    }
+
     /// Whether the last change is so long ago, at `now`, that any later one gives another stamp. A change in the future
     /// (a server's clock that is ahead) never is.
-    #[must_use]
-    pub fn settled(&self, now: SystemTime) -> bool {
+    pub(crate) fn settled_at(&self, now: SystemTime) -> bool {
         let Ok(seconds) = u64::try_from(self.changed_seconds) else { return false };
         let nanoseconds = u32::try_from(self.changed_nanoseconds).unwrap_or(0);
         let changed = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds);

@@ -336,9 +336,12 @@ mod tests {
     fn a_product_made_on_its_side_is_the_same_to_the_last_bit() {
         let waves = |length: usize| (0..length).map(|i| (i as f32 * 0.73).cos()).collect::<Vec<f32>>();
         for (rows, inner, columns) in [
-            (2, 128, 64),
+            (2, 128, 80),
             (17, 600, 1000),
-            (64, 64 * 9, 64),
+            (64, 64 * 9, 66),
+            // Blocks of columns that, cut to one width, leave a few over.
+            (48, 576, 1377),
+            (64, 600, 1030),
             (65, 576, 700),
             (128, 1000, 1536),
             (300, 2048, 90),
