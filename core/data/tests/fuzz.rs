@@ -96,10 +96,7 @@ fn wholes() -> Vec<Whole> {
         ("messages", &[Rows("chat")]),
         ("conversations", &[Rows("chat")]),
         ("alpaca", &[Rows("alpaca"), Rows("parquet")]),
-        (
-            "kinds",
-            &[Named("parquet", ["large", "half"]), Named("parquet", ["view", "decimal"])],
-        ),
+        ("kinds", &[Named("parquet", ["large", "half"]), Named("parquet", ["view", "decimal"])]),
         ("brotli", &[Named("parquet", ["question", "answers"])]),
         ("lz4", &[Named("parquet", ["question", "answers"])]),
         ("parts", &[Rows("chat")]),

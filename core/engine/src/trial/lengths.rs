@@ -7,10 +7,10 @@ use std::path::Path;
 use cadre_data::{
     DataError, Encoder, EncodingLimits, Example, IndicatorForm, Marking, Split, Target, Tokenizer,
 };
-use cadre_recipe::{Indicator, Loaded, Recipe, RecipeError};
+use cadre_recipe::{Loaded, Recipe, RecipeError};
 use cadre_scheduler::{
-    Answering, Budget, Length, Plan, PrepareWork, StageSpec, StageWork, TemplateWork, TrainingWork,
-    indicator_form,
+    Answering, Budget, IndicatorWork, Length, Plan, PrepareWork, StageSpec, StageWork, TemplateWork,
+    TrainingWork, indicator_form,
 };
 use serde_json::json;
 
@@ -313,7 +313,7 @@ impl Measure<'_> {
         let rows = u32::try_from(rows).unwrap_or(u32::MAX);
         let (tokenizer, marking) = match &room.indicator {
             None => (tokenizer.clone(), None),
-            Some(Indicator { accept, reject, kind, .. }) => {
+            Some(IndicatorWork { accept, reject, kind }) => {
                 let form: IndicatorForm = indicator_form(*kind);
                 match Marking::new(tokenizer, form, accept, reject, rows) {
                     Ok((tokenizer, marking)) => (tokenizer, Some(marking)),
@@ -400,7 +400,6 @@ impl Measure<'_> {
             DataError::SplitToken { token, .. } | DataError::TokenExists { token, .. } if token == reject => {
                 "indicator.reject"
             }
-            DataError::VocabularyTooSmall { .. } => "backbone",
             _ => "indicator.accept",
         };
         self.loaded.mistake(wrong, problem)

@@ -1,13 +1,13 @@
 //! How many tokens prompts and responses may have, and what is said of tasks that have more. Reads no row.
 
 use cadre_data::Split;
-use cadre_recipe::{Indicator, Loaded, RecipeError};
-use cadre_scheduler::PromptWork;
+use cadre_recipe::{Loaded, RecipeError};
+use cadre_scheduler::{IndicatorWork, PromptWork};
 
 /// The most tokens of prompts and responses.
 pub(super) struct Room {
     pub(super) prompt: PromptWork,
-    pub(super) indicator: Option<Indicator>,
+    pub(super) indicator: Option<IndicatorWork>,
     pub(super) context: usize,
     /// The longest response that is learnt, where something is trained.
     pub(super) learnt: Option<usize>,

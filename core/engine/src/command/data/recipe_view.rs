@@ -56,7 +56,7 @@ impl View<'_> {
     fn texts(&self) -> Done {
         for task in self.plan.tasks.iter().filter(|task| self.wanted(task)) {
             let examples = task_rows(self.plan, task, self.args.split.split())?;
-            show_texts(task, &examples, self.args.count, self.terminal)?;
+            show_texts(task, examples, self.args.count, self.terminal)?;
         }
         Ok(())
     }
