@@ -235,15 +235,21 @@ impl Tokenizer {
         Ok(encodings.into_iter().map(|encoding| encoding.get_ids().to_vec()).collect())
     }
 
-    /// Ids with what the tokenizer's post-processor puts around a text: what transformers' `tokenizer(text)` gives.
+    /// Ids with what the tokenizer's post-processor puts around a text: what transformers' `tokenizer(text)` gives. Never
+    /// empty: where there is nothing at all, a generation begins with the opening token, or with the end token.
     pub fn surrounded(&self, ids: Vec<u32>) -> Vec<u32> {
-        self.inner.around.put(ids)
+        let ids = self.inner.around.put(ids);
+        if ids.is_empty() {
+            vec![self.bos().filter(|&bos| bos < self.rows).unwrap_or(self.eos())]
+        } else {
+            ids
+        }
     }
 
     /// As [`Self::surrounded`], without the last of the text's own ids where there are more than `most` in all.
     pub(crate) fn surrounded_within(&self, mut ids: Vec<u32>, most: usize) -> Vec<u32> {
         ids.truncate(most.saturating_sub(self.inner.around.ids().count()));
-        self.inner.around.put(ids)
+        self.surrounded(ids)
     }
 
     fn encode_with(&self, tokenizer: &tokenizers::Tokenizer, text: &str) -> Result<Vec<u32>, DataError> {

@@ -23,6 +23,14 @@ pub(crate) fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
 pub(crate) fn linear_by_row(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     let [rows, into] = x.dims();
     let out = weight.dims()[0];
+    if (1..=2).contains(&into) && fused::takes(&x) {
+        // So do sums of one or two terms, as of an adapter of so small a rank alone: beside zeros they are as in longer ones.
+        let longer = |tensor: Tensor<2>| {
+            let zeros = Tensor::zeros([tensor.dims()[0], 2], (&tensor.device(), tensor.dtype()));
+            Tensor::cat(vec![tensor, zeros], 1)
+        };
+        return linear_by_row(longer(x), longer(weight));
+    }
     if out == 1 && fused::takes(&x) {
         // A product with a vector adds up in an order of its own: beside a second column it is as with many.
         return linear_by_row(x, Tensor::cat(vec![weight.clone(), weight], 0)).narrow(1, 0, 1);

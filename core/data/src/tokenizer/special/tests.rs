@@ -68,6 +68,9 @@ fn what_stands_around_a_text_is_the_post_processors() {
         let remarks = tokenizer.remarks();
         assert_eq!(remarks.len(), usize::from(config.get("add_bos_token").is_some()), "{remarks:?}");
         assert_eq!(tokenizer.surrounded(vec![7]), expected, "{post_processor} {config}");
+        let nothing = tokenizer.surrounded(Vec::new());
+        let begins = if expected == [7] { vec![tokenizer.bos().unwrap_or(2)] } else { expected.clone() };
+        assert_eq!(nothing, begins.into_iter().filter(|&id| id != 7).collect::<Vec<_>>());
         let short = tokenizer.surrounded_within(vec![7; 9], 4);
         assert_eq!(short.len(), 4, "{post_processor}");
         assert_eq!((short.first(), short.last()), (expected.first(), expected.last()));
