@@ -69,9 +69,14 @@ impl Template {
         let name = path.display().to_string();
         let jinja = Jinja::new(&name, source, UndefinedBehavior::Strict)?;
         let turns = jinja.reads("turns");
+        if !turns && !jinja.reads("instruction") && !jinja.reads("input") {
+            let problem =
+                "it shows neither `instruction` nor `input` nor `turns`: every prompt would be the same";
+            return Err(DataError::Template { name, problem: problem.into() });
+        }
         let template = Self::File(FileTemplate { turns, jinja });
-        if template.prompt_of(&small_example())? == template.prompt_of(&other_example())? {
-            return Err(DataError::Template { name, problem: SAME.into() });
+        if template.prompt_of(&small_example())?.trim().is_empty() {
+            return Err(DataError::Template { name, problem: EMPTY.into() });
         }
         Ok(template)
     }
@@ -205,13 +210,8 @@ fn of_example(example: &Example, error: DataError) -> DataError {
     }
 }
 
-/// The fault of a template that leaves the example out.
-const SAME: &str = "it does not show the example: two different examples have the same prompt";
-
-/// An example that has nothing in common with the small one.
-fn other_example() -> Example {
-    Example { instruction: "Count the ships.".into(), input: "land".into(), ..small_example() }
-}
+/// The fault of a template that writes nothing.
+const EMPTY: &str = "it is empty: the prompt of a small example has no text";
 
 fn small_example() -> Example {
     Example {
