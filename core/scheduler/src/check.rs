@@ -205,7 +205,8 @@ impl Checker<'_> {
             }
             for note in found.notes {
                 let warning = self.loaded.mistake(&format!("{}.path", rows.section), note);
-                if self.warnings.iter().all(|known| known.to_string() != warning.to_string()) {
+                // A file that two sections name is read for both.
+                if self.warnings.iter().all(|known| known.message() != warning.message()) {
                     self.warnings.push(warning);
                 }
             }

@@ -159,7 +159,7 @@ impl Files<'_> {
     fn ids(&self, name: &str, file: &Map<String, Value>, token: &str) -> Result<Vec<u32>, DataError> {
         ids(file, token, self.tokenizer).map_err(|text| DataError::Tokenizer {
             file: self.folder.join(name),
-            problem: format!("{token} is `{text}`, which tokenizer.json does not have"),
+            problem: format!("{token} is `{}`, which tokenizer.json does not have", text.escape_debug()),
         })
     }
 }
