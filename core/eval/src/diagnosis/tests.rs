@@ -377,7 +377,7 @@ fn a_better_backbone_and_costly_routing_need_a_clear_difference() {
     for (at, query) in made.evidence.queries.iter_mut().enumerate() {
         query.score = Some(if at % 2 == 0 { 100.0 } else { 40.0 });
         query.by_own_expert = Some(if at % 3 == 0 { 100.0 } else { 60.0 });
-        query.by_backbone = (query.task == Some(1)).then(|| if at % 2 == 0 { 100.0 } else { 90.0 });
+        query.by_backbone = (query.task == Some(1)).then_some(if at % 2 == 0 { 100.0 } else { 90.0 });
     }
     made.count();
     let found = made.of_code(FindingCode::BackboneBetter).unwrap();

@@ -17,8 +17,11 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parquet").join(format!("{name}.parquet"))
 }
 
+/// Rows of cells, and the columns that are not read.
+type Cells = (Vec<Vec<Option<Cell>>>, Vec<String>);
+
 /// The rows of a file, with these columns, each a list of cells.
-fn cells(bytes: &[u8], wanted: &[Wanted]) -> Result<(Vec<Vec<Option<Cell>>>, Vec<String>), DataError> {
+fn cells(bytes: &[u8], wanted: &[Wanted]) -> Result<Cells, DataError> {
     let (mut rows, mut sink) = (Vec::new(), Sink::keep());
     each(Path::new("t.parquet"), bytes.to_vec(), wanted, &mut sink, &mut |row, _| {
         rows.push(wanted.iter().map(|wanted| row.get(wanted.name).cloned()).collect());
