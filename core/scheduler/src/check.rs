@@ -295,6 +295,9 @@ impl Checker<'_> {
                 return;
             }
         };
+        for remark in tokenizer.remarks() {
+            self.warnings.push(self.loaded.mistake(key, remark));
+        }
         let marks = recipe.indicator.as_ref();
         let chats = recipe.stream.template == Template::Chat;
         if chats && let Err(problem) = cadre_data::Template::chat(&tokenizer) {

@@ -235,6 +235,26 @@ fn a_chat_template_that_cannot_render_is_a_mistake_of_the_plan() {
 }
 
 #[test]
+fn a_setting_of_a_tokenizer_that_is_not_followed_is_a_warning() {
+    let lab = Lab::new();
+    let config = lab.at("model/tokenizer_config.json");
+    let mut settings: serde_json::Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+    settings["add_bos_token"] = false.into();
+    fs::write(&config, settings.to_string()).unwrap();
+    let start = RECIPE.find("[backbone.pretrain]").unwrap();
+    let end = RECIPE.find("[stream]\n").unwrap() + "[stream]\n".len();
+    let path = lab.at("checked.toml");
+    let recipe = RECIPE.replacen(&RECIPE[start..end], "[backbone]\ncheckpoint = \"model\"\n[stream]\n", 1);
+    fs::write(&path, recipe).unwrap();
+    let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap_or_else(|problem| panic!("{problem}"));
+    let checked = check(&loaded, &lab.hub());
+    assert!(checked.mistakes.is_empty(), "{checked:?}");
+    let [warning] = checked.warnings.as_slice() else { panic!("{checked:?}") };
+    assert_eq!(warning.key, "backbone.checkpoint");
+    assert!(warning.message().contains("`add_bos_token: false`"), "{warning}");
+}
+
+#[test]
 fn a_name_on_the_hub_that_is_nowhere_is_placed_and_told_once() {
     let lab = Lab::new();
     let mistake = one(&lab, "path = \"data\"\norder", "path = \"hf://datasets/org/name\"\norder");
