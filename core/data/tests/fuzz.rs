@@ -273,9 +273,10 @@ fn no_damage_makes_a_reader_panic() {
                 Ok(Err(told)) => {
                     refused += 1;
                     held += u64::from(told.contains("damaged: "));
-                    // Where it is: the file, or what it made.
+                    // Where it is: the file, the example, or what was made of it.
                     let place = folder.display().to_string();
                     let located = told.contains(&place)
+                        || told.starts_with("example `")
                         || told.starts_with("template ")
                         || told.starts_with("tokenise ")
                         || told.starts_with("tokenizer ");

@@ -196,7 +196,7 @@ fn checkpoints_and_imported_adapters_are_those_of_the_plan() {
     let plan = ground.plan(&recipe, "joins");
     ground.refused(&plan, "joins", "model/chat_template.jinja", |path| std::fs::write(path, "x").unwrap());
 
-    // The backbone was checked long ago, and a later stage opens the checkpoint anew.
+    // The backbone was checked long ago, and a later stage opens the checkpoint again.
     let later = recipe.replace("max-new-tokens = 3", "max-new-tokens = 4");
     ground.walk(&ground.plan(&recipe, "later"), "later").unwrap();
     for file in ["model/model.safetensors", "model/tokenizer.json"] {

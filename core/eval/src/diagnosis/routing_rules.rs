@@ -134,6 +134,7 @@ pub(super) fn outside_taken(case: &Case<'_>) -> Option<Finding> {
             without = made.outside == 0;
             text.push_str(&match made.outside {
                 0 => ", and was not taught to reject anything from outside".to_owned(),
+                1 => ", although it was taught to reject 1 example from outside".to_owned(),
                 seen => format!(", although it was taught to reject {seen} examples from outside"),
             });
         }

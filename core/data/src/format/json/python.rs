@@ -58,7 +58,7 @@ impl<'a> JsonReader<'a> {
         self.at
     }
 
-    /// Counts the values of a row anew: another row begins.
+    /// Starts the count of values again: another row begins.
     pub(in crate::format) fn restart(&mut self) {
         self.values = 0;
     }
