@@ -49,15 +49,19 @@ fn ctrl_c_stops_cleanly_and_the_next_run_goes_on() {
     let expected = undisturbed(&recipe);
     let bench = Workbench::new();
     let mut child = bench.start(&["run", &recipe]);
-    // By what the run has done, not by the clock: a fast machine is through in a second.
-    while !something_is_made(bench.path()) {
-        assert!(!wait(&mut child, Duration::from_millis(2)), "the run was over before it could be stopped");
-    }
+    until_something_is_made(&mut child, bench.path());
     let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     bench.cadre(&["run", &recipe, "--resume-only"]).expect_code(0);
     assert_eq!(without_times(report(bench.path())), expected);
+}
+
+/// Waits until a run has done something, not for a time: a fast machine is through in a second.
+fn until_something_is_made(child: &mut std::process::Child, folder: &Path) {
+    while !something_is_made(folder) {
+        assert!(!wait(child, Duration::from_millis(2)), "the run was over before it could be stopped");
+    }
 }
 
 /// Whether this process was started with SIGHUP ignored, which programs that it starts inherit.
@@ -79,9 +83,7 @@ fn a_terminal_that_goes_away_stops_as_ctrl_c_does_and_nohup_keeps_it_from_that()
     let expected = undisturbed(&recipe);
     let bench = Workbench::new();
     let mut child = bench.start(&["run", &recipe]);
-    while !something_is_made(bench.path()) {
-        assert!(!wait(&mut child, Duration::from_millis(2)), "the run was over before it could be stopped");
-    }
+    until_something_is_made(&mut child, bench.path());
     // Twice, as a shell and the kernel send it when a terminal is closed: neither ends the process at once.
     let kill = format!("kill -HUP {0}; kill -HUP {0}", child.id());
     assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
@@ -99,9 +101,7 @@ fn a_terminal_that_goes_away_stops_as_ctrl_c_does_and_nohup_keeps_it_from_that()
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null());
     let mut child = nohup.spawn().unwrap();
-    while !something_is_made(kept.path()) {
-        assert!(!wait(&mut child, Duration::from_millis(2)), "the run was over before it could be stopped");
-    }
+    until_something_is_made(&mut child, kept.path());
     let kill = std::process::Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     assert_eq!(child.wait().unwrap().code(), Some(0));

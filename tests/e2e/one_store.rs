@@ -182,7 +182,7 @@ fn a_standard_output_that_cannot_be_written_is_an_error() {
 
 #[test]
 fn a_run_in_a_store_that_cannot_be_written_can_be_looked_at() {
-    // A read-only mount in a user namespace of one's own: permissions do not bind root.
+    // A read-only mount in a new user namespace: permissions do not bind root.
     let namespace = ["--user", "--map-root-user", "--mount"];
     let there = Command::new("unshare").args(namespace).arg("true").stderr(Stdio::null()).status();
     let mounts = Command::new("unshare")

@@ -141,7 +141,7 @@ mod tests {
     fn what_is_not_known_has_no_line() {
         for (plugin, settings) in [
             ("my-router", json!({ "threshold": 0.3 })),
-            // A router of one's own under the shipped name, with settings that the shipped one does not have.
+            // Another router under the shipped name, with settings that the shipped one does not have.
             ("see", json!({ "threshold": 0.3, "margin": 0.1 })),
             ("see", json!({ "threshold": "high" })),
         ] {
