@@ -7,11 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::error::CheckpointError;
 use crate::family::{Bias, FAMILIES, Family, HARMLESS, READ, REFUSED, Windows, family};
+use crate::json_file::{LARGEST_CONFIG, read_json};
 use crate::shape::BackboneShape;
 use crate::variation::{LayerKind, RopeScaling, Variation};
-
-/// Largest `config.json` that is read: real ones have a few kilobytes.
-const LARGEST: u64 = 16 << 20;
 
 /// Largest number that is believed of a size: beyond, the file is damaged.
 const MOST: usize = 1 << 24;
@@ -22,15 +20,7 @@ const MOST: usize = 1 << 24;
 /// A missing or broken file, an unknown family, sizes that do not fit, a key with a value that is not
 /// supported; each names the file and the key.
 pub(crate) fn read_config(path: &Path) -> Result<BackboneShape, CheckpointError> {
-    let access = |source| CheckpointError::File { path: path.into(), source };
-    let length = std::fs::metadata(path).map_err(access)?.len();
-    if length > LARGEST {
-        return Err(CheckpointError::TooLarge { path: path.into(), bytes: length, most: LARGEST });
-    }
-    let text = std::fs::read(path).map_err(access)?;
-    let keys: Map<String, Value> = serde_json::from_slice(&text)
-        .map_err(|source| CheckpointError::Json { path: path.into(), source })?;
-    Config { path: path.to_path_buf(), keys }.shape()
+    Config { path: path.to_path_buf(), keys: read_json(path, LARGEST_CONFIG)? }.shape()
 }
 
 struct Config {

@@ -7,6 +7,7 @@ mod error;
 mod family;
 mod folder;
 mod inventory;
+mod json_file;
 mod shape;
 mod slot;
 mod tensor_files;
@@ -19,6 +20,8 @@ pub use shape::BackboneShape;
 pub use variation::{Activation, LayerKind, RopeScaling, Variation};
 
 pub use folder::CheckpointFolder;
+
+pub use json_file::{LARGEST_CONFIG, read_json};
 
 pub use inventory::{Part, weight_names};
 pub use slot::{TARGETS, Target, TargetEntry};

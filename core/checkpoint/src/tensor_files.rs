@@ -12,6 +12,7 @@ use safetensors::tensor::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use crate::error::CheckpointError;
+use crate::json_file::read_json;
 
 const ONE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -66,14 +67,7 @@ impl TensorFiles {
         if !index_path.is_file() {
             return Err(no_weights(folder));
         }
-        let access = |source| CheckpointError::File { path: index_path.clone(), source };
-        let bytes = std::fs::metadata(&index_path).map_err(access)?.len();
-        if bytes > LARGEST_INDEX {
-            return Err(CheckpointError::TooLarge { path: index_path, bytes, most: LARGEST_INDEX });
-        }
-        let text = std::fs::read(&index_path).map_err(access)?;
-        let index: Index = serde_json::from_slice(&text)
-            .map_err(|source| CheckpointError::Json { path: index_path.clone(), source })?;
+        let index: Index = read_json(&index_path, LARGEST_INDEX)?;
         let shards: BTreeSet<&String> = index.weight_map.values().collect();
         let mut paths = Vec::with_capacity(shards.len());
         for shard in shards {

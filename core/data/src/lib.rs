@@ -2,6 +2,7 @@
 //! their loss mask, batches, and what is kept of earlier tasks. Holds no tensor and knows no recipe.
 
 mod batching;
+mod contained;
 mod draw;
 mod encoder;
 mod error;
@@ -35,4 +36,5 @@ pub use batching::{Batches, StepRows};
 pub use shown_tokens::{ShownToken, shown_tokens};
 pub use token_example::TokenExample;
 
+pub use contained::contains_panics;
 pub use error::DataError;

@@ -15,6 +15,7 @@ use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Trainer};
 
+use crate::contained::contain;
 use crate::error::DataError;
 use crate::format::{parse_json, read_file, shorten};
 use special::{SpecialTokens, save_config};
@@ -121,17 +122,22 @@ impl Tokenizer {
         // The crate ends the program at some files that are not JSON, to the last escape in a text.
         parse_json::<Value>(&file, &bytes, EXPECTED)?;
         let trouble = |problem: String| DataError::Tokenizer { file: file.clone(), problem };
-        let literal = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| trouble(error.to_string()))?;
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
-        let special = SpecialTokens::read(&folder, &literal)?;
-        let tokenizer = Self::assemble(literal, special).ok_or_else(|| trouble("it has no token".into()))?;
-        let probe = tokenizer.inner.literal.encode_fast(PROBE, false);
-        if probe.is_ok_and(|encoding| encoding.is_empty()) {
-            return Err(trouble(format!(
-                "it encodes `{PROBE}` to no token at all: its vocabulary does not fit"
-            )));
-        }
-        Ok(tokenizer)
+        let read = || {
+            let literal =
+                tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| trouble(error.to_string()))?;
+            let special = SpecialTokens::read(&folder, &literal)?;
+            let tokenizer =
+                Self::assemble(literal, special).ok_or_else(|| trouble("it has no token".into()))?;
+            let probe = tokenizer.inner.literal.encode_fast(PROBE, false);
+            if probe.is_ok_and(|encoding| encoding.is_empty()) {
+                return Err(trouble(format!(
+                    "it encodes `{PROBE}` to no token at all: its vocabulary does not fit"
+                )));
+            }
+            Ok(tokenizer)
+        };
+        contain(read).unwrap_or_else(|problem| Err(trouble(problem)))
     }
 
     /// Writes `tokenizer.json` and `tokenizer_config.json` into a folder, from where [`Self::from_file`] reads the
@@ -220,19 +226,11 @@ impl Tokenizer {
     /// # Errors
     /// As [`Self::encode`].
     pub fn encode_all(&self, texts: Vec<String>, marked: bool) -> Result<Vec<Vec<u32>>, DataError> {
-        if self.inner.drops || self.inner.vocabulary > self.rows {
-            let encode = |text: &String| if marked { self.encode_marked(text) } else { self.encode(text) };
-            return texts.par_iter().map(encode).collect();
-        }
-        if self.inner.by_words && !marked {
+        if self.inner.by_words && !marked && !self.inner.drops && self.inner.vocabulary <= self.rows {
             return words::encode_all(&self.inner.literal, &texts);
         }
-        let tokenizer = if marked { self.marked() } else { &self.inner.literal };
-        let first = texts.first().map(|text| shorten(text)).unwrap_or_default();
-        let encodings = tokenizer
-            .encode_batch_fast(texts, false)
-            .map_err(|error| DataError::Tokenise { snippet: first, problem: error.to_string() })?;
-        Ok(encodings.into_iter().map(|encoding| encoding.get_ids().to_vec()).collect())
+        let encode = |text: &String| if marked { self.encode_marked(text) } else { self.encode(text) };
+        texts.par_iter().map(encode).collect()
     }
 
     /// Ids with what the tokenizer's post-processor puts around a text: what transformers' `tokenizer(text)` gives. Never
@@ -253,9 +251,7 @@ impl Tokenizer {
     }
 
     fn encode_with(&self, tokenizer: &tokenizers::Tokenizer, text: &str) -> Result<Vec<u32>, DataError> {
-        let encoding = tokenizer
-            .encode_fast(text, false)
-            .map_err(|error| DataError::Tokenise { snippet: shorten(text), problem: error.to_string() })?;
+        let encoding = joined::encode_fast(tokenizer, text)?;
         let inner = &self.inner;
         let marked = !tokenizer.get_encode_special_tokens();
         if inner.drops
@@ -295,10 +291,7 @@ impl Tokenizer {
     pub fn decode(&self, ids: &[u32]) -> Result<String, DataError> {
         let own: Vec<u32> =
             ids.iter().copied().filter(|&id| id < self.inner.vocabulary.min(self.first_added)).collect();
-        self.inner.literal.decode(&own, true).map_err(|error| DataError::Tokenise {
-            snippet: format!("{} ids", own.len()),
-            problem: error.to_string(),
-        })
+        joined::refused(&format!("{} ids", own.len()), || self.inner.literal.decode(&own, true))
     }
 
     /// The token as the vocabulary writes it (byte-level tokenizers write a space as `Ġ`).

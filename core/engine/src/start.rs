@@ -1,6 +1,8 @@
 //! How the program starts and ends: logs, panics, the command line, the exit code.
 
-use std::io::Write;
+mod log_writer;
+
+use std::io::{IsTerminal, Write};
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
@@ -8,6 +10,7 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::command::{CommandLine, serve};
+use log_writer::LogWriter;
 
 /// The program `cadre`, from its arguments to its exit code: 0 done, 1 failed, 2 the recipe or the command line
 /// is wrong, 130 interrupted.
@@ -20,13 +23,16 @@ pub fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Logs go to standard error, as much as `CADRE_LOG` says (`CADRE_LOG=cadre_engine=debug`); warnings if it says
-/// nothing.
+/// Logs go to standard error, as much as `CADRE_LOG` says (`CADRE_LOG=cadre_engine=debug`); warnings, each once,
+/// if it says nothing.
 fn listen_to_logs() {
     let filter = EnvFilter::try_from_env("CADRE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(LogWriter::default())
+        .with_ansi(
+            std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
+        )
         .with_target(false)
         // A closed standard error is no reason to stop: the layer would print about it, and panic.
         .log_internal_errors(false)
@@ -34,8 +40,12 @@ fn listen_to_logs() {
         .init();
 }
 
-/// A panic is a mistake in Cadre, never in what it was given: it says so, and where.
+/// A panic is a mistake in Cadre, never in what it was given: it says so, and where. Panics of other crates on files from
+/// outside become errors about the file.
 fn say_panic(panic: &PanicHookInfo<'_>) {
+    if cadre_data::contains_panics() {
+        return;
+    }
     let message = panic.payload_as_str().unwrap_or("no message");
     let place =
         panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();

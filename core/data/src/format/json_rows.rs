@@ -71,7 +71,8 @@ fn located(
     DataError::Row {
         file: file.to_owned(),
         line,
-        expected: format!("{expected} ({reason}, column {column})"),
+        // A key of the file may stand in it.
+        expected: on_one_line(&format!("{expected} ({reason}, column {column})")),
         snippet: shorten(&String::from_utf8_lossy(&text[from..until])),
     }
 }

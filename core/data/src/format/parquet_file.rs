@@ -10,7 +10,6 @@ mod schema;
 mod thrift;
 mod value;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -23,6 +22,7 @@ use self::assembly::Assembly;
 use super::json_rows::on_one_line;
 use super::rows::{Each, MEANING, Place, Row, Wanted};
 use super::sink::Sink;
+use crate::contained::contain;
 use crate::error::DataError;
 
 /// Most rows of a file.
@@ -38,14 +38,8 @@ pub(super) fn each(
     sink: &mut Sink,
     act: Each,
 ) -> Result<(), DataError> {
-    // The crate checks much, but not everything, of what a file says of itself before it relies on it: a damaged one can
-    // end in a failed assertion there. Here that is a damaged file like any other.
-    let read = catch_unwind(AssertUnwindSafe(|| read(file, Bytes::from(bytes), wanted, sink, act)));
-    read.unwrap_or_else(|panic| {
-        let words = panic.downcast_ref::<String>().map(String::as_str);
-        let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-        Err(broken(file, &format!("damaged: {words}")))
-    })
+    contain(|| read(file, Bytes::from(bytes), wanted, sink, act))
+        .unwrap_or_else(|problem| Err(broken(file, &problem)))
 }
 
 fn read(file: &Path, bytes: Bytes, wanted: &[Wanted], sink: &mut Sink, act: Each) -> Result<(), DataError> {

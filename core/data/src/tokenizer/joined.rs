@@ -9,6 +9,7 @@ use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::{Encoding, Model, NormalizerWrapper, Tokenizer};
 
 use super::words::written_byte;
+use crate::contained::contain;
 use crate::error::DataError;
 use crate::format::shorten;
 
@@ -90,9 +91,9 @@ pub(super) fn dropped(tokenizer: &Tokenizer, text: &str, marked: bool, known: &L
 fn leaves(tokenizer: &Tokenizer, c: char, known: &Leaves) -> bool {
     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
     *known.entry(c).or_insert_with(|| {
-        let ids = |text: String| tokenizer.encode_fast(text, false).map(|found| found.get_ids().to_vec());
+        let ids = |text: &str| encode_fast(tokenizer, text).map(|found| found.get_ids().to_vec());
         // Behind another character, for a blank in front leaves a token too.
-        match (ids("a".into()), ids(format!("a{c}"))) {
+        match (ids("a"), ids(&format!("a{c}"))) {
             (Ok(before), Ok(both)) => before != both,
             _ => false,
         }
@@ -138,10 +139,24 @@ pub(super) fn within(tokenizer: &Tokenizer, piece: &str) -> Result<Vec<u32>, Dat
     Err(DataError::Tokenise { snippet: shorten(piece), problem })
 }
 
-fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Encoding, DataError> {
-    tokenizer
-        .encode(text, false)
-        .map_err(|error| DataError::Tokenise { snippet: shorten(text), problem: error.to_string() })
+/// A text in the whole pipeline of the tokenizer, without what its post-processor adds.
+///
+/// # Errors
+/// What the tokenizer refuses; a damaged tokenizer.
+pub(super) fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Encoding, DataError> {
+    refused(text, || tokenizer.encode(text, false))
+}
+
+/// As [`encode`], without offsets.
+pub(super) fn encode_fast(tokenizer: &Tokenizer, text: &str) -> Result<Encoding, DataError> {
+    refused(text, || tokenizer.encode_fast(text, false))
+}
+
+/// What the tokenizer crate says of a text.
+pub(super) fn refused<T>(text: &str, act: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, DataError> {
+    contain(act)
+        .and_then(|result| result.map_err(|error| error.to_string()))
+        .map_err(|problem| DataError::Tokenise { snippet: shorten(text), problem })
 }
 
 #[cfg(test)]

@@ -213,3 +213,15 @@ fn a_file_that_is_not_json_is_refused_before_it_does_harm() {
         );
     }
 }
+
+#[test]
+fn a_post_processor_that_names_a_token_it_does_not_have_is_a_damaged_file() {
+    let (folder, bytes) = saved(&trained(262));
+    let mut file: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+    let tokens = file["post_processor"]["special_tokens"].as_object_mut().expect("a map");
+    let token = tokens.remove("<bos>").expect("the opening token");
+    tokens.insert("<b>".into(), token);
+    std::fs::write(folder.path().join("tokenizer.json"), file.to_string()).expect("written");
+    let error = Tokenizer::from_file(folder.path()).expect_err("damaged").to_string();
+    assert!(error.contains("tokenizer.json") && error.contains("damaged: "), "{error}");
+}

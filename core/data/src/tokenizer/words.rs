@@ -10,8 +10,8 @@ use tokenizers::models::ModelWrapper;
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::{Model, Tokenizer};
 
+use super::joined::refused;
 use crate::error::DataError;
-use crate::format::shorten;
 
 /// Fewest texts that are worth a thread.
 const LEAST_CHUNK: usize = 64;
@@ -127,10 +127,7 @@ pub(super) fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, Data
 }
 
 fn push(tokenizer: &Tokenizer, word: &str, ids: &mut Vec<u32>) -> Result<(), DataError> {
-    let tokens = tokenizer
-        .get_model()
-        .tokenize(&written(word))
-        .map_err(|error| DataError::Tokenise { snippet: shorten(word), problem: error.to_string() })?;
+    let tokens = refused(word, || tokenizer.get_model().tokenize(&written(word)))?;
     ids.extend(tokens.iter().map(|token| token.id));
     Ok(())
 }

@@ -6,7 +6,9 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use cadre_checkpoint::{BackboneShape, CheckpointError, CheckpointFolder, TARGETS, TensorFiles};
+use cadre_checkpoint::{
+    BackboneShape, CheckpointError, CheckpointFolder, LARGEST_CONFIG, TARGETS, TensorFiles, read_json,
+};
 use cadre_store::write_atomic;
 use half::{bf16, f16};
 use safetensors::tensor::Dtype;
@@ -67,9 +69,7 @@ pub fn export_merged(backbone: &Path, expert: &Path, to: &Path) -> Result<(), Nn
     file.sync_all().map_err(access(&part))?;
     std::fs::rename(&part, to.join(FILE)).map_err(access(&part))?;
 
-    let text = std::fs::read(&config).map_err(access(&config))?;
-    let mut keys: Map<String, Value> = serde_json::from_slice(&text)
-        .map_err(|source| CheckpointError::Json { path: config.clone(), source })?;
+    let mut keys: Map<String, Value> = read_json(&config, LARGEST_CONFIG)?;
     if adapter.spec.added_tokens > 0 {
         keys.insert("vocab_size".into(), json!(shape.vocabulary + adapter.spec.added_tokens));
     }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cadre_checkpoint::CheckpointError;
+use cadre_checkpoint::{CheckpointError, LARGEST_CONFIG, read_json};
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -113,10 +113,8 @@ impl PeftConfig {
     /// # Errors
     /// A missing or broken file; another kind of adapter; a setting that is not done here.
     pub(super) fn read(path: &Path) -> Result<Self, NnError> {
-        let text =
-            std::fs::read(path).map_err(|source| CheckpointError::File { path: path.into(), source })?;
         let json = |source| CheckpointError::Json { path: path.into(), source };
-        let value: Value = serde_json::from_slice(&text).map_err(json)?;
+        let value: Value = read_json(path, LARGEST_CONFIG)?;
         let unsupported = |key, value: &Value| {
             Err(CheckpointError::Unsupported { path: path.into(), key, value: value.to_string() }.into())
         };

@@ -41,6 +41,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !cadre_data::contains_panics() {
+            report(panic);
+        }
+    }));
     let cli = Cli::parse();
     match run(&cli.command, &cli.common) {
         Ok(()) => ExitCode::SUCCESS,
