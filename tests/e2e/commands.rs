@@ -74,12 +74,12 @@ fn doctor_says_what_is_there() {
         cadre_tests::Outcome::of(&command.output().unwrap()).expect_code(0).stdout
     };
     let told = doctor();
-    for word in ["cpu", "store", "see", "mend: export CADRE_DATA"] {
+    for word in ["cpu", "store", "see", "fix: export CADRE_DATA"] {
         assert!(told.contains(word), "{word}\n{told}");
     }
     bench.write("shared/data/README.md", "");
     let told = doctor();
-    assert!(told.contains("shared/data is taken") && !told.contains("mend: export CADRE_DATA"), "{told}");
+    assert!(told.contains("shared/data is taken") && !told.contains("fix: export CADRE_DATA"), "{told}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub fn repository() -> PathBuf {
 #[must_use]
 #[expect(clippy::expect_used, reason = "a test without a contract cannot say anything")]
 pub fn contract() -> String {
-    let file = repository().join("core/wall/wit/policy.wit");
+    let file = repository().join("core/contract/wit/policy.wit");
     let text = std::fs::read_to_string(file).expect("the contract");
     let package = text.lines().find_map(|line| line.strip_prefix("package cadre:policy@"));
     package.and_then(|version| version.strip_suffix(';')).expect("a version").to_owned()

@@ -2,7 +2,7 @@
 //! Never changes a file.
 
 mod documents;
-mod floors;
+mod layers;
 mod source;
 mod sources;
 
@@ -60,7 +60,7 @@ pub(crate) fn must() -> Result<()> {
 
 fn findings(root: &Path) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    floors::check(root, &mut findings)?;
+    layers::check(root, &mut findings)?;
     sources::check(root, &mut findings)?;
     documents::check(root, &mut findings)?;
     findings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));

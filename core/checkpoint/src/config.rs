@@ -12,7 +12,7 @@ use crate::shape::BackboneShape;
 use crate::variation::{LayerKind, RopeScaling, Variation};
 
 /// Largest number that is believed of a size: beyond, the file is damaged.
-const MOST: usize = 1 << 24;
+const MAX_NUMBER: usize = 1 << 24;
 
 /// Reads the `config.json` of a checkpoint.
 ///
@@ -94,8 +94,8 @@ impl Config {
             output_bias: bias(family.output_bias)?,
             feed_forward_bias: bias(family.feed_forward_bias)?,
             head_norms: family.head_norms,
-            norms_behind: family.gemma,
-            norms_less_one: family.gemma,
+            post_norms: family.gemma,
+            unit_offset_norms: family.gemma,
             activation: family.activation.1,
             embedding_scale: gemma.map(|()| (shape.hidden as f64).sqrt()),
             score_scale,
@@ -136,11 +136,11 @@ impl Config {
 
     /// What each layer does.
     fn layers(&self, family: &Family, count: usize) -> Result<Vec<LayerKind>, CheckpointError> {
-        let turned = self.turned(family, count)?;
+        let uses_rope = self.uses_rope(family, count)?;
         let active = match family.windows {
             Windows::Never => false,
             Windows::All | Windows::Pattern => self.window(family)?.is_some(),
-            Windows::Late | Windows::Unturned => {
+            Windows::Late | Windows::WithoutRope => {
                 self.truth("use_sliding_window")?.unwrap_or(false) && self.window(family)?.is_some()
             }
         };
@@ -155,7 +155,7 @@ impl Config {
             (_, Windows::All) => active,
             (Some(listed), _) => listed[layer],
             (None, Windows::Late) => active && layer >= late,
-            (None, Windows::Unturned) => active && !turned[layer],
+            (None, Windows::WithoutRope) => active && !uses_rope[layer],
             (None, Windows::Pattern) => active && pattern > 0 && !(layer + 1).is_multiple_of(pattern),
         };
         if let Some(listed) = &listed
@@ -163,11 +163,13 @@ impl Config {
         {
             return Err(self.unsupported("layer_types", &self.keys["layer_types"]));
         }
-        Ok((0..count).map(|layer| LayerKind { windowed: windowed(layer), turned: turned[layer] }).collect())
+        Ok((0..count)
+            .map(|layer| LayerKind { windowed: windowed(layer), uses_rope: uses_rope[layer] })
+            .collect())
     }
 
     /// Whether each layer turns queries and keys by their position.
-    fn turned(&self, family: &Family, count: usize) -> Result<Vec<bool>, CheckpointError> {
+    fn uses_rope(&self, family: &Family, count: usize) -> Result<Vec<bool>, CheckpointError> {
         const KEY: &str = "no_rope_layers";
         if !family.unturned_layers {
             return Ok(vec![true; count]);
@@ -283,7 +285,7 @@ impl Config {
     fn number(&self, key: &'static str) -> Result<Option<usize>, CheckpointError> {
         let Some(value) = self.keys.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
         let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
-        match number.filter(|number| *number <= MOST) {
+        match number.filter(|number| *number <= MAX_NUMBER) {
             Some(number) => Ok(Some(number)),
             None => Err(self.wrong(key, "a whole number")),
         }

@@ -22,7 +22,7 @@ pub(crate) enum Windows {
     /// With `use_sliding_window`: those of `layer_types`, else those from `max_window_layers` on.
     Late,
     /// With `use_sliding_window`: those of `layer_types`, else those that do not turn by position.
-    Unturned,
+    WithoutRope,
     /// Those of `layer_types`, else all but every `sliding_window_pattern`-th.
     Pattern,
 }
@@ -120,7 +120,7 @@ pub(crate) const FAMILIES: &[Family] = &[
     Family {
         model_type: "smollm3",
         reference: "https://huggingface.co/blog/smollm3",
-        windows: Windows::Unturned,
+        windows: Windows::WithoutRope,
         unturned_layers: true,
         kv_heads: Some(4),
         context: 32_768,

@@ -28,7 +28,7 @@ pub enum Part {
 impl Part {
     /// All of a layer's.
     pub fn all(shape: &BackboneShape) -> Vec<Self> {
-        let Variation { qkv_bias, output_bias, feed_forward_bias, head_norms, norms_behind, .. } =
+        let Variation { qkv_bias, output_bias, feed_forward_bias, head_norms, post_norms, .. } =
             &shape.variation;
         let mut parts = vec![Self::AttentionNorm];
         for (slot, entry) in TARGETS.iter().enumerate() {
@@ -36,7 +36,7 @@ impl Part {
                 if *head_norms {
                     parts.extend([Self::QueryNorm, Self::KeyNorm]);
                 }
-                if *norms_behind {
+                if *post_norms {
                     parts.push(Self::NormBehindAttention);
                 }
                 parts.push(Self::FeedNorm);
@@ -51,7 +51,7 @@ impl Part {
                 parts.push(Self::Bias(slot));
             }
         }
-        if *norms_behind {
+        if *post_norms {
             parts.push(Self::NormBehindFeed);
         }
         parts
@@ -72,7 +72,7 @@ impl Part {
             Self::KeyNorm => norm("self_attn.k_norm", shape.head_width()),
             Self::NormBehindAttention => norm("post_attention_layernorm", shape.hidden),
             // Where nothing stands behind attention, this name is the one before the feed-forward block.
-            Self::FeedNorm if !shape.variation.norms_behind => norm("post_attention_layernorm", shape.hidden),
+            Self::FeedNorm if !shape.variation.post_norms => norm("post_attention_layernorm", shape.hidden),
             Self::FeedNorm => norm("pre_feedforward_layernorm", shape.hidden),
             Self::NormBehindFeed => norm("post_feedforward_layernorm", shape.hidden),
         }

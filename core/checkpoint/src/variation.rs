@@ -19,9 +19,9 @@ pub struct Variation {
     /// Whether queries and keys are normalised head by head (Qwen 3, Gemma 3).
     pub head_norms: bool,
     /// Whether what a block adds to the residual stream is normalised as well (Gemma).
-    pub norms_behind: bool,
+    pub post_norms: bool,
     /// Whether the file stores a norm's weight less one (Gemma).
-    pub norms_less_one: bool,
+    pub unit_offset_norms: bool,
     /// The activation of the feed-forward block's gate.
     pub activation: Activation,
     /// Factor of the embedding; 1 without it.
@@ -55,13 +55,13 @@ pub enum Activation {
 pub struct LayerKind {
     /// Whether a token sees only the window before it.
     pub windowed: bool,
-    /// Whether queries and keys are turned by their position.
-    pub turned: bool,
+    /// Whether queries and keys are uses_rope by their position.
+    pub uses_rope: bool,
 }
 
 impl LayerKind {
     /// A layer that sees everything and turns by position.
-    pub const PLAIN: Self = Self { windowed: false, turned: true };
+    pub const PLAIN: Self = Self { windowed: false, uses_rope: true };
 }
 
 /// How the frequencies of the rotary embedding are stretched for a longer context.

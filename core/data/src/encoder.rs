@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
 use crate::example::{Example, TurnRole};
-use crate::marking::Marking;
+use crate::indicator_tokens::IndicatorTokens;
 use crate::template::{Rendered, Template};
 use crate::token_example::TokenExample;
 use crate::tokenizer::Tokenizer;
@@ -56,19 +56,19 @@ pub struct EncodingLimits {
 pub struct Encoder {
     tokenizer: Tokenizer,
     template: Template,
-    marking: Option<Marking>,
+    indicators: Option<IndicatorTokens>,
     limits: EncodingLimits,
 }
 
 impl Encoder {
-    /// An encoder; `marking` where experts claim.
+    /// An encoder; `indicators` where experts claim.
     pub fn new(
         tokenizer: Tokenizer,
         template: Template,
-        marking: Option<Marking>,
+        indicators: Option<IndicatorTokens>,
         limits: EncodingLimits,
     ) -> Self {
-        Self { tokenizer, template, marking, limits }
+        Self { tokenizer, template, indicators, limits }
     }
 
     /// The tokenizer, with the indicator tokens if they are new.
@@ -77,14 +77,16 @@ impl Encoder {
     }
 
     /// The indicator ids.
-    pub fn marking(&self) -> Option<&Marking> {
-        self.marking.as_ref()
+    pub fn indicators(&self) -> Option<&IndicatorTokens> {
+        self.indicators.as_ref()
     }
 
     /// Longest sequence this encoder makes, in tokens.
     pub fn longest(&self) -> usize {
-        let indicator =
-            self.marking.as_ref().map_or(0, |marking| marking.accept.len().max(marking.reject.len()));
+        let indicator = self
+            .indicators
+            .as_ref()
+            .map_or(0, |indicators| indicators.accept.len().max(indicators.reject.len()));
         self.limits.max_prompt + indicator + self.limits.max_response
     }
 
@@ -200,12 +202,12 @@ impl Encoder {
             response.pop();
         }
         let given = self.fit_prompt(example, prompt)?;
-        let marking =
-            || self.marking.as_ref().ok_or_else(|| DataError::NoIndicator { id: example.id.clone() });
+        let indicators =
+            || self.indicators.as_ref().ok_or_else(|| DataError::NoIndicator { id: example.id.clone() });
         let (mut learnt, answers) = match target {
             Target::Plain => (Vec::new(), true),
-            Target::Accept => (marking()?.accept.clone(), true),
-            Target::Reject { keep_response } => (marking()?.reject.clone(), keep_response),
+            Target::Accept => (indicators()?.accept.clone(), true),
+            Target::Reject { keep_response } => (indicators()?.reject.clone(), keep_response),
         };
         let indicator = learnt.len();
         if answers {

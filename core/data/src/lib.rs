@@ -1,6 +1,8 @@
 //! Text on its way to the learner: dataset formats and their tasks, prompts and their templates, tokens and
 //! their loss mask, batches, and what is kept of earlier tasks. Holds no tensor and knows no recipe.
 
+#![forbid(unsafe_code)]
+
 mod batching;
 mod contained;
 mod draw;
@@ -9,7 +11,7 @@ mod error;
 mod example;
 mod format;
 mod hub;
-mod marking;
+mod indicator_tokens;
 mod rehearsal_memory;
 mod row_files;
 mod shown_tokens;
@@ -28,9 +30,9 @@ pub use rehearsal_memory::{Origin, RehearsalMemory, Remembered};
 pub use row_files::{TrainingRow, read_examples, read_training_rows, write_examples, write_training_rows};
 
 pub use encoder::{Encoder, EncodingLimits, Target};
-pub use marking::{IndicatorForm, Marking};
+pub use indicator_tokens::{IndicatorForm, IndicatorTokens};
 pub use template::{ChatTemplate, FileTemplate, Rendered, Template};
-pub use tokenizer::{LEAST_VOCABULARY, SPECIAL_TOKENS, Tokenizer};
+pub use tokenizer::{MIN_VOCABULARY, SPECIAL_TOKENS, Tokenizer};
 
 pub use batching::{Batches, StepRows};
 pub use shown_tokens::{ShownToken, shown_tokens};

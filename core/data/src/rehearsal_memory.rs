@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cadre_wall::Role;
+use cadre_contract::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
@@ -102,7 +102,7 @@ impl RehearsalMemory {
 
 #[cfg(test)]
 mod tests {
-    use cadre_wall::Role;
+    use cadre_contract::Role;
 
     use super::{Origin, RehearsalMemory, Remembered};
     use crate::example::Example;

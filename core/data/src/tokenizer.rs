@@ -1,9 +1,9 @@
 //! Text to token ids and back: a byte-level BPE trained here, or a Hugging Face `tokenizer.json`. Text is taken
 //! literally: a special token written out in a dataset stays text, but where a template puts it.
 
+mod affixes;
 mod joined;
 mod special;
-mod surroundings;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -18,21 +18,21 @@ use tokenizers::{AddedToken, Trainer};
 use crate::contained::contain;
 use crate::error::DataError;
 use crate::format::{parse_json, read_file, shorten};
+use affixes::Affixes;
 use special::{SpecialTokens, save_config};
-use surroundings::Around;
 use words::Words;
 
 /// Special tokens of a tokenizer trained here, in the order of their ids.
 pub const SPECIAL_TOKENS: [&str; 3] = ["<pad>", "<bos>", "<eos>"];
 
 /// Least size of a trained tokenizer: the 256 bytes and the special tokens.
-pub const LEAST_VOCABULARY: u32 = 256 + SPECIAL_TOKENS.len() as u32;
+pub const MIN_VOCABULARY: u32 = 256 + SPECIAL_TOKENS.len() as u32;
 
 /// A text that every tokenizer of a language model has tokens for.
 const PROBE: &str = "Say it again: 0 1 2";
 
 /// A pair must occur this often in the training text to become a token.
-const LEAST_PAIR_COUNT: u64 = 2;
+const MIN_PAIR_COUNT: u64 = 2;
 
 /// A tokenizer with its special tokens, and the indicator tokens put on top of it. Cheap to clone.
 #[derive(Clone)]
@@ -58,7 +58,7 @@ struct Inner {
     leaves: joined::Leaves,
     special: SpecialTokens,
     /// What the post-processor puts before and behind a text.
-    around: Around,
+    affixes: Affixes,
     vocabulary: u32,
 }
 
@@ -78,19 +78,19 @@ impl Tokenizer {
     /// tokenizer, in whatever order they come.
     ///
     /// # Errors
-    /// A size below [`LEAST_VOCABULARY`].
+    /// A size below [`MIN_VOCABULARY`].
     pub fn train_bpe(texts: &mut (dyn Iterator<Item = &str> + Send), size: u32) -> Result<Self, DataError> {
         let trouble = |problem: String| DataError::TokenizerTraining { size, problem };
-        if size < LEAST_VOCABULARY {
+        if size < MIN_VOCABULARY {
             return Err(trouble(format!(
-                "at least {LEAST_VOCABULARY} are needed: 256 bytes and {}",
+                "at least {MIN_VOCABULARY} are needed: 256 bytes and {}",
                 SPECIAL_TOKENS.join(", ")
             )));
         }
         let special = SPECIAL_TOKENS.iter().map(|token| AddedToken::from(*token, true)).collect();
         let mut trainer = BpeTrainer::builder()
             .vocab_size(size as usize)
-            .min_frequency(LEAST_PAIR_COUNT)
+            .min_frequency(MIN_PAIR_COUNT)
             .special_tokens(special)
             .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
             .show_progress(false)
@@ -104,7 +104,7 @@ impl Tokenizer {
         trained.with_pre_tokenizer(Some(bytes));
         trained.with_decoder(Some(bytes));
         trained.add_special_tokens(special).map_err(trouble_in)?;
-        let opening = surroundings::opened_by(SPECIAL_TOKENS[1], &trained).map_err(trouble)?;
+        let opening = affixes::opened_by(SPECIAL_TOKENS[1], &trained).map_err(trouble)?;
         trained.with_post_processor(Some(opening));
         let special = SpecialTokens::trained(&trained);
         Self::assemble(trained, special).ok_or_else(|| trouble("it has no token".into()))
@@ -161,7 +161,7 @@ impl Tokenizer {
         literal.with_truncation(None).ok()?;
         literal.with_padding(None);
         literal.set_encode_special_tokens(true);
-        let around = Around::of(&literal)?;
+        let affixes = Affixes::of(&literal)?;
         let last = literal.get_vocab(true).into_values().max()?;
         let vocabulary = last.checked_add(1)?;
         Some(Self {
@@ -170,7 +170,7 @@ impl Tokenizer {
                 apart: joined::apart(&literal),
                 drops: joined::drops(&literal),
                 leaves: joined::Leaves::default(),
-                around,
+                affixes,
                 literal,
                 marked: OnceLock::new(),
                 special,
@@ -188,7 +188,7 @@ impl Tokenizer {
     /// # Errors
     /// An end token, or one that the tokenizer puts around every text, without a row.
     pub fn with_rows(&self, rows: u32) -> Result<Self, DataError> {
-        let mut needed = self.inner.around.ids().chain([self.eos()]);
+        let mut needed = self.inner.affixes.ids().chain([self.eos()]);
         if let Some(id) = needed.find(|&id| id >= rows) {
             return Err(DataError::NoRow {
                 token: self.token(id).unwrap_or_default(),
@@ -236,7 +236,7 @@ impl Tokenizer {
     /// Ids with what the tokenizer's post-processor puts around a text: what transformers' `tokenizer(text)` gives. Never
     /// empty: where there is nothing at all, a generation begins with the opening token, or with the end token.
     pub fn surrounded(&self, ids: Vec<u32>) -> Vec<u32> {
-        let ids = self.inner.around.put(ids);
+        let ids = self.inner.affixes.put(ids);
         if ids.is_empty() {
             vec![self.bos().filter(|&bos| bos < self.rows).unwrap_or(self.eos())]
         } else {
@@ -246,7 +246,7 @@ impl Tokenizer {
 
     /// As [`Self::surrounded`], without the last of the text's own ids where there are more than `most` in all.
     pub(crate) fn surrounded_within(&self, mut ids: Vec<u32>, most: usize) -> Vec<u32> {
-        ids.truncate(most.saturating_sub(self.inner.around.ids().count()));
+        ids.truncate(most.saturating_sub(self.inner.affixes.ids().count()));
         self.surrounded(ids)
     }
 
@@ -419,7 +419,7 @@ impl Tokenizer {
     /// is decided by the post-processor alone, as in transformers.
     pub fn remarks(&self) -> Vec<String> {
         let special = &self.inner.special;
-        let writes = self.inner.around.has(special.bos, special.eos);
+        let writes = self.inner.affixes.has(special.bos, special.eos);
         let keys = ["add_bos_token", "add_eos_token"];
         let contradicts = keys.iter().zip(special.adds).zip(writes).filter_map(|((key, says), does)| {
             let says = says.filter(|says| *says != does)?;

@@ -24,7 +24,7 @@ use cadre_scheduler::{CommonArgs, RecipeArgs};
 use clap::{Parser, Subcommand};
 
 use crate::error::EngineError;
-use crate::terminal::{Manner, Terminal, failure};
+use crate::terminal::{OutputMode, Terminal, failure};
 
 /// What stands under the help.
 const ENDINGS: &str = "\
@@ -80,7 +80,7 @@ enum Command {
     /// Policies: what is there, does one keep the contract, start one
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
-    /// Say what this build and this folder have, what is missing, and how to mend it
+    /// Say what this build and this folder have, what is missing, and how to fix it
     Doctor(doctor::DoctorArgs),
     /// Print the JSON schema of recipes
     Schema,
@@ -91,11 +91,11 @@ enum Command {
 /// Does what was typed; the exit code says how it went.
 pub(crate) fn serve(line: CommandLine) -> u8 {
     let terminal = Terminal::new(if line.common.json {
-        Manner::Json
+        OutputMode::Json
     } else if line.common.quiet {
-        Manner::Quiet
+        OutputMode::Quiet
     } else {
-        Manner::Spoken
+        OutputMode::Human
     });
     let outcome = match &line.command {
         Command::Run(args) => run::run(args, &line.common, &terminal),

@@ -1,4 +1,4 @@
-//! Everything that can stop a command or a stage, with what a person needs to mend it.
+//! Everything that can stop a command or a stage, with what a person needs to fix it.
 
 use std::path::PathBuf;
 
@@ -363,13 +363,13 @@ pub enum EngineError {
     },
     /// Something that Cadre stands on is broken.
     #[error("find everything in order: see {what} above")]
-    Ailing {
+    DoctorFailed {
         /// What is broken.
         what: String,
     },
     /// A policy could not be started or built.
     #[error("make the policy: {0}")]
-    Workshop(#[from] cadre_workshop::WorkshopError),
+    Workshop(#[from] cadre_plugin_build::PluginBuildError),
     /// A thread or signal handler could not be set up.
     #[error("listen for Ctrl-C: {source}")]
     Signals {

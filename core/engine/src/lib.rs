@@ -2,18 +2,20 @@
 //! command line of the program `cadre`. The only place where data, policies, models and the plan meet; nothing
 //! depends on it but the program and the end-to-end tests.
 
+#![forbid(unsafe_code)]
+
 mod command;
+mod dry_run;
 mod ensemble;
 mod error;
-mod executor;
 mod interrupt;
 mod planned_files;
 mod records;
+mod resources;
 mod stage;
 mod start;
 mod sweep;
 mod terminal;
-mod trial;
 
 pub use error::EngineError;
 pub use start::main;

@@ -4,8 +4,8 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use cadre_contract::RouterProbe;
 use cadre_store::Digest;
-use cadre_wall::RouterProbe;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 

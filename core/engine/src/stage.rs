@@ -22,10 +22,10 @@ mod train;
 mod training;
 mod watch;
 
-use cadre_scheduler::{StageJob, StageOutcome, StageWork};
+use cadre_scheduler::{StageError, StageExecutor, StageJob, StageOutcome, StageWork};
 
 use crate::error::EngineError;
-use crate::executor::Executor;
+use crate::resources::Resources;
 
 pub(crate) use answering::{EnsembleWork, open_ensemble};
 pub(crate) use backbone::{backbone_sizes, planned_tokenizer};
@@ -37,20 +37,26 @@ pub(crate) use import::rows_for;
 pub(crate) use inputs::task_of;
 pub(crate) use prepare::{draw_examples, draw_task};
 pub(crate) use report::{BURN, EXTRAS_JSON, REPORT_JSON};
-pub(crate) use selecting::wall_role;
+pub(crate) use selecting::contract_role;
+
+impl StageExecutor for Resources {
+    fn execute(&self, job: &StageJob<'_>) -> Result<StageOutcome, StageError> {
+        Ok(execute(self, job)?)
+    }
+}
 
 /// Does the work of a stage. A stop that was asked for is an outcome, not an error.
-pub(crate) fn execute(executor: &Executor, job: &StageJob<'_>) -> Result<StageOutcome, EngineError> {
+fn execute(resources: &Resources, job: &StageJob<'_>) -> Result<StageOutcome, EngineError> {
     let done = match &job.spec.work {
-        StageWork::Prepare(work) => prepare::prepare(work, executor, job),
-        StageWork::Backbone(work) => backbone::backbone(work, executor, job),
-        StageWork::Remember(work) => remember::remember(work, executor, job),
-        StageWork::Compose(work) => compose::compose(work, executor, job),
-        StageWork::Train(work) => train::train(work, executor, job),
-        StageWork::Import(work) => import::import(work, executor, job),
-        StageWork::Describe(work) => describe::describe(work, executor, job),
-        StageWork::Evaluate(work) => evaluate::evaluate(work, executor, job),
-        StageWork::OutOfDistribution(work) => out_of_distribution::out_of_distribution(work, executor, job),
+        StageWork::Prepare(work) => prepare::prepare(work, resources, job),
+        StageWork::Backbone(work) => backbone::backbone(work, resources, job),
+        StageWork::Remember(work) => remember::remember(work, resources, job),
+        StageWork::Compose(work) => compose::compose(work, resources, job),
+        StageWork::Train(work) => train::train(work, resources, job),
+        StageWork::Import(work) => import::import(work, resources, job),
+        StageWork::Describe(work) => describe::describe(work, resources, job),
+        StageWork::Evaluate(work) => evaluate::evaluate(work, resources, job),
+        StageWork::OutOfDistribution(work) => out_of_distribution::out_of_distribution(work, resources, job),
         StageWork::Report(work) => report::report(work, job),
     };
     match done {

@@ -1,16 +1,16 @@
 //! Sweeps: the folder of one, the workers that walk its plan together, and who starts them. What a stage does is not
 //! known here.
 
-mod cards;
-mod crew;
+mod dedup_events;
 mod folder;
-mod once_a_key;
+mod gpu_assignment;
 mod shared_executor;
 mod slurm;
 mod worker;
+mod worker_pool;
 
-pub(crate) use crew::Crew;
+pub(crate) use dedup_events::DedupEvents;
 pub(crate) use folder::SweepFolder;
-pub(crate) use once_a_key::OnceAKey;
 pub(crate) use slurm::{Resources, Submission, cancelled, states, submitted};
 pub(crate) use worker::{Assignment, work};
+pub(crate) use worker_pool::WorkerPool;

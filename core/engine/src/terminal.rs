@@ -3,10 +3,10 @@
 
 mod bars;
 mod event_log;
+mod format;
 mod json_lines;
 mod output;
 mod plain_lines;
-mod wording;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -18,14 +18,14 @@ use cadre_scheduler::{EventSink, Plan};
 use crate::error::EngineError;
 
 pub(crate) use event_log::Nobody;
+pub(crate) use format::{duration, figure, findings, signed_figure};
 pub(crate) use output::failure;
-pub(crate) use wording::{duration, figure, findings, signed_figure};
 
 /// How much is said, and in which form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum OutputMode {
     /// Progress and notes, for a person.
-    Spoken,
+    Human,
     /// Errors and what was asked for.
     Quiet,
     /// One JSON value a line on standard output.
@@ -35,18 +35,18 @@ pub(crate) enum Manner {
 /// The terminal, or what stands in for one.
 #[derive(Debug)]
 pub(crate) struct Terminal {
-    manner: Manner,
+    mode: OutputMode,
 }
 
 impl Terminal {
     /// A terminal with these manners.
-    pub(crate) fn new(manner: Manner) -> Self {
-        Self { manner }
+    pub(crate) fn new(mode: OutputMode) -> Self {
+        Self { mode }
     }
 
     /// How it speaks.
-    pub(crate) fn manner(&self) -> Manner {
-        self.manner
+    pub(crate) fn mode(&self) -> OutputMode {
+        self.mode
     }
 
     /// Prints what was asked for. Colours are dropped where standard output is no terminal. What cannot be printed ends
@@ -59,7 +59,7 @@ impl Terminal {
 
     /// Says something that nobody asked for.
     pub(crate) fn note(&self, text: &str) {
-        if self.manner == Manner::Spoken {
+        if self.mode == OutputMode::Human {
             let mut out = anstream::stderr().lock();
             let _ = writeln!(out, "{text}");
         }
@@ -67,19 +67,19 @@ impl Terminal {
 
     /// Says what a person should know about a recipe before it runs, beside what was asked for.
     pub(crate) fn warn(&self, warnings: &[RecipeError]) {
-        if self.manner != Manner::Quiet {
+        if self.mode != OutputMode::Quiet {
             let _ = write!(anstream::stderr().lock(), "{}", render_warnings(warnings, true));
         }
     }
 
     /// Warns of something that no line of a recipe stands for.
     pub(crate) fn caution(&self, text: &str) {
-        if self.manner != Manner::Quiet {
+        if self.mode != OutputMode::Quiet {
             let _ = writeln!(anstream::stderr().lock(), "warning: {text}");
         }
     }
 
-    /// Says what went wrong, in every manner.
+    /// Says what went wrong, in every mode.
     pub(crate) fn error(&self, error: &EngineError) {
         match error {
             // Located mistakes have a form of their own.
@@ -98,15 +98,15 @@ impl Terminal {
     /// What listens to a walk over `plan`; everything that happens is also written to `log`, if there is one.
     pub(crate) fn listen(&self, plan: &Plan, log: Option<&Path>) -> Result<Listening, EngineError> {
         let mut announce: Announcer = Arc::new(|_| {});
-        let shown: Box<dyn EventSink> = match self.manner {
-            Manner::Quiet => Box::new(Nobody),
-            Manner::Json => Box::new(json_lines::JsonLines),
-            Manner::Spoken if std::io::stderr().is_terminal() => {
+        let shown: Box<dyn EventSink> = match self.mode {
+            OutputMode::Quiet => Box::new(Nobody),
+            OutputMode::Json => Box::new(json_lines::JsonLines),
+            OutputMode::Human if std::io::stderr().is_terminal() => {
                 let bars = bars::Bars::new(plan);
                 announce = bars.announcer();
                 Box::new(bars)
             }
-            Manner::Spoken => {
+            OutputMode::Human => {
                 announce = Arc::new(|text| {
                     let _ = writeln!(std::io::stderr().lock(), "{text}");
                 });

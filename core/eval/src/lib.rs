@@ -3,6 +3,8 @@
 //! and one self-contained HTML page.
 //! It knows no model, no file layout and no clock: numbers and text come in, numbers and text go out.
 
+#![forbid(unsafe_code)]
+
 mod comparison;
 mod diagnosis;
 mod error;
@@ -35,7 +37,7 @@ pub use routing::{RouteDecision, RoutingReport};
 pub use score_interval::{IntervalOver, ScoreInterval, ScoreIntervalMethod};
 pub use score_matrix::ScoreMatrix;
 pub use sweep::{
-    Better, Difference, FIGURES, FigureEntry, IntervalMethod, LEAST_RESAMPLED, PointOutcome, PointState,
+    Better, Difference, FIGURES, FigureEntry, IntervalMethod, MIN_RESAMPLED, PointOutcome, PointState,
     SWEEP_FORMAT_VERSION, SettingSummary, Spread, SweepInput, SweepPoint, SweepReport, SweepRun, SweepStages,
     TIMES, Unit,
 };

@@ -9,7 +9,7 @@ use crate::resampling::{level, quantile, resampled_mean, seed_of};
 const RESAMPLES: u32 = 2_000;
 
 /// Queries that every task must have at least: the spread of fewer says little about the spread of all.
-const LEAST_QUERIES: usize = 10;
+const MIN_QUERIES: usize = 10;
 
 /// A 95 % interval of AR over test examples: which AR other examples of the same tasks would give, with the same experts.
 /// Other training seeds move AR too, and often further; this interval does not hold them.
@@ -59,7 +59,7 @@ impl ScoreInterval {
     /// `None` without tasks, where a task has fewer than 10 queries, and where all queries of each task score alike: then
     /// nothing says how far the average may move.
     pub fn of(tasks: &[Vec<f64>], key: &str) -> Option<Self> {
-        let few = tasks.iter().any(|scores| scores.len() < LEAST_QUERIES);
+        let few = tasks.iter().any(|scores| scores.len() < MIN_QUERIES);
         if tasks.is_empty() || few || tasks.iter().all(|scores| level(scores)) {
             return None;
         }

@@ -12,7 +12,7 @@ mod student;
 mod summary;
 
 pub use figures::{Better, FIGURES, FigureEntry, TIMES, Unit};
-pub use statistics::{Difference, IntervalMethod, LEAST_RESAMPLED, Spread};
+pub use statistics::{Difference, IntervalMethod, MIN_RESAMPLED, Spread};
 
 pub(crate) use csv::{plain, state};
 pub(crate) use figures::{FRONT_COSTS, MAIN};

@@ -12,7 +12,7 @@ use crate::adapter::Mix;
 use crate::error::NnError;
 use crate::generation::KvCache;
 use crate::kernel::{HeadShape, RotaryTable, attention, gated, gather, rms_norm, rotate};
-use crate::pass::Pass;
+use crate::packed_batch::PackedBatch;
 use crate::projection::{Products, Projection};
 
 /// Weights of a decoder on a device.
@@ -49,13 +49,13 @@ struct Layer {
     /// Of a query's and of a key's head.
     head_norms: Option<[Tensor<2>; 2]>,
     /// Behind attention and behind the feed-forward block.
-    norms_behind: Option<[Tensor<2>; 2]>,
+    post_norms: Option<[Tensor<2>; 2]>,
     feed_norm: Tensor<2>,
     kind: LayerKind,
 }
 
 /// What a forward pass carries besides its tokens.
-pub(crate) struct Around<'a> {
+pub(crate) struct PassContext<'a> {
     /// Experts of the rows.
     pub(crate) mix: &'a Mix,
     /// Tokens whose last hidden state is wanted; all without it.
@@ -78,8 +78,8 @@ impl Backbone {
         let mut tensors = Vec::new();
         for (name, sizes) in weight_names(shape) {
             let tensor = take(&name, &sizes)?;
-            let less_one = shape.variation.norms_less_one && name.ends_with("norm.weight");
-            tensors.push(if less_one { tensor + 1.0 } else { tensor });
+            let unit_offset_norm = shape.variation.unit_offset_norms && name.ends_with("norm.weight");
+            tensors.push(if unit_offset_norm { tensor + 1.0 } else { tensor });
         }
         Self::of(shape, &Rotary::new(shape), &tensors)
     }
@@ -143,7 +143,7 @@ impl Backbone {
     }
 
     /// The last hidden states, after the last norm, of the needed tokens: [needed, hidden].
-    pub(crate) fn forward(&self, pass: &Pass, mut around: Around<'_>) -> Tensor<2> {
+    pub(crate) fn forward(&self, pass: &PackedBatch, mut around: PassContext<'_>) -> Tensor<2> {
         let mut x = self.enter(pass, around.mix);
         for number in 0..self.layers.len() {
             x = self.layer(number, x, pass, &mut around);
@@ -152,7 +152,7 @@ impl Backbone {
     }
 
     /// What the first layer gets: [tokens, hidden].
-    pub(crate) fn enter(&self, pass: &Pass, mix: &Mix) -> Tensor<2> {
+    pub(crate) fn enter(&self, pass: &PackedBatch, mix: &Mix) -> Tensor<2> {
         let x = mix.embed(gather(self.embedding.clone(), pass.indices()), pass);
         match self.shape.variation.embedding_scale {
             Some(scale) => x * scale,
@@ -169,9 +169,9 @@ impl Backbone {
         rms_norm(x, weight.clone(), self.shape.norm_epsilon)
     }
 
-    /// Queries (`which` 0) or keys (1) as they are compared: normalised head by head and turned by
+    /// Queries (`which` 0) or keys (1) as they are compared: normalised head by head and uses_rope by
     /// their position, where the layer does so.
-    fn placed(&self, layer: &Layer, which: usize, x: Tensor<2>, pass: &Pass) -> Tensor<2> {
+    fn placed(&self, layer: &Layer, which: usize, x: Tensor<2>, pass: &PackedBatch) -> Tensor<2> {
         let x = match &layer.head_norms {
             Some(norms) => {
                 let [rows, wide] = x.dims();
@@ -181,7 +181,7 @@ impl Backbone {
             }
             None => x,
         };
-        if !layer.kind.turned {
+        if !layer.kind.uses_rope {
             return x;
         }
         let own = self.rotary.windowed.as_ref().filter(|_| layer.kind.windowed);
@@ -193,8 +193,8 @@ impl Backbone {
         &self,
         number: usize,
         x: Tensor<2>,
-        pass: &Pass,
-        around: &mut Around<'_>,
+        pass: &PackedBatch,
+        around: &mut PassContext<'_>,
     ) -> Tensor<2> {
         let layer = &self.layers[number];
         let mix = around.mix;
@@ -203,7 +203,7 @@ impl Backbone {
             let update = mix.update(number, TARGETS[slot].target, pass, needed);
             layer.projections[slot].forward(x, update.as_ref(), products)
         };
-        let behind = |which: usize, x: Tensor<2>| match &layer.norms_behind {
+        let behind = |which: usize, x: Tensor<2>| match &layer.post_norms {
             Some(norms) => self.normed(x, &norms[which]),
             None => x,
         };
@@ -257,7 +257,7 @@ impl Layer {
             attention_norm: attention_norm?,
             projections,
             head_norms: pair(query, key),
-            norms_behind: pair(attention_behind, feed_behind),
+            post_norms: pair(attention_behind, feed_behind),
             feed_norm: feed_norm?,
             kind,
         })
@@ -273,9 +273,9 @@ impl Layer {
             Part::Bias(slot) => self.projections[slot].bias.clone(),
             Part::QueryNorm => of(&self.head_norms, 0),
             Part::KeyNorm => of(&self.head_norms, 1),
-            Part::NormBehindAttention => of(&self.norms_behind, 0),
+            Part::NormBehindAttention => of(&self.post_norms, 0),
             Part::FeedNorm => Some(self.feed_norm.clone()),
-            Part::NormBehindFeed => of(&self.norms_behind, 1),
+            Part::NormBehindFeed => of(&self.post_norms, 1),
         }
     }
 }

@@ -4,6 +4,7 @@
 use burn::tensor::{DType, Device};
 
 use crate::error::NnError;
+use crate::kernel::simd::asked;
 use crate::training::Activations;
 
 /// A backend that can compute.
@@ -66,8 +67,10 @@ impl DeviceSpec {
     /// The burn device of this description.
     ///
     /// # Errors
-    /// A backend that is not in this build, or a precision the backend does not compute in.
+    /// A backend that is not in this build, a precision the backend does not compute in, or a vector level asked for by the
+    /// environment that this processor does not have.
     pub(crate) fn open(&self) -> Result<Device, NnError> {
+        asked().map_err(|problem| NnError::Device { device: "cpu".into(), problem })?;
         match self.backend {
             BackendKind::Cpu => Ok(Device::flex()),
             BackendKind::NdArray => {

@@ -220,7 +220,7 @@ fn start_weight(shape: &BackboneShape, seed: Seed, name: &str, sizes: &[usize]) 
             };
             (0..count).map(|_| spread * normal(&mut rng)).collect()
         }
-        _ if name.ends_with(".bias") || shape.variation.norms_less_one => vec![0.0; count],
+        _ if name.ends_with(".bias") || shape.variation.unit_offset_norms => vec![0.0; count],
         _ => vec![1.0; count],
     };
     Weight { shape: sizes.to_vec(), values }

@@ -4,16 +4,16 @@
 
 mod adapter;
 mod allocator;
-mod ask;
 mod backbone;
 mod device;
 mod error;
 mod exchange;
 mod generation;
+mod inference;
 mod kernel;
 mod learner;
 mod model;
-mod pass;
+mod packed_batch;
 mod projection;
 mod training;
 mod weights;
@@ -39,8 +39,8 @@ pub use training::{Flow, Length, Schedule, StepReport, TrainingControl, Training
 
 pub use exchange::{ImportedAdapter, check_adapter, export_adapter, export_merged, import_adapter};
 
-pub use ask::Progress;
 pub use generation::{Answerer, Decoding, Generated, Row, ScoredRow, Strategy};
+pub use inference::Progress;
 
 pub use allocator::{Allocator, keep_freed_pages, peak_bytes};
 

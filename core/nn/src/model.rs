@@ -5,11 +5,11 @@ use std::sync::Arc;
 use burn::tensor::{DType, Device, Tensor};
 
 use crate::adapter::Mix;
-use crate::backbone::{Around, Backbone};
+use crate::backbone::{Backbone, PassContext};
 use crate::error::NnError;
 use crate::generation::KvCache;
 use crate::kernel::linear_by_row;
-use crate::pass::Pass;
+use crate::packed_batch::PackedBatch;
 use crate::projection::Products;
 use crate::weights::download;
 
@@ -28,12 +28,12 @@ impl Model {
     /// The last hidden states of the needed tokens, or of all: [tokens, hidden].
     pub(crate) fn hidden(
         &self,
-        pass: &Pass,
+        pass: &PackedBatch,
         mix: &Mix,
         needed: Option<&Arc<Vec<usize>>>,
         cache: Option<&mut KvCache>,
     ) -> Tensor<2> {
-        self.backbone.forward(pass, Around { mix, needed, cache, products: Products::ByRow })
+        self.backbone.forward(pass, PassContext { mix, needed, cache, products: Products::ByRow })
     }
 
     /// Tells `each` the logits of every needed token, in order: its number, and one logit for each
@@ -44,7 +44,7 @@ impl Model {
     /// When the backend fails, or a logit is not a number; the row is one of the pass.
     pub(crate) fn logits(
         &self,
-        pass: &Pass,
+        pass: &PackedBatch,
         mix: &Mix,
         needed: &Arc<Vec<usize>>,
         cache: Option<&mut KvCache>,

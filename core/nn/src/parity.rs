@@ -19,7 +19,7 @@ use crate::device::{DeviceSpec, Precision};
 use crate::fixture::{ALL, device};
 use crate::generation::{Answerer, Decoding, Row, Strategy};
 use crate::learner::Learner;
-use crate::pass::Pass;
+use crate::packed_batch::PackedBatch;
 use crate::training::{
     Activations, ExpertTrainee, Flow, Length, Parameters, Schedule, TrainingControl, TrainingSpec, divide,
     gradient,
@@ -128,7 +128,7 @@ impl Case {
     /// Logits of every token of the recorded row.
     fn logits(&self, mix: &Mix) -> Vec<f32> {
         let row = &self.facts.row;
-        let pass = Pass::new([(row.as_slice(), 0)]);
+        let pass = PackedBatch::new([(row.as_slice(), 0)]);
         let needed = Arc::new((0..row.len()).collect());
         let mut all = Vec::new();
         let mut each = |_: usize, logits: &[f32]| all.extend_from_slice(logits);
@@ -157,7 +157,7 @@ fn write_model(folder: &Path, facts: &Facts) {
     let config = folder.join("config.json");
     std::fs::write(&config, facts.config.to_string()).unwrap();
     let shape = BackboneShape::read(&config).unwrap();
-    let map = formula::weights(&weight_names(&shape), shape.variation.norms_less_one);
+    let map = formula::weights(&weight_names(&shape), shape.variation.unit_offset_norms);
     let bytes = |values: &[f32]| -> Vec<u8> {
         match facts.file_dtype.as_str() {
             "F16" => values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect(),

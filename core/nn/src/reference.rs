@@ -91,11 +91,11 @@ impl Reference {
         for layer in 0..self.shape.layers {
             let at = format!("layers.{layer}");
             let n = self.norm(&x, &format!("model.{at}.input_layernorm.weight"));
-            let turned = |rows: Rows| -> Rows {
+            let uses_rope = |rows: Rows| -> Rows {
                 rows.iter().enumerate().map(|(p, row)| self.rotate(row, p)).collect()
             };
-            let q = turned(self.linear(&n, &format!("{at}.self_attn.q_proj")));
-            let k = turned(self.linear(&n, &format!("{at}.self_attn.k_proj")));
+            let q = uses_rope(self.linear(&n, &format!("{at}.self_attn.q_proj")));
+            let k = uses_rope(self.linear(&n, &format!("{at}.self_attn.k_proj")));
             let v = self.linear(&n, &format!("{at}.self_attn.v_proj"));
             let mixed = self.linear(&self.attend(&q, &k, &v), &format!("{at}.self_attn.o_proj"));
             x = plus(&x, &mixed);

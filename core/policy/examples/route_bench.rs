@@ -1,11 +1,11 @@
 //! What a routing call and a load cost: `cargo run --example route_bench [FILE]` in the repository's root.
 //! Prints one JSON line. Routes batches of queries with 10 experts whose claims are all known: the most
-//! that the router `see` ever looks at. Times are of the processor, not of the wall.
+//! that the router `see` ever looks at. Times are processor time, not wall-clock time.
 
 use std::path::PathBuf;
 
+use cadre_contract::{Claim, Evidence, ExpertCard, Query, RouterFinding, RouterObservation, RouterProbe};
 use cadre_policy::{Limits, LoadedFrom, PolicyError, Router, Sandbox};
-use cadre_wall::{Claim, Evidence, ExpertCard, Query, RouterFinding, RouterObservation, RouterProbe};
 use serde_json::{Value, json};
 
 const BATCHES: [u64; 3] = [1, 64, 256];

@@ -1,9 +1,9 @@
-//! The contract's types on the host's side, generated from `wit/policy.wit` of `cadre-wall`; nothing is
+//! The contract's types on the host's side, generated from `wit/policy.wit` of `cadre-contract`; nothing is
 //! written by hand here, and nothing of it leaves this crate.
 
 pub(crate) mod router_world {
     wasmtime::component::bindgen!({
-        path: "../wall/wit",
+        path: "../contract/wit",
         world: "router-plugin",
         // Logging beyond the limit ends the call.
         imports: { "cadre:policy/diagnostics.log": trappable },
@@ -13,7 +13,7 @@ pub(crate) mod router_world {
 
 pub(crate) mod selector_world {
     wasmtime::component::bindgen!({
-        path: "../wall/wit",
+        path: "../contract/wit",
         world: "selector-plugin",
         ownership: Borrowing { duplicate_if_necessary: true },
         with: {

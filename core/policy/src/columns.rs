@@ -1,8 +1,8 @@
 //! A batch's evidence by columns, as the contract wants it: what is thousands of small records in the core
-//! crosses the wall in a few long lists. Texts and vectors are borrowed; nothing is judged here but that a
+//! crosses the contract in a few long lists. Texts and vectors are borrowed; nothing is judged here but that a
 //! finding answers its probe.
 
-use cadre_wall as wall;
+use cadre_contract as contract;
 
 use crate::bindings::router_world::exports::cadre::policy::router as wit;
 
@@ -47,7 +47,7 @@ impl<E> Rows<E> {
 impl<'a> Columns<'a> {
     /// Sorts a batch's evidence into columns; gives the query and the probe of a finding that is of
     /// another kind than its probe.
-    pub(crate) fn of(batch: &'a [wall::Evidence]) -> Result<Self, (u64, &'a wall::RouterProbe)> {
+    pub(crate) fn of(batch: &'a [contract::Evidence]) -> Result<Self, (u64, &'a contract::RouterProbe)> {
         // Claims are what there are many of.
         let rows = batch.iter().map(|evidence| evidence.observations.len()).sum();
         let mut columns = Self {
@@ -70,27 +70,29 @@ impl<'a> Columns<'a> {
     }
 
     /// Whether the finding is of its probe's kind; if so, it has a row now.
-    fn add(&mut self, place: u32, seen: &'a wall::RouterObservation) -> bool {
+    fn add(&mut self, place: u32, seen: &'a contract::RouterObservation) -> bool {
         match (&seen.probe, &seen.finding) {
-            (wall::RouterProbe::Claim(expert), wall::RouterFinding::Claim(claim)) => {
+            (contract::RouterProbe::Claim(expert), contract::RouterFinding::Claim(claim)) => {
                 self.claims.add(place, *expert);
                 self.accept.push(claim.accept);
                 self.reject.push(claim.reject);
             }
-            (wall::RouterProbe::Embedding, wall::RouterFinding::Embedding(values)) => {
+            (contract::RouterProbe::Embedding, contract::RouterFinding::Embedding(values)) => {
                 self.embedded.push(place);
                 self.vectors.push(values);
             }
-            (wall::RouterProbe::Surprise(expert), wall::RouterFinding::Surprise(value)) => {
+            (contract::RouterProbe::Surprise(expert), contract::RouterFinding::Surprise(value)) => {
                 self.surprises.add(place, *expert);
                 self.surprise_values.push(*value);
             }
-            (wall::RouterProbe::Answer(expert), wall::RouterFinding::Answer(answer)) => {
+            (contract::RouterProbe::Answer(expert), contract::RouterFinding::Answer(answer)) => {
                 self.answers.add(place, *expert);
                 self.texts.push(&answer.text);
                 self.mean_log_probabilities.push(answer.mean_log_probability);
             }
-            (wall::RouterProbe::Task, wall::RouterFinding::Task(expert)) => self.tasks.add(place, *expert),
+            (contract::RouterProbe::Task, contract::RouterFinding::Task(expert)) => {
+                self.tasks.add(place, *expert)
+            }
             _ => return false,
         }
         true
@@ -129,7 +131,7 @@ impl<'a> Columns<'a> {
 mod tests {
     //! Every finding has its row, of the right query.
 
-    use cadre_wall::{
+    use cadre_contract::{
         Answer, Claim, Evidence, Query, RouterFinding as Finding, RouterObservation, RouterProbe as Probe,
     };
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use cadre_wall::{Description, ExpertCard};
+use cadre_contract::{Description, ExpertCard};
 use serde::{Deserialize, Serialize};
 
 use crate::{PluginKind, PolicyError, Sandbox};
@@ -107,7 +107,7 @@ impl Sandbox {
             format!(
                 "a {} for version {} of the contract, loaded in {loaded:.1} ms ({})",
                 plugin.kind(),
-                cadre_wall::CONTRACT_VERSION,
+                cadre_contract::CONTRACT_VERSION,
                 match plugin.loaded_from() {
                     crate::LoadedFrom::Compilation => "compiled",
                     crate::LoadedFrom::Cache => "from the cache",
@@ -196,7 +196,7 @@ fn cards(count: u32, dimensions: usize) -> Vec<ExpertCard> {
             task: format!("task-{index}"),
             training_examples: 200 + index,
             parameters: 100_000,
-            descriptors: vec![cadre_wall::NamedVector {
+            descriptors: vec![cadre_contract::NamedVector {
                 name: "prompt-centroid".into(),
                 values: play::unit_vector(u64::from(index), dimensions),
             }],

@@ -1,14 +1,14 @@
 //! Between the core's words and the generated ones. What goes in is borrowed, not copied; nothing is
 //! checked here.
 
-use cadre_wall as wall;
+use cadre_contract as contract;
 
 use crate::bindings::router_world::cadre::policy::types as wit;
 use crate::bindings::router_world::exports::cadre::policy::router as wit_router;
 use crate::bindings::selector_world::exports::cadre::policy::selector as wit_selector;
 
 /// Bytes of an expert card as given to a policy: what its fuel is reckoned from.
-pub(crate) fn card_bytes(cards: &[wall::ExpertCard]) -> usize {
+pub(crate) fn card_bytes(cards: &[contract::ExpertCard]) -> usize {
     cards
         .iter()
         .map(|card| {
@@ -20,7 +20,10 @@ pub(crate) fn card_bytes(cards: &[wall::ExpertCard]) -> usize {
 }
 
 /// Calls `act` with the cards as the policy takes them.
-pub(crate) fn with_cards<R>(cards: &[wall::ExpertCard], act: impl FnOnce(&[wit::ExpertCard<'_>]) -> R) -> R {
+pub(crate) fn with_cards<R>(
+    cards: &[contract::ExpertCard],
+    act: impl FnOnce(&[wit::ExpertCard<'_>]) -> R,
+) -> R {
     let vectors: Vec<Vec<wit::NamedVector<'_>>> = cards
         .iter()
         .map(|card| {
@@ -45,7 +48,7 @@ pub(crate) fn with_cards<R>(cards: &[wall::ExpertCard], act: impl FnOnce(&[wit::
 }
 
 /// Bytes of evidence as given to a policy.
-pub(crate) fn evidence_bytes(batch: &[wall::Evidence]) -> usize {
+pub(crate) fn evidence_bytes(batch: &[contract::Evidence]) -> usize {
     batch
         .iter()
         .map(|evidence| {
@@ -53,8 +56,8 @@ pub(crate) fn evidence_bytes(batch: &[wall::Evidence]) -> usize {
                 .observations
                 .iter()
                 .map(|seen| match &seen.finding {
-                    wall::RouterFinding::Embedding(values) => 32 + 4 * values.len(),
-                    wall::RouterFinding::Answer(answer) => 32 + answer.text.len(),
+                    contract::RouterFinding::Embedding(values) => 32 + 4 * values.len(),
+                    contract::RouterFinding::Answer(answer) => 32 + answer.text.len(),
                     _ => 32,
                 })
                 .sum();
@@ -64,36 +67,36 @@ pub(crate) fn evidence_bytes(batch: &[wall::Evidence]) -> usize {
 }
 
 /// A router's step in the core's words.
-pub(crate) fn router_step(step: wit_router::Step) -> wall::RouterStep {
+pub(crate) fn router_step(step: wit_router::Step) -> contract::RouterStep {
     match step {
         wit_router::Step::Ask(probes) => {
-            wall::RouterStep::Ask(probes.into_iter().map(router_probe).collect())
+            contract::RouterStep::Ask(probes.into_iter().map(router_probe).collect())
         }
-        wit_router::Step::Choose(index) => wall::RouterStep::Choose(index),
-        wit_router::Step::Backbone => wall::RouterStep::Backbone,
-        wit_router::Step::Mix(shares) => wall::RouterStep::Mix(
+        wit_router::Step::Choose(index) => contract::RouterStep::Choose(index),
+        wit_router::Step::Backbone => contract::RouterStep::Backbone,
+        wit_router::Step::Mix(shares) => contract::RouterStep::Mix(
             shares
                 .into_iter()
-                .map(|share| wall::Share { expert: share.expert, weight: share.weight })
+                .map(|share| contract::Share { expert: share.expert, weight: share.weight })
                 .collect(),
         ),
     }
 }
 
-fn router_probe(probe: wit_router::Probe) -> wall::RouterProbe {
+fn router_probe(probe: wit_router::Probe) -> contract::RouterProbe {
     match probe {
-        wit_router::Probe::Claim(index) => wall::RouterProbe::Claim(index),
-        wit_router::Probe::Embedding => wall::RouterProbe::Embedding,
-        wit_router::Probe::Surprise(index) => wall::RouterProbe::Surprise(index),
-        wit_router::Probe::Answer(index) => wall::RouterProbe::Answer(index),
-        wit_router::Probe::Task => wall::RouterProbe::Task,
+        wit_router::Probe::Claim(index) => contract::RouterProbe::Claim(index),
+        wit_router::Probe::Embedding => contract::RouterProbe::Embedding,
+        wit_router::Probe::Surprise(index) => contract::RouterProbe::Surprise(index),
+        wit_router::Probe::Answer(index) => contract::RouterProbe::Answer(index),
+        wit_router::Probe::Task => contract::RouterProbe::Task,
     }
 }
 
 /// Bytes of candidates and observations as given to a policy.
 pub(crate) fn selection_bytes(
-    candidates: &[wall::Candidate],
-    observations: &[wall::SelectorObservation],
+    candidates: &[contract::Candidate],
+    observations: &[contract::SelectorObservation],
 ) -> usize {
     let candidates: usize =
         candidates.iter().map(|one| 48 + one.instruction.len() + one.input.len() + one.response.len()).sum();
@@ -101,13 +104,13 @@ pub(crate) fn selection_bytes(
         .iter()
         .map(|seen| {
             let asked = match &seen.probe {
-                wall::SelectorProbe::Generate(wish) => wish.prompt.len(),
+                contract::SelectorProbe::Generate(wish) => wish.prompt.len(),
                 _ => 0,
             };
             let found = match &seen.finding {
-                wall::SelectorFinding::Embedding(values) => 4 * values.len(),
-                wall::SelectorFinding::Generated(text) => text.len(),
-                wall::SelectorFinding::Loss(_) => 4,
+                contract::SelectorFinding::Embedding(values) => 4 * values.len(),
+                contract::SelectorFinding::Generated(text) => text.len(),
+                contract::SelectorFinding::Loss(_) => 4,
             };
             96 + asked + found
         })
@@ -116,15 +119,15 @@ pub(crate) fn selection_bytes(
 }
 
 /// An order as the policy takes it.
-pub(crate) fn order(order: &wall::Order) -> wit_selector::Order {
+pub(crate) fn order(order: &contract::Order) -> wit_selector::Order {
     wit_selector::Order {
         purpose: match order.purpose {
-            wall::Purpose::Remember => wit_selector::Purpose::Remember,
-            wall::Purpose::Compose => wit_selector::Purpose::Compose,
+            contract::Purpose::Remember => wit_selector::Purpose::Remember,
+            contract::Purpose::Compose => wit_selector::Purpose::Compose,
         },
         role: match order.role {
-            wall::Role::Positive => wit_selector::Role::Positive,
-            wall::Role::Negative => wit_selector::Role::Negative,
+            contract::Role::Positive => wit_selector::Role::Positive,
+            contract::Role::Negative => wit_selector::Role::Negative,
         },
         task: order.task,
         budget: order.budget,
@@ -134,8 +137,8 @@ pub(crate) fn order(order: &wall::Order) -> wit_selector::Order {
 
 /// Calls `act` with candidates and observations as the policy takes them.
 pub(crate) fn with_selection<R>(
-    candidates: &[wall::Candidate],
-    observations: &[wall::SelectorObservation],
+    candidates: &[contract::Candidate],
+    observations: &[contract::SelectorObservation],
     act: impl FnOnce(&[wit_selector::Candidate<'_>], &[wit_selector::Observation<'_>]) -> R,
 ) -> R {
     let candidates: Vec<wit_selector::Candidate<'_>> = candidates
@@ -152,7 +155,7 @@ pub(crate) fn with_selection<R>(
     let stops: Vec<Vec<&str>> = observations
         .iter()
         .map(|seen| match &seen.probe {
-            wall::SelectorProbe::Generate(wish) => wish.stop.iter().map(String::as_str).collect(),
+            contract::SelectorProbe::Generate(wish) => wish.stop.iter().map(String::as_str).collect(),
             _ => Vec::new(),
         })
         .collect();
@@ -162,13 +165,13 @@ pub(crate) fn with_selection<R>(
 }
 
 fn selector_observation<'a>(
-    seen: &'a wall::SelectorObservation,
+    seen: &'a contract::SelectorObservation,
     stop: &'a [&'a str],
 ) -> wit_selector::Observation<'a> {
     let probe = match &seen.probe {
-        wall::SelectorProbe::Embedding(id) => wit_selector::ProbeParam::Embedding(*id),
-        wall::SelectorProbe::Loss(id) => wit_selector::ProbeParam::Loss(*id),
-        wall::SelectorProbe::Generate(wish) => {
+        contract::SelectorProbe::Embedding(id) => wit_selector::ProbeParam::Embedding(*id),
+        contract::SelectorProbe::Loss(id) => wit_selector::ProbeParam::Loss(*id),
+        contract::SelectorProbe::Generate(wish) => {
             wit_selector::ProbeParam::Generate(wit_selector::GenerationParam {
                 prompt: &wish.prompt,
                 expert: wish.expert,
@@ -182,54 +185,60 @@ fn selector_observation<'a>(
         }
     };
     let finding = match &seen.finding {
-        wall::SelectorFinding::Embedding(values) => wit_selector::Finding::Embedding(values),
-        wall::SelectorFinding::Loss(value) => wit_selector::Finding::Loss(*value),
-        wall::SelectorFinding::Generated(text) => wit_selector::Finding::Generated(text),
+        contract::SelectorFinding::Embedding(values) => wit_selector::Finding::Embedding(values),
+        contract::SelectorFinding::Loss(value) => wit_selector::Finding::Loss(*value),
+        contract::SelectorFinding::Generated(text) => wit_selector::Finding::Generated(text),
     };
     wit_selector::Observation { probe, finding }
 }
 
 /// A selector's step in the core's words.
-pub(crate) fn selector_step(step: wit_selector::Step) -> wall::SelectorStep {
+pub(crate) fn selector_step(step: wit_selector::Step) -> contract::SelectorStep {
     match step {
         wit_selector::Step::Ask(probes) => {
-            wall::SelectorStep::Ask(probes.into_iter().map(selector_probe).collect())
+            contract::SelectorStep::Ask(probes.into_iter().map(selector_probe).collect())
         }
-        wit_selector::Step::Done(picks) => wall::SelectorStep::Done(picks.into_iter().map(pick).collect()),
+        wit_selector::Step::Done(picks) => {
+            contract::SelectorStep::Done(picks.into_iter().map(pick).collect())
+        }
     }
 }
 
-fn selector_probe(probe: wit_selector::ProbeResult) -> wall::SelectorProbe {
+fn selector_probe(probe: wit_selector::ProbeResult) -> contract::SelectorProbe {
     match probe {
-        wit_selector::ProbeResult::Embedding(id) => wall::SelectorProbe::Embedding(id),
-        wit_selector::ProbeResult::Loss(id) => wall::SelectorProbe::Loss(id),
-        wit_selector::ProbeResult::Generate(wish) => wall::SelectorProbe::Generate(wall::Generation {
-            prompt: wish.prompt,
-            expert: wish.expert,
-            max_new_tokens: wish.max_new_tokens,
-            temperature: wish.temperature,
-            top_p: wish.top_p,
-            repetition_penalty: wish.repetition_penalty,
-            seed: wish.seed,
-            stop: wish.stop,
-        }),
+        wit_selector::ProbeResult::Embedding(id) => contract::SelectorProbe::Embedding(id),
+        wit_selector::ProbeResult::Loss(id) => contract::SelectorProbe::Loss(id),
+        wit_selector::ProbeResult::Generate(wish) => {
+            contract::SelectorProbe::Generate(contract::Generation {
+                prompt: wish.prompt,
+                expert: wish.expert,
+                max_new_tokens: wish.max_new_tokens,
+                temperature: wish.temperature,
+                top_p: wish.top_p,
+                repetition_penalty: wish.repetition_penalty,
+                seed: wish.seed,
+                stop: wish.stop,
+            })
+        }
     }
 }
 
-fn pick(pick: wit_selector::Pick) -> wall::Pick {
-    wall::Pick {
+fn pick(pick: wit_selector::Pick) -> contract::Pick {
+    contract::Pick {
         source: match pick.source {
-            wit_selector::Source::Existing(id) => wall::Source::Existing(id),
-            wit_selector::Source::Synthetic(example) => wall::Source::Synthetic(wall::SyntheticExample {
-                task: example.task,
-                instruction: example.instruction,
-                input: example.input,
-                response: example.response,
-            }),
+            wit_selector::Source::Existing(id) => contract::Source::Existing(id),
+            wit_selector::Source::Synthetic(example) => {
+                contract::Source::Synthetic(contract::SyntheticExample {
+                    task: example.task,
+                    instruction: example.instruction,
+                    input: example.input,
+                    response: example.response,
+                })
+            }
         },
         role: match pick.role {
-            wit_selector::Role::Positive => wall::Role::Positive,
-            wit_selector::Role::Negative => wall::Role::Negative,
+            wit_selector::Role::Positive => contract::Role::Positive,
+            wit_selector::Role::Negative => contract::Role::Negative,
         },
         weight: pick.weight,
     }

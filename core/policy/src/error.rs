@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cadre_contract::ExpertIndex;
 use cadre_store::{Digest, StoreError};
-use cadre_wall::ExpertIndex;
 
 use crate::PluginKind;
 
@@ -318,7 +318,7 @@ pub enum PolicyError {
         imports: Vec<String>,
     },
     /// Its functions have another shape than the contract's.
-    #[error("{plugin} does not keep the contract {}: {problem}", cadre_wall::CONTRACT_VERSION)]
+    #[error("{plugin} does not keep the contract {}: {problem}", cadre_contract::CONTRACT_VERSION)]
     Shape {
         /// Which plugin.
         plugin: Arc<PluginId>,
@@ -414,18 +414,6 @@ pub enum PolicyError {
         query: u64,
         /// What was asked.
         probe: String,
-    },
-    /// It asks for a probe that the recipe does not grant.
-    #[error("{plugin} asked for {probe} in {call}, which the recipe does not grant (`{key}`)")]
-    UngrantedProbe {
-        /// Which plugin.
-        plugin: Arc<PluginId>,
-        /// What was called.
-        call: Call,
-        /// What it asked for.
-        probe: String,
-        /// The recipe's key that would grant it.
-        key: &'static str,
     },
 }
 

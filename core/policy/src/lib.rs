@@ -12,9 +12,11 @@
 //! # Ok::<(), cadre_policy::PolicyError>(())
 //! ```
 
+mod answer_check;
 mod bindings;
 mod columns;
 mod compiled_cache;
+mod component_info;
 mod conformance;
 mod convert;
 mod error;
@@ -24,8 +26,6 @@ mod plugin;
 mod router;
 mod sandbox;
 mod selector;
-mod surface;
-mod verdict;
 
 pub use limits::Limits;
 pub use plugin::{Plugin, PluginKind};

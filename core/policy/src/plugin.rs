@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use cadre_contract::{Description, ExpertCard};
 use cadre_store::Digest;
-use cadre_wall::{Description, ExpertCard};
 use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
@@ -12,7 +12,7 @@ use wasmtime::component::{Component, InstancePre};
 use crate::bindings::router_world::RouterPluginPre;
 use crate::bindings::selector_world::SelectorPluginPre;
 use crate::guest::{self, Guest};
-use crate::{Call, Limits, LoadedFrom, PluginId, PolicyError, Router, Selector, verdict};
+use crate::{Call, Limits, LoadedFrom, PluginId, PolicyError, Router, Selector, answer_check};
 
 /// Which kind of policy a plugin holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -196,7 +196,7 @@ impl World {
             summary: said.summary,
             reference: said.reference,
         };
-        verdict::description(&description).map_err(|problem| PolicyError::Answer {
+        answer_check::description(&description).map_err(|problem| PolicyError::Answer {
             plugin: Arc::clone(id),
             call: Call::Describe,
             problem,

@@ -4,13 +4,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cadre_wall::{Evidence, ExpertCard, RouterProbe, RouterStep};
+use cadre_contract::{Evidence, ExpertCard, RouterStep};
 use wasmtime::{Engine, Store};
 
 use crate::bindings::router_world::{RouterPlugin, RouterPluginPre};
 use crate::columns::Columns;
 use crate::guest::{self, Guest};
-use crate::{AnswerProblem, Call, Limits, PluginId, PolicyError, convert, verdict};
+use crate::{AnswerProblem, Call, Limits, PluginId, PolicyError, answer_check, convert};
 
 /// A router with its settings and experts.
 pub struct Router {
@@ -67,8 +67,7 @@ impl Router {
     }
 
     /// One step for each evidence, in the same order. The steps are checked: experts that exist,
-    /// probes that are not known yet, weights that can be used. Whether a probe is granted is for the
-    /// caller to say ([`Router::ungranted`]).
+    /// probes that are not known yet, weights that can be used. Whether a probe is granted is the caller's check.
     ///
     /// # Errors
     /// When the router is stopped, refuses, or answers nonsense; the router can be called again.
@@ -92,17 +91,6 @@ impl Router {
         }
     }
 
-    /// The error for a router that asks for a probe which the recipe does not grant.
-    #[must_use]
-    pub fn ungranted(&self, query: u64, probe: &RouterProbe) -> PolicyError {
-        PolicyError::UngrantedProbe {
-            plugin: Arc::clone(&self.id),
-            call: Call::RouteQuery(query),
-            probe: verdict::router_probe_name(probe),
-            key: "routing.grant",
-        }
-    }
-
     pub(crate) fn last_usage(&self) -> Usage {
         self.last
     }
@@ -110,7 +98,7 @@ impl Router {
     fn call(&mut self, batch: &[Evidence], call: Call) -> Result<Vec<RouterStep>, PolicyError> {
         let columns = Columns::of(batch).map_err(|(query, probe)| PolicyError::WrongFinding {
             query,
-            probe: verdict::router_probe_name(probe),
+            probe: answer_check::router_probe_name(probe),
         })?;
         let (mut store, instance) = self.fresh()?;
         let bytes = convert::evidence_bytes(batch);
@@ -130,10 +118,10 @@ impl Router {
             call,
             problem,
         };
-        verdict::step_count(steps.len(), batch.len()).map_err(|problem| broken(call, problem))?;
+        answer_check::step_count(steps.len(), batch.len()).map_err(|problem| broken(call, problem))?;
         let steps: Vec<RouterStep> = steps.into_iter().map(convert::router_step).collect();
         for (step, evidence) in steps.iter().zip(batch) {
-            verdict::router_step(step, evidence, self.experts.len())
+            answer_check::router_step(step, evidence, self.experts.len())
                 .map_err(|problem| broken(Call::RouteQuery(evidence.query.id), problem))?;
         }
         Ok(steps)

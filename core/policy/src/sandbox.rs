@@ -15,7 +15,7 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
 use crate::compiled_cache::CompiledCache;
-use crate::surface;
+use crate::component_info;
 use crate::{Limits, Plugin, PluginId, PolicyError};
 
 /// How often the wall clock is looked at.
@@ -66,7 +66,7 @@ impl Sandbox {
     /// the contract, wants what is not granted, or does not say who it is.
     pub fn load(&self, file: &Path) -> Result<Plugin, PolicyError> {
         let bytes = self.read(file)?;
-        let kind = surface::kind_of(file, &bytes, &self.limits)?;
+        let kind = component_info::kind_of(file, &bytes, &self.limits)?;
         let name = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let id = Arc::new(PluginId { name, file: file.to_owned(), digest: Digest::of_bytes(&bytes) });
         let (component, from) = match self.cache.get(&self.engine, &id.digest) {
@@ -131,8 +131,7 @@ fn settings(limits: &Limits) -> Config {
         .relaxed_simd_deterministic(true)
         .wasm_memory64(false)
         .wasm_multi_memory(false)
-        .wasm_component_model_gc(false)
-        .cache(None);
+        .wasm_component_model_gc(false);
     config
 }
 

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cadre_wall::{Candidate, Order, SelectorObservation, SelectorProbe, SelectorStep};
+use cadre_contract::{Candidate, Order, SelectorObservation, SelectorStep};
 use wasmtime::{Engine, Store};
 
 use crate::bindings::selector_world::{SelectorPlugin, SelectorPluginPre};
 use crate::guest::{self, Guest};
 use crate::router::Usage;
-use crate::{Call, Limits, PluginId, PolicyError, convert, verdict};
+use crate::{Call, Limits, PluginId, PolicyError, answer_check, convert};
 
 /// A selector with its settings.
 pub struct Selector {
@@ -77,7 +77,7 @@ impl Selector {
         let step =
             said.map_err(|message| PolicyError::Refused { plugin: Arc::clone(&self.id), call, message })?;
         let step = convert::selector_step(step);
-        verdict::selector_step(&step, order, candidates, observations)
+        answer_check::selector_step(&step, order, candidates, observations)
             .map_err(|problem| PolicyError::Answer { plugin: Arc::clone(&self.id), call, problem })?;
         Ok(step)
     }
@@ -89,17 +89,6 @@ impl Selector {
             plugin: Arc::clone(&self.id),
             call: Call::Select(task),
             rounds: self.limits.rounds,
-        }
-    }
-
-    /// The error for a selector that asks for a probe which the recipe does not grant.
-    #[must_use]
-    pub fn ungranted(&self, task: u32, probe: &SelectorProbe) -> PolicyError {
-        PolicyError::UngrantedProbe {
-            plugin: Arc::clone(&self.id),
-            call: Call::Select(task),
-            probe: verdict::cut(verdict::selector_probe_name(probe)),
-            key: "rehearsal.grant",
         }
     }
 

@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod guest;
 
+use cadre_contract::RouterProbe;
 use cadre_policy::{AnswerProblem, Call, PolicyError};
-use cadre_wall::RouterProbe;
 use guest::{Guest, Place, batch, candidates, cards, claim, order};
 
 fn problem(error: &PolicyError) -> (Call, AnswerProblem) {
@@ -78,7 +78,7 @@ fn asking_must_make_sense() {
     let mut router = plugin.router("{}", &cards(3)).unwrap();
     let mut evidence = batch(1);
     let steps = router.route(&evidence).unwrap();
-    assert_eq!(steps, [cadre_wall::RouterStep::Ask(vec![RouterProbe::Claim(1)])]);
+    assert_eq!(steps, [cadre_contract::RouterStep::Ask(vec![RouterProbe::Claim(1)])]);
     evidence[0].observations.push(claim(1, 0.2));
     let error = router.route(&evidence).unwrap_err();
     assert!(error.to_string().contains("the claim of expert 1, which it has been told already"), "{error}");

@@ -8,8 +8,8 @@ mod guest;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use cadre_contract::{Evidence, Query, RouterProbe, RouterStep};
 use cadre_policy::{Limits, Plugin};
-use cadre_wall::{Evidence, Query, RouterProbe, RouterStep};
 use guest::{Place, cards, claim};
 
 /// A command that compiles C to WebAssembly as `zig cc` does: `$CADRE_WASM_CC`, or a `zig` that is here.
@@ -39,7 +39,7 @@ fn build(compiler: &[String], folder: &Path) -> PathBuf {
         .status()
         .unwrap();
     assert!(done.success(), "{compiler:?} does not build {}", sources.display());
-    cadre_workshop::make(&module, None).unwrap()
+    cadre_plugin_build::make(&module, None).unwrap()
 }
 
 /// Queries with claims of some of the experts, each number one of few so that equals are common.
@@ -66,7 +66,7 @@ fn expected(evidence: &Evidence, experts: u32, threshold: f32) -> RouterStep {
         return RouterStep::Ask((0..experts).map(RouterProbe::Claim).collect());
     }
     let claims = evidence.observations.iter().map(|seen| match (&seen.probe, &seen.finding) {
-        (RouterProbe::Claim(expert), cadre_wall::RouterFinding::Claim(claim)) => (*expert, claim.accept),
+        (RouterProbe::Claim(expert), cadre_contract::RouterFinding::Claim(claim)) => (*expert, claim.accept),
         other => panic!("{other:?}"),
     });
     match claims.max_by(|a, b| a.1.total_cmp(&b.1)) {

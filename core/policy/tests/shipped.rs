@@ -6,11 +6,11 @@ mod guest;
 
 use std::path::{Path, PathBuf};
 
-use cadre_policy::{Limits, Plugin, PluginKind, PolicyError};
-use cadre_wall::{
+use cadre_contract::{
     ExpertCard, NamedVector, RouterFinding, RouterObservation, RouterProbe, RouterStep, SelectorFinding,
     SelectorObservation, SelectorProbe, SelectorStep, Source,
 };
+use cadre_policy::{Limits, Plugin, PluginKind, PolicyError};
 use guest::{Place, batch, candidates, cards, claim, order};
 
 fn file(name: &str) -> PathBuf {

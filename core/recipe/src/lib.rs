@@ -2,48 +2,32 @@
 //! files, the recipe, the environment, `--set`), checked as a whole with every mistake located, and handed on as plain
 //! structs, one a section. The JSON schema, the key reference and the checks all come from those structs.
 
-mod assignment;
-mod backbone_fit;
-mod contradiction;
+#![forbid(unsafe_code)]
+
+mod check;
 mod cores;
-mod displace;
-mod env_source;
-mod expand;
-mod expectation;
-mod inherit;
-mod key_path;
-mod layer;
-mod loaded;
-mod mistake;
-mod path_value;
-mod plugin_catalog;
-mod recipe_error;
-mod reference;
-mod render;
-mod schema;
+mod diagnostics;
+mod generate;
+mod read;
 mod section;
-mod surroundings;
-mod sweep_check;
-mod sweep_points;
-mod validate;
 
 #[cfg(test)]
 mod tests;
 
 pub use cores::on_all_cores;
-pub use env_source::EnvSource;
-pub use loaded::Loaded;
-pub use path_value::default_data;
+pub use read::env_source::EnvSource;
+pub use read::loaded::Loaded;
+pub use read::path_value::default_data;
 pub use section::recipe::Recipe;
 
-pub use mistake::Mistake;
-pub use recipe_error::{RecipeError, RecipeErrors, render_warnings};
+pub use diagnostics::mistake::Mistake;
+pub use diagnostics::recipe_error::{RecipeError, RecipeErrors, render_warnings};
 
-pub use plugin_catalog::{BrokenPlugin, PluginCatalog, PluginEntry, PluginKind};
-pub use surroundings::{BackendSupport, Capabilities, Surroundings};
+pub use check::plugin_catalog::{BrokenPlugin, PluginCatalog, PluginEntry, PluginKind};
+pub use check::surroundings::{BackendSupport, Capabilities, Surroundings};
 
-pub use reference::reference_markdown;
-pub use schema::schema_json;
+pub use generate::reference::reference_markdown;
+pub use generate::schema::schema_json;
 
 pub use section::device::{Backend, Device, Precision, UnknownBackend};
 
@@ -67,5 +51,5 @@ pub use section::routing::{Descriptor, Fallback, Grant, Routing};
 
 pub use section::evaluation::{Decoding, Evaluation, MetricChoice, On, Sampling, Strategy, When};
 
+pub use read::sweep_points::SweepPoint;
 pub use section::sweep::{Draw, RandomSearch, Sweep};
-pub use sweep_points::SweepPoint;

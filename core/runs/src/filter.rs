@@ -5,7 +5,7 @@ use crate::RunsError;
 
 /// Deepest nesting, and most comparisons, of one filter; SQLite has limits of its own far above.
 const DEEPEST: usize = 50;
-const MOST: usize = 400;
+const MAX_TERMS: usize = 400;
 /// Most values of one list.
 const LONGEST_LIST: usize = 5000;
 
@@ -193,8 +193,8 @@ impl Parser<'_> {
             return Ok(inner);
         }
         self.comparisons += 1;
-        if self.comparisons > MOST {
-            return Err(self.wrong(&format!("no more than {MOST} comparisons")));
+        if self.comparisons > MAX_TERMS {
+            return Err(self.wrong(&format!("no more than {MAX_TERMS} comparisons")));
         }
         let key = self.word("expected a key, `not` or `(`")?;
         let relation = self.relation()?;

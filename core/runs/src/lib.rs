@@ -2,6 +2,8 @@
 //! comparison, tags, export, and what the store must keep for them. The folders are the truth; nothing here runs a
 //! stage or changes what a run has found.
 
+#![forbid(unsafe_code)]
+
 mod compare;
 mod delete;
 mod error;

@@ -1,21 +1,24 @@
 //! Checks of a recipe that need a look at data and files: tasks, orders, folders, tokenizers, and the rows themselves
 //! (`row_check`).
 
+pub(crate) mod row_check;
+pub(crate) mod tokenizers;
+
 use std::path::Path;
 
 use cadre_checkpoint::CheckpointFolder;
-use cadre_data::{DataError, Hub, Marking, SourceSpec, Tokenizer};
+use cadre_data::{DataError, Hub, IndicatorTokens, SourceSpec, Tokenizer};
 use cadre_recipe::{
     Backend, IndicatorWords, Loaded, Order, Precision, Pretrain, Recipe, RecipeError, Source, Template,
     TokenizerSource,
 };
 
-use crate::files::{data_split, indicator_form, source_spec, stream_spec};
-use crate::hub_names::resolve;
-use crate::memory::{bytes, machine_memory, need};
-use crate::planner::order_choice;
-use crate::row_check::{self, Rows};
-use crate::tokenizers::opened;
+use crate::planning::files::{data_split, indicator_form, source_spec, stream_spec};
+use crate::planning::hub_names::resolve;
+use crate::planning::memory::{bytes, machine_memory, need};
+use crate::planning::planner::order_choice;
+use row_check::Rows;
+use tokenizers::opened;
 
 /// What a look at data and files finds, each placed where its value stands.
 #[derive(Debug, Default)]
@@ -309,7 +312,9 @@ impl Checker<'_> {
         if let Some(indicator) = marks {
             let form = indicator_form(indicator.kind);
             let rows = rows.unwrap_or_else(|| tokenizer.vocabulary());
-            if let Err(problem) = Marking::new(&tokenizer, form, &indicator.accept, &indicator.reject, rows) {
+            if let Err(problem) =
+                IndicatorTokens::new(&tokenizer, form, &indicator.accept, &indicator.reject, rows)
+            {
                 let wrong = match &problem {
                     DataError::SplitToken { token, .. } | DataError::TokenExists { token, .. }
                         if *token == indicator.reject =>

@@ -3,7 +3,7 @@
 use cadre_data::DataError;
 use cadre_store::StoreError;
 
-use crate::executor::StageError;
+use crate::walk::executor::StageError;
 
 /// Why a recipe could not be planned. Recipes that were checked get none but those of files that changed since.
 #[derive(Debug, thiserror::Error)]

@@ -11,45 +11,45 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wasm_encoder::{Component, ComponentExportKind, ComponentExportSection, ComponentInstanceSection};
 
-use crate::plan::Plan;
+use crate::planning::plan::Plan;
 use crate::stages::StageSpec;
 
-pub(crate) struct Lab {
+pub(crate) struct Fixture {
     pub(crate) folder: TempDir,
 }
 
-impl Lab {
+impl Fixture {
     pub(crate) fn new() -> Self {
-        let lab = Self { folder: tempfile::tempdir().unwrap() };
+        let fixture = Self { folder: tempfile::tempdir().unwrap() };
         for task in ["a", "b", "c"] {
-            lab.write_task("data", task, "row");
-            lab.write_task("other", task, "other row");
+            fixture.write_task("data", task, "row");
+            fixture.write_task("other", task, "other row");
         }
         for (name, interface) in
             [("see", "router"), ("oracle", "router"), ("random", "selector"), ("kmeans", "selector")]
         {
-            lab.write(
+            fixture.write(
                 &format!("plugins/{name}.wasm"),
                 &component(&format!("cadre:policy/{interface}@0.2.0"), name),
             );
         }
-        lab.write("one.jinja", b"{{ instruction }}\n{{ input }}");
-        lab.write("two.jinja", b"{{ instruction }}\n\n{{ input }}");
-        lab.write("one.json", b"{}");
-        lab.write("two.json", b"{\"x\":1}");
+        fixture.write("one.jinja", b"{{ instruction }}\n{{ input }}");
+        fixture.write("two.jinja", b"{{ instruction }}\n\n{{ input }}");
+        fixture.write("one.json", b"{}");
+        fixture.write("two.json", b"{\"x\":1}");
         for adapter in ["adapter", "adapter-2"] {
-            lab.write(&format!("{adapter}/adapter_config.json"), b"{}");
-            lab.write(&format!("{adapter}/adapter_model.safetensors"), adapter.as_bytes());
+            fixture.write(&format!("{adapter}/adapter_config.json"), b"{}");
+            fixture.write(&format!("{adapter}/adapter_model.safetensors"), adapter.as_bytes());
         }
         for (model, hidden) in [("model", 8), ("model-2", 16)] {
             let shape = small_shape(hidden);
-            lab.write(&format!("{model}/config.json"), &shape.config_json());
-            lab.write(&format!("{model}/model.safetensors"), &weights(&shape));
+            fixture.write(&format!("{model}/config.json"), &shape.config_json());
+            fixture.write(&format!("{model}/model.safetensors"), &weights(&shape));
             let tokenizer = cadre_data::Tokenizer::train_bpe(&mut [model].into_iter(), 259).unwrap();
-            tokenizer.save(&lab.at(model)).unwrap();
-            lab.write(&format!("{model}/README.md"), model.as_bytes());
+            tokenizer.save(&fixture.at(model)).unwrap();
+            fixture.write(&format!("{model}/README.md"), model.as_bytes());
         }
-        lab
+        fixture
     }
 
     pub(crate) fn at(&self, name: &str) -> PathBuf {
@@ -116,7 +116,7 @@ impl Lab {
         let recipe: Recipe =
             serde_json::from_value(recipe.clone()).unwrap_or_else(|problem| panic!("{problem}: {recipe:#}"));
         let catalog = PluginCatalog::scan(&[self.at("plugins")]);
-        crate::planner::plan(&recipe, &catalog, &FileDigests::in_memory(), &self.hub()).unwrap()
+        crate::planning::planner::plan(&recipe, &catalog, &FileDigests::in_memory(), &self.hub()).unwrap()
     }
 
     /// The Hub without a network; its cache is the folder `hub`.

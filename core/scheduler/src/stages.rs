@@ -2,10 +2,13 @@
 //! and the keys of its inputs, and its body gets nothing else: no stage can read what its key does not name.
 //! Nothing here does any work.
 
+pub(crate) mod coverage;
 mod evaluation;
 mod learning;
 mod parts;
 mod preparation;
+pub(crate) mod shapes;
+pub(crate) mod stage_reference;
 
 use cadre_store::{Digest, Seed};
 use serde::{Deserialize, Serialize};

@@ -2,6 +2,8 @@
 //! that fails, stops or dies takes nothing with it: what was finished is in the store.
 
 mod board;
+pub(crate) mod event;
+pub(crate) mod executor;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,10 +12,10 @@ use std::time::{Duration, Instant};
 use cadre_store::{ArtifactStore, Digest, KeyLock, Lookup, ManifestFacts};
 
 use crate::error::WalkError;
-use crate::event::{Event, EventKind, EventSink, StopFlag};
-use crate::executor::{StageExecutor, StageInput, StageJob, StageOutcome};
-use crate::plan::Plan;
+use crate::planning::plan::Plan;
 use crate::stages::StageSpec;
+use crate::walk::event::{Event, EventKind, EventSink, StopFlag};
+use crate::walk::executor::{StageExecutor, StageInput, StageJob, StageOutcome};
 use board::{Board, Claim, Progress};
 
 /// How often a stage that another process is doing is looked at again.

@@ -2,6 +2,8 @@
 //! from making the same one, digests of files, append-only evidence and the places of a run's files.
 //! The store knows nothing of what the bytes mean; it never edits an artifact once it is committed.
 
+#![forbid(unsafe_code)]
+
 mod artifact;
 mod artifact_store;
 mod atomic;

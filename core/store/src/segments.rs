@@ -60,7 +60,7 @@ impl Segments {
         }
         // What looks cut off may be a segment that somebody is appending: look again alone.
         let _lock = self.hold()?;
-        self.mend()
+        self.repair()
     }
 
     /// Appends one segment and syncs it. What a kill has left half-written is set aside first.
@@ -72,7 +72,7 @@ impl Segments {
         fs::create_dir_all(folder).map_err(StoreError::write(folder))?;
         let _lock = self.hold()?;
         if self.ends_cut_off()? {
-            self.mend()?;
+            self.repair()?;
         }
         let fresh = !self.path.exists();
         let mut record = Vec::with_capacity(HEADER.len() + HEAD + payload.len());
@@ -133,7 +133,7 @@ impl Segments {
     }
 
     /// Copies damaged stretches to quarantine and rewrites the file without them. The lock must be held.
-    fn mend(&self) -> Result<SegmentsRead, StoreError> {
+    fn repair(&self) -> Result<SegmentsRead, StoreError> {
         let bytes = self.bytes()?;
         let (segments, gaps) = scan(&self.path, &bytes)?;
         let mut damaged = Vec::new();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use cadre_workshop::{PolicyKind, Toolchain, WorkshopError, build, make, start_in_tree};
+use cadre_plugin_build::{PluginBuildError, PolicyKind, Toolchain, build, make, start_in_tree};
 
 use prebuilt::{Prebuilt, plugin_names, source_digest};
 
@@ -84,7 +84,7 @@ fn check(names: &[&str]) -> Result<()> {
     println!("{} components, of these sources", names.len());
     let toolchain = match Toolchain::find() {
         Ok(toolchain) => toolchain,
-        Err(WorkshopError::NoToolchain) => {
+        Err(PluginBuildError::NoToolchain) => {
             println!("not rebuilt: no compiler here makes WebAssembly");
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use cadre_workshop::Toolchain;
+use cadre_plugin_build::Toolchain;
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "PREBUILT.toml";

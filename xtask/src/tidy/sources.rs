@@ -11,7 +11,7 @@ use super::{Finding, files};
 const LONGEST: usize = 500;
 
 /// Names that say nothing of what a file holds.
-const EMPTY_NAMES: &[&str] =
+const BANNED_STEMS: &[&str] =
     &["base", "utils", "util", "common", "helpers", "helper", "manager", "misc", "imp"];
 
 /// A word of code, where alone it may stand, and why.
@@ -69,7 +69,7 @@ fn check_file(root: &Path, file: &Path, text: &str, findings: &mut Vec<Finding>)
         findings.push(Finding::new(file, 1, "a file opens with //!: what it is, and what it never does"));
     }
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    if EMPTY_NAMES.contains(&stem.as_str()) {
+    if BANNED_STEMS.contains(&stem.as_str()) {
         findings.push(Finding::new(
             file,
             1,

@@ -39,9 +39,9 @@ fn families_differ_where_their_configurations_say() {
     assert_eq!((qwen3.head_width(), qwen3.kv_heads), (128, 2));
 
     let smol = config(&json!({ "model_type": "smollm3", "no_rope_layers": [1, 1, 1, 0, 1, 1] })).unwrap();
-    let unturned = LayerKind { windowed: false, turned: false };
-    assert_eq!((smol.tied, smol.layer_kind(3), smol.layer_kind(4)), (true, unturned, LayerKind::PLAIN));
-    assert_eq!(config(&json!({ "model_type": "smollm3" })).unwrap().layer_kind(3), unturned);
+    let without_rope = LayerKind { windowed: false, uses_rope: false };
+    assert_eq!((smol.tied, smol.layer_kind(3), smol.layer_kind(4)), (true, without_rope, LayerKind::PLAIN));
+    assert_eq!(config(&json!({ "model_type": "smollm3" })).unwrap().layer_kind(3), without_rope);
 
     let gemma = json!({ "model_type": "gemma3_text", "sliding_window": 8, "head_dim": 8, "query_pre_attn_scalar": 16,
         "rope_scaling": { "factor": 8.0, "rope_type": "linear" } });

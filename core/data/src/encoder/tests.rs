@@ -3,7 +3,7 @@
 use super::{Encoder, EncodingLimits, Target};
 use crate::error::DataError;
 use crate::example::{Example, Turn, TurnRole};
-use crate::marking::{IndicatorForm, Marking};
+use crate::indicator_tokens::{IndicatorForm, IndicatorTokens};
 use crate::shown_tokens::shown_tokens;
 use crate::template::Template;
 use crate::token_example::TokenExample;
@@ -32,10 +32,11 @@ fn example(instruction: &str, input: &str, output: &str) -> Example {
 }
 
 fn encoder(template: Template, max_prompt: usize, max_response: usize) -> Encoder {
-    let (with, marking) =
-        Marking::new(&tokenizer(), IndicatorForm::NewToken, "<accept>", "<reject>", 300).expect("indicators");
+    let (with, indicators) =
+        IndicatorTokens::new(&tokenizer(), IndicatorForm::NewToken, "<accept>", "<reject>", 300)
+            .expect("indicators");
     let limits = EncodingLimits { max_prompt, max_response };
-    Encoder::new(with, template, Some(marking), limits)
+    Encoder::new(with, template, Some(indicators), limits)
 }
 
 /// The sequence that these given and learnt ids should make.
@@ -86,13 +87,13 @@ fn many_are_the_same_as_one_by_one() {
 #[test]
 fn text_indicators_take_several_ids() {
     let tokenizer = tokenizer();
-    let (with, marking) =
-        Marking::new(&tokenizer, IndicatorForm::Text, "mine: ", "not mine", 280).expect("indicators");
-    let (accept, reject) = (marking.accept.clone(), marking.reject.clone());
+    let (with, indicators) =
+        IndicatorTokens::new(&tokenizer, IndicatorForm::Text, "mine: ", "not mine", 280).expect("indicators");
+    let (accept, reject) = (indicators.accept.clone(), indicators.reject.clone());
     assert!(accept.len() > 1 && reject.len() > 1);
     let longer = accept.len().max(reject.len());
     let limits = EncodingLimits { max_prompt: 9, max_response: 9 };
-    let encoder = Encoder::new(with, Template::Plain, Some(marking), limits);
+    let encoder = Encoder::new(with, Template::Plain, Some(indicators), limits);
     let example = example("", "sea", "shore");
     let prompt = [vec![BOS], tokenizer.encode("sea").expect("ids")].concat();
     let indicator = accept.len();

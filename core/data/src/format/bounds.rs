@@ -1,17 +1,17 @@
 //! How much is read of files that anybody may have written: the figures, and how they are written in messages.
 
 /// Most bytes of one row of text, and of one cell of a table.
-pub(super) const MOST_ROW: usize = 64 << 20;
+pub(super) const MAX_ROW: usize = 64 << 20;
 /// Most bytes of all rows that are held at once, with what it takes to hold them.
-pub(super) const MOST_HELD: usize = 4 << 30;
+pub(super) const MAX_HELD: usize = 4 << 30;
 /// What holding an example takes beside its texts: the struct and its allocations.
 pub(super) const PER_EXAMPLE: usize = 400;
 /// Most bytes of a file that is read as a whole.
-pub(super) const MOST_WHOLE: usize = 1 << 30;
-/// A compressed file may hold this much, and [`MOST_RATIO`] times its own length beyond it.
-pub(super) const MOST_EXPANDED: u64 = 1 << 30;
-/// Most bytes that a byte of a compressed file may stand for beyond [`MOST_EXPANDED`]: text shrinks to a tenth.
-pub(super) const MOST_RATIO: u64 = 100;
+pub(super) const MAX_WHOLE: usize = 1 << 30;
+/// A compressed file may hold this much, and [`MAX_RATIO`] times its own length beyond it.
+pub(super) const MAX_EXPANDED: u64 = 1 << 30;
+/// Most bytes that a byte of a compressed file may stand for beyond [`MAX_EXPANDED`]: text shrinks to a tenth.
+pub(super) const MAX_RATIO: u64 = 100;
 
 /// A number of bytes for people: `64 MiB`.
 pub(super) fn size(bytes: usize) -> String {

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::bounds::{MOST_ROW, size};
+use super::bounds::{MAX_ROW, size};
 use super::cell::Cell;
-use super::json::python::MOST_VALUES;
+use super::json::python::MAX_VALUES;
 use super::json_rows::{on_one_line, row_error};
 use super::rows::{Each, Place, Row, Wanted};
 use super::sink::Sink;
@@ -102,10 +102,10 @@ impl Records<'_> {
             fields += ended;
             match result {
                 ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull if self.bytes.len() < MOST_ROW => {
+                ReadRecordResult::OutputFull if self.bytes.len() < MAX_ROW => {
                     self.bytes.resize(2 * self.bytes.len(), 0);
                 }
-                ReadRecordResult::OutputEndsFull if self.ends.len() < MOST_VALUES => {
+                ReadRecordResult::OutputEndsFull if self.ends.len() < MAX_VALUES => {
                     self.ends.resize(2 * self.ends.len(), 0);
                 }
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
@@ -113,7 +113,7 @@ impl Records<'_> {
                         place: format!("{}:{line}", self.file.display()),
                         found: "a record without end, as a quotation mark makes that is never closed"
                             .to_owned(),
-                        limit: format!("{} or {MOST_VALUES} fields per row", size(MOST_ROW)),
+                        limit: format!("{} or {MAX_VALUES} fields per row", size(MAX_ROW)),
                     });
                 }
                 ReadRecordResult::Record => {

@@ -20,7 +20,7 @@ const EXPECTED: &str =
     "a natural-instructions task: an object with Definition and Instances[].{input, output}";
 
 /// The largest test part.
-const MOST_TEST: usize = 500;
+const MAX_TEST: usize = 500;
 
 /// What is read of an instance.
 const WANTED: [Wanted; 3] = [must("input"), must("output"), maybe("id")];
@@ -193,7 +193,7 @@ fn line_of(bytes: &[u8], at: usize) -> usize {
 fn test_inputs(instances: &[Instance]) -> Vec<Digest> {
     let mut digests: Vec<Digest> = instances.iter().map(|instance| digest(&instance.input)).collect();
     digests.sort();
-    let most = (instances.len() / 5).clamp(1, MOST_TEST);
+    let most = (instances.len() / 5).clamp(1, MAX_TEST);
     let mut end = 0;
     for same in digests.chunk_by(|one, other| one == other) {
         if end > 0 && end + same.len() > most {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::bounds::{MOST_EXPANDED, MOST_RATIO, MOST_WHOLE, size};
+use super::bounds::{MAX_EXPANDED, MAX_RATIO, MAX_WHOLE, size};
 use crate::error::DataError;
 
 /// Endings of packed files that are unpacked while they are read.
@@ -48,7 +48,7 @@ pub(super) fn open(file: &Path, expected: &str) -> Result<Box<dyn BufRead>, Data
 pub(super) fn whole(file: &Path, expected: &str) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
     let rows = open(file, expected)?;
-    let read = rows.take(MOST_WHOLE as u64 + 1).read_to_end(&mut bytes);
+    let read = rows.take(MAX_WHOLE as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|source| DataError::Read { file: file.to_owned(), source })?;
     bound(file, bytes.len())?;
     Ok(bytes)
@@ -66,18 +66,18 @@ pub(super) fn raw(file: &Path, expected: &str) -> Result<Vec<u8>, DataError> {
 }
 
 fn bound(file: &Path, length: usize) -> Result<(), DataError> {
-    if length <= MOST_WHOLE {
+    if length <= MAX_WHOLE {
         return Ok(());
     }
     Err(DataError::Bound {
         place: file.display().to_string(),
-        found: format!("more than {} in a file that is read as a whole", size(MOST_WHOLE)),
-        limit: format!("{}; divide the file", size(MOST_WHOLE)),
+        found: format!("more than {} in a file that is read as a whole", size(MAX_WHOLE)),
+        limit: format!("{}; divide the file", size(MAX_WHOLE)),
     })
 }
 
 fn unpacked(reader: impl Read + 'static, length: u64) -> Box<dyn BufRead> {
-    let left = MOST_EXPANDED.saturating_add(length.saturating_mul(MOST_RATIO));
+    let left = MAX_EXPANDED.saturating_add(length.saturating_mul(MAX_RATIO));
     Box::new(BufReader::with_capacity(1 << 16, Bounded { reader, length, left }))
 }
 
@@ -92,7 +92,7 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(to)?;
         let Some(left) = self.left.checked_sub(read as u64) else {
-            let most = MOST_EXPANDED.saturating_add(self.length.saturating_mul(MOST_RATIO));
+            let most = MAX_EXPANDED.saturating_add(self.length.saturating_mul(MAX_RATIO));
             return Err(io::Error::other(format!(
                 "{} unpack to more than {}, which is the limit for a packed file of this length",
                 size(usize::try_from(self.length).unwrap_or(usize::MAX)),

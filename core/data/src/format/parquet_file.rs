@@ -26,9 +26,9 @@ use crate::contained::contain;
 use crate::error::DataError;
 
 /// Most rows of a file.
-const MOST_ROWS: i64 = 100_000_000;
+const MAX_ROWS: i64 = 100_000_000;
 /// Deepest nesting of a schema.
-const MOST_DEPTH: usize = 32;
+const MAX_DEPTH: usize = 32;
 
 /// Every row of a file, with the columns that are wanted.
 pub(super) fn each(
@@ -44,11 +44,11 @@ pub(super) fn each(
 
 fn read(file: &Path, bytes: Bytes, wanted: &[Wanted], sink: &mut Sink, act: Each) -> Result<(), DataError> {
     let trouble = |error: ParquetError| broken(file, &error.to_string());
-    if let Some(depth) = footer::schema_depth(&bytes).filter(|depth| *depth > MOST_DEPTH) {
+    if let Some(depth) = footer::schema_depth(&bytes).filter(|depth| *depth > MAX_DEPTH) {
         return Err(DataError::Bound {
             place: file.display().to_string(),
             found: format!("columns nested {depth} deep"),
-            limit: MOST_DEPTH.to_string(),
+            limit: MAX_DEPTH.to_string(),
         });
     }
     let reader = SerializedFileReader::new(bytes.clone()).map_err(trouble)?;
@@ -64,11 +64,11 @@ fn read(file: &Path, bytes: Bytes, wanted: &[Wanted], sink: &mut Sink, act: Each
             &format!("it says that it has {said} rows, and its row groups have {counted}"),
         ));
     }
-    if said > MOST_ROWS {
+    if said > MAX_ROWS {
         return Err(DataError::Bound {
             place: file.display().to_string(),
             found: format!("it says that it has {said} rows"),
-            limit: format!("{MOST_ROWS} rows per file; divide the file"),
+            limit: format!("{MAX_ROWS} rows per file; divide the file"),
         });
     }
     let fields = projection(file, schema.get_fields(), &columns, wanted, sink, metadata.row_groups())?;

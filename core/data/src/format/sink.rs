@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::bounds::{MOST_HELD, PER_EXAMPLE, size};
+use super::bounds::{MAX_HELD, PER_EXAMPLE, size};
 use crate::error::DataError;
 use crate::example::Example;
 
@@ -34,7 +34,7 @@ impl fmt::Display for Note {
 }
 
 /// Most notes of one source.
-const MOST_NOTES: usize = 100;
+const MAX_NOTES: usize = 100;
 
 /// What is done with rows.
 enum Mode {
@@ -73,7 +73,7 @@ impl Sink {
             mode,
             seen: 0,
             bytes: 0,
-            most: MOST_HELD,
+            most: MAX_HELD,
             spilled: false,
             kept: Vec::new(),
             with_turns: None,
@@ -177,7 +177,7 @@ impl Sink {
 
     /// Remembers what a user must know of, once for each file.
     pub(crate) fn note(&mut self, file: &Path, place: String, what: &str) {
-        let is_full = self.notes.len() >= MOST_NOTES;
+        let is_full = self.notes.len() >= MAX_NOTES;
         match self.notes.iter_mut().find(|note| note.file == file && note.what == what) {
             Some(note) => note.more += 1,
             None if is_full => self.untold += 1,

@@ -15,7 +15,7 @@ const PIECE: usize = 512;
 
 /// A cut at a paragraph or sentence end is taken from this share of a piece on; before, a word end is better than
 /// a short piece.
-const LEAST: usize = PIECE / 2;
+const MIN_PIECE: usize = PIECE / 2;
 
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
     Ok(all_files(spec)?.iter().map(|file| task_folders::name_of(file)).collect())
@@ -97,7 +97,7 @@ fn pieces(text: &str) -> Vec<&str> {
 
 /// Where to cut a stretch that is too long: after a paragraph, a sentence, a word, or at its end.
 fn cut(stretch: &str) -> usize {
-    let late = |at: usize| stretch[..at].chars().count() >= LEAST;
+    let late = |at: usize| stretch[..at].chars().count() >= MIN_PIECE;
     let after = |mark: &str| stretch.rfind(mark).map(|at| at + mark.len());
     let sentence =
         [". ", ".\n", "! ", "? ", "!\n", "?\n", ".\" ", ".”\n"].iter().filter_map(|mark| after(mark)).max();

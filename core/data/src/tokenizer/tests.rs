@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use super::{LEAST_VOCABULARY, SPECIAL_TOKENS, Tokenizer};
+use super::{MIN_VOCABULARY, SPECIAL_TOKENS, Tokenizer};
 use crate::error::DataError;
-use crate::marking::{IndicatorForm, Marking};
+use crate::indicator_tokens::{IndicatorForm, IndicatorTokens};
 
 const TEXTS: [&str; 4] = [
     "the cat sat on the mat and the cat sat there",
@@ -39,7 +39,7 @@ fn special_tokens_come_first_and_the_size_holds() {
         assert_eq!(tokenizer.id_of(token), Some(id as u32));
         assert_eq!(tokenizer.token(id as u32).as_deref(), Some(*token));
     }
-    assert_eq!(trained(LEAST_VOCABULARY).vocabulary(), LEAST_VOCABULARY);
+    assert_eq!(trained(MIN_VOCABULARY).vocabulary(), MIN_VOCABULARY);
     assert!(trained(100_000).vocabulary() < 1_000, "the texts have no more pairs");
     let error = Tokenizer::train_bpe(&mut TEXTS.iter().copied(), 100).expect_err("too small");
     assert!(error.to_string().contains("at least 259 are needed"), "{error}");
@@ -102,7 +102,7 @@ fn new_tokens_stand_above_the_backbone_and_are_never_read_from_text() {
 #[test]
 fn indicators_of_each_form() {
     let tokenizer = trained(320);
-    let mark = |form, accept, reject| Marking::new(&tokenizer, form, accept, reject, 320);
+    let mark = |form, accept, reject| IndicatorTokens::new(&tokenizer, form, accept, reject, 320);
     let (with, new) = mark(IndicatorForm::NewToken, "<accept>", "<reject>").expect("new tokens");
     assert_eq!((new.accept, new.reject), (vec![320], vec![321]));
     assert_eq!(with.id_of("<accept>"), Some(320));

@@ -14,7 +14,7 @@ use super::joined::refused;
 use crate::error::DataError;
 
 /// Fewest texts that are worth a thread.
-const LEAST_CHUNK: usize = 64;
+const MIN_CHUNK: usize = 64;
 
 /// GPT-2's pattern but for `\s+(?!\S)`, which [`Words`] does by itself: without looking ahead it needs no
 /// backtracking.
@@ -89,7 +89,7 @@ pub(super) fn applies(tokenizer: &Tokenizer) -> bool {
 
 /// Ids of many texts, on all cores.
 pub(super) fn encode_all(tokenizer: &Tokenizer, texts: &[String]) -> Result<Vec<Vec<u32>>, DataError> {
-    let chunk = texts.len().div_ceil(rayon::current_num_threads()).max(LEAST_CHUNK);
+    let chunk = texts.len().div_ceil(rayon::current_num_threads()).max(MIN_CHUNK);
     let parts: Result<Vec<Vec<Vec<u32>>>, DataError> =
         texts.par_chunks(chunk).map(|texts| encode_chunk(tokenizer, texts)).collect();
     Ok(parts?.into_iter().flatten().collect())

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use cadre_contract::{RouterFinding, RouterObservation, RouterProbe};
 use cadre_data::Example;
 use cadre_scheduler::{CommonArgs, EvaluateWork, Plan, StageKind, StageSpec, StageWork};
 use cadre_store::{Artifact, ArtifactStore};
-use cadre_wall::{RouterFinding, RouterObservation, RouterProbe};
 use clap::Args;
 use serde_json::json;
 
@@ -14,9 +14,9 @@ use super::Done;
 use super::run_folder::{RunFolder, artifact};
 use crate::ensemble::{Answered, ExpertLibrary, Kind, Responder, SeenClaim, Watch};
 use crate::error::EngineError;
-use crate::executor::Executor;
+use crate::resources::Resources;
 use crate::stage::{EnsembleWork, open_ensemble};
-use crate::terminal::{Manner, Terminal};
+use crate::terminal::{OutputMode, Terminal};
 
 #[derive(Debug, Args)]
 pub(super) struct AskArgs {
@@ -48,7 +48,7 @@ pub(super) fn ask(args: &AskArgs, common: &CommonArgs, terminal: &Terminal) -> D
     let plan = folder.plan()?;
     let store = Arc::new(ArtifactStore::open(&common.store)?);
     let (stage, work) = last_row(&plan, &args.id)?;
-    let executor = Executor::new(Arc::clone(&store));
+    let executor = Resources::new(Arc::clone(&store));
     let inputs = inputs(&plan, stage, &store)?;
     let of_kind = |kind: StageKind| inputs.iter().filter(move |(input, _)| input.kind == kind);
     let backbone = of_kind(StageKind::Backbone).next().map(|(_, artifact)| artifact);
@@ -83,8 +83,8 @@ pub(super) fn ask(args: &AskArgs, common: &CommonArgs, terminal: &Terminal) -> D
     let Some(answered) = answered.first() else {
         return Err(EngineError::FindingsMissing { asked: 1 });
     };
-    match terminal.manner() {
-        Manner::Json => terminal.print(&as_json(answered, &ensemble.library).to_string()),
+    match terminal.mode() {
+        OutputMode::Json => terminal.print(&as_json(answered, &ensemble.library).to_string()),
         _ => terminal.print(&as_text(answered, &ensemble.library)),
     }
     Ok(())

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::Done;
 use super::opened::Opened;
-use crate::terminal::{Manner, Terminal};
+use crate::terminal::{OutputMode, Terminal};
 use token_view::{DIM, HEAD, LEARNED};
 
 #[derive(Debug, Subcommand)]
@@ -91,7 +91,7 @@ fn of_source(args: &ShowArgs, terminal: &Terminal) -> Done {
 fn show_texts(task: &str, examples: Vec<Example>, count: usize, terminal: &Terminal) -> Done {
     let of = examples.len();
     for example in sample(examples, Some(count), Seed(0)) {
-        if terminal.manner() == Manner::Json {
+        if terminal.mode() == OutputMode::Json {
             let row = json!({ "task": task, "of": of, "example": example });
             terminal.print(&row.to_string());
             continue;

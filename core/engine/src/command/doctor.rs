@@ -3,20 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use cadre_contract::CONTRACT_VERSION;
 use cadre_policy::{Limits, Sandbox};
 use cadre_recipe::{EnvSource, PluginCatalog, default_data};
 use cadre_scheduler::CommonArgs;
 use cadre_store::{ArtifactStore, STORE_FORMAT};
-use cadre_wall::CONTRACT_VERSION;
 use clap::Args;
 use serde_json::json;
 
 use super::Done;
 use super::opened::capabilities;
 use crate::error::EngineError;
-use crate::executor::compiled_policies;
+use crate::resources::compiled_policies;
 use crate::stage::BURN;
-use crate::terminal::{Manner, Terminal};
+use crate::terminal::{OutputMode, Terminal};
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {}
@@ -34,16 +34,16 @@ struct Finding {
     what: &'static str,
     state: State,
     detail: String,
-    mend: Option<String>,
+    fix: Option<String>,
 }
 
 impl Finding {
     fn good(what: &'static str, detail: String) -> Self {
-        Self { what, state: State::Good, detail, mend: None }
+        Self { what, state: State::Good, detail, fix: None }
     }
 
-    fn lacking(what: &'static str, state: State, detail: String, mend: &str) -> Self {
-        Self { what, state, detail, mend: Some(mend.to_owned()) }
+    fn lacking(what: &'static str, state: State, detail: String, fix: &str) -> Self {
+        Self { what, state, detail, fix: Some(fix.to_owned()) }
     }
 }
 
@@ -57,8 +57,8 @@ pub(super) fn doctor(_: &DoctorArgs, common: &CommonArgs, terminal: &Terminal) -
     findings.extend(policies(common, &env));
     findings.push(toolchain());
     for finding in &findings {
-        match terminal.manner() {
-            Manner::Json => terminal.print(&as_json(finding)),
+        match terminal.mode() {
+            OutputMode::Json => terminal.print(&as_json(finding)),
             _ => terminal.print(&as_text(finding)),
         }
     }
@@ -67,7 +67,7 @@ pub(super) fn doctor(_: &DoctorArgs, common: &CommonArgs, terminal: &Terminal) -
         .filter(|finding| finding.state == State::Broken)
         .map(|finding| finding.what)
         .collect();
-    if broken.is_empty() { Ok(()) } else { Err(EngineError::Ailing { what: broken.join(", ") }) }
+    if broken.is_empty() { Ok(()) } else { Err(EngineError::DoctorFailed { what: broken.join(", ") }) }
 }
 
 fn as_json(finding: &Finding) -> String {
@@ -76,8 +76,7 @@ fn as_json(finding: &Finding) -> String {
         State::Missing => "missing",
         State::Broken => "broken",
     };
-    json!({ "what": finding.what, "state": state, "detail": finding.detail, "mend": finding.mend })
-        .to_string()
+    json!({ "what": finding.what, "state": state, "detail": finding.detail, "fix": finding.fix }).to_string()
 }
 
 fn as_text(finding: &Finding) -> String {
@@ -86,9 +85,8 @@ fn as_text(finding: &Finding) -> String {
         State::Missing => ("–", anstyle::AnsiColor::Yellow.on_default()),
         State::Broken => ("!!", anstyle::AnsiColor::Red.on_default().bold()),
     };
-    let mend =
-        finding.mend.as_ref().map(|mend| format!("\n                  mend: {mend}")).unwrap_or_default();
-    format!("{style}{mark:>3}{style:#}  {:12} {}{mend}", finding.what, finding.detail)
+    let fix = finding.fix.as_ref().map(|fix| format!("\n                  fix: {fix}")).unwrap_or_default();
+    format!("{style}{mark:>3}{style:#}  {:12} {}{fix}", finding.what, finding.detail)
 }
 
 fn program() -> Finding {
@@ -127,12 +125,12 @@ fn backends() -> Vec<Finding> {
     let mut findings = vec![Finding::good("backends", names.join(", "))];
     let device = Path::new("/dev/nvidia0").exists() || Path::new("/dev/nvidiactl").exists();
     if device && !names.contains(&"cuda") {
-        let mend = format!("{}cuda", capabilities.build_with);
+        let fix = format!("{}cuda", capabilities.build_with);
         findings.push(Finding::lacking(
             "cuda",
             State::Missing,
             "there is an NVIDIA device, and this build cannot use it".to_owned(),
-            &mend,
+            &fix,
         ));
     }
     findings

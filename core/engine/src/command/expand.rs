@@ -5,12 +5,12 @@ use cadre_scheduler::RecipeArgs;
 use super::Done;
 use super::opened::read;
 use crate::error::EngineError;
-use crate::terminal::{Manner, Terminal};
+use crate::terminal::{OutputMode, Terminal};
 
 pub(super) fn expand(args: &RecipeArgs, terminal: &Terminal) -> Done {
     let loaded = read(args)?.loaded;
-    match terminal.manner() {
-        Manner::Json => {
+    match terminal.mode() {
+        OutputMode::Json => {
             let json = serde_json::to_string(&loaded.recipe);
             terminal.print(&json.map_err(|source| EngineError::NoJson { what: "the recipe", source })?);
         }

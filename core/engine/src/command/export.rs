@@ -15,7 +15,7 @@ use super::{Done, keep_what_is_there};
 use crate::error::EngineError;
 use crate::planned_files::read_checkpoint;
 use crate::stage::task_of;
-use crate::terminal::{Manner, Terminal};
+use crate::terminal::{OutputMode, Terminal};
 
 /// Files of a tokenizer, which go with what is exported.
 const TOKENIZER: [&str; 5] = [
@@ -84,8 +84,8 @@ pub(super) fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal
     let about = about(&plan, stage, indicator, args);
     let text = format!("{about:#}\n");
     write_atomic(&args.to.join("cadre.json"), text.as_bytes())?;
-    match terminal.manner() {
-        Manner::Json => terminal.print(&about.to_string()),
+    match terminal.mode() {
+        OutputMode::Json => terminal.print(&about.to_string()),
         _ => {
             let what = if args.merged { "checkpoint" } else { "PEFT adapter" };
             terminal.print(&format!("{}: {what} of expert {}", args.to.display(), args.expert));

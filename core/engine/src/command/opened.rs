@@ -6,9 +6,9 @@ use std::path::Path;
 use cadre_recipe::{BackendSupport, Capabilities, Loaded, RecipeErrors};
 use cadre_scheduler::{MemoryNeed, OpenRecipe, Plan, PlanStatus, RecipeArgs};
 
+use crate::dry_run::try_out;
 use crate::error::EngineError;
 use crate::terminal::Terminal;
-use crate::trial::try_out;
 
 /// A recipe and what it means here.
 pub(super) struct Opened {

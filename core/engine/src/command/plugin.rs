@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use cadre_plugin_build::PolicyKind;
 use cadre_policy::{Conformance, ConformanceOutcome, Limits, Sandbox};
 use cadre_recipe::{EnvSource, PluginCatalog, PluginEntry};
 use cadre_scheduler::CommonArgs;
-use cadre_workshop::PolicyKind;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Done;
 use crate::error::EngineError;
-use crate::executor::compiled_policies;
-use crate::terminal::{Manner, Terminal};
+use crate::resources::compiled_policies;
+use crate::terminal::{OutputMode, Terminal};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
@@ -82,7 +82,7 @@ fn list(common: &CommonArgs, terminal: &Terminal) -> Done {
     let env = EnvSource::process();
     let folders = PluginCatalog::search_path(Path::new("recipes/any.toml"), &env);
     let catalog = PluginCatalog::scan(&folders);
-    if terminal.manner() == Manner::Json {
+    if terminal.mode() == OutputMode::Json {
         for entry in catalog.entries() {
             let line = serde_json::json!({
                 "name": entry.name, "kind": entry.kind.name(), "version": entry.version, "contract": entry.contract,
@@ -127,8 +127,8 @@ fn line(entry: &PluginEntry, sandbox: &Sandbox, width: usize) -> String {
 
 fn check(args: &CheckArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let found = sandbox(common)?.conformance(&args.file, &args.settings);
-    match terminal.manner() {
-        Manner::Json => {
+    match terminal.mode() {
+        OutputMode::Json => {
             let json = serde_json::to_string(&found);
             terminal.print(&json.map_err(|source| EngineError::NoJson { what: "the outcome", source })?);
         }
@@ -169,7 +169,7 @@ fn new(args: &NewArgs, terminal: &Terminal) -> Done {
         NewKind::Router => PolicyKind::Router,
         NewKind::Selector => PolicyKind::Selector,
     };
-    let made = cadre_workshop::start(kind, &args.name, &args.folder)?;
+    let made = cadre_plugin_build::start(kind, &args.name, &args.folder)?;
     let folder = made.folder.display();
     terminal.print(&format!(
         "started {folder}; edit {}\nbuild it:  cadre plugin build {folder}",
@@ -179,12 +179,12 @@ fn new(args: &NewArgs, terminal: &Terminal) -> Done {
 }
 
 fn build(args: &BuildArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
-    let file = cadre_workshop::make(&args.from, args.out.as_deref())?;
+    let file = cadre_plugin_build::make(&args.from, args.out.as_deref())?;
     // A core module has no version but the one it tells; what tells none fails its check.
     if PluginCatalog::read(&file).is_ok_and(|entry| entry.version.is_none())
         && let Ok(plugin) = sandbox(common)?.load(&file)
     {
-        cadre_workshop::stamp(&file, &plugin.description().version)?;
+        cadre_plugin_build::stamp(&file, &plugin.description().version)?;
     }
     terminal.print(&format!("built {}", file.display()));
     check(&CheckArgs { file, settings: "{}".to_owned() }, common, terminal)

@@ -9,7 +9,7 @@ use clap::Args;
 use super::Done;
 use super::run_folder::RunFolder;
 use crate::error::EngineError;
-use crate::terminal::{Manner, Terminal};
+use crate::terminal::{OutputMode, Terminal};
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
@@ -25,8 +25,8 @@ pub(super) fn report(args: &ReportArgs, common: &CommonArgs, terminal: &Terminal
     let folder = RunFolder::find(&args.id, &common.runs)?;
     let store = ArtifactStore::open(&common.store)?;
     let report = folder.finish(&folder.plan()?, &store)?;
-    match terminal.manner() {
-        Manner::Json => terminal.print(&report.to_json()?),
+    match terminal.mode() {
+        OutputMode::Json => terminal.print(&report.to_json()?),
         _ => {
             let path = folder.layout.report_md();
             let text = std::fs::read_to_string(&path).map_err(|source| EngineError::Read { path, source })?;

@@ -11,9 +11,9 @@ use super::Done;
 use super::opened::Opened;
 use super::run_folder::RunFolder;
 use crate::error::EngineError;
-use crate::executor::Executor;
 use crate::interrupt;
-use crate::terminal::{Manner, Terminal, duration, figure, findings, signed_figure};
+use crate::resources::Resources;
+use crate::terminal::{OutputMode, Terminal, duration, figure, findings, signed_figure};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -49,7 +49,7 @@ pub(super) fn run(args: &RunArgs, common: &CommonArgs, terminal: &Terminal) -> D
     terminal.note(&format!("{id}: {}", amount(&plan.status(store)?)));
 
     let stop = StopFlag::new();
-    let executor = Executor::new(Arc::clone(store));
+    let executor = Resources::new(Arc::clone(store));
     let started = Instant::now();
     let outcome = {
         let listening = terminal.listen(plan, Some(&folder.layout.events()))?;
@@ -63,9 +63,9 @@ pub(super) fn run(args: &RunArgs, common: &CommonArgs, terminal: &Terminal) -> D
         return Err(EngineError::Interrupted);
     }
     let report = folder.finish(plan, store)?;
-    match terminal.manner() {
-        Manner::Quiet => {}
-        Manner::Json => {
+    match terminal.mode() {
+        OutputMode::Quiet => {}
+        OutputMode::Json => {
             let ended = serde_json::json!({
                 "run": id,
                 "report": folder.layout.report_json(),
@@ -73,7 +73,7 @@ pub(super) fn run(args: &RunArgs, common: &CommonArgs, terminal: &Terminal) -> D
             });
             terminal.print(&ended.to_string());
         }
-        Manner::Spoken => terminal.print(&summary(&report, &folder, started.elapsed().as_secs_f64())),
+        OutputMode::Human => terminal.print(&summary(&report, &folder, started.elapsed().as_secs_f64())),
     }
     Ok(())
 }

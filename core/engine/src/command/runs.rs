@@ -15,7 +15,7 @@ use serde_json::json;
 use super::store::{collect, told};
 use super::{Done, keep_what_is_there};
 use crate::error::EngineError;
-use crate::terminal::{Manner, Terminal};
+use crate::terminal::{OutputMode, Terminal};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -159,8 +159,8 @@ fn selection(choice: &Choice, limit: Option<usize>) -> Selection {
 }
 
 fn print(table: &Table, terminal: &Terminal) {
-    match terminal.manner() {
-        Manner::Json => {
+    match terminal.mode() {
+        OutputMode::Json => {
             for row in &table.rows {
                 terminal.print(&table.row_json(row).to_string());
             }
@@ -196,7 +196,7 @@ fn keys(common: &CommonArgs, terminal: &Terminal) -> Done {
 
 fn show(args: &OneArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let record = RunRecord::read(&find_run(&common.runs, &args.id)?)?;
-    if terminal.manner() == Manner::Json {
+    if terminal.mode() == OutputMode::Json {
         let values: serde_json::Map<_, _> =
             record.values.iter().map(|(key, _, value)| (key.clone(), value.to_json())).collect();
         let problem = record.problem;
@@ -226,7 +226,7 @@ fn compare(args: &CompareArgs, common: &CommonArgs, terminal: &Terminal) -> Done
     let read = |id: &String| RunRecord::read(&find_run(&common.runs, id)?);
     let records: Vec<RunRecord> = args.ids.iter().map(read).collect::<Result<_, _>>()?;
     let both = side_by_side(&records);
-    if terminal.manner() == Manner::Json {
+    if terminal.mode() == OutputMode::Json {
         let rows = |table: &Table| -> Vec<_> { table.rows.iter().map(|row| table.row_json(row)).collect() };
         terminal.print(&json!({ "recipe": rows(&both.recipe), "figures": rows(&both.figures) }).to_string());
         return Ok(());
@@ -261,9 +261,9 @@ fn tag(args: &TagArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
         }
     }
     let tags = change_tags(&run, &added, &removed)?;
-    match terminal.manner() {
-        Manner::Json => terminal.print(&json!({ "run": run.id(), "tags": tags }).to_string()),
-        Manner::Quiet if !args.changes.is_empty() => {}
+    match terminal.mode() {
+        OutputMode::Json => terminal.print(&json!({ "run": run.id(), "tags": tags }).to_string()),
+        OutputMode::Quiet if !args.changes.is_empty() => {}
         _ => {
             let all: Vec<&str> = tags.iter().map(String::as_str).collect();
             terminal.print(&format!(
@@ -295,8 +295,8 @@ fn delete(args: &DeleteArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     }
     for run in &chosen {
         delete_run(run, store.as_ref())?;
-        match terminal.manner() {
-            Manner::Json => terminal.print(&json!({ "deleted": run.id() }).to_string()),
+        match terminal.mode() {
+            OutputMode::Json => terminal.print(&json!({ "deleted": run.id() }).to_string()),
             _ => terminal.note(&format!("deleted {}", run.id())),
         }
     }
@@ -341,8 +341,8 @@ fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
         export_parquet(&table, &args.to)?;
     }
     let (rows, columns) = (table.rows.len(), table.columns.len());
-    match terminal.manner() {
-        Manner::Json => {
+    match terminal.mode() {
+        OutputMode::Json => {
             terminal.print(&json!({ "file": args.to, "runs": rows, "columns": columns }).to_string())
         }
         _ => terminal.note(&format!("{}: {rows} runs, {columns} columns", args.to.display())),
@@ -360,8 +360,8 @@ fn tensorboard(
     let table = open(common, terminal)?.select(&selection)?;
     for id in table.rows.iter().filter_map(|row| row.first()?.as_ref()) {
         let written = export_tensorboard(&find_run(&common.runs, &id.exact())?, &args.to)?;
-        match terminal.manner() {
-            Manner::Json => {
+        match terminal.mode() {
+            OutputMode::Json => {
                 terminal.print(&json!({ "file": written.file, "scalars": written.scalars }).to_string())
             }
             _ => terminal.note(&format!("{}: {} scalars", written.file.display(), written.scalars)),

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::Done;
 use crate::error::EngineError;
-use crate::terminal::{Manner, Terminal};
+use crate::terminal::{OutputMode, Terminal};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
@@ -94,7 +94,7 @@ fn folders(store: &ArtifactStore, runs: &Path, forget: &[PathBuf]) -> Result<Vec
 /// Says what a collection did, or would do.
 pub(super) fn told(collected: &Collected, dry_run: bool, terminal: &Terminal) {
     let amount = |amount: &Amount| json!({ "count": amount.count, "bytes": amount.bytes });
-    if terminal.manner() == Manner::Json {
+    if terminal.mode() == OutputMode::Json {
         let kinds = |found: &BTreeMap<Garbage, Amount>| -> Map<String, Value> {
             found.iter().map(|(kind, found)| (kind.name().to_owned(), amount(found))).collect()
         };
@@ -121,7 +121,7 @@ pub(super) fn told(collected: &Collected, dry_run: bool, terminal: &Terminal) {
     } else {
         text.push_str(&format!("{verb} {things:>7} {:10} {:>10}\n", "in all", bytes(all)));
     }
-    if terminal.manner() == Manner::Spoken || dry_run {
+    if terminal.mode() == OutputMode::Human || dry_run {
         terminal.print(&text);
     }
     for (key, pid) in &collected.locked {

@@ -18,11 +18,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::Done;
 use super::opened::capabilities;
 use super::run_folder::RunFolder;
+use crate::dry_run::try_points;
 use crate::error::EngineError;
 use crate::interrupt;
-use crate::sweep::{Assignment, Crew, OnceAKey, SweepFolder, work};
-use crate::terminal::{Manner, Nobody, Terminal};
-use crate::trial::try_points;
+use crate::sweep::{Assignment, DedupEvents, SweepFolder, WorkerPool, work};
+use crate::terminal::{Nobody, OutputMode, Terminal};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -130,8 +130,8 @@ fn begin(args: &SweepArgs, options: &SweepOptions, common: &CommonArgs, terminal
     terminal.warn(&warnings);
     let mut plan = planned.plan;
     if options.dry_run {
-        match terminal.manner() {
-            Manner::Json => terminal.print(&render_sweep_json(&plan, &planned.status).to_string()),
+        match terminal.mode() {
+            OutputMode::Json => terminal.print(&render_sweep_json(&plan, &planned.status).to_string()),
             _ => terminal.print(&render_sweep(&plan, &planned.status)),
         }
         return Ok(());
@@ -212,7 +212,7 @@ fn local(
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = (cores / workers).max(1);
-    let crew = Crew {
+    let pool = WorkerPool {
         folder,
         store: &common.store,
         workers,
@@ -220,7 +220,7 @@ fn local(
         stages: &plan.stages,
         fail_fast: options.fail_fast,
     };
-    crew.run(&OnceAKey::new(&*listening.events), stop)
+    pool.run(&DedupEvents::new(&*listening.events), stop)
 }
 
 /// Does the report stages of all points whose other stages are there.

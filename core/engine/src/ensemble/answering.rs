@@ -1,20 +1,20 @@
 //! From queries to answers: route all of them, then generate what the chosen ones say. Used by evaluation and
 //! by `cadre ask` alike; scores nothing.
 
-use cadre_wall::RouterFinding;
+use cadre_contract::RouterFinding;
 
 use super::evidence_book::{BookFinder, EvidenceBook, Probing, Watch};
 use super::question::{Kind, Query, Question, Responder};
 use super::route_trace::RouteTrace;
-use super::routing_loop::{Decides, RoutingBounds, route_all};
+use super::routing_loop::{RouterBackend, RoutingBounds, route_all};
 use crate::error::EngineError;
 
 /// Who decides.
-pub(crate) enum Guide<'a> {
+pub(crate) enum Routing<'a> {
     /// A router, within bounds.
-    Router(&'a mut dyn Decides, RoutingBounds),
+    Router(&'a mut dyn RouterBackend, RoutingBounds),
     /// Nobody: every query goes here.
-    Straight(Responder),
+    Fixed(Responder),
 }
 
 /// A query's way and what it ended in.
@@ -28,17 +28,17 @@ pub(crate) struct Answered {
 
 /// Routes and answers all queries; one result each, in their order.
 pub(crate) fn answer_all(
-    guide: Guide<'_>,
+    guide: Routing<'_>,
     queries: &[Query],
     book: &EvidenceBook,
     probing: &dyn Probing,
     watch: &dyn Watch,
 ) -> Result<Vec<Answered>, EngineError> {
     let traces = match guide {
-        Guide::Router(router, bounds) => {
+        Routing::Router(router, bounds) => {
             route_all(router, queries, bounds, &mut BookFinder { book, probing, watch })?
         }
-        Guide::Straight(responder) => {
+        Routing::Fixed(responder) => {
             queries.iter().map(|query| RouteTrace::straight(query, responder.clone())).collect()
         }
     };

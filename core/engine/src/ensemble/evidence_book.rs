@@ -6,12 +6,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use cadre_contract::RouterFinding;
 use cadre_store::{ArtifactStore, Digest};
-use cadre_wall::RouterFinding;
 use serde::{Deserialize, Serialize};
 
 use super::question::{Kind, Query, Question, Responder};
-use super::routing_loop::FindsOut;
+use super::routing_loop::ProbeSource;
 use crate::error::EngineError;
 
 /// Version of the book's pages on disk.
@@ -243,7 +243,7 @@ pub(crate) struct BookFinder<'a> {
     pub(crate) watch: &'a dyn Watch,
 }
 
-impl FindsOut for BookFinder<'_> {
+impl ProbeSource for BookFinder<'_> {
     fn find_out(&mut self, asked: &[(Question, &Query)]) -> Result<Vec<RouterFinding>, EngineError> {
         match asked.first() {
             Some((question, _)) => self.book.find(self.probing, question.kind, asked, self.watch),

@@ -1,9 +1,9 @@
 //! The expert library: the experts of a run, mounted on one backbone, with their cards. Index i is the i-th
 //! expert learned. Never trains and never routes.
 
+use cadre_contract::ExpertCard;
 use cadre_nn::{Answerer, ExpertSlot};
 use cadre_store::Digest;
-use cadre_wall::ExpertCard;
 
 use super::question::Responder;
 

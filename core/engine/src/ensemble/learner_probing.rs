@@ -1,10 +1,10 @@
 //! A learner with experts mounted on it, answering the questions of the evidence book. Text and tokens go in,
 //! findings come out; nothing is remembered here.
 
-use cadre_data::{Marking, Tokenizer};
+use cadre_contract::{Answer, Claim, RouterFinding};
+use cadre_data::{IndicatorTokens, Tokenizer};
 use cadre_nn::{Decoding, Flow, Learner, Row, ScoredRow, Strategy};
 use cadre_store::{Digest, Seed};
-use cadre_wall::{Answer, Claim, RouterFinding};
 
 use super::evidence_book::Probing;
 use super::expert_library::ExpertLibrary;
@@ -35,7 +35,7 @@ pub(crate) struct LearnerProbing<'a> {
     /// The experts on it.
     pub(crate) library: &'a ExpertLibrary,
     /// The indicators, where experts were taught to claim.
-    pub(crate) marking: Option<&'a Marking>,
+    pub(crate) indicators: Option<&'a IndicatorTokens>,
     /// How answers are generated; seeds are set for each query.
     pub(crate) decoding: Decoding,
     /// Seed of sampled answers.
@@ -47,8 +47,8 @@ impl LearnerProbing<'_> {
     /// accepting indicator, as in training.
     fn before_answer(&self, responder: &Responder, query: &Query) -> Vec<u32> {
         let mut ids = query.ids.clone();
-        if let (Some(marking), false) = (self.marking, *responder == Responder::Backbone) {
-            ids.extend_from_slice(&marking.accept);
+        if let (Some(indicators), false) = (self.indicators, *responder == Responder::Backbone) {
+            ids.extend_from_slice(&indicators.accept);
         }
         ids
     }
@@ -68,10 +68,10 @@ impl LearnerProbing<'_> {
         asked: &[(&Responder, &Query)],
         told: Told<'_>,
     ) -> Result<Vec<RouterFinding>, EngineError> {
-        let Some(marking) = self.marking else {
+        let Some(indicators) = self.indicators else {
             return Err(EngineError::FindingsMissing { asked: asked.len() });
         };
-        let pairs = match (marking.accept.as_slice(), marking.reject.as_slice()) {
+        let pairs = match (indicators.accept.as_slice(), indicators.reject.as_slice()) {
             (&[accept], &[reject]) => {
                 let rows = self.rows(asked);
                 let found = self.learner.next_token_probabilities(
@@ -180,11 +180,12 @@ impl Probing for LearnerProbing<'_> {
         // What else can change a finding is named by its other parts: weights, configuration and tokenizer by the keys of
         // the subject; template, special tokens and cuts by the ids of the query.
         // The backbone never sees an indicator: what it says is the same with and without one.
-        let marking = self.marking.filter(|_| *responder != Responder::Backbone);
-        let marking =
-            marking.map(|marking| format!("{:?} {:?}", marking.accept, marking.reject)).unwrap_or_default();
+        let indicators = self.indicators.filter(|_| *responder != Responder::Backbone);
+        let indicators = indicators
+            .map(|indicators| format!("{:?} {:?}", indicators.accept, indicators.reject))
+            .unwrap_or_default();
         let text = match kind {
-            Kind::Claim => marking,
+            Kind::Claim => indicators,
             Kind::Embedding | Kind::Surprise => String::new(),
             Kind::Answer => {
                 let seed = match self.decoding.strategy {
@@ -192,7 +193,7 @@ impl Probing for LearnerProbing<'_> {
                     Strategy::Sample { .. } => self.seed.0,
                 };
                 let Decoding { max_new_tokens, stop, strategy, .. } = &self.decoding;
-                format!("{marking} {max_new_tokens} {stop:?} {strategy:?} {seed}")
+                format!("{indicators} {max_new_tokens} {stop:?} {strategy:?} {seed}")
             }
         };
         // Where a row's neighbours may change its last bits, what was found in batches of one size is found again only in

@@ -1,8 +1,8 @@
 //! What can be asked about one query, and who would have to answer. The engine's form of a router's
 //! probe: the truth about a query's task is not among them, for no model knows it.
 
+use cadre_contract::RouterProbe;
 use cadre_store::Digest;
-use cadre_wall::RouterProbe;
 
 /// One query of an evaluation, in the forms that the ensemble needs.
 #[derive(Debug, Clone)]

@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
+use cadre_contract::{RouterFinding, RouterObservation};
 use cadre_store::Digest;
-use cadre_wall::{RouterFinding, RouterObservation};
 use serde::{Deserialize, Serialize};
 
 use super::question::{Query, Question, Responder};
@@ -47,7 +47,7 @@ impl RouteTrace {
     /// The claims among the observations, in the order asked.
     pub(crate) fn claims(&self) -> impl Iterator<Item = SeenClaim> {
         self.observations.iter().filter_map(|seen| match (&seen.probe, &seen.finding) {
-            (cadre_wall::RouterProbe::Claim(expert), RouterFinding::Claim(claim)) => {
+            (cadre_contract::RouterProbe::Claim(expert), RouterFinding::Claim(claim)) => {
                 Some(SeenClaim { expert: *expert, accept: claim.accept, reject: claim.reject })
             }
             _ => None,

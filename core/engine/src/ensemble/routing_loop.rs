@@ -1,8 +1,8 @@
 //! The routing loop: asks a router about all queries at once, finds out for the whole batch what it
 //! wants to know, asks again. Knows neither how findings are made nor what a router thinks.
 
+use cadre_contract::{Evidence, RouterFinding, RouterObservation, RouterProbe, RouterStep};
 use cadre_recipe::Fallback;
-use cadre_wall::{Evidence, RouterFinding, RouterObservation, RouterProbe, RouterStep};
 
 use super::question::{Kind, Query, Question, Responder};
 use super::route_trace::RouteTrace;
@@ -12,7 +12,7 @@ use crate::error::EngineError;
 const QUERIES_A_CALL: usize = 256;
 
 /// What decides steps: a loaded policy, or a fake in tests.
-pub(crate) trait Decides {
+pub(crate) trait RouterBackend {
     /// One step for each evidence, in the same order.
     fn decide(&mut self, batch: &[Evidence]) -> Result<Vec<RouterStep>, EngineError>;
     /// Its name, for messages.
@@ -20,7 +20,7 @@ pub(crate) trait Decides {
 }
 
 /// What finds things out: the evidence book over a learner, or a fake in tests.
-pub(crate) trait FindsOut {
+pub(crate) trait ProbeSource {
     /// One finding for each question, in the same order; all are of one kind.
     fn find_out(&mut self, asked: &[(Question, &Query)]) -> Result<Vec<RouterFinding>, EngineError>;
 }
@@ -50,10 +50,10 @@ impl RoutingBounds {
 
 /// Routes all queries; one trace each, in their order.
 pub(crate) fn route_all(
-    router: &mut dyn Decides,
+    router: &mut dyn RouterBackend,
     queries: &[Query],
     bounds: RoutingBounds,
-    finder: &mut dyn FindsOut,
+    finder: &mut dyn ProbeSource,
 ) -> Result<Vec<RouteTrace>, EngineError> {
     let mut seen: Vec<Vec<RouterObservation>> = vec![Vec::new(); queries.len()];
     let mut decided: Vec<Option<Responder>> = vec![None; queries.len()];
@@ -125,7 +125,7 @@ pub(crate) fn route_all(
 fn find_all(
     asked: &[(usize, RouterProbe)],
     queries: &[Query],
-    finder: &mut dyn FindsOut,
+    finder: &mut dyn ProbeSource,
 ) -> Result<Vec<RouterFinding>, EngineError> {
     let mut findings: Vec<Option<RouterFinding>> = asked
         .iter()
@@ -184,7 +184,7 @@ fn allow(probe: &RouterProbe, bounds: RoutingBounds, router: &str, query: &Query
 
 fn evidence_of(query: &Query, observations: Vec<RouterObservation>) -> Evidence {
     Evidence {
-        query: cadre_wall::Query {
+        query: cadre_contract::Query {
             id: query.id,
             prompt: query.prompt.clone(),
             prompt_tokens: u32::try_from(query.ids.len()).unwrap_or(u32::MAX),
@@ -194,7 +194,7 @@ fn evidence_of(query: &Query, observations: Vec<RouterObservation>) -> Evidence 
 }
 
 /// Shares with weights summing to 1; one share with all the weight is that expert alone.
-fn mixed(shares: &[cadre_wall::Share]) -> Responder {
+fn mixed(shares: &[cadre_contract::Share]) -> Responder {
     let sum: f32 = shares.iter().map(|share| share.weight).sum();
     let kept: Vec<(u32, u32)> = shares
         .iter()

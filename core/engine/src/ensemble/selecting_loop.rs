@@ -1,7 +1,7 @@
 //! The selecting loop: asks a data-selection policy for picks, finds out in one batch a kind what it wants
 //! to know, asks again. Knows neither how findings are made nor what a selector thinks.
 
-use cadre_wall::{
+use cadre_contract::{
     Candidate, Generation, Order, Pick, SelectorFinding, SelectorObservation, SelectorProbe, SelectorStep,
 };
 
@@ -11,7 +11,7 @@ use crate::error::EngineError;
 pub(crate) const SELECTOR_ROUNDS: u32 = 64;
 
 /// What selects: a loaded policy, or a fake in tests.
-pub(crate) trait Selects {
+pub(crate) trait SelectorBackend {
     /// The next step, from all that was found out so far.
     fn select(
         &mut self,
@@ -24,7 +24,7 @@ pub(crate) trait Selects {
 }
 
 /// What finds things out for a selector.
-pub(crate) trait FindsForSelector {
+pub(crate) trait CandidateProbes {
     /// L2-normalised embeddings of candidates' input fields (instructions where those are empty).
     fn embeddings(&mut self, candidates: &[&Candidate]) -> Result<Vec<Vec<f32>>, EngineError>;
     /// Mean negative log-likelihoods of candidates' responses under the newest expert; an error text where
@@ -62,10 +62,10 @@ pub(crate) struct Selected {
 
 /// Asks until the selector is done.
 pub(crate) fn select_all(
-    selector: &mut dyn Selects,
+    selector: &mut dyn SelectorBackend,
     order: &Order,
     candidates: &[Candidate],
-    finder: &mut dyn FindsForSelector,
+    finder: &mut dyn CandidateProbes,
 ) -> Result<Selected, EngineError> {
     let mut seen: Vec<SelectorObservation> = Vec::new();
     for _ in 0..=SELECTOR_ROUNDS {
@@ -99,7 +99,7 @@ fn find(
     probes: &[SelectorProbe],
     order: &Order,
     candidates: &[Candidate],
-    finder: &mut dyn FindsForSelector,
+    finder: &mut dyn CandidateProbes,
     selector: &str,
 ) -> Result<Vec<SelectorFinding>, EngineError> {
     let refused = |probe: String, reason| EngineError::SelectorProbe {

@@ -3,21 +3,21 @@
 
 use std::sync::Arc;
 
+use cadre_contract::{Evidence, ExpertCard, NamedVector, RouterStep};
 use cadre_nn::{Decoding, Strategy};
 use cadre_policy::Router;
 use cadre_scheduler::{Answering, DecodingWork, IndicatorWork, ModelWork, PromptWork, RoutingWork};
 use cadre_store::{Artifact, Seed};
-use cadre_wall::{Evidence, ExpertCard, NamedVector, RouterStep};
 
 use super::describe::{DESCRIPTORS, Descriptors};
 use super::encoding::Encoding;
 use super::inputs::task_of;
 use crate::ensemble::{
-    Answered, Decides, ExpertLibrary, Guide, LearnerProbing, MountedExpert, Query, Responder, RoutingBounds,
-    Watch, answer_all,
+    Answered, ExpertLibrary, LearnerProbing, MountedExpert, Query, Responder, RouterBackend, Routing,
+    RoutingBounds, Watch, answer_all,
 };
 use crate::error::EngineError;
-use crate::executor::{Executor, OpenModel};
+use crate::resources::{OpenModel, Resources};
 
 /// A loaded router.
 struct LoadedRouter {
@@ -25,7 +25,7 @@ struct LoadedRouter {
     name: String,
 }
 
-impl Decides for LoadedRouter {
+impl RouterBackend for LoadedRouter {
     fn decide(&mut self, batch: &[Evidence]) -> Result<Vec<RouterStep>, EngineError> {
         Ok(self.router.route(batch)?)
     }
@@ -60,7 +60,7 @@ pub(crate) struct OpenEnsemble<'a> {
     pub(crate) library: ExpertLibrary,
     /// How queries become tokens.
     pub(crate) encoding: Encoding,
-    executor: &'a Executor,
+    executor: &'a Resources,
     answering: &'a Answering,
     decoding: Decoding,
     seed: Seed,
@@ -69,7 +69,7 @@ pub(crate) struct OpenEnsemble<'a> {
 /// Opens an ensemble: backbone, experts, encoder.
 pub(crate) fn open_ensemble<'a>(
     work: &EnsembleWork<'a>,
-    executor: &'a Executor,
+    executor: &'a Resources,
 ) -> Result<OpenEnsemble<'a>, EngineError> {
     let model = executor.model(work.model, work.backbone)?;
     let library = library(&model, &work.experts, &work.descriptors)?;
@@ -110,11 +110,11 @@ impl OpenEnsemble<'_> {
         let probing = self.probing();
         let mut router;
         let guide = match self.answering {
-            Answering::Backbone => Guide::Straight(Responder::Backbone),
-            Answering::Adapter => Guide::Straight(Responder::Expert(0)),
+            Answering::Backbone => Routing::Fixed(Responder::Backbone),
+            Answering::Adapter => Routing::Fixed(Responder::Expert(0)),
             Answering::Routed(work) => {
                 router = self.router(work)?;
-                Guide::Router(&mut router, self.bounds(work))
+                Routing::Router(&mut router, self.bounds(work))
             }
         };
         answer_all(guide, queries, &self.executor.book, &probing, watch)
@@ -139,7 +139,7 @@ impl OpenEnsemble<'_> {
             computed_in: &self.model.computed_in,
             tokenizer: &self.model.tokenizer,
             library: &self.library,
-            marking: self.encoding.encoder.marking(),
+            indicators: self.encoding.encoder.indicators(),
             decoding: self.decoding.clone(),
             seed: self.seed,
         }

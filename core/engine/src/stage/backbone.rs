@@ -13,16 +13,16 @@ use cadre_store::{ArtifactStore, Lookup};
 use serde_json::json;
 
 use super::encoding::template;
-use super::inputs::{EXAMPLES, examples, only};
+use super::inputs::{EXAMPLES, examples, first_input};
 use super::prepare::draw_examples;
 use super::training::{keep_losses, tell, training_spec};
 use crate::error::EngineError;
-use crate::executor::{Executor, tokenizer_of};
 use crate::planned_files::{CHECKPOINT, checkpoint_files, listing, read_listed};
+use crate::resources::{Resources, tokenizer_of};
 
 pub(super) fn backbone(
     work: &BackboneWork,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     match work {
@@ -34,7 +34,7 @@ pub(super) fn backbone(
 /// Opens the checkpoint once, so that what is wrong with it is said before anything is trained on it.
 fn checkpoint(
     work: &CheckpointWork,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     // Whatever the run computes in: every weight is read and looked at, in the least memory.
@@ -54,8 +54,12 @@ fn checkpoint(
     Ok(json!({ "parameters": parameters }))
 }
 
-fn pretrain(work: &PretrainWork, executor: &Executor, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
-    let corpus = examples(only(job, StageKind::Prepare)?, EXAMPLES)?;
+fn pretrain(
+    work: &PretrainWork,
+    executor: &Resources,
+    job: &StageJob<'_>,
+) -> Result<StageFacts, EngineError> {
+    let corpus = examples(first_input(job, StageKind::Prepare)?, EXAMPLES)?;
     let tokenizer = match &work.tokenizer {
         PretrainTokenizer::File(from) => {
             let list = || Ok(tokenizer_files(&from.path));

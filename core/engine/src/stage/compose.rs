@@ -2,29 +2,29 @@
 //! examples to be learned, examples of earlier tasks and of no task to be rejected. With `role = "positive"`, the
 //! rehearsal of replay baselines: examples of earlier tasks to be learned again. Encodes nothing.
 
+use cadre_contract::{Order, Pick, Purpose, Role, Source};
 use cadre_data::{Example, RehearsalMemory, Remembered, Target, TrainingRow, sample, write_training_rows};
 use cadre_scheduler::{
     ComposeWork, PSEUDO_NEGATIVES, PseudoNegativesWork, RehearseWork, StageFacts, StageInput, StageJob,
     StageKind,
 };
 use cadre_store::Seed;
-use cadre_wall::{Order, Pick, Purpose, Role, Source};
 use serde_json::json;
 
 use super::encoding::Encoding;
-use super::inputs::{EXAMPLES, TRAIN, all, examples, named, only, task_examples};
+use super::inputs::{EXAMPLES, TRAIN, all, examples, first_input, named, task_examples};
 use super::remember::MEMORY;
-use super::selecting::{LoadedSelector, StageFinder, candidates, wall_role};
+use super::selecting::{LoadedSelector, StageFinder, candidates, contract_role};
 use crate::ensemble::select_all;
 use crate::error::EngineError;
-use crate::executor::Executor;
+use crate::resources::Resources;
 
 /// The training set.
 pub(crate) const TRAINING: &str = "training.jsonl";
 
 pub(super) fn compose(
     work: &ComposeWork,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     let mut rows = Vec::new();
@@ -73,7 +73,7 @@ fn row(example: Example, role: Role, weight: f32, work: &ComposeWork) -> Trainin
 fn rehearsed(
     work: &RehearseWork,
     compose: &ComposeWork,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
     probes: &mut (u64, u64),
 ) -> Result<Vec<TrainingRow>, EngineError> {
@@ -81,7 +81,7 @@ fn rehearsed(
     if memory.is_empty() {
         return Ok(Vec::new());
     }
-    let model = executor.model(&work.model, only(job, StageKind::Backbone)?)?;
+    let model = executor.model(&work.model, first_input(job, StageKind::Backbone)?)?;
     let shape = model.learner.shape();
     let encoding = Encoding::new(
         &model.tokenizer,
@@ -95,7 +95,7 @@ fn rehearsed(
     let candidates = candidates(&kept, &tasks, &encoding)?;
     let order = Order {
         purpose: Purpose::Compose,
-        role: wall_role(work.role),
+        role: contract_role(work.role),
         task: work.place,
         budget: None,
         seed: job.spec.seed().derive("selector").0,

@@ -1,18 +1,18 @@
 //! `describe/…`: what is noted of an expert for routers that look at it without asking it.
 
+use cadre_contract::{NamedVector, RouterFinding};
 use cadre_recipe::Descriptor;
 use cadre_scheduler::{DescribeWork, StageFacts, StageJob, StageKind};
-use cadre_wall::{NamedVector, RouterFinding};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::answering::greedy;
 use super::encoding::Encoding;
-use super::inputs::{TRAIN, examples, only};
+use super::inputs::{TRAIN, examples, first_input};
 use super::watch::JobWatch;
 use crate::ensemble::{ExpertLibrary, Kind, LearnerProbing, Question, Responder};
 use crate::error::EngineError;
-use crate::executor::Executor;
+use crate::resources::Resources;
 
 /// The descriptors of an expert.
 pub(super) const DESCRIPTORS: &str = "descriptors.json";
@@ -36,7 +36,7 @@ pub(super) struct Descriptors {
 
 pub(super) fn describe(
     work: &DescribeWork,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     let mut descriptors = Vec::new();
@@ -58,11 +58,11 @@ pub(super) fn describe(
 /// The L2-normalised mean of the backbone's embeddings of the task's training prompts.
 fn prompt_centroid(
     work: &DescribeWork,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<Vec<f32>, EngineError> {
-    let model = executor.model(&work.model, only(job, StageKind::Backbone)?)?;
-    let prompts = examples(only(job, StageKind::Prepare)?, TRAIN)?;
+    let model = executor.model(&work.model, first_input(job, StageKind::Backbone)?)?;
+    let prompts = examples(first_input(job, StageKind::Prepare)?, TRAIN)?;
     let shape = model.learner.shape();
     let encoding = Encoding::new(&model.tokenizer, shape.vocabulary, shape.context, &work.prompt, None, 1)?;
     let queries = encoding.queries(&prompts, &|_| None)?;
@@ -73,7 +73,7 @@ fn prompt_centroid(
         computed_in: &model.computed_in,
         tokenizer: &model.tokenizer,
         library: &library,
-        marking: None,
+        indicators: None,
         decoding: greedy(ROWS_A_BATCH),
         seed: job.spec.seed(),
     };

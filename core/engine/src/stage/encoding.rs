@@ -1,7 +1,7 @@
 //! From the values of a stage's work to the things of `cadre-data`: templates, encoders, indicator
 //! tokens. Reads a template file, nothing else.
 
-use cadre_data::{Encoder, EncodingLimits, Example, Marking, Template, Tokenizer};
+use cadre_data::{Encoder, EncodingLimits, Example, IndicatorTokens, Template, Tokenizer};
 use cadre_recipe::IndicatorKind;
 use cadre_scheduler::{IndicatorWork, PromptWork, TemplateWork, indicator_form};
 use cadre_store::FileDigests;
@@ -45,15 +45,16 @@ impl Encoding {
     ) -> Result<Self, EngineError> {
         let template = template(&prompt.template, tokenizer)?;
         let rows = u32::try_from(vocabulary).unwrap_or(u32::MAX);
-        let (tokenizer, marking) = match indicator {
+        let (tokenizer, indicators) = match indicator {
             None => (tokenizer.with_rows(rows)?, None),
             Some(IndicatorWork { accept, reject, kind }) => {
-                let (tokenizer, marking) =
-                    Marking::new(tokenizer, indicator_form(*kind), accept, reject, rows)?;
-                (tokenizer, Some(marking))
+                let (tokenizer, indicators) =
+                    IndicatorTokens::new(tokenizer, indicator_form(*kind), accept, reject, rows)?;
+                (tokenizer, Some(indicators))
             }
         };
-        let marks = marking.as_ref().map_or(0, |marking| marking.accept.len().max(marking.reject.len()));
+        let marks =
+            indicators.as_ref().map_or(0, |indicators| indicators.accept.len().max(indicators.reject.len()));
         let room = context.saturating_sub(response + marks);
         let wanted = prompt.max_prompt.map_or(room, |most| most as usize);
         // A checkpoint's context is known only here; the recipe's own backbones were checked with the recipe.
@@ -67,7 +68,7 @@ impl Encoding {
             _ => 0,
         };
         Ok(Self {
-            encoder: Encoder::new(tokenizer, template.clone(), marking, limits),
+            encoder: Encoder::new(tokenizer, template.clone(), indicators, limits),
             added_tokens,
             template,
         })

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::answering::{EnsembleWork, open_ensemble};
-use super::inputs::{TEST, all, only, task_examples};
+use super::inputs::{TEST, all, first_input, task_examples};
 use super::watch::JobWatch;
 use crate::ensemble::{Answered, Query};
 use crate::error::EngineError;
-use crate::executor::Executor;
 use crate::records::{Outcome, PredictionRecord, RouteRow, write_rows};
+use crate::resources::Resources;
 
 /// Scores of the row.
 pub(super) const ROW: &str = "row.json";
@@ -55,7 +55,7 @@ struct Column<'a> {
 
 pub(super) fn evaluate(
     work: &EvaluateWork,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     let columns = work.queries.iter().map(|query| column(query, job)).collect::<Result<Vec<_>, _>>()?;
@@ -66,7 +66,7 @@ pub(super) fn evaluate(
             answering: &work.answering,
             prompt: &work.prompt,
             decoding: &work.decoding,
-            backbone: only(job, StageKind::Backbone)?,
+            backbone: first_input(job, StageKind::Backbone)?,
             experts: experts.iter().map(|input| (input.name.as_str(), &input.artifact)).collect(),
             descriptors: all(job, StageKind::Describe).iter().map(|input| &input.artifact).collect(),
         },

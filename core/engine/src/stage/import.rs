@@ -5,17 +5,17 @@ use cadre_recipe::IndicatorKind;
 use cadre_scheduler::{ImportWork, StageFacts, StageJob, StageKind};
 use serde_json::json;
 
-use super::inputs::only;
+use super::inputs::first_input;
 use crate::error::EngineError;
-use crate::executor::Executor;
 use crate::planned_files::{read_checkpoint, read_planned};
+use crate::resources::Resources;
 
 pub(super) fn import(
     work: &ImportWork,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
-    let backbone = only(job, StageKind::Backbone)?;
+    let backbone = first_input(job, StageKind::Backbone)?;
     let folder = work.checkpoint.as_ref().map_or_else(|| backbone.folder(), |place| place.path.as_path());
     let read = || {
         read_planned(&work.files, &executor.digests, || {

@@ -20,7 +20,7 @@ pub(super) fn named<'a>(job: &'a StageJob<'_>, name: &str) -> Result<&'a Artifac
 }
 
 /// The first artifact of a kind.
-pub(super) fn only<'a>(job: &'a StageJob<'_>, kind: StageKind) -> Result<&'a Artifact, EngineError> {
+pub(super) fn first_input<'a>(job: &'a StageJob<'_>, kind: StageKind) -> Result<&'a Artifact, EngineError> {
     let found = job.inputs_of(kind).next().map(|input| &input.artifact);
     found.ok_or_else(|| EngineError::InputMissing {
         stage: job.spec.name.clone(),

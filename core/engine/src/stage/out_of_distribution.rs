@@ -6,19 +6,19 @@ use serde_json::json;
 
 use super::answering::{EnsembleWork, open_ensemble};
 use super::evaluate::{PREDICTIONS, ROUTES, prediction, route_row};
-use super::inputs::{EXAMPLES, all, examples, only};
+use super::inputs::{EXAMPLES, all, examples, first_input};
 use super::watch::JobWatch;
 use crate::ensemble::Answered;
 use crate::error::EngineError;
-use crate::executor::Executor;
 use crate::records::{PredictionRecord, RouteRow, write_rows};
+use crate::resources::Resources;
 
 pub(super) fn out_of_distribution(
     work: &OutOfDistributionWork,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
-    let examples = examples(only(job, StageKind::Prepare)?, EXAMPLES)?;
+    let examples = examples(first_input(job, StageKind::Prepare)?, EXAMPLES)?;
     let (mut routes, mut predictions): (Vec<RouteRow>, Vec<PredictionRecord>) = (Vec::new(), Vec::new());
     if let (Answering::Routed(routing), Some(model), Some(prompt), Some(decoding)) =
         (&work.answering, &work.model, &work.prompt, &work.decoding)
@@ -30,7 +30,7 @@ pub(super) fn out_of_distribution(
                 answering: &work.answering,
                 prompt,
                 decoding,
-                backbone: only(job, StageKind::Backbone)?,
+                backbone: first_input(job, StageKind::Backbone)?,
                 experts: experts.iter().map(|input| (input.name.as_str(), &input.artifact)).collect(),
                 descriptors: all(job, StageKind::Describe).iter().map(|input| &input.artifact).collect(),
             },

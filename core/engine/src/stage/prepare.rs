@@ -9,12 +9,12 @@ use serde_json::json;
 
 use super::inputs::{EXAMPLES, TEST, TRAIN};
 use crate::error::EngineError;
-use crate::executor::Executor;
 use crate::planned_files::read_listed;
+use crate::resources::Resources;
 
 pub(super) fn prepare(
     work: &PrepareWork,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     match work {
@@ -23,7 +23,7 @@ pub(super) fn prepare(
     }
 }
 
-fn task(work: &PrepareTask, executor: &Executor, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
+fn task(work: &PrepareTask, executor: &Resources, job: &StageJob<'_>) -> Result<StageFacts, EngineError> {
     let list = || Ok(task_files(&work.source.spec(), &work.task)?);
     let drawn = read_listed(&work.source.files, &executor.digests, list, || {
         Ok([draw_task(work, Split::Train)?, draw_task(work, Split::Test)?])
@@ -48,7 +48,7 @@ pub(crate) fn draw_task(work: &PrepareTask, split: Split) -> Result<Vec<Example>
 
 fn examples(
     work: &PrepareExamples,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     let mut all = Vec::new();

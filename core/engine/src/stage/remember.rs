@@ -1,27 +1,27 @@
 //! `remember/…`: what is kept of a task that was learned. A selector chooses; its choice is written down.
 
+use cadre_contract::{Order, Pick, Purpose, Source};
 use cadre_data::{Example, Origin, RehearsalMemory, Remembered};
 use cadre_scheduler::{Budget, RememberWork, StageFacts, StageJob, StageKind};
-use cadre_wall::{Order, Pick, Purpose, Source};
 use serde_json::json;
 
 use super::encoding::Encoding;
-use super::inputs::{TRAIN, only, task_examples};
-use super::selecting::{LoadedSelector, StageFinder, candidates, wall_role};
+use super::inputs::{TRAIN, first_input, task_examples};
+use super::selecting::{LoadedSelector, StageFinder, candidates, contract_role};
 use crate::ensemble::select_all;
 use crate::error::EngineError;
-use crate::executor::Executor;
+use crate::resources::Resources;
 
 /// What is kept.
 pub(super) const MEMORY: &str = "memory.jsonl";
 
 pub(super) fn remember(
     work: &RememberWork,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     let examples = task_examples(job, &work.task, TRAIN)?;
-    let model = executor.model(&work.model, only(job, StageKind::Backbone)?)?;
+    let model = executor.model(&work.model, first_input(job, StageKind::Backbone)?)?;
     let shape = model.learner.shape();
     let encoding = Encoding::new(
         &model.tokenizer,
@@ -33,7 +33,7 @@ pub(super) fn remember(
     )?;
     let order = Order {
         purpose: Purpose::Remember,
-        role: wall_role(work.role),
+        role: contract_role(work.role),
         task: work.place,
         budget: Some(budget(work.budget, examples.len())),
         seed: job.spec.seed().derive("selector").0,

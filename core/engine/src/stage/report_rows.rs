@@ -68,8 +68,8 @@ pub(super) fn routing(tasks: &[String], rows: &[RoutedRow]) -> Result<Option<Rou
 
 #[cfg(test)]
 mod tests {
+    use cadre_contract::RouterProbe;
     use cadre_store::Digest;
-    use cadre_wall::RouterProbe;
 
     use super::{interval, matrices, routing};
     use crate::error::EngineError;

@@ -1,22 +1,22 @@
 //! A selector at work in a stage: the loaded policy, and the learner that finds out what it asks for. Nothing is
 //! chosen here.
 
+use cadre_contract::{Candidate, Generation, Order, Role, RouterFinding, SelectorObservation, SelectorStep};
 use cadre_data::{Example, Target};
 use cadre_nn::{Answerer, Decoding, Flow, Row, ScoredRow, Strategy};
 use cadre_policy::Selector;
 use cadre_recipe::Role as RecipeRole;
 use cadre_scheduler::{PluginWork, StageJob, StageKind};
 use cadre_store::Artifact;
-use cadre_wall::{Candidate, Generation, Order, Role, RouterFinding, SelectorObservation, SelectorStep};
 
 use super::encoding::Encoding;
 use super::watch::JobWatch;
 use crate::ensemble::{
-    EvidenceBook, ExpertLibrary, FindsForSelector, Kind, LearnerProbing, Query, Question, Refused, Responder,
-    Selects,
+    CandidateProbes, EvidenceBook, ExpertLibrary, Kind, LearnerProbing, Query, Question, Refused, Responder,
+    SelectorBackend,
 };
 use crate::error::EngineError;
-use crate::executor::{Executor, OpenModel};
+use crate::resources::{OpenModel, Resources};
 
 /// Rows that go through the model at once while a selector's questions are answered.
 const ROWS_A_BATCH: usize = 32;
@@ -29,14 +29,14 @@ pub(super) struct LoadedSelector {
 
 impl LoadedSelector {
     /// Loads the policy and opens it with the recipe's settings.
-    pub(super) fn open(work: &PluginWork, executor: &Executor) -> Result<Self, EngineError> {
+    pub(super) fn open(work: &PluginWork, executor: &Resources) -> Result<Self, EngineError> {
         let settings = serde_json::Value::Object(work.settings.clone()).to_string();
         let plugin = executor.plugin(work)?;
         Ok(Self { selector: plugin.selector(&settings)?, name: plugin.id().to_string() })
     }
 }
 
-impl Selects for LoadedSelector {
+impl SelectorBackend for LoadedSelector {
     fn select(
         &mut self,
         order: &Order,
@@ -51,8 +51,8 @@ impl Selects for LoadedSelector {
     }
 }
 
-/// What the recipe does with chosen examples, in the words of the wall.
-pub(crate) fn wall_role(role: RecipeRole) -> Role {
+/// What the recipe does with chosen examples, in the terms of the contract.
+pub(crate) fn contract_role(role: RecipeRole) -> Role {
     match role {
         RecipeRole::Negative => Role::Negative,
         RecipeRole::Positive => Role::Positive,
@@ -96,7 +96,7 @@ impl<'a> StageFinder<'a> {
     /// A finder on this model; experts are those of the stage's inputs, if they are granted.
     pub(super) fn new(
         job: &'a StageJob<'a>,
-        executor: &'a Executor,
+        executor: &'a Resources,
         model: &'a OpenModel,
         encoding: &'a Encoding,
         examples: &'a [Example],
@@ -132,14 +132,14 @@ impl<'a> StageFinder<'a> {
             computed_in: &self.model.computed_in,
             tokenizer: &self.model.tokenizer,
             library: &self.library,
-            marking: None,
+            indicators: None,
             decoding: super::answering::greedy(ROWS_A_BATCH),
             seed: self.job.spec.seed(),
         }
     }
 }
 
-impl FindsForSelector for StageFinder<'_> {
+impl CandidateProbes for StageFinder<'_> {
     fn embeddings(&mut self, candidates: &[&Candidate]) -> Result<Vec<Vec<f32>>, EngineError> {
         let tokenizer = &self.model.tokenizer;
         let context = self.model.learner.shape().context;
@@ -171,7 +171,7 @@ impl FindsForSelector for StageFinder<'_> {
             Some(newest) => self.expert(Some(newest.card.index))?,
             None => self.expert(Some(0))?,
         };
-        let marked = self.encoding.encoder.marking().is_some();
+        let marked = self.encoding.encoder.indicators().is_some();
         let target = if marked { Target::Accept } else { Target::Plain };
         let mut rows = Vec::with_capacity(candidates.len());
         for candidate in candidates {

@@ -9,7 +9,7 @@ use cadre_scheduler::{OpenRecipe, Plan, RecipeArgs, StageKind, WalkError, WalkOp
 use cadre_store::ArtifactStore;
 
 use crate::error::EngineError;
-use crate::executor::Executor;
+use crate::resources::Resources;
 use crate::terminal::Nobody;
 
 const PRETRAINED: &str = r#"
@@ -45,28 +45,28 @@ router = { plugin = "oracle" }
 grant = ["task"]
 "#;
 
-struct Ground {
+struct Fixture {
     folder: tempfile::TempDir,
 }
 
-impl Ground {
+impl Fixture {
     fn new() -> Self {
-        let ground = Self { folder: tempfile::tempdir().unwrap() };
+        let fixture = Self { folder: tempfile::tempdir().unwrap() };
         let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").canonicalize().unwrap();
-        std::os::unix::fs::symlink(plugins, ground.at("plugins")).unwrap();
+        std::os::unix::fs::symlink(plugins, fixture.at("plugins")).unwrap();
         let rows: String = (0..8)
             .map(|row| format!("{{\"instruction\":\"say {row}\",\"output\":\"it is {row}\"}}\n"))
             .collect();
         for folder in ["data", "corpus"] {
             for split in ["train", "test"] {
-                ground.write(&format!("{folder}/t/{split}.jsonl"), &rows);
+                fixture.write(&format!("{folder}/t/{split}.jsonl"), &rows);
             }
         }
-        ground.write("prompt.jinja", "{{ instruction }}{{ input }}:");
+        fixture.write("prompt.jinja", "{{ instruction }}{{ input }}:");
         let tokenizer = Tokenizer::train_bpe(&mut rows.lines(), 300).unwrap();
-        std::fs::create_dir(ground.at("tok")).unwrap();
-        tokenizer.save(&ground.at("tok")).unwrap();
-        ground
+        std::fs::create_dir(fixture.at("tok")).unwrap();
+        tokenizer.save(&fixture.at("tok")).unwrap();
+        fixture
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -90,7 +90,7 @@ impl Ground {
 
     fn walk(&self, plan: &Plan, store: &str) -> Result<Arc<ArtifactStore>, WalkError> {
         let store = Arc::new(ArtifactStore::open(&self.at(store)).unwrap());
-        let executor = Executor::new(Arc::clone(&store));
+        let executor = Resources::new(Arc::clone(&store));
         walk(plan, &store, &executor, &Nobody, &WalkOptions::default()).map(|_| store)
     }
 
@@ -129,7 +129,7 @@ fn edit(path: &Path) {
 
 #[test]
 fn rows_templates_and_tokenizers_are_those_of_the_plan() {
-    let ground = Ground::new();
+    let fixture = Fixture::new();
     let recipe = format!("{PRETRAINED}{STREAM}");
     let files = [
         "data/t/train.jsonl",
@@ -140,24 +140,24 @@ fn rows_templates_and_tokenizers_are_those_of_the_plan() {
     ];
     for (number, file) in files.into_iter().enumerate() {
         let store = format!("store-{number}");
-        let plan = ground.plan(&recipe, &store);
-        ground.refused(&plan, &store, file, edit);
+        let plan = fixture.plan(&recipe, &store);
+        fixture.refused(&plan, &store, file, edit);
     }
     // What lies beside a tokenizer and names its special tokens is a part of it; so is what joins it.
     for (number, file) in ["tok/tokenizer_config.json", "tok/generation_config.json"].into_iter().enumerate()
     {
         let store = format!("beside-{number}");
-        let plan = ground.plan(&recipe, &store);
-        ground
+        let plan = fixture.plan(&recipe, &store);
+        fixture
             .refused(&plan, &store, file, |path| std::fs::write(path, "{\"eos_token\": \"<eos>\"}").unwrap());
     }
 }
 
 #[test]
 fn checkpoints_and_imported_adapters_are_those_of_the_plan() {
-    let ground = Ground::new();
-    let made = ground.plan(&format!("{PRETRAINED}{STREAM}{EXPERT}per = \"stream\"\n"), "made");
-    let store = ground.walk(&made, "made").unwrap();
+    let fixture = Fixture::new();
+    let made = fixture.plan(&format!("{PRETRAINED}{STREAM}{EXPERT}per = \"stream\"\n"), "made");
+    let store = fixture.walk(&made, "made").unwrap();
     let artifact = |kind: StageKind| {
         let stage = made.stages.iter().find(|stage| stage.kind == kind).unwrap();
         match store.get(&stage.key).unwrap() {
@@ -166,12 +166,12 @@ fn checkpoints_and_imported_adapters_are_those_of_the_plan() {
         }
     };
     let (backbone, expert) = (artifact(StageKind::Backbone), artifact(StageKind::Train));
-    std::fs::create_dir(ground.at("model")).unwrap();
+    std::fs::create_dir(fixture.at("model")).unwrap();
     for entry in std::fs::read_dir(backbone.folder()).unwrap() {
         let path = entry.unwrap().path();
-        std::fs::copy(&path, ground.at("model").join(path.file_name().unwrap())).unwrap();
+        std::fs::copy(&path, fixture.at("model").join(path.file_name().unwrap())).unwrap();
     }
-    cadre_nn::export_adapter(&ground.at("model"), expert.folder(), &ground.at("peft")).unwrap();
+    cadre_nn::export_adapter(&fixture.at("model"), expert.folder(), &fixture.at("peft")).unwrap();
 
     let given = "name = \"given\"\n[backbone]\ncheckpoint = \"model\"\n";
     let recipe = format!("{given}{STREAM}{EXPERT}{IMPORT}");
@@ -190,21 +190,21 @@ fn checkpoints_and_imported_adapters_are_those_of_the_plan() {
     ];
     for (number, file) in files.into_iter().enumerate() {
         let store = format!("store-{number}");
-        let plan = ground.plan(&recipe, &store);
-        ground.refused(&plan, &store, file, flip);
+        let plan = fixture.plan(&recipe, &store);
+        fixture.refused(&plan, &store, file, flip);
     }
-    let plan = ground.plan(&recipe, "joins");
-    ground.refused(&plan, "joins", "model/chat_template.jinja", |path| std::fs::write(path, "x").unwrap());
+    let plan = fixture.plan(&recipe, "joins");
+    fixture.refused(&plan, "joins", "model/chat_template.jinja", |path| std::fs::write(path, "x").unwrap());
 
     // The backbone was checked long ago, and a later stage opens the checkpoint again.
     let later = recipe.replace("max-new-tokens = 3", "max-new-tokens = 4");
-    ground.walk(&ground.plan(&recipe, "later"), "later").unwrap();
+    fixture.walk(&fixture.plan(&recipe, "later"), "later").unwrap();
     for file in ["model/model.safetensors", "model/tokenizer.json"] {
-        let plan = ground.plan(&later, "later");
-        ground.refused(&plan, "later", file, flip);
+        let plan = fixture.plan(&later, "later");
+        fixture.refused(&plan, "later", file, flip);
         // Its evaluation is done now; the next file is tried with another one.
         let answers = plan.stages.iter().find(|stage| stage.kind == StageKind::Evaluate).unwrap();
-        let store = ArtifactStore::open(&ground.at("later")).unwrap();
+        let store = ArtifactStore::open(&fixture.at("later")).unwrap();
         let cadre_store::Lookup::Whole(done) = store.get(&answers.key).unwrap() else { panic!() };
         std::fs::remove_dir_all(done.folder()).unwrap();
         let report = plan.stages.iter().find(|stage| stage.kind == StageKind::Report).unwrap();
@@ -216,19 +216,19 @@ fn checkpoints_and_imported_adapters_are_those_of_the_plan() {
 /// A stream may call its tasks whatever it likes.
 #[test]
 fn a_task_with_the_name_of_a_part_of_the_plan_gets_its_own_rows() {
-    let ground = Ground::new();
+    let fixture = Fixture::new();
     for (task, word) in [("corpus", "own"), ("pseudo-negatives", "rows"), ("out-of-distribution", "here")] {
         let row = format!("{{\"instruction\":\"{word}\",\"output\":\"{word}\"}}\n");
         for split in ["train", "test"] {
-            ground.write(&format!("data/{task}/{split}.jsonl"), &row);
+            fixture.write(&format!("data/{task}/{split}.jsonl"), &row);
         }
     }
     let order = "order = [\"corpus\", \"pseudo-negatives\", \"out-of-distribution\"]";
     let outside = "out-of-distribution = { format = \"jsonl\", path = \"corpus\", tasks = [\"t\"], split = \"test\" }\n";
     let stream = STREAM.replace("order = [\"t\"]", order);
     let recipe = format!("{PRETRAINED}{stream}{outside}{EXPERT}per = \"stream\"\n");
-    let plan = ground.plan(&recipe, "store");
-    let store = ground.walk(&plan, "store").unwrap();
+    let plan = fixture.plan(&recipe, "store");
+    let store = fixture.walk(&plan, "store").unwrap();
     for (task, word) in [("corpus", "own"), ("pseudo-negatives", "rows"), ("out-of-distribution", "here")] {
         let stage = plan.stage(&format!("compose/{task}")).unwrap();
         assert_eq!(stage.task(), Some(task));

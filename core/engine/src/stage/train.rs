@@ -10,18 +10,18 @@ use serde_json::json;
 
 use super::compose::TRAINING;
 use super::encoding::Encoding;
-use super::inputs::only;
+use super::inputs::first_input;
 use super::training::{keep_losses, tell, training_spec};
 use crate::error::EngineError;
-use crate::executor::Executor;
+use crate::resources::Resources;
 
 pub(super) fn train(
     work: &TrainWork,
-    executor: &Executor,
+    executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
-    let model = executor.model(&work.model, only(job, StageKind::Backbone)?)?;
-    let rows = read_training_rows(&only(job, StageKind::Compose)?.path(TRAINING))?;
+    let model = executor.model(&work.model, first_input(job, StageKind::Backbone)?)?;
+    let rows = read_training_rows(&first_input(job, StageKind::Compose)?.path(TRAINING))?;
     let shape = model.learner.shape();
     let encoding = Encoding::new(
         &model.tokenizer,
@@ -37,7 +37,7 @@ pub(super) fn train(
         added_start: added_start(work.indicator_learning.as_ref(), &model.tokenizer)?,
         ..adapter_spec(&work.adapter, encoding.added_tokens, job.spec.seed())
     };
-    let previous = if work.from_previous { Some(only(job, StageKind::Train)?.folder()) } else { None };
+    let previous = if work.from_previous { Some(first_input(job, StageKind::Train)?.folder()) } else { None };
     let spec = training_spec(&work.training, job.spec.seed());
     let checkpoint = job.workspace.join("training");
     let mut on_step = |report: &cadre_nn::StepReport| tell(job, report);

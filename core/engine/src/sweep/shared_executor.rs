@@ -4,11 +4,11 @@ use cadre_scheduler::{StageError, StageExecutor, StageJob, StageOutcome};
 
 use super::folder::SweepFolder;
 use crate::error::EngineError;
-use crate::executor::Executor;
+use crate::resources::Resources;
 use crate::terminal::chain;
 
 pub(super) struct SharedExecutor {
-    pub(super) executor: Executor,
+    pub(super) executor: Resources,
     pub(super) folder: SweepFolder,
 }
 

@@ -10,7 +10,7 @@ use cadre_store::{ArtifactStore, Digest};
 use super::folder::SweepFolder;
 use super::shared_executor::SharedExecutor;
 use crate::error::EngineError;
-use crate::executor::Executor;
+use crate::resources::Resources;
 
 /// What a worker is to do.
 pub(crate) struct Assignment<'a> {
@@ -34,7 +34,7 @@ pub(crate) fn work(
 ) -> Result<SharedOutcome, EngineError> {
     let makers = plan.makers();
     let executor = SharedExecutor {
-        executor: Executor::new(Arc::clone(store)).with_threads(assignment.threads),
+        executor: Resources::new(Arc::clone(store)).with_threads(assignment.threads),
         folder: folder.clone(),
     };
     let options = WalkOptions { jobs: 1, stop: assignment.stop.clone(), keep_going: assignment.keep_going };

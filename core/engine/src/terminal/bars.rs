@@ -9,7 +9,7 @@ use cadre_scheduler::{Event, EventKind, EventSink, Plan};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::Announcer;
-use super::wording::duration;
+use super::format::duration;
 
 /// Draws on standard error.
 pub(super) struct Bars {

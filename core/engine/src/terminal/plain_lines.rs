@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use cadre_scheduler::{Event, EventKind, EventSink, Plan};
 
-use super::wording::duration;
+use super::format::duration;
 
 /// No more than one line on the progress of a stage in this time.
 const PAUSE: Duration = Duration::from_secs(10);

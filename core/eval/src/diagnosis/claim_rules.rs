@@ -7,9 +7,9 @@ use super::{Finding, FindingCode, Severity};
 /// Probability of both indicators together, in the median query, below which a claim is a ratio of noise.
 const SILENT: f64 = 0.1;
 /// Claims that a median must stand on.
-const LEAST_CLAIMS: usize = 10;
+const MIN_CLAIMS: usize = 10;
 /// Queries that an expert must have been asked about.
-const LEAST_ASKED: usize = 5;
+const MIN_ASKED: usize = 5;
 /// Share of a rejected task's queries that an expert takes from which it is a warning, and a failure.
 const TAKEN_WARNING: f64 = 0.25;
 const TAKEN_FAILURE: f64 = 0.5;
@@ -53,7 +53,7 @@ fn mass(case: &Case<'_>, expert: usize) -> Option<f64> {
         .map(|claim| claim.accept + claim.reject)
         .filter(|mass| mass.is_finite())
         .collect();
-    if masses.len() < LEAST_CLAIMS { None } else { median(masses) }
+    if masses.len() < MIN_CLAIMS { None } else { median(masses) }
 }
 
 /// Experts that answer queries of a task although its examples were among those to reject.
@@ -71,7 +71,7 @@ pub(super) fn accepts_rejected(case: &Case<'_>) -> Option<Finding> {
         let Some(made) = &made.composition else { continue };
         for task in (0..case.report.tasks.len()).filter(|task| made.of(*task) > 0) {
             let (asked, taken) = case.taken(expert, task);
-            if asked >= LEAST_ASKED && share(taken, asked) >= TAKEN_WARNING {
+            if asked >= MIN_ASKED && share(taken, asked) >= TAKEN_WARNING {
                 pairs.push(Pair { expert, task, asked, taken, negatives: made.of(task) });
             }
         }
@@ -129,7 +129,7 @@ pub(super) fn rejects_own(case: &Case<'_>) -> Option<Finding> {
                 && query.claim(expert).is_some_and(|claim| claim.accept <= claim.reject)
         });
         let rejected = rejected.count();
-        if asked.len() >= LEAST_ASKED && share(rejected, asked.len()) >= REJECTED_WARNING {
+        if asked.len() >= MIN_ASKED && share(rejected, asked.len()) >= REJECTED_WARNING {
             rejecting.push((expert, rejected, asked.len()));
         }
     }

@@ -5,7 +5,7 @@ use super::words::{Case, finding, list, share, the_experts};
 use super::{Finding, FindingCode, Severity};
 
 /// Queries that an expert must have been asked about before harm counts.
-const LEAST_ASKED: usize = 5;
+const MIN_ASKED: usize = 5;
 /// Share of queries that an expert takes without having been taught to reject them, from which it is a warning, and a
 /// failure.
 const HARM_WARNING: f64 = 0.1;
@@ -33,10 +33,10 @@ pub(super) fn no_negatives(case: &Case<'_>) -> Option<Finding> {
         if asked + outside == 0 {
             continue;
         }
-        if asked >= LEAST_ASKED {
+        if asked >= MIN_ASKED {
             worst = worst.max(share(taken, asked));
         }
-        if outside >= LEAST_ASKED {
+        if outside >= MIN_ASKED {
             worst = worst.max(share(outside_taken, outside));
         }
         without.push(case.expert(expert));
@@ -74,13 +74,13 @@ pub(super) fn few_negatives(case: &Case<'_>) -> Option<Finding> {
         let total = (made.total(), expert, None);
         let found = least.into_iter().chain([total]).find(|(seen, ..)| *seen < ENOUGH_NEGATIVES);
         let (outside, outside_taken) = case.taken_outside(expert);
-        if found.is_some() && made.outside < ENOUGH_NEGATIVES && outside >= LEAST_ASKED {
+        if found.is_some() && made.outside < ENOUGH_NEGATIVES && outside >= MIN_ASKED {
             worst = worst.max(share(outside_taken, outside));
         }
         few.extend(found);
         for task in earlier.filter(|task| made.of(*task) < ENOUGH_NEGATIVES) {
             let (asked, taken) = case.taken(expert, task);
-            if asked >= LEAST_ASKED {
+            if asked >= MIN_ASKED {
                 worst = worst.max(share(taken, asked));
             }
         }

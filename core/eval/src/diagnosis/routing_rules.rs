@@ -11,7 +11,7 @@ const COLLAPSE_SHARE: f64 = 0.8;
 /// Routing accuracy below which it is reported.
 const LOW_ACCURACY: f64 = 0.75;
 /// Queries that a share must stand on.
-const LEAST_QUERIES: u64 = 10;
+const MIN_QUERIES: u64 = 10;
 /// Shares of outside queries that reach the backbone below which it is a warning, and a failure.
 const OUTSIDE_WARNING: f64 = 0.7;
 const OUTSIDE_FAILURE: f64 = 0.5;
@@ -61,7 +61,7 @@ fn collapsed(case: &Case<'_>) -> Option<(usize, u64, u64)> {
         let rows = || routing.confusion.iter().enumerate().filter(|(task, _)| *task != answerer);
         let others: u64 = rows().map(|(_, row)| row.iter().sum::<u64>()).sum();
         let taken: u64 = rows().map(|(_, row)| row[answerer]).sum();
-        let most = others >= LEAST_QUERIES && taken as f64 >= COLLAPSE_SHARE * others as f64;
+        let most = others >= MIN_QUERIES && taken as f64 >= COLLAPSE_SHARE * others as f64;
         most.then_some((answerer, taken, others))
     })
 }
@@ -71,7 +71,7 @@ pub(super) fn inaccurate(case: &Case<'_>) -> Option<Finding> {
     let routing = case.report.routing.as_ref()?;
     let accuracy = routing.accuracy.filter(|accuracy| *accuracy < LOW_ACCURACY)?;
     let all: u64 = routing.confusion.iter().flatten().sum();
-    if all < LEAST_QUERIES || collapsed(case).is_some() {
+    if all < MIN_QUERIES || collapsed(case).is_some() {
         return None;
     }
     let wrong = routing.confusion.iter().enumerate().flat_map(|(task, row)| {
@@ -110,7 +110,7 @@ pub(super) fn inaccurate(case: &Case<'_>) -> Option<Finding> {
 pub(super) fn outside_taken(case: &Case<'_>) -> Option<Finding> {
     let outside = case.report.out_of_distribution.as_ref()?;
     let reached = outside.to_backbone.filter(|share| *share < OUTSIDE_WARNING)?;
-    if outside.queries < LEAST_QUERIES {
+    if outside.queries < MIN_QUERIES {
         return None;
     }
     let severity = if reached < OUTSIDE_FAILURE { Severity::Failure } else { Severity::Warning };

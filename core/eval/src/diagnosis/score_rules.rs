@@ -6,9 +6,9 @@ use super::{Finding, FindingCode, Severity};
 use crate::render::{score, signed};
 
 /// Queries that a score must stand on.
-const LEAST_QUERIES: usize = 5;
+const MIN_QUERIES: usize = 5;
 /// Answers of an expert that an observation must stand on, and the share of empty ones that is reported.
-const LEAST_ANSWERS: usize = 5;
+const MIN_ANSWERS: usize = 5;
 const EMPTY_SHARE: f64 = 0.5;
 /// Share of a task's queries of which another answer must be known to be compared with.
 const KNOWN_SHARE: f64 = 0.5;
@@ -24,7 +24,7 @@ pub(super) fn scores_zero(case: &Case<'_>) -> Option<Finding> {
     let last = matrix.stages().checked_sub(1)?;
     let zero: Vec<usize> = (0..=last)
         .filter(|task| matrix.get(last, *task) == Some(0.0))
-        .filter(|task| case.queries_of(*task).filter(|query| query.score.is_some()).count() >= LEAST_QUERIES)
+        .filter(|task| case.queries_of(*task).filter(|query| query.score.is_some()).count() >= MIN_QUERIES)
         .collect();
     if zero.is_empty() {
         return None;
@@ -57,7 +57,7 @@ pub(super) fn empty_answers(case: &Case<'_>) -> Option<Finding> {
         let answered = || case.evidence.queries.iter().filter(|query| query.chosen == answerer);
         let answers = answered().filter(|query| query.score.is_some()).count();
         let empty = answered().filter(|query| query.empty && query.score == Some(0.0)).count();
-        if answers < LEAST_ANSWERS || share(empty, answers) < EMPTY_SHARE {
+        if answers < MIN_ANSWERS || share(empty, answers) < EMPTY_SHARE {
             continue;
         }
         let who = match answerer {
@@ -103,7 +103,7 @@ impl Rival {
         let pairs: Vec<(f64, f64)> =
             all.iter().filter_map(|query| Some((query.score?, rival(query)?))).collect();
         let n = pairs.len();
-        if n < LEAST_QUERIES.max(2) || share(n, all.len()) < KNOWN_SHARE {
+        if n < MIN_QUERIES.max(2) || share(n, all.len()) < KNOWN_SHARE {
             return None;
         }
         let mean = |of: fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>() / n as f64;

@@ -12,7 +12,7 @@ const WARM_UP_SHARE: f64 = 0.5;
 /// Routing accuracy below which a short training counts as the cause of a failure.
 const FAILED_ROUTING: f64 = 0.6;
 /// Steps that the course of a loss must have to be judged; its first, last and last but one fifth are compared.
-const LEAST_COURSE: usize = 20;
+const MIN_COURSE: usize = 20;
 /// Loss in nats per token below which what is left to learn does not matter.
 const SMALL_LOSS: f64 = 0.2;
 /// A loss that is still this part of what it was at the beginning has not fallen.
@@ -141,7 +141,7 @@ pub(super) fn still_falling(case: &Case<'_>) -> Option<Finding> {
 /// Mean losses of the first, the last but one and the last fifth of the steps; `None` for a short training.
 fn course(training: &TrainingEvidence) -> Option<(f64, f64, f64)> {
     let losses = &training.losses;
-    if losses.len() < LEAST_COURSE || losses.iter().any(|loss| !loss.is_finite()) {
+    if losses.len() < MIN_COURSE || losses.iter().any(|loss| !loss.is_finite()) {
         return None;
     }
     let fifth = losses.len() / 5;

@@ -7,11 +7,11 @@ use super::markdown::cell;
 use super::sweep_page::{best, counted, facts};
 use super::units;
 use crate::sweep::{MAIN, Shown, shown};
-use crate::{LEAST_RESAMPLED, PointState, SettingSummary, SweepReport, Unit};
+use crate::{MIN_RESAMPLED, PointState, SettingSummary, SweepReport, Unit};
 
 /// Rows that a reader of a short form still reads.
-const MOST_SETTINGS: usize = 40;
-const MOST_FAILURES: usize = 10;
+const MAX_SETTINGS: usize = 40;
+const MAX_FAILURES: usize = 10;
 
 /// The short form for a terminal or a pull request: counts, the best setting, one row a setting (mean ± deviation, paired
 /// difference of the average score with its interval, an asterisk where it excludes 0), failures with their problem. Of many
@@ -53,10 +53,10 @@ fn write_settings(text: &mut String, report: &SweepReport) -> std::fmt::Result {
         return Ok(());
     }
     let mut settings: Vec<&SettingSummary> = report.settings.iter().collect();
-    if settings.len() > MOST_SETTINGS {
+    if settings.len() > MAX_SETTINGS {
         let score = |setting: &SettingSummary| setting.figures.get(MAIN).map_or(f64::MIN, |of| of.mean);
         settings.sort_by(|one, other| score(other).total_cmp(&score(one)));
-        settings.truncate(MOST_SETTINGS);
+        settings.truncate(MAX_SETTINGS);
     }
     let paired = report.settings.iter().any(|setting| setting.differences.contains_key(MAIN));
     write!(text, "| setting | n |")?;
@@ -83,7 +83,7 @@ fn write_settings(text: &mut String, report: &SweepReport) -> std::fmt::Result {
         writeln!(
             text,
             "\nDifferences to the baseline: paired by seed and order, with 95 % intervals over replicates (Student's t for \
-             fewer than {LEAST_RESAMPLED} pairs, the bootstrap from there on); an asterisk where 0 lies outside."
+             fewer than {MIN_RESAMPLED} pairs, the bootstrap from there on); an asterisk where 0 lies outside."
         )?;
     }
     let rest = report.settings.len() - settings.len();
@@ -108,12 +108,12 @@ fn change(report: &SweepReport, setting: &SettingSummary) -> String {
 
 fn write_failures(text: &mut String, report: &SweepReport) -> std::fmt::Result {
     let failed: Vec<_> = report.points.iter().filter(|point| point.state == PointState::Failed).collect();
-    for point in failed.iter().take(MOST_FAILURES) {
+    for point in failed.iter().take(MAX_FAILURES) {
         let problem = point.problem.as_deref().unwrap_or("–");
         writeln!(text, "- failed: {}: {}", cell(&point.name), cell(&shortened(problem, 200)))?;
     }
-    if failed.len() > MOST_FAILURES {
-        writeln!(text, "- and {} more", failed.len() - MOST_FAILURES)?;
+    if failed.len() > MAX_FAILURES {
+        writeln!(text, "- and {} more", failed.len() - MAX_FAILURES)?;
     }
     Ok(())
 }

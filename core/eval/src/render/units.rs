@@ -1,7 +1,7 @@
 //! Figures of a sweep in their units, two decimals for scores. It rounds what is shown and nothing else.
 
 use super::figures::{bytes, count, decimals, duration, of_axis, with_sign};
-use crate::{Better, Difference, IntervalMethod, LEAST_RESAMPLED, Spread, Unit};
+use crate::{Better, Difference, IntervalMethod, MIN_RESAMPLED, Spread, Unit};
 
 /// A figure with its unit; an en dash where there is none.
 pub(super) fn figure(value: Option<f64>, unit: Unit) -> String {
@@ -50,7 +50,7 @@ pub(super) fn basis(difference: &Difference) -> String {
 
 /// Whether an interval is one of `sweep.json` format-version 1 on so few pairs that it is much too narrow.
 pub(super) fn few(difference: &Difference) -> bool {
-    difference.method == Some(IntervalMethod::PercentileBootstrap) && difference.pairs < LEAST_RESAMPLED
+    difference.method == Some(IntervalMethod::PercentileBootstrap) && difference.pairs < MIN_RESAMPLED
 }
 
 /// `gain` or `loss` where the interval excludes 0, and where a count (of tokens, parameters, bytes) differs by the same

@@ -43,7 +43,7 @@ impl Spread {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum IntervalMethod {
-    /// Student's t of the paired differences, n − 1 degrees of freedom: for fewer than [`LEAST_RESAMPLED`] pairs. Exact
+    /// Student's t of the paired differences, n − 1 degrees of freedom: for fewer than [`MIN_RESAMPLED`] pairs. Exact
     /// where the differences are normally distributed.
     PairedT,
     /// The bootstrap percentile interval, expanded so that it holds the mean as often as a t interval does (Hesterberg
@@ -66,7 +66,7 @@ impl IntervalMethod {
 }
 
 /// From so many pairs on the interval is a bootstrap interval; below it is Student's t.
-pub const LEAST_RESAMPLED: u32 = 10;
+pub const MIN_RESAMPLED: u32 = 10;
 
 /// How a setting differs from the baseline in one figure, over pairs of replicates with equal seed and order.
 ///
@@ -97,7 +97,7 @@ impl Difference {
         }
         let pairs = count(differences);
         let method =
-            if pairs < LEAST_RESAMPLED { IntervalMethod::PairedT } else { IntervalMethod::ExpandedBootstrap };
+            if pairs < MIN_RESAMPLED { IntervalMethod::PairedT } else { IntervalMethod::ExpandedBootstrap };
         let interval = (!level(differences)).then(|| match method {
             IntervalMethod::PairedT => student(differences),
             _ => bootstrap(differences, seed),

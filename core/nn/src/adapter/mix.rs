@@ -10,7 +10,7 @@ use cadre_checkpoint::Target;
 
 use super::lora::AdapterTensors;
 use crate::kernel::gather;
-use crate::pass::Pass;
+use crate::packed_batch::PackedBatch;
 use crate::weights::upload;
 
 /// Experts of the rows of a pass.
@@ -162,7 +162,7 @@ impl Mix {
         &self,
         layer: usize,
         target: Target,
-        pass: &Pass,
+        pass: &PackedBatch,
         needed: Option<&Arc<Vec<usize>>>,
     ) -> Option<Update> {
         let slot = self.slots.get(&(layer, target))?;
@@ -186,7 +186,7 @@ impl Mix {
     }
 
     /// Adds the embedding of added tokens, whose rows of `x` are zero so far.
-    pub(crate) fn embed(&self, mut x: Tensor<2>, pass: &Pass) -> Tensor<2> {
+    pub(crate) fn embed(&self, mut x: Tensor<2>, pass: &PackedBatch) -> Tensor<2> {
         let Some(added) = &self.added else { return x };
         if pass.indices().iter().all(|&id| id < self.vocabulary) {
             return x;

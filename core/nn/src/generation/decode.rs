@@ -12,7 +12,7 @@ use super::spec::{Decoding, Generated};
 use crate::adapter::Mix;
 use crate::error::NnError;
 use crate::model::Model;
-use crate::pass::Pass;
+use crate::packed_batch::PackedBatch;
 
 /// A row that is still being answered.
 struct Open {
@@ -56,7 +56,7 @@ pub(crate) fn generate(
     if decoding.max_new_tokens == 0 {
         return Ok(open.iter().map(|row| row.answer(false)).collect());
     }
-    let mut pass = Pass::new(open.iter().map(|row| (row.ids.as_slice(), 0)));
+    let mut pass = PackedBatch::new(open.iter().map(|row| (row.ids.as_slice(), 0)));
     loop {
         let wanted: Arc<Vec<usize>> = pass.last_tokens();
         let mut kept = Vec::with_capacity(open.len());
@@ -92,7 +92,7 @@ pub(crate) fn generate(
                 kept.binary_search(&(number - 1)).is_ok()
             });
         }
-        pass = Pass::new(open.iter().map(|row| (&row.ids[row.ids.len() - 1..], row.ids.len() - 1)));
+        pass = PackedBatch::new(open.iter().map(|row| (&row.ids[row.ids.len() - 1..], row.ids.len() - 1)));
     }
     Ok(answers.into_iter().flatten().collect())
 }

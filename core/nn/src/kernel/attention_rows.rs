@@ -3,7 +3,7 @@
 
 use super::attention::HeadShape;
 use super::gemm::{View, new_product, product};
-use super::simd::{clear, exp, max, sum_map, sum2, vectorised};
+use super::simd::{exp, flush_small, max, sum_map, sum2, vectorised};
 
 /// Queries handled together: large enough for the matrix product, small enough that little above
 /// the diagonal is computed in vain.
@@ -158,7 +158,7 @@ vectorised! {
             let sum = sum_map(seen, |score| exp(score - largest));
             let share = 1.0 / sum;
             for value in seen {
-                *value = clear(*value * share);
+                *value = flush_small(*value * share);
             }
             early.fill(0.0);
             later.fill(0.0);
@@ -173,7 +173,7 @@ vectorised! {
         for (row, (scores, log_sum)) in scores.chunks_exact_mut(keys).zip(log_sums).enumerate() {
             let [early, seen, later] = parts(scores, row, before, shape);
             for value in seen {
-                *value = clear(exp(*value - log_sum));
+                *value = flush_small(exp(*value - log_sum));
             }
             early.fill(0.0);
             later.fill(0.0);
@@ -210,7 +210,7 @@ vectorised! {
             *score = sum2(q, &k[token * step..][..width], |a, b| a * b) * scale;
         }
         let largest = max(scores);
-        let sum = sum_map(scores, |score| clear(exp(score - largest)));
+        let sum = sum_map(scores, |score| flush_small(exp(score - largest)));
         out.fill(0.0);
         for (token, weight) in scores.iter().enumerate() {
             for (out, value) in out.iter_mut().zip(&v[token * step..][..width]) {

@@ -10,7 +10,7 @@ use super::fused::{self, FusedOp, Panel};
 use super::gemm::{View, new_product, product};
 use super::half::HalfPanel;
 use super::linear::view;
-use super::simd::{clear, exp, max, sum_map, vectorised};
+use super::simd::{exp, flush_small, max, sum_map, vectorised};
 
 /// Logits that exist together: few enough to stay in a cache.
 const LOGITS: usize = 1 << 21;
@@ -167,10 +167,10 @@ vectorised! {
         let sum = sum_map(logits, |logit| exp(logit - largest)) + sum_map(more, |logit| exp(logit - largest));
         let share = weight / sum;
         for value in logits {
-            *value = clear(*value * share);
+            *value = flush_small(*value * share);
         }
         for value in more {
-            *value = clear(*value * share);
+            *value = flush_small(*value * share);
         }
         largest + sum.ln()
     }

@@ -160,8 +160,8 @@ unsafe impl Sync for Out {}
 unsafe fn alone(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor: f32, add: bool) {
     // SAFETY: the caller vouches for all three.
     unsafe {
-        match !add && faster_on_its_side(a, b) {
-            true => on_its_side(out, row_step, a, b, factor),
+        match !add && prefer_transposed_gemm(a, b) {
+            true => gemm_via_transpose(out, row_step, a, b, factor),
             false => multiply(out, [1, row_step], a, b, factor, add),
         }
     }
@@ -171,7 +171,7 @@ unsafe fn alone(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor
 ///
 /// # Safety
 /// As for [`alone`], without `add`.
-unsafe fn on_its_side(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor: f32) {
+unsafe fn gemm_via_transpose(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor: f32) {
     let (mut x, mut side) = (Vec::new(), Vec::new());
     // Blocks of nearly the same height: none of a few rows is left over.
     let height = a.rows.div_ceil(a.rows.div_ceil(HIGH)).next_multiple_of(LANES);
@@ -226,7 +226,7 @@ const SIDE: usize = 1 << 16;
 /// checkpoints store it), when they are long, and when few rows are there to pay for it. On its side it is `a` that is
 /// laid out, which is turned over first, for the crate does that an element at a time. The sums are the same, to the
 /// last bit. Sizes are those at which it was measured (`docs/results.md`).
-fn faster_on_its_side(a: View<'_>, b: View<'_>) -> bool {
+fn prefer_transposed_gemm(a: View<'_>, b: View<'_>) -> bool {
     let across = b.row_step == 1 && b.column_step > 1 && a.column_step == 1;
     let worth = a.rows <= 256 || a.columns >= 1536;
     across && worth && a.rows > 1 && a.columns >= 128 && b.columns > SMALL
@@ -353,7 +353,7 @@ mod tests {
         ] {
             let (a, b) = (waves(rows * inner), waves(columns * inner));
             let (a, b) = (View::dense(&a, rows, inner), View::dense(&b, columns, inner).transposed());
-            assert!(faster_on_its_side(a, b), "{rows} {inner} {columns}");
+            assert!(prefer_transposed_gemm(a, b), "{rows} {inner} {columns}");
             let row_step = columns + 5;
             let [mut turned, mut upright] = [(); 2].map(|()| vec![0.25; rows * row_step]);
             // SAFETY: both have room for `rows` rows.

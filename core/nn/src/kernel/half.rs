@@ -18,8 +18,8 @@ const BLOCK: usize = 1 << 17;
 /// Rows and columns a block has at least, if the matrix has as many. The matrix product takes other
 /// ways for matrices below 257 rows or 65 columns, which add up in another order: a block must not
 /// take one that the whole matrix would not.
-const LEAST_ROWS: usize = 320;
-const LEAST_COLUMNS: usize = 72;
+const MIN_ROWS: usize = 320;
+const MIN_COLUMNS: usize = 72;
 
 /// Elements of a parallel job.
 const JOB: usize = 1 << 14;
@@ -64,7 +64,7 @@ impl HalfPanel {
         let (rows, columns) = (self.rows, self.columns);
         let mut out = vec![0.0; x.rows * rows];
         let mut scratch = Vec::new();
-        for (first, count) in blocks(rows, LEAST_ROWS, BLOCK / columns.max(1)) {
+        for (first, count) in blocks(rows, MIN_ROWS, BLOCK / columns.max(1)) {
             scratch.resize(count * columns, 0.0);
             let from = &self.data()[first * columns..][..count * columns];
             scratch.par_chunks_mut(JOB).zip(from.par_chunks(JOB)).for_each(|(wide, half)| widen(wide, half));
@@ -80,7 +80,7 @@ impl HalfPanel {
     pub(crate) fn times(&self, out: &mut [f32], x: View<'_>) {
         let (rows, columns) = (self.rows, self.columns);
         let mut scratch = Vec::new();
-        for (first, count) in blocks(columns, LEAST_COLUMNS, BLOCK / rows.max(1)) {
+        for (first, count) in blocks(columns, MIN_COLUMNS, BLOCK / rows.max(1)) {
             scratch.resize(rows * count, 0.0);
             let job = (JOB / count.max(1)).max(1);
             scratch

@@ -2,29 +2,95 @@
 //! build itself targets any x86-64. Plain multiply and add, never fused, and sums over sixteen
 //! fixed lanes, so that every processor gives the same bits.
 
-/// Vector width of this processor.
-#[derive(Clone, Copy, PartialEq, Eq)]
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Vector width of a processor. A wider level has the instructions of the narrower ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
 pub(crate) enum Level {
-    Plain,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
+    Plain = 1,
+    Avx2 = 2,
+    Avx512 = 3,
 }
 
-/// The level of this processor. Detection is cached by the standard library.
+/// The environment variable that asks for a narrower level than the processor has: `plain`, `avx2` or `avx512`. Results
+/// do not depend on it; it is for finding out whether that is true.
+const VARIABLE: &str = "CADRE_CPU_LEVEL";
+
+/// The level in use; 0 before it is known.
+static LEVEL: AtomicU8 = AtomicU8::new(0);
+
+/// The level in use: the processor's, or a narrower one that was asked for.
 #[inline]
 pub(crate) fn level() -> Level {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512dq") {
-            return Level::Avx512;
-        }
-        if std::is_x86_feature_detected!("avx2") {
-            return Level::Avx2;
+    match LEVEL.load(Ordering::Relaxed) {
+        1 => Level::Plain,
+        2 => Level::Avx2,
+        3 => Level::Avx512,
+        _ => {
+            let level = asked().ok().flatten().unwrap_or_else(widest);
+            LEVEL.store(level as u8, Ordering::Relaxed);
+            level
         }
     }
+}
+
+/// The widest level of this processor: it has every feature that [`vectorised`] enables for it.
+pub(crate) fn widest() -> Level {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let avx2 = std::is_x86_feature_detected!("avx2");
+        let avx512 = std::is_x86_feature_detected!("avx512f")
+            && std::is_x86_feature_detected!("avx512dq")
+            && std::is_x86_feature_detected!("avx512vl")
+            && std::is_x86_feature_detected!("avx512bw");
+        match (avx2, avx512) {
+            (true, true) => Level::Avx512,
+            (true, false) => Level::Avx2,
+            (false, _) => Level::Plain,
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
     Level::Plain
+}
+
+/// The level that the environment asks for.
+///
+/// # Errors
+/// A value that is no level, or one that this processor does not have.
+pub(crate) fn asked() -> Result<Option<Level>, String> {
+    let Some(value) = std::env::var_os(VARIABLE) else { return Ok(None) };
+    parsed(&value.to_string_lossy(), widest()).map(Some)
+}
+
+fn parsed(value: &str, widest: Level) -> Result<Level, String> {
+    let level = match value {
+        "plain" => Level::Plain,
+        "avx2" => Level::Avx2,
+        "avx512" => Level::Avx512,
+        other => return Err(format!("{VARIABLE} is `{other}`; expected `plain`, `avx2` or `avx512`")),
+    };
+    match level <= widest {
+        true => Ok(level),
+        false => Err(format!("{VARIABLE} is `{value}`, which this processor does not have")),
+    }
+}
+
+/// Runs `act` at each level that this processor has. Tests beside it run at that level meanwhile, which changes nothing:
+/// that is what is tested.
+#[cfg(test)]
+pub(crate) fn at_each_level<T>(mut act: impl FnMut() -> T) -> Vec<T> {
+    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let before = level();
+    let levels = [Level::Plain, Level::Avx2, Level::Avx512];
+    let results = levels.into_iter().filter(|level| *level <= widest()).map(|level| {
+        LEVEL.store(level as u8, Ordering::Relaxed);
+        act()
+    });
+    let results = results.collect();
+    LEVEL.store(before as u8, Ordering::Relaxed);
+    results
 }
 
 /// Defines a function whose body is compiled once for each level.
@@ -45,13 +111,13 @@ macro_rules! vectorised {
                 body($($arg),*)
             }
             match $crate::kernel::simd::level() {
-                // SAFETY: the level was read off this very processor.
+                // SAFETY: `level` is at most `widest`, which tested this processor for each of these features.
                 #[cfg(target_arch = "x86_64")]
                 $crate::kernel::simd::Level::Avx512 => unsafe { avx512($($arg),*) },
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
                 $crate::kernel::simd::Level::Avx2 => unsafe { avx2($($arg),*) },
-                $crate::kernel::simd::Level::Plain => body($($arg),*),
+                _ => body($($arg),*),
             }
         }
     };
@@ -169,15 +235,15 @@ pub(crate) fn exp(x: f32) -> f32 {
     if x < -87.3 { 0.0 } else { value }
 }
 
-/// Shares of a softmax below this count as nothing. Beside a sum of one they are lost in rounding anyway; but they, and
-/// what they are multiplied with, would reach down to subnormal numbers, with which a processor computes a hundred
-/// times as slowly, and a confident model is full of them. A bound of 1e-25 changed last bits of a run (`docs/results.md`).
-const FAINT: f32 = 1e-34;
+/// Softmax probabilities below this are set to zero. They are lost in the rounding of a sum near one, but products with
+/// them can be subnormal numbers, with which a processor computes about a hundred times more slowly. A floor of 1e-25
+/// changed the last bits of a run.
+const PROBABILITY_FLOOR: f32 = 1e-34;
 
-/// A share of a softmax, or nothing where it is too faint to matter. NaN stays NaN.
+/// A softmax probability, or zero where it is below the floor. NaN stays NaN.
 #[inline(always)]
-pub(crate) fn clear(share: f32) -> f32 {
-    if share < FAINT { 0.0 } else { share }
+pub(crate) fn flush_small(share: f32) -> f32 {
+    if share < PROBABILITY_FLOOR { 0.0 } else { share }
 }
 
 /// The logistic function.
@@ -217,14 +283,23 @@ mod tests {
     }
 
     #[test]
+    fn a_level_is_asked_for_by_name_and_never_wider_than_the_processor() {
+        assert_eq!(parsed("plain", Level::Plain), Ok(Level::Plain));
+        assert_eq!(parsed("avx2", Level::Avx512), Ok(Level::Avx2));
+        assert!(parsed("avx512", Level::Avx2).unwrap_err().contains("does not have"));
+        assert!(parsed("sse", Level::Avx512).unwrap_err().contains("expected `plain`"));
+        assert_eq!(at_each_level(level).last(), Some(&widest()));
+    }
+
+    #[test]
     fn faint_shares_are_nothing_and_others_stay() {
         for share in [1.0f32, 0.3, 1e-7, 1e-33] {
-            assert_eq!(clear(share), share);
+            assert_eq!(flush_small(share), share);
         }
         for share in [0.0f32, 1e-35, 1.2e-38, 1e-40] {
-            assert_eq!(clear(share), 0.0);
+            assert_eq!(flush_small(share), 0.0);
         }
-        assert!(clear(f32::NAN).is_nan());
+        assert!(flush_small(f32::NAN).is_nan());
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub(crate) fn transpose(from: &[f32], row_step: usize, to: &mut Target) {
         fn avx512(from: &[f32], row_step: usize, to: &mut Target) {
             tiles(from, row_step, to, |tile| turned_in_registers(tile));
         }
-        // SAFETY: the level was read off this very processor.
+        // SAFETY: the level is at most that of this processor.
         return unsafe { avx512(from, row_step, to) };
     }
     tiles(from, row_step, to, turned);

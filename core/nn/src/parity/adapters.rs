@@ -14,7 +14,7 @@ use crate::device::Precision;
 use crate::exchange::{export_adapter, export_merged, import_adapter};
 use crate::fixture::ALL;
 use crate::learner::Learner;
-use crate::pass::Pass;
+use crate::packed_batch::PackedBatch;
 use crate::weights::Weight;
 
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ fn logits(learner: &Learner, expert: &Path, row: &[u32]) -> Vec<f32> {
     let model = &learner.model;
     let tensors = Adapter::read(expert, shape).unwrap().tensors(shape, &model.device, model.dtype).unwrap();
     let mix = Mix::single(tensors, 1, shape.vocabulary, &model.device);
-    let pass = Pass::new([(row, 0)]);
+    let pass = PackedBatch::new([(row, 0)]);
     let needed = Arc::new((0..row.len()).collect());
     let mut all = Vec::new();
     model.logits(&pass, &mix, &needed, None, &mut |_, logits| all.extend_from_slice(logits)).unwrap();

@@ -16,12 +16,12 @@ pub(super) fn units(name: &str, count: usize) -> Vec<f32> {
 }
 
 /// The weights of these names and sizes.
-pub(super) fn weights(names: &[(String, Vec<usize>)], less_one: bool) -> WeightMap {
+pub(super) fn weights(names: &[(String, Vec<usize>)], unit_offset_norm: bool) -> WeightMap {
     let one = |(name, sizes): &(String, Vec<usize>)| {
         let mut values = units(name, sizes.iter().product());
         for value in &mut values {
             *value = match () {
-                () if name.ends_with("norm.weight") && less_one => *value,
+                () if name.ends_with("norm.weight") && unit_offset_norm => *value,
                 () if name.ends_with("norm.weight") => 1.0 + *value,
                 () if name.contains("embed_tokens") || name.contains("lm_head") => *value,
                 () => *value / 4.0,

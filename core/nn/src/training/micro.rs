@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cadre_data::TokenExample;
 
 use super::dropout::Dropout;
-use crate::pass::Pass;
+use crate::packed_batch::PackedBatch;
 
 /// Tokens a pair of micro-batches has at most, when their size is chosen here: the matrix product
 /// lays every weight out anew for each of them, which many rows pay for. An even number of them
@@ -16,7 +16,7 @@ const PAIR_TOKENS: usize = 2048;
 /// Rows that are computed together.
 #[derive(Debug)]
 pub(crate) struct Micro {
-    pub(crate) pass: Pass,
+    pub(crate) pass: PackedBatch,
     pub(crate) rows: usize,
     /// Tokens whose hidden state predicts a token with a loss.
     pub(crate) positions: Arc<Vec<usize>>,
@@ -71,7 +71,7 @@ pub(crate) fn divide(
 }
 
 fn micro(part: &[&TokenExample], normaliser: f64, dropout: Option<Dropout>) -> Micro {
-    let pass = Pass::new(part.iter().map(|example| (&example.ids[..input_length(example)], 0)));
+    let pass = PackedBatch::new(part.iter().map(|example| (&example.ids[..input_length(example)], 0)));
     let (mut positions, mut targets, mut weights) = (vec![], vec![], vec![]);
     for (example, segment) in part.iter().zip(pass.segments().iter()) {
         for (at, factor) in example.losses() {

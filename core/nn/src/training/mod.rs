@@ -3,23 +3,23 @@
 mod adamw;
 mod checkpoint;
 mod dropout;
+mod gradient;
 mod micro;
 mod parameters;
 mod recompute;
 mod schedule;
 mod spec;
-mod step;
 mod trainee;
-mod walk;
+mod training_loop;
 
 pub(crate) use dropout::Dropout;
+pub(crate) use gradient::Activations;
 pub(crate) use parameters::Parameters;
-pub(crate) use step::Activations;
 pub(crate) use trainee::{ExpertTrainee, WholeTrainee};
-pub(crate) use walk::Training;
+pub(crate) use training_loop::Training;
 
 #[cfg(test)]
-pub(crate) use {micro::divide, step::gradient};
+pub(crate) use {gradient::gradient, micro::divide};
 
 pub use spec::{Flow, Length, Schedule, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};
 

@@ -6,8 +6,8 @@
 
 use burn::tensor::{Gradients, Tensor};
 
+use super::gradient::{StepGradient, leaves};
 use super::micro::Micro;
-use super::step::{StepGradient, leaves};
 use super::trainee::Trainee;
 use crate::error::NnError;
 use crate::weights::download;

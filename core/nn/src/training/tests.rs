@@ -7,8 +7,8 @@ use cadre_data::TokenExample;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::gradient::gradient;
 use super::micro::{divide, loss_weight};
-use super::step::gradient;
 use super::trainee::Trainee;
 use super::*;
 use crate::adapter::Adapter;
@@ -16,6 +16,7 @@ use crate::backbone::{Backbone, Rotary};
 use crate::error::NnError;
 use crate::fixture::{self, ALL, adapter, device, examples, shape, train, training};
 use crate::kernel::fused;
+use crate::kernel::simd::at_each_level;
 use crate::learner::Learner;
 use crate::reference::Reference;
 use crate::weights::{WeightMap, download};
@@ -141,6 +142,25 @@ fn threads_do_not_change_a_bit() {
     }
     assert_eq!(files[0], files[1]);
     assert_eq!(files[0], files[2]);
+}
+
+#[test]
+fn processor_levels_do_not_change_a_bit() {
+    let rows = examples(24, 30, 7);
+    let files = at_each_level(|| {
+        let learner = Learner::untrained(&shape(true), 1, &device(2)).unwrap();
+        let out = tempfile::tempdir().unwrap();
+        train(
+            &learner,
+            &adapter(&ALL, 1, 0.1),
+            &rows,
+            &TrainingSpec { batch: 12, ..training(5) },
+            out.path(),
+        );
+        std::fs::read(out.path().join("adapter.safetensors")).unwrap()
+    });
+    println!("{} levels", files.len());
+    assert!(files.iter().all(|file| *file == files[0]));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use cadre_checkpoint::BackboneShape;
 
 use super::micro::Micro;
 use crate::adapter::{AdapterSpec, AdapterTensors, Mix};
-use crate::backbone::{Around, Backbone, Rotary};
+use crate::backbone::{Backbone, PassContext, Rotary};
 use crate::error::NnError;
 use crate::kernel::cross_entropy;
 use crate::projection::Products;
@@ -87,7 +87,7 @@ impl Trained<'_> {
 
     /// A layer on its input; the last gives the tokens with a loss only.
     pub(crate) fn layer(&self, number: usize, x: Tensor<2>, micro: &Micro) -> Tensor<2> {
-        let mut around = Around {
+        let mut around = PassContext {
             mix: &self.mix,
             needed: Some(&micro.positions),
             cache: None,

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use cadre_wall::{Answer, Claim, Evidence, Query, RouterFinding, RouterObservation, RouterProbe, RouterStep};
+use cadre_contract::{
+    Answer, Claim, Evidence, Query, RouterFinding, RouterObservation, RouterProbe, RouterStep,
+};
 
 use super::play::{Played, fraction, unit_vector};
 use crate::{Plugin, PolicyError, Router};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use cadre_wall::{
+use cadre_contract::{
     Candidate, Order, Purpose, Role, SelectorFinding, SelectorObservation, SelectorProbe, SelectorStep,
     Source,
 };

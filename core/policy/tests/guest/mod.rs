@@ -4,11 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use cadre_policy::{Limits, PolicyError, Sandbox};
-use cadre_wall::{
+use cadre_contract::{
     Candidate, Claim, Evidence, ExpertCard, Order, Purpose, Query, Role, RouterFinding, RouterObservation,
     RouterProbe,
 };
+use cadre_policy::{Limits, PolicyError, Sandbox};
 
 /// A core module that is a router or selector, by parts.
 pub(crate) struct Guest {
@@ -61,7 +61,7 @@ impl Guest {
 
     /// Imports `$log`, whose parameters are the level, the text's address and its length.
     pub(crate) fn logs(mut self) -> Self {
-        let version = cadre_wall::CONTRACT_VERSION;
+        let version = cadre_contract::CONTRACT_VERSION;
         self.imports = format!(
             "(import \"cadre:policy/diagnostics@{version}\" \"log\" (func $log (param i32 i32 i32)))"
         );
@@ -102,7 +102,7 @@ impl Guest {
 
     pub(crate) fn module(&self) -> Vec<u8> {
         let Self { interface, imports, memory, globals, name, describe, open, call } = self;
-        let version = cadre_wall::CONTRACT_VERSION;
+        let version = cadre_contract::CONTRACT_VERSION;
         let (parameters, settings, enter) = match *interface {
             "router" => (
                 ROUTE,
@@ -173,7 +173,7 @@ impl Guest {
     /// Writes the component into a folder.
     pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let file = folder.join("hostile.wasm");
-        let component = cadre_workshop::encode(&file, &self.module()).unwrap();
+        let component = cadre_plugin_build::encode(&file, &self.module()).unwrap();
         std::fs::write(&file, component).unwrap();
         file
     }

@@ -5,8 +5,8 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::WHOLE;
-use crate::key_path::KeyPath;
-use crate::schema::all_keys;
+use crate::generate::schema::all_keys;
+use crate::read::key_path::KeyPath;
 use crate::{EnvSource, Recipe};
 
 /// Reads a text as a recipe; one that is right must expand to itself.

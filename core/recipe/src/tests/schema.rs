@@ -60,7 +60,7 @@ fn every_word_of_the_schema_is_checked() {
         }
     }
     let mut found = BTreeSet::new();
-    walk(crate::schema::schema(), false, &mut found);
+    walk(crate::generate::schema::schema(), false, &mut found);
     let unknown: Vec<_> = found
         .iter()
         .filter(|word| !CHECKED.contains(&word.as_str()) && !SAID.contains(&word.as_str()))
@@ -83,15 +83,15 @@ fn formats_are_those_the_check_knows() {
         }
     }
     let mut found = BTreeSet::new();
-    formats(crate::schema::schema(), &mut found);
+    formats(crate::generate::schema::schema(), &mut found);
     let found: Vec<_> = found.iter().map(String::as_str).collect();
     assert_eq!(found, ["backend", "double", "name", "path", "uint", "uint32", "uint64"]);
 }
 
 #[test]
 fn every_key_has_a_meaning() {
-    use crate::key_path::KeyPath;
-    use crate::schema::{all_keys, lookup, note};
+    use crate::generate::schema::{all_keys, lookup, note};
+    use crate::read::key_path::KeyPath;
     let keys = all_keys();
     assert!(keys.len() > 90, "{}", keys.len());
     for key in keys.iter().map(KeyPath::to_string) {

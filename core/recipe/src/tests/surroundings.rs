@@ -1,7 +1,7 @@
 //! A recipe against the backends of a build and the plugins that are there.
 
 use super::{Case, WHOLE, golden};
-use crate::plugin_catalog::tests::{component, core_module};
+use crate::check::plugin_catalog::tests::{component, core_module};
 use crate::{BackendSupport, Capabilities, PluginCatalog, Surroundings};
 
 fn capabilities() -> Surroundings {

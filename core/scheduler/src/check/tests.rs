@@ -5,7 +5,7 @@ use std::fs;
 use cadre_recipe::{EnvSource, Recipe, RecipeError};
 
 use crate::check::check;
-use crate::fixture::Lab;
+use crate::fixture::Fixture;
 
 const RECIPE: &str = r#"name = "checked"
 [backbone.pretrain]
@@ -22,43 +22,43 @@ out-of-distribution = { format = "jsonl", path = "data", tasks = ["a"], split = 
 "#;
 
 /// The mistakes of the recipe with `from` replaced by `to`.
-fn mistakes(lab: &Lab, from: &str, to: &str) -> Vec<RecipeError> {
+fn mistakes(fixture: &Fixture, from: &str, to: &str) -> Vec<RecipeError> {
     assert!(RECIPE.contains(from), "{from}");
-    let path = lab.at("checked.toml");
+    let path = fixture.at("checked.toml");
     fs::write(&path, RECIPE.replacen(from, to, 1)).unwrap();
     let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap_or_else(|problem| panic!("{problem}"));
-    let checked = check(&loaded, &lab.hub());
+    let checked = check(&loaded, &fixture.hub());
     assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);
     checked.mistakes
 }
 
-fn one(lab: &Lab, from: &str, to: &str) -> RecipeError {
-    let mut found = mistakes(lab, from, to);
+fn one(fixture: &Fixture, from: &str, to: &str) -> RecipeError {
+    let mut found = mistakes(fixture, from, to);
     assert_eq!(found.len(), 1, "{found:?}");
     found.remove(0)
 }
 
 #[test]
 fn a_sound_recipe_has_none() {
-    let lab = Lab::new();
-    assert!(mistakes(&lab, "a", "a").is_empty());
+    let fixture = Fixture::new();
+    assert!(mistakes(&fixture, "a", "a").is_empty());
 }
 
 #[test]
 fn a_task_that_is_not_there_is_placed_and_the_nearest_named() {
-    let lab = Lab::new();
-    lab.write_task("data", "sentiment", "row");
-    let mistake = one(&lab, r#"["a", "b", "c"]"#, r#"["a", "sentimnet"]"#);
+    let fixture = Fixture::new();
+    fixture.write_task("data", "sentiment", "row");
+    let mistake = one(&fixture, r#"["a", "b", "c"]"#, r#"["a", "sentimnet"]"#);
     assert_eq!(mistake.key, "stream.order[1]");
     assert_eq!(mistake.line, 10);
     assert!(mistake.suggestion.as_deref().unwrap().contains("sentiment"), "{mistake}");
     assert!(mistake.message().contains("sentimnet"));
-    let mistake = one(&lab, r#"["a", "b", "c"]"#, r#""O1""#);
+    let mistake = one(&fixture, r#"["a", "b", "c"]"#, r#""O1""#);
     assert_eq!(mistake.key, "stream.order");
-    let mistake = one(&lab, r#"["a"], split"#, r#"["a", "d"], split"#);
+    let mistake = one(&fixture, r#"["a"], split"#, r#"["a", "d"], split"#);
     assert_eq!(mistake.key, "evaluation.out-of-distribution.tasks");
     let mistake = one(
-        &lab,
+        &fixture,
         "out-of-distribution",
         "metrics = { default = [\"rouge-l\"], d = [\"rouge-l\"] }\nout-of-distribution",
     );
@@ -67,9 +67,9 @@ fn a_task_that_is_not_there_is_placed_and_the_nearest_named() {
 
 #[test]
 fn a_metric_that_is_none_is_placed_and_the_nearest_named() {
-    let lab = Lab::new();
+    let fixture = Fixture::new();
     let with = |metrics: &str| {
-        one(&lab, "out-of-distribution", &format!("metrics = {metrics}\nout-of-distribution"))
+        one(&fixture, "out-of-distribution", &format!("metrics = {metrics}\nout-of-distribution"))
     };
     let mistake = with("[\"exact-match\", \"rouge-1\"]");
     assert_eq!((mistake.key.as_str(), mistake.line), ("evaluation.metrics[1]", 12));
@@ -82,8 +82,8 @@ fn a_metric_that_is_none_is_placed_and_the_nearest_named() {
 
 #[test]
 fn a_head_that_is_called_tied_and_is_not_is_a_warning_at_the_checkpoint() {
-    let lab = Lab::new();
-    let file = lab.at("model/model.safetensors");
+    let fixture = Fixture::new();
+    let file = fixture.at("model/model.safetensors");
     let bytes = fs::read(&file).unwrap();
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let mut head: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
@@ -97,12 +97,12 @@ fn a_head_that_is_called_tied_and_is_not_is_a_warning_at_the_checkpoint() {
     changed.extend(&bytes[8 + length..]);
     changed.extend(std::iter::repeat_n(1, size));
     fs::write(&file, changed).unwrap();
-    let path = lab.at("checked.toml");
+    let path = fixture.at("checked.toml");
     let start = RECIPE.find("[backbone.pretrain]").unwrap();
     let end = RECIPE.find("[stream]").unwrap();
     fs::write(&path, RECIPE.replace(&RECIPE[start..end], "[backbone]\ncheckpoint = \"model\"\n")).unwrap();
     let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap();
-    let checked = check(&loaded, &lab.hub());
+    let checked = check(&loaded, &fixture.hub());
     assert!(checked.mistakes.is_empty(), "{:?}", checked.mistakes);
     assert_eq!((checked.warnings[0].key.as_str(), checked.warnings[0].line), ("backbone.checkpoint", 3));
     assert!(checked.warnings[0].message().contains("lm_head.weight"), "{}", checked.warnings[0]);
@@ -110,14 +110,14 @@ fn a_head_that_is_called_tied_and_is_not_is_a_warning_at_the_checkpoint() {
 
 #[test]
 fn number_types_that_are_not_read_are_mistakes_of_the_recipe() {
-    let lab = Lab::new();
-    let file = lab.at("model/model.safetensors");
+    let fixture = Fixture::new();
+    let file = fixture.at("model/model.safetensors");
     let bytes = fs::read(&file).unwrap();
     let at = bytes.windows(3).position(|window| window == b"F32").unwrap();
     let mut changed = bytes.clone();
     changed[at..at + 3].copy_from_slice(b"I32");
     fs::write(&file, changed).unwrap();
-    let found = with_checkpoint(&lab, "model");
+    let found = with_checkpoint(&fixture, "model");
     assert_eq!(found[0].key, "backbone.checkpoint");
     assert!(
         found[0].message().contains("model.safetensors") && found[0].message().contains("I32"),
@@ -128,20 +128,20 @@ fn number_types_that_are_not_read_are_mistakes_of_the_recipe() {
 
 #[test]
 fn a_folder_that_is_not_there_is_placed() {
-    let lab = Lab::new();
-    let mistake = one(&lab, "path = \"data\"\norder", "path = \"dota\"\norder");
+    let fixture = Fixture::new();
+    let mistake = one(&fixture, "path = \"data\"\norder", "path = \"dota\"\norder");
     assert_eq!((mistake.key.as_str(), mistake.line), ("stream.path", 9));
     assert!(mistake.message().contains("dota"), "{mistake}");
-    let mistake = one(&lab, r#"path = "data", tasks = ["a"] }"#, r#"path = "dota", tasks = ["a"] }"#);
+    let mistake = one(&fixture, r#"path = "data", tasks = ["a"] }"#, r#"path = "dota", tasks = ["a"] }"#);
     assert_eq!(mistake.key, "backbone.pretrain.corpus[0].path");
-    fs::remove_file(lab.at("data/b/test.jsonl")).unwrap();
-    assert!(one(&lab, "a", "a").message().contains("test.jsonl"));
+    fs::remove_file(fixture.at("data/b/test.jsonl")).unwrap();
+    assert!(one(&fixture, "a", "a").message().contains("test.jsonl"));
 }
 
 #[test]
 fn an_unknown_format_names_those_there_are() {
-    let lab = Lab::new();
-    let mistake = one(&lab, "format = \"jsonl\"\npath", "format = \"jsnl\"\npath");
+    let fixture = Fixture::new();
+    let mistake = one(&fixture, "format = \"jsonl\"\npath", "format = \"jsnl\"\npath");
     assert_eq!(mistake.key, "stream.format");
     assert!(mistake.suggestion.as_deref().unwrap().contains("jsonl"), "{mistake}");
     assert!(mistake.expected.as_deref().unwrap().contains("superni"), "{mistake}");
@@ -149,9 +149,9 @@ fn an_unknown_format_names_those_there_are() {
 
 #[test]
 fn several_mistakes_come_together() {
-    let lab = Lab::new();
+    let fixture = Fixture::new();
     let both = mistakes(
-        &lab,
+        &fixture,
         "format = \"jsonl\"\npath = \"data\"\norder",
         "format = \"jsnl\"\ntemplate = { file = \"gone.jinja\" }\npath = \"data\"\norder",
     );
@@ -159,58 +159,61 @@ fn several_mistakes_come_together() {
     assert_eq!(keys, ["stream.format", "stream.template.file"]);
 }
 
-fn with_checkpoint(lab: &Lab, folder: &str) -> Vec<RecipeError> {
+fn with_checkpoint(fixture: &Fixture, folder: &str) -> Vec<RecipeError> {
     let start = RECIPE.find("[backbone.pretrain]").unwrap();
     let end = RECIPE.find("[stream]").unwrap();
-    mistakes(lab, &RECIPE[start..end], &format!("[backbone]\ncheckpoint = \"{folder}\"\n"))
+    mistakes(fixture, &RECIPE[start..end], &format!("[backbone]\ncheckpoint = \"{folder}\"\n"))
 }
 
 #[test]
 fn a_checkpoint_without_its_files_is_told_of() {
-    let lab = Lab::new();
-    assert!(with_checkpoint(&lab, "model").is_empty());
-    let gone = with_checkpoint(&lab, "nowhere");
+    let fixture = Fixture::new();
+    assert!(with_checkpoint(&fixture, "model").is_empty());
+    let gone = with_checkpoint(&fixture, "nowhere");
     assert!(gone[0].message().contains("there is no folder"), "{}", gone[0]);
     assert_eq!(gone[0].key, "backbone.checkpoint");
-    fs::remove_file(lab.at("model/config.json")).unwrap();
-    fs::remove_file(lab.at("model/tokenizer.json")).unwrap();
-    let two = with_checkpoint(&lab, "model");
+    fs::remove_file(fixture.at("model/config.json")).unwrap();
+    fs::remove_file(fixture.at("model/tokenizer.json")).unwrap();
+    let two = with_checkpoint(&fixture, "model");
     assert!(
         two[0].message().contains("config.json") && two[1].message().contains("tokenizer.json"),
         "{two:?}"
     );
-    fs::remove_file(lab.at("model-2/model.safetensors")).unwrap();
-    let one = with_checkpoint(&lab, "model-2");
+    fs::remove_file(fixture.at("model-2/model.safetensors")).unwrap();
+    let one = with_checkpoint(&fixture, "model-2");
     assert!(one[0].message().contains("model.safetensors"), "{one:?}");
-    lab.write("model-2/config.json", b"{");
-    let one = with_checkpoint(&lab, "model-2");
+    fixture.write("model-2/config.json", b"{");
+    let one = with_checkpoint(&fixture, "model-2");
     assert!(one[0].message().contains("config.json: EOF"), "{one:?}");
 }
 
 #[test]
 fn a_tokenizer_that_cannot_be_used_is_found_whoever_wants_it() {
-    let lab = Lab::new();
-    let whole = fs::read(lab.at("model/tokenizer.json")).unwrap();
+    let fixture = Fixture::new();
+    let whole = fs::read(fixture.at("model/tokenizer.json")).unwrap();
     for (damaged, part) in [(&b"{}"[..], "tokenizer.json"), (&whole[..whole.len() / 2], "tokenizer.json")] {
-        lab.write("model/tokenizer.json", damaged);
-        let mistakes = with_checkpoint(&lab, "model");
+        fixture.write("model/tokenizer.json", damaged);
+        let mistakes = with_checkpoint(&fixture, "model");
         assert_eq!(mistakes.len(), 1, "{mistakes:?}");
         assert_eq!(mistakes[0].key, "backbone.checkpoint");
         assert!(mistakes[0].message().contains(part), "{}", mistakes[0]);
-        let path = lab.at("model/tokenizer.json");
+        let path = fixture.at("model/tokenizer.json");
         let to = format!("tokenizer = {{ file = {path:?} }}");
-        assert_eq!(one(&lab, "tokenizer = { train-bpe = 300 }", &to).key, "backbone.pretrain.tokenizer.file");
+        assert_eq!(
+            one(&fixture, "tokenizer = { train-bpe = 300 }", &to).key,
+            "backbone.pretrain.tokenizer.file"
+        );
     }
     // A file that was repaired is read again.
-    lab.write("model/tokenizer.json", &whole);
-    assert!(with_checkpoint(&lab, "model").is_empty());
-    lab.write("model/tokenizer_config.json", b"{\"eos_token\": \"</s>\"}");
-    assert!(with_checkpoint(&lab, "model")[0].message().contains("eos_token is `</s>`"));
+    fixture.write("model/tokenizer.json", &whole);
+    assert!(with_checkpoint(&fixture, "model").is_empty());
+    fixture.write("model/tokenizer_config.json", b"{\"eos_token\": \"</s>\"}");
+    assert!(with_checkpoint(&fixture, "model")[0].message().contains("eos_token is `</s>`"));
 }
 
 #[test]
 fn a_chat_template_that_cannot_render_is_a_mistake_of_the_plan() {
-    let lab = Lab::new();
+    let fixture = Fixture::new();
     let start = RECIPE.find("[backbone.pretrain]").unwrap();
     let end = RECIPE.find("[stream]\n").unwrap() + "[stream]\n".len();
     let to = "[backbone]\ncheckpoint = \"model\"\n[stream]\ntemplate = \"chat\"\n";
@@ -225,29 +228,29 @@ fn a_chat_template_that_cannot_render_is_a_mistake_of_the_plan() {
         ("{% if not messages %}x{% endif %}", "it is empty"),
         ("{{ messages[0].nothing.more }}", "undefined value"),
     ] {
-        lab.write("model/chat_template.jinja", template.as_bytes());
-        let mistake = one(&lab, &RECIPE[start..end], to);
+        fixture.write("model/chat_template.jinja", template.as_bytes());
+        let mistake = one(&fixture, &RECIPE[start..end], to);
         assert_eq!(mistake.key, "stream.template");
         assert!(mistake.message().contains(part), "{template}: {mistake}");
     }
-    lab.write("model/chat_template.jinja", b"{% for m in messages %}\r\n{{ m.content }}\r\n{% endfor %}");
-    assert!(mistakes(&lab, &RECIPE[start..end], to).is_empty());
+    fixture.write("model/chat_template.jinja", b"{% for m in messages %}\r\n{{ m.content }}\r\n{% endfor %}");
+    assert!(mistakes(&fixture, &RECIPE[start..end], to).is_empty());
 }
 
 #[test]
 fn a_setting_of_a_tokenizer_that_is_not_followed_is_a_warning() {
-    let lab = Lab::new();
-    let config = lab.at("model/tokenizer_config.json");
+    let fixture = Fixture::new();
+    let config = fixture.at("model/tokenizer_config.json");
     let mut settings: serde_json::Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
     settings["add_bos_token"] = false.into();
     fs::write(&config, settings.to_string()).unwrap();
     let start = RECIPE.find("[backbone.pretrain]").unwrap();
     let end = RECIPE.find("[stream]\n").unwrap() + "[stream]\n".len();
-    let path = lab.at("checked.toml");
+    let path = fixture.at("checked.toml");
     let recipe = RECIPE.replacen(&RECIPE[start..end], "[backbone]\ncheckpoint = \"model\"\n[stream]\n", 1);
     fs::write(&path, recipe).unwrap();
     let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap_or_else(|problem| panic!("{problem}"));
-    let checked = check(&loaded, &lab.hub());
+    let checked = check(&loaded, &fixture.hub());
     assert!(checked.mistakes.is_empty(), "{checked:?}");
     let [warning] = checked.warnings.as_slice() else { panic!("{checked:?}") };
     assert_eq!(warning.key, "backbone.checkpoint");
@@ -256,37 +259,37 @@ fn a_setting_of_a_tokenizer_that_is_not_followed_is_a_warning() {
 
 #[test]
 fn a_name_on_the_hub_that_is_nowhere_is_placed_and_told_once() {
-    let lab = Lab::new();
-    let mistake = one(&lab, "path = \"data\"\norder", "path = \"hf://datasets/org/name\"\norder");
+    let fixture = Fixture::new();
+    let mistake = one(&fixture, "path = \"data\"\norder", "path = \"hf://datasets/org/name\"\norder");
     assert_eq!((mistake.key.as_str(), mistake.line), ("stream.path", 9));
     let message = mistake.message();
     assert!(message.contains("hf://datasets/org/name: not whole in the cache ("), "{message}");
     assert!(message.contains("HF_HUB_OFFLINE is set"), "{message}");
     let mistake =
-        one(&lab, r#"path = "data", tasks = ["a"] }"#, r#"path = "hf://org/name", tasks = ["a"] }"#);
+        one(&fixture, r#"path = "data", tasks = ["a"] }"#, r#"path = "hf://org/name", tasks = ["a"] }"#);
     assert_eq!(mistake.key, "backbone.pretrain.corpus[0].path");
     assert!(mistake.message().contains("this is a model, here is a data set needed"), "{mistake}");
-    let mistake = one(&lab, "{ train-bpe = 300 }", r#"{ file = "hf://org/name" }"#);
+    let mistake = one(&fixture, "{ train-bpe = 300 }", r#"{ file = "hf://org/name" }"#);
     assert_eq!(mistake.key, "backbone.pretrain.tokenizer.file");
 }
 
 #[test]
 fn a_data_set_in_the_hubs_cache_is_looked_into() {
-    let lab = Lab::new();
+    let fixture = Fixture::new();
     let commit = "0123456789abcdef";
-    lab.write("hub/datasets--org--name/refs/main", commit.as_bytes());
+    fixture.write("hub/datasets--org--name/refs/main", commit.as_bytes());
     for task in ["a", "b", "c"] {
-        lab.write_task(&format!("hub/datasets--org--name/snapshots/{commit}/all"), task, "row");
+        fixture.write_task(&format!("hub/datasets--org--name/snapshots/{commit}/all"), task, "row");
     }
     let to = "path = \"hf://datasets/org/name/all\"\norder";
-    assert!(mistakes(&lab, "path = \"data\"\norder", to).is_empty());
-    let mistake = one(&lab, "path = \"data\"\norder = [\"a\"", &to.replace("order", "order = [\"z\""));
+    assert!(mistakes(&fixture, "path = \"data\"\norder", to).is_empty());
+    let mistake = one(&fixture, "path = \"data\"\norder = [\"a\"", &to.replace("order", "order = [\"z\""));
     assert_eq!(mistake.key, "stream.order[0]");
 }
 
 #[test]
 fn conversations_need_a_template_that_shows_them() {
-    let lab = Lab::new();
+    let fixture = Fixture::new();
     let turn = |role: &str| format!(r#"{{"role": "{role}", "content": "x"}}"#);
     let row = |roles: &[&str]| {
         let turns: Vec<String> = roles.iter().map(|role| turn(role)).collect();
@@ -296,46 +299,46 @@ fn conversations_need_a_template_that_shows_them() {
         for (task, split) in
             [("a", "train"), ("a", "test"), ("b", "train"), ("b", "test"), ("c", "train"), ("c", "test")]
         {
-            lab.write(&format!("chats/{task}/{split}.jsonl"), text.as_bytes());
+            fixture.write(&format!("chats/{task}/{split}.jsonl"), text.as_bytes());
         }
     };
     let from = "format = \"jsonl\"\npath = \"data\"\norder";
     let chat = |template: &str| format!("template = {template}\nformat = \"chat\"\npath = \"chats\"\norder");
     write(&row(&["user", "assistant"]));
-    assert!(mistakes(&lab, from, &chat("\"plain\"")).is_empty(), "one message is no conversation");
+    assert!(mistakes(&fixture, from, &chat("\"plain\"")).is_empty(), "one message is no conversation");
     write(&row(&["system", "user", "assistant"]));
-    lab.write(
+    fixture.write(
         "turns.jinja",
         b"{% for turn in turns %}{{ turn.content }} {% endfor %}{{ instruction }}{{ input }}",
     );
     for template in ["\"plain\"", "\"alpaca\"", "{ file = \"one.jinja\" }"] {
-        let mistake = one(&lab, from, &chat(template));
+        let mistake = one(&fixture, from, &chat(template));
         assert_eq!(mistake.key, "stream.template");
         assert!(mistake.message().contains("use template = \"chat\""), "{mistake}");
     }
-    assert!(mistakes(&lab, from, &chat("{ file = \"turns.jinja\" }")).is_empty());
+    assert!(mistakes(&fixture, from, &chat("{ file = \"turns.jinja\" }")).is_empty());
 }
 
 #[test]
 fn a_row_that_cannot_be_read_is_a_mistake_of_the_recipe() {
-    let lab = Lab::new();
+    let fixture = Fixture::new();
     let rows =
         "{\"instruction\": \"Do.\", \"output\": \"a\"}\n\n{\"instruction\": \"Do.\", \"output\": NaN}\n";
     for (split, key) in [("train", "stream.path"), ("test", "stream.path")] {
-        lab.write_task("data", "b", "row");
-        lab.write(&format!("data/b/{split}.jsonl"), rows.as_bytes());
-        let mistake = one(&lab, "a", "a");
+        fixture.write_task("data", "b", "row");
+        fixture.write(&format!("data/b/{split}.jsonl"), rows.as_bytes());
+        let mistake = one(&fixture, "a", "a");
         assert_eq!((mistake.key.as_str(), mistake.line), (key, 9));
         let place =
             format!("data/b/{split}.jsonl:3: expected text or a list of texts in field `output`, not NaN");
         assert!(mistake.message().contains(&place), "{mistake}");
     }
-    lab.write_task("data", "b", "row");
-    assert!(mistakes(&lab, "a", "a").is_empty());
+    fixture.write_task("data", "b", "row");
+    assert!(mistakes(&fixture, "a", "a").is_empty());
     // A source beside the stream.
-    lab.write("odd/x/test.jsonl", b"{\"instruction\": \"Do.\"}");
+    fixture.write("odd/x/test.jsonl", b"{\"instruction\": \"Do.\"}");
     let mistake = one(
-        &lab,
+        &fixture,
         r#"format = "jsonl", path = "data", tasks = ["a"], split"#,
         r#"format = "jsonl", path = "odd", tasks = ["x"], split"#,
     );
@@ -345,13 +348,13 @@ fn a_row_that_cannot_be_read_is_a_mistake_of_the_recipe() {
 
 #[test]
 fn what_is_not_read_is_told_once() {
-    let lab = Lab::new();
+    let fixture = Fixture::new();
     let row = "{\"instruction\": \"Do.\", \"output\": \"a\", \"system\": \"Be short.\"}\n";
-    lab.write("data/a/train.jsonl", row.repeat(3).as_bytes());
-    let path = lab.at("checked.toml");
+    fixture.write("data/a/train.jsonl", row.repeat(3).as_bytes());
+    let path = fixture.at("checked.toml");
     fs::write(&path, RECIPE).unwrap();
     let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap_or_else(|problem| panic!("{problem}"));
-    let checked = check(&loaded, &lab.hub());
+    let checked = check(&loaded, &fixture.hub());
     assert!(checked.mistakes.is_empty(), "{checked:?}");
     // The stream and the corpus name the same file.
     let [warning] = checked.warnings.as_slice() else { panic!("{checked:?}") };

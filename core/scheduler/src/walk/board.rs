@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::error::WalkError;
-use crate::plan::Plan;
+use crate::planning::plan::Plan;
 
 /// How often an input may break and be made again before the walk gives up.
 const TRIES: u32 = 3;

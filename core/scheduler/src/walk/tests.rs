@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 use super::{WalkOptions, WalkOutcome, walk};
 use crate::error::WalkError;
-use crate::event::{Event, EventKind, EventSink, StopFlag};
-use crate::executor::{StageError, StageExecutor, StageJob, StageOutcome};
-use crate::fixture::{Lab, names, stage};
-use crate::plan::{Plan, StageState};
+use crate::fixture::{Fixture, names, stage};
+use crate::planning::plan::{Plan, StageState};
+use crate::walk::event::{Event, EventKind, EventSink, StopFlag};
+use crate::walk::executor::{StageError, StageExecutor, StageJob, StageOutcome};
 
 /// A body for tests: writes its stage's name; fails, panics, stops or breaks things where told.
 #[derive(Default)]
@@ -87,16 +87,16 @@ impl Ears {
 }
 
 struct Ground {
-    lab: Lab,
+    fixture: Fixture,
     folder: TempDir,
     plan: Plan,
 }
 
 impl Ground {
     fn new() -> Self {
-        let lab = Lab::new();
-        let plan = lab.plan(&lab.recipe());
-        Self { lab, folder: tempfile::tempdir().unwrap(), plan }
+        let fixture = Fixture::new();
+        let plan = fixture.plan(&fixture.recipe());
+        Self { fixture, folder: tempfile::tempdir().unwrap(), plan }
     }
 
     /// The store as a new process sees it.
@@ -151,9 +151,9 @@ fn everything_is_done_once_and_found_the_second_time() {
 fn what_changes_nothing_is_not_done_again_by_another_run() {
     let ground = Ground::new();
     ground.walk(&Body::default(), &WalkOptions::default()).0.unwrap();
-    let mut recipe = ground.lab.recipe();
+    let mut recipe = ground.fixture.recipe();
     crate::fixture::set(&mut recipe, "routing.router.threshold", json!(0.9));
-    let other = Ground { plan: ground.lab.plan(&recipe), ..ground };
+    let other = Ground { plan: ground.fixture.plan(&recipe), ..ground };
     let body = Body::default();
     other.walk(&body, &WalkOptions::default()).0.unwrap();
     assert_eq!(body.did(), ["evaluate/a", "evaluate/b", "evaluate/c", "out-of-distribution", "report"]);

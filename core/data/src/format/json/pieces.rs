@@ -5,7 +5,7 @@ use std::io::BufRead;
 use std::path::Path;
 
 use crate::error::DataError;
-use crate::format::bounds::{MOST_ROW, size};
+use crate::format::bounds::{MAX_ROW, size};
 use crate::format::json_rows::row_error;
 
 /// What is done with a row: its first line, from 1, and its bytes. False where no more rows are wanted.
@@ -158,13 +158,13 @@ impl Source<'_> {
     }
 
     fn bound(&self, line: usize, length: usize) -> Result<(), DataError> {
-        if length <= MOST_ROW {
+        if length <= MAX_ROW {
             return Ok(());
         }
         Err(DataError::Bound {
             place: format!("{}:{line}", self.file.display()),
-            found: format!("a row of more than {}", size(MOST_ROW)),
-            limit: format!("{} per row", size(MOST_ROW)),
+            found: format!("a row of more than {}", size(MAX_ROW)),
+            limit: format!("{} per row", size(MAX_ROW)),
         })
     }
 

@@ -6,9 +6,9 @@
 use crate::format::cell::Cell;
 
 /// Deepest nesting.
-pub(in crate::format) const MOST_DEPTH: usize = 128;
+pub(in crate::format) const MAX_DEPTH: usize = 128;
 /// Most values of one row that are kept.
-pub(in crate::format) const MOST_VALUES: usize = 1_000_000;
+pub(in crate::format) const MAX_VALUES: usize = 1_000_000;
 
 /// Where a text is no JSON, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,16 +84,16 @@ impl<'a> JsonReader<'a> {
 
     fn deeper(&mut self) -> Read<()> {
         self.depth += 1;
-        if self.depth > MOST_DEPTH {
-            return self.fault(&format!("nested more than {MOST_DEPTH} deep, which is the limit"));
+        if self.depth > MAX_DEPTH {
+            return self.fault(&format!("nested more than {MAX_DEPTH} deep, which is the limit"));
         }
         Ok(())
     }
 
     fn count(&mut self) -> Read<()> {
         self.values += 1;
-        if self.values > MOST_VALUES {
-            return self.fault(&format!("more than {MOST_VALUES} values in one row, which is the limit"));
+        if self.values > MAX_VALUES {
+            return self.fault(&format!("more than {MAX_VALUES} values in one row, which is the limit"));
         }
         Ok(())
     }

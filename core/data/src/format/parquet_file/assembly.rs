@@ -12,9 +12,9 @@ use parquet::schema::types::TypePtr;
 use super::page_guard::{Guard, Held};
 use super::schema::{element_of, repeated_of};
 use super::value::{Meaning, Value};
-use crate::format::bounds::{MOST_ROW, size};
+use crate::format::bounds::{MAX_ROW, size};
 use crate::format::cell::Cell;
-use crate::format::json::python::MOST_VALUES;
+use crate::format::json::python::MAX_VALUES;
 
 /// Rows that a flat column reads ahead.
 const AHEAD: usize = 256;
@@ -96,10 +96,10 @@ impl Assembly {
 
     fn read(&mut self, node: &Node) -> Result<Cell, Trouble> {
         self.values += 1;
-        if self.values > MOST_VALUES {
+        if self.values > MAX_VALUES {
             return Err(Trouble::TooMuch {
-                found: format!("more than {MOST_VALUES} values in one row"),
-                limit: MOST_VALUES.to_string(),
+                found: format!("more than {MAX_VALUES} values in one row"),
+                limit: MAX_VALUES.to_string(),
             });
         }
         let there = self.leaves[node.first].definition()? >= node.definition;
@@ -112,10 +112,10 @@ impl Assembly {
                 let mut list = vec![self.content(node)?];
                 while self.leaves[node.first].repetition() == node.level {
                     self.values += 1;
-                    if self.values > MOST_VALUES {
+                    if self.values > MAX_VALUES {
                         return Err(Trouble::TooMuch {
-                            found: format!("more than {MOST_VALUES} values in one row"),
-                            limit: MOST_VALUES.to_string(),
+                            found: format!("more than {MAX_VALUES} values in one row"),
+                            limit: MAX_VALUES.to_string(),
                         });
                     }
                     list.push(self.content(node)?);
@@ -130,10 +130,10 @@ impl Assembly {
             Kind::Leaf(leaf) => {
                 let leaf = &mut self.leaves[*leaf];
                 self.texts += leaf.length();
-                if self.texts > MOST_ROW {
+                if self.texts > MAX_ROW {
                     return Err(Trouble::TooMuch {
-                        found: format!("texts of more than {} in one row", size(MOST_ROW)),
-                        limit: size(MOST_ROW),
+                        found: format!("texts of more than {} in one row", size(MAX_ROW)),
+                        limit: size(MAX_ROW),
                     });
                 }
                 leaf.take()

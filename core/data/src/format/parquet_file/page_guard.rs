@@ -17,11 +17,11 @@ use super::page_head::PageHead;
 use crate::format::bounds::size;
 
 /// Most bytes of a page, unpacked.
-const MOST_PAGE: usize = 256 << 20;
+const MAX_PAGE: usize = 256 << 20;
 /// Most bytes of the pages that are held at once: one and a dictionary of each column.
-const MOST_PAGES: usize = 512 << 20;
+const MAX_PAGES: usize = 512 << 20;
 /// Entries that a column of lists may have in a row group: so many, or as many as the file has bits.
-const MOST_ENTRIES: usize = 16_000_000;
+const MAX_ENTRIES: usize = 16_000_000;
 
 /// Bytes of the pages of a row group that are held.
 pub(super) type Held = Arc<AtomicUsize>;
@@ -58,7 +58,7 @@ impl Guard {
         let rows = usize::try_from(rows).unwrap_or(0);
         let column = chunk.column_descr_ptr();
         let entries =
-            if column.max_rep_level() > 0 { MOST_ENTRIES.max(bytes.len().saturating_mul(8)) } else { rows };
+            if column.max_rep_level() > 0 { MAX_ENTRIES.max(bytes.len().saturating_mul(8)) } else { rows };
         Ok(Self {
             pages,
             column,
@@ -102,12 +102,12 @@ impl Guard {
     }
 
     fn check(&self, head: &PageHead, body: &[u8]) -> Result<()> {
-        if head.unpacked > MOST_PAGE {
+        if head.unpacked > MAX_PAGE {
             return Err(general(&format!(
                 "a page of column {} says that it unpacks to {}; the limit is {} per page",
                 self.column.path(),
                 size(head.unpacked),
-                size(MOST_PAGE)
+                size(MAX_PAGE)
             )));
         }
         if head.kind == 2 && head.values > head.unpacked / self.least_width() {
@@ -160,11 +160,11 @@ impl Guard {
         self.held.fetch_sub(*before, Ordering::Relaxed);
         *before = head.unpacked;
         let held = self.held.fetch_add(head.unpacked, Ordering::Relaxed) + head.unpacked;
-        if held > MOST_PAGES {
+        if held > MAX_PAGES {
             return Err(general(&format!(
                 "pages that must be held together take {}; the limit is {}",
                 size(held),
-                size(MOST_PAGES)
+                size(MAX_PAGES)
             )));
         }
         Ok(())

@@ -6,7 +6,7 @@ use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as PhysicalTyp
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::schema::types::{Type, TypePtr};
 
-use super::MOST_DEPTH;
+use super::MAX_DEPTH;
 use crate::format::chat::MESSAGE_FIELDS;
 use crate::format::json_rows::shorten;
 
@@ -21,7 +21,7 @@ pub(super) fn readable(column: &TypePtr) -> Option<TypePtr> {
 
 /// A list as it is read.
 fn list(column: &TypePtr, depth: usize) -> Option<TypePtr> {
-    if depth > MOST_DEPTH {
+    if depth > MAX_DEPTH {
         return None;
     }
     let repeated = repeated_of(column)?;
@@ -44,7 +44,7 @@ fn value(column: &TypePtr, depth: usize) -> Option<TypePtr> {
 
 /// A record of what can be read of it. Of the records of a list only fields of messages are asked for.
 fn record(group: &TypePtr, depth: usize) -> Option<TypePtr> {
-    if depth > MOST_DEPTH
+    if depth > MAX_DEPTH
         || !group.is_group()
         || group.get_basic_info().converted_type() != ConvertedType::NONE
     {

@@ -2,7 +2,7 @@
 //! (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md). Reads; builds nothing.
 
 /// Deepest nesting of what is passed over.
-const MOST_DEPTH: usize = 16;
+const MAX_DEPTH: usize = 16;
 
 pub(super) const TRUE: u8 = 1;
 pub(super) const FALSE: u8 = 2;
@@ -55,7 +55,7 @@ impl<'b> Input<'b> {
 
     /// The fields of a struct.
     pub(super) fn fields(&mut self, depth: usize, field: Field<'_, 'b>) -> Option<()> {
-        if depth > MOST_DEPTH {
+        if depth > MAX_DEPTH {
             return None;
         }
         let mut id = 0_i64;
@@ -81,7 +81,7 @@ impl<'b> Input<'b> {
 
     /// Passes over a value of this type.
     pub(super) fn pass(&mut self, kind: u8, depth: usize) -> Option<()> {
-        if depth > MOST_DEPTH {
+        if depth > MAX_DEPTH {
             return None;
         }
         match kind {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::encoder::{Encoder, EncodingLimits, Target};
 use crate::error::DataError;
 use crate::example::Example;
-use crate::marking::{IndicatorForm, Marking};
+use crate::indicator_tokens::{IndicatorForm, IndicatorTokens};
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
 
@@ -136,14 +136,14 @@ fn indicators_stand_between_prompt_and_response() {
         let plain = Encoder::new(tokenizer.clone(), Template::Alpaca, None, LIMITS);
         let plain = plain.encode(&row, Target::Plain).expect("ids");
         let given = plain.len() - plain.loss_tokens();
-        let (with, marking) =
-            Marking::new(&tokenizer, IndicatorForm::Text, "th", "no", tokenizer.vocabulary())
+        let (with, indicators) =
+            IndicatorTokens::new(&tokenizer, IndicatorForm::Text, "th", "no", tokenizer.vocabulary())
                 .expect("indicators");
         // In the middle of a text there is no blank in front of them.
-        assert_eq!(marking.accept.len(), 1);
-        let encoder = Encoder::new(with, Template::Alpaca, Some(marking.clone()), LIMITS);
+        assert_eq!(indicators.accept.len(), 1);
+        let encoder = Encoder::new(with, Template::Alpaca, Some(indicators.clone()), LIMITS);
         let marked = encoder.encode(&row, Target::Accept).expect("ids");
-        let expected = [&plain.ids[..given], &marking.accept, &plain.ids[given..]].concat();
+        let expected = [&plain.ids[..given], &indicators.accept, &plain.ids[given..]].concat();
         assert_eq!(marked.ids, expected);
     }
 }
@@ -195,10 +195,10 @@ fn a_token_without_a_row_is_refused_where_it_occurs() {
     // Text in other templates is taken literally: the token does not occur.
     let plain = Encoder::new(tokenizer.clone(), Template::Plain, None, LIMITS);
     assert!(plain.encode(&example("an <image>", "two"), Target::Plain).is_ok());
-    let (with, marking) =
-        Marking::new(&tokenizer, IndicatorForm::NewToken, "<yes>", "<no>", rows).expect("behind the rows");
-    assert_eq!((marking.accept, with.token(rows)), (vec![rows], Some("<yes>".into())));
-    let existing = Marking::new(&tokenizer, IndicatorForm::ExistingToken, "<image>", "a", rows);
+    let (with, indicators) = IndicatorTokens::new(&tokenizer, IndicatorForm::NewToken, "<yes>", "<no>", rows)
+        .expect("behind the rows");
+    assert_eq!((indicators.accept, with.token(rows)), (vec![rows], Some("<yes>".into())));
+    let existing = IndicatorTokens::new(&tokenizer, IndicatorForm::ExistingToken, "<image>", "a", rows);
     assert!(existing.expect_err("no row").to_string().contains("`<image>`"));
     let error = tokenizer.with_rows(2).expect_err("the end token has none").to_string();
     assert!(error.contains("`</s>` (id 2)"), "{error}");

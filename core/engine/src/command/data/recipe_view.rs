@@ -15,7 +15,7 @@ use crate::command::Done;
 use crate::command::opened::Opened;
 use crate::error::EngineError;
 use crate::stage::{Encoding, backbone_sizes, planned_tokenizer};
-use crate::terminal::{Manner, Terminal};
+use crate::terminal::{OutputMode, Terminal};
 
 pub(super) fn show(args: &ShowArgs, opened: &Opened, store: &Path, terminal: &Terminal) -> Done {
     let plan = &opened.plan;
@@ -62,7 +62,7 @@ impl View<'_> {
     }
 
     fn experts(&self, encoding: &Encoding) -> Done {
-        if self.terminal.manner() != Manner::Json {
+        if self.terminal.mode() != OutputMode::Json {
             self.terminal.print(&format!("{DIM}{LEGEND}{DIM:#}\n\n"));
         }
         let composed = self.plan.stages.iter().filter_map(|stage| match &stage.work {
@@ -134,7 +134,7 @@ impl View<'_> {
     }
 
     fn heading(&self, text: &str) {
-        if self.terminal.manner() != Manner::Json {
+        if self.terminal.mode() != OutputMode::Json {
             self.terminal.print(&format!("{HEAD}{text}{HEAD:#}\n\n"));
         }
     }
@@ -147,7 +147,7 @@ impl View<'_> {
             Target::Accept => "accept",
             Target::Reject { .. } => "reject",
         };
-        if self.terminal.manner() == Manner::Json {
+        if self.terminal.mode() == OutputMode::Json {
             let line = json!({
                 "expert": row.expert, "id": row.example.id, "task": row.example.task, "as": row.origin,
                 "target": target, "weight": row.weight, "composed": row.composed,

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::Done;
 use crate::error::EngineError;
 use crate::sweep::{Resources, Submission, SweepFolder, cancelled, submitted};
-use crate::terminal::{Manner, Terminal};
+use crate::terminal::{OutputMode, Terminal};
 
 /// The file that is looked for where none is named.
 pub(super) const LAUNCHER_FILE: &str = "launcher.toml";
@@ -27,10 +27,10 @@ pub(super) fn submit(
     let submission = Submission { folder, store: &common.store, runs: &common.runs };
     let jobs = submission.submit(plan, &there, &resources)?;
     let ids: Vec<&str> = jobs.jobs.iter().filter_map(|job| job.id.as_deref()).collect();
-    match terminal.manner() {
-        Manner::Json => terminal.print(&json!({ "sweep": folder.id(), "jobs": ids }).to_string()),
-        Manner::Quiet => {}
-        Manner::Spoken => terminal.print(&format!(
+    match terminal.mode() {
+        OutputMode::Json => terminal.print(&json!({ "sweep": folder.id(), "jobs": ids }).to_string()),
+        OutputMode::Quiet => {}
+        OutputMode::Human => terminal.print(&format!(
             "{id}: {count} jobs submitted; `cadre sweep status {id}` says how far they are, `cadre sweep cancel {id}` \
              ends them",
             id = folder.id(),

@@ -8,19 +8,19 @@ use serde_json::json;
 use super::super::Done;
 use crate::error::EngineError;
 use crate::sweep::{SweepFolder, states, submitted};
-use crate::terminal::{Manner, Terminal, duration, figure};
+use crate::terminal::{OutputMode, Terminal, duration, figure};
 
 /// Settings that are listed at the end of a sweep; the page has all.
 const LISTED: usize = 24;
 
 /// The few lines at the end of a sweep.
 pub(super) fn summary(report: &SweepReport, folder: &SweepFolder, seconds: Option<f64>, terminal: &Terminal) {
-    match terminal.manner() {
-        Manner::Quiet => {}
-        Manner::Json => {
+    match terminal.mode() {
+        OutputMode::Quiet => {}
+        OutputMode::Json => {
             terminal.print(&json!({ "sweep": folder.id(), "report": folder.json() }).to_string());
         }
-        Manner::Spoken => terminal.print(&text(report, folder, seconds)),
+        OutputMode::Human => terminal.print(&text(report, folder, seconds)),
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) fn status(folder: &SweepFolder, common: &CommonArgs, terminal: &Termi
         None => Vec::new(),
     };
     let begun = status.count(StageState::Interrupted);
-    if terminal.manner() == Manner::Json {
+    if terminal.mode() == OutputMode::Json {
         let value = json!({
             "sweep": folder.id(),
             "points": { "all": plan.points.len(), "done": done },

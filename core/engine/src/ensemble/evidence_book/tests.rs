@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 
+use cadre_contract::{Claim, RouterFinding};
 use cadre_store::{ArtifactStore, Digest};
-use cadre_wall::{Claim, RouterFinding};
 
 use super::{EvidenceBook, Probing, Watch};
 use crate::ensemble::question::{Kind, Query, Question, Responder};

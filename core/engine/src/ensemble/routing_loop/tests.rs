@@ -1,15 +1,15 @@
 //! The routing loop with fake routers and a fake finder: what is asked, in what batches, and what is refused.
 
+use cadre_contract::{Claim, Evidence, RouterFinding, RouterProbe, RouterStep, Share};
 use cadre_recipe::Fallback;
-use cadre_wall::{Claim, Evidence, RouterFinding, RouterProbe, RouterStep, Share};
 
-use super::{Decides, FindsOut, RoutingBounds, route_all};
+use super::{ProbeSource, RouterBackend, RoutingBounds, route_all};
 use crate::ensemble::question::{Kind, Query, Question, Responder};
 use crate::error::EngineError;
 
 struct Fake<F>(F);
 
-impl<F: FnMut(&Evidence) -> RouterStep> Decides for Fake<F> {
+impl<F: FnMut(&Evidence) -> RouterStep> RouterBackend for Fake<F> {
     fn decide(&mut self, batch: &[Evidence]) -> Result<Vec<RouterStep>, EngineError> {
         Ok(batch.iter().map(&mut self.0).collect())
     }
@@ -24,7 +24,7 @@ struct Finder {
     passes: Vec<(Kind, usize)>,
 }
 
-impl FindsOut for Finder {
+impl ProbeSource for Finder {
     fn find_out(&mut self, asked: &[(Question, &Query)]) -> Result<Vec<RouterFinding>, EngineError> {
         self.passes.push((asked[0].0.kind, asked.len()));
         Ok(asked
@@ -163,7 +163,7 @@ fn shares_are_normalised_and_one_share_is_that_expert() {
 #[test]
 fn a_step_too_few_is_an_error() {
     struct Short;
-    impl Decides for Short {
+    impl RouterBackend for Short {
         fn decide(&mut self, batch: &[Evidence]) -> Result<Vec<RouterStep>, EngineError> {
             Ok(vec![RouterStep::Backbone; batch.len() - 1])
         }

@@ -1,16 +1,16 @@
 //! The selecting loop with a fake selector: findings come back in the order asked, and refusals name the policy.
 
-use cadre_wall::{
+use cadre_contract::{
     Candidate, Generation, Order, Pick, Purpose, Role, SelectorFinding, SelectorObservation, SelectorProbe,
     SelectorStep, Source,
 };
 
-use super::{FindsForSelector, Refused, SELECTOR_ROUNDS, Selects, select_all};
+use super::{CandidateProbes, Refused, SELECTOR_ROUNDS, SelectorBackend, select_all};
 use crate::error::EngineError;
 
 struct Fake<F>(F);
 
-impl<F: FnMut(&[SelectorObservation]) -> SelectorStep> Selects for Fake<F> {
+impl<F: FnMut(&[SelectorObservation]) -> SelectorStep> SelectorBackend for Fake<F> {
     fn select(
         &mut self,
         _: &Order,
@@ -26,7 +26,7 @@ impl<F: FnMut(&[SelectorObservation]) -> SelectorStep> Selects for Fake<F> {
 
 struct Finder;
 
-impl FindsForSelector for Finder {
+impl CandidateProbes for Finder {
     fn embeddings(&mut self, candidates: &[&Candidate]) -> Result<Vec<Vec<f32>>, EngineError> {
         Ok(candidates.iter().map(|candidate| vec![candidate.id as f32]).collect())
     }

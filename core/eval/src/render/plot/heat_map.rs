@@ -33,7 +33,7 @@ pub(in crate::render) struct HeatMap<'a> {
 const LEFT: i32 = 164;
 const TOP: i32 = 66;
 const CELLS_WIDTH: i32 = 410;
-const LEAST_CELL: i32 = 42;
+const MIN_CELL: i32 = 42;
 const MARGIN: i32 = 10;
 /// Least and greatest width of a column whose name alone says what it is.
 const NAMED_CELL: (i32, i32) = (52, 110);
@@ -43,7 +43,7 @@ impl HeatMap<'_> {
         let columns = i32::try_from(self.columns.len().max(1)).unwrap_or(i32::MAX);
         let rows = i32::try_from(self.rows.len()).unwrap_or(i32::MAX);
         let least = if self.any_number() {
-            LEAST_CELL
+            MIN_CELL
         } else {
             let longest = self.columns.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
             ((longest as f64 * LETTER) as i32 + 8).clamp(NAMED_CELL.0, NAMED_CELL.1)

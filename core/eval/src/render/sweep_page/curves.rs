@@ -58,7 +58,7 @@ const CURVES: usize = SERIES;
 /// Points of a curve that have room for dots and bars.
 const DOTS: usize = 60;
 /// Numeric values that make a curve.
-const LEAST_VALUES: usize = 3;
+const MIN_VALUES: usize = 3;
 /// The grey of [`SERIES`], for what stands behind.
 const GREY: usize = 8;
 
@@ -124,7 +124,7 @@ pub(super) fn keys(
         let settings: Vec<&SettingSummary> =
             report.settings.iter().filter(|setting| setting.values.contains_key(key)).collect();
         let values = values_of(&settings, key);
-        if values.len() < LEAST_VALUES || !values.iter().all(Value::is_number) {
+        if values.len() < MIN_VALUES || !values.iter().all(Value::is_number) {
             continue;
         }
         let section = key_section(key, names, &settings, &values, figures)?;

@@ -30,11 +30,11 @@ struct Pair {
 }
 
 /// Values of a key that have room.
-const MOST_VALUES: usize = 24;
+const MAX_VALUES: usize = 24;
 /// Pairs that have room.
-const MOST_PAIRS: usize = 12;
+const MAX_PAIRS: usize = 12;
 /// Cells over all maps that have room.
-const MOST_CELLS: usize = 6_000;
+const MAX_CELLS: usize = 6_000;
 
 impl Maps {
     pub(super) fn of(report: &SweepReport, names: &Names<'_>, figures: &[Shown]) -> Result<Self, EvalError> {
@@ -51,12 +51,12 @@ impl Maps {
                     if axes.iter().any(|values| values.len() < 2) {
                         continue;
                     }
-                    if axes.iter().any(|values| values.len() > MOST_VALUES) {
+                    if axes.iter().any(|values| values.len() > MAX_VALUES) {
                         too_long += 1;
                         continue;
                     }
                     let size = axes[0].len() * axes[1].len() * drawn(figures).count();
-                    if pairs.len() == MOST_PAIRS || cells + size > MOST_CELLS {
+                    if pairs.len() == MAX_PAIRS || cells + size > MAX_CELLS {
                         too_many += 1;
                         continue;
                     }
@@ -68,7 +68,7 @@ impl Maps {
         }
         let mut left_out = Vec::new();
         if too_long > 0 {
-            left_out.push(format!("{too_long} with more than {MOST_VALUES} values of a key"));
+            left_out.push(format!("{too_long} with more than {MAX_VALUES} values of a key"));
         }
         if too_many > 0 {
             left_out.push(format!("{too_many} for want of room"));

@@ -1,6 +1,6 @@
 //! Statistics against values made by hand and by numpy.
 
-use super::{Difference, IntervalMethod, LEAST_RESAMPLED, Spread};
+use super::{Difference, IntervalMethod, MIN_RESAMPLED, Spread};
 use crate::resampling::{below, quantile, seed_of};
 
 fn near(found: f64, expected: f64, tolerance: f64) {
@@ -103,8 +103,8 @@ fn intervals_hold_the_mean_as_often_as_they_say() {
 #[test]
 fn the_method_changes_at_ten_pairs() {
     let of = |pairs: u32| Difference::of(&NORMAL[..pairs as usize], 1).unwrap().method;
-    assert_eq!(of(LEAST_RESAMPLED - 1), Some(IntervalMethod::PairedT));
-    assert_eq!(of(LEAST_RESAMPLED), Some(IntervalMethod::ExpandedBootstrap));
+    assert_eq!(of(MIN_RESAMPLED - 1), Some(IntervalMethod::PairedT));
+    assert_eq!(of(MIN_RESAMPLED), Some(IntervalMethod::ExpandedBootstrap));
 }
 
 /// `numpy.random.default_rng(5).normal(1.5, 2.0, 40)`, three decimals.

@@ -11,8 +11,8 @@ use crate::device::DeviceSpec;
 use crate::fixture::{ALL, adapter, device, examples, shaken, shape, train, training};
 use crate::learner::Learner;
 use crate::training::dropout::Dropout;
+use crate::training::gradient::{Activations, StepGradient, gradient};
 use crate::training::micro::{divide, loss_weight};
-use crate::training::step::{Activations, StepGradient, gradient};
 use crate::training::trainee::{ExpertTrainee, Trainee, WholeTrainee};
 use crate::training::{Flow, Parameters, StepReport, TrainingControl, TrainingSpec};
 use crate::weights::{Weight, WeightMap, download};
@@ -23,12 +23,12 @@ fn shapes() -> Vec<BackboneShape> {
     let plain = BackboneShape { layers: 3, ..shape(false) };
     let biased =
         Variation { qkv_bias: true, output_bias: true, feed_forward_bias: true, ..Default::default() };
-    let windowed = LayerKind { windowed: true, turned: true };
+    let windowed = LayerKind { windowed: true, uses_rope: true };
     let gemma = Variation {
         head_width: Some(8),
         head_norms: true,
-        norms_behind: true,
-        norms_less_one: true,
+        post_norms: true,
+        unit_offset_norms: true,
         activation: Activation::GeluTanh,
         embedding_scale: Some(24f64.sqrt()),
         window: Some(4),

@@ -1,6 +1,6 @@
 //! Texts that Python 3.12's `json.loads` reads and refuses.
 
-use super::{Cell, JsonReader, MOST_DEPTH, MOST_VALUES};
+use super::{Cell, JsonReader, MAX_DEPTH, MAX_VALUES};
 
 fn read(text: &str) -> Result<Cell, String> {
     let mut reader = JsonReader::new(text.as_bytes()).map_err(|fault| fault.problem)?;
@@ -87,13 +87,13 @@ fn lists_and_objects_are_those_of_python() {
 #[test]
 fn depth_and_number_of_values_are_bounded() {
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    assert!(read(&deep(MOST_DEPTH)).is_ok());
-    let error = read(&deep(MOST_DEPTH + 1)).expect_err("too deep");
+    assert!(read(&deep(MAX_DEPTH)).is_ok());
+    let error = read(&deep(MAX_DEPTH + 1)).expect_err("too deep");
     assert!(error.contains("nested more than 128 deep"), "{error}");
     assert!(read(&"[".repeat(1_000_000)).is_err());
     assert!(read(&"{\"a\":".repeat(1_000_000)).is_err());
     let mut many = JsonReader::new(b"").expect("empty");
-    let long = format!("[{}0]", "0,".repeat(MOST_VALUES));
+    let long = format!("[{}0]", "0,".repeat(MAX_VALUES));
     many.text = &long;
     let error = many.value().expect_err("too many").problem;
     assert!(error.contains("more than 1000000 values"), "{error}");

@@ -1,0 +1,409 @@
+//! A trial before anything runs: the policies of a recipe are opened with their settings and asked once about made-up
+//! queries, adapters that are taken over are read, indicators are looked up, and rows are measured by the tokenizer. What
+//! could only go wrong hours later is a mistake of the recipe, told with its place. What policies answer is not judged, and
+//! nothing is kept of it.
+
+mod adapters;
+mod lengths;
+mod room;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use cadre_contract::{
+    Answer, Candidate, Claim, Evidence, ExpertCard, NamedVector, Order, Purpose, Query, RouterFinding,
+    RouterObservation, RouterProbe, RouterStep, SelectorFinding, SelectorObservation, SelectorProbe,
+    SelectorStep,
+};
+use cadre_policy::{Limits, Plugin, PolicyError, Router, Sandbox, Selector};
+use cadre_recipe::{Loaded, Recipe, RecipeError, RecipeErrors, on_all_cores};
+use cadre_scheduler::{
+    Answering, OpenSweep, Plan, PluginWork, RememberWork, RoutingWork, StageWork, SweepPlan,
+};
+use serde_json::{Map, Value, json};
+
+use crate::error::EngineError;
+use crate::resources::compiled_policies;
+use crate::stage::{backbone_sizes, contract_role, descriptor_name};
+
+/// Where policies stand in a recipe.
+const ROUTER: &str = "routing.router";
+const SELECTOR: &str = "rehearsal.selector";
+
+/// How often a policy is asked: what it wants comes up in its first steps.
+const ROUNDS: u32 = 4;
+
+/// What came to light.
+#[derive(Debug, Default)]
+pub(crate) struct Tried {
+    /// What cannot be run.
+    pub(crate) mistakes: Vec<RecipeError>,
+    /// What can, and a person should know.
+    pub(crate) warnings: Vec<RecipeError>,
+}
+
+impl Tried {
+    fn mistake(mistake: RecipeError) -> Self {
+        Self { mistakes: vec![mistake], warnings: Vec::new() }
+    }
+}
+
+/// Tries out what the plan names.
+pub(crate) fn try_out(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried, EngineError> {
+    let mut tried = PolicyDryRun::new(store).try_out(loaded, plan)?;
+    if tried.mistakes.is_empty() {
+        let measured = lengths::measured(loaded, plan, store)?;
+        tried.mistakes.extend(measured.mistakes);
+        tried.warnings.extend(measured.warnings);
+    }
+    Ok(tried)
+}
+
+/// Tries out what the points of a sweep name, on all cores; what several of them name is tried once. Gives what a person
+/// should know.
+pub(crate) fn try_points(
+    sweep: &OpenSweep,
+    plan: &SweepPlan,
+    store: &Path,
+) -> Result<Vec<RecipeError>, EngineError> {
+    let points: Vec<_> = sweep.points().map(|(point, _)| point).zip(&plan.points).collect();
+    // Rows are drawn by a point's seed; how long they are is told of the first of several seeds.
+    let mut first: HashSet<String> = HashSet::new();
+    let measured: Vec<bool> =
+        points.iter().map(|(point, _)| first.insert(lengths::measured_by(&point.loaded.recipe))).collect();
+    let points: Vec<_> = points.into_iter().zip(measured).collect();
+    let found = on_all_cores(&points, |some| {
+        let mut ground = PolicyDryRun::new(store);
+        let mut seen: HashSet<String> = HashSet::new();
+        let mut all = Tried::default();
+        for ((point, planned), measure) in some {
+            let new = seen.insert(tried_by(&point.loaded.recipe));
+            if !new && !measure {
+                continue;
+            }
+            let plan = plan.plan_of(planned);
+            let mut tried = if new { ground.try_out(&point.loaded, &plan)? } else { Tried::default() };
+            if *measure && tried.mistakes.is_empty() {
+                let measured = lengths::measured(&point.loaded, &plan, store)?;
+                tried.mistakes.extend(measured.mistakes);
+                tried.warnings.extend(measured.warnings);
+            }
+            all.warnings.extend(tried.warnings.into_iter().map(|warning| point.named(warning)));
+            // Those of one point are enough: others would say the same.
+            if !tried.mistakes.is_empty() {
+                all.mistakes = tried.mistakes.into_iter().map(|mistake| point.named(mistake)).collect();
+                break;
+            }
+        }
+        Ok(all)
+    });
+    let found: Vec<Tried> = found.into_iter().collect::<Result<_, EngineError>>()?;
+    let (mut mistakes, mut warnings) = (Vec::new(), Vec::new());
+    for tried in found {
+        if mistakes.is_empty() {
+            mistakes = tried.mistakes;
+        }
+        warnings.extend(tried.warnings);
+    }
+    RecipeErrors::of(mistakes)?;
+    Ok(warnings)
+}
+
+/// What of a recipe the trial of policies, adapters and indicators depends on.
+fn tried_by(recipe: &Recipe) -> String {
+    let imports = recipe.expert.as_ref().map(|expert| &expert.import);
+    json!([recipe.routing, recipe.rehearsal, recipe.indicator, recipe.backbone, imports]).to_string()
+}
+
+/// Where recipes are tried out, one after another: policies are loaded once, and a selector that was tried with the
+/// same settings is not tried again.
+struct PolicyDryRun<'a> {
+    store: &'a Path,
+    sandbox: Option<Sandbox>,
+    plugins: HashMap<PathBuf, Plugin>,
+    selected: HashSet<String>,
+}
+
+impl<'a> PolicyDryRun<'a> {
+    fn new(store: &'a Path) -> Self {
+        Self { store, sandbox: None, plugins: HashMap::new(), selected: HashSet::new() }
+    }
+
+    fn try_out(&mut self, loaded: &Loaded, plan: &Plan) -> Result<Tried, EngineError> {
+        let backbone = plan.stages.iter().find_map(|stage| match &stage.work {
+            StageWork::Backbone(work) => Some(backbone_sizes(work)),
+            _ => None,
+        });
+        let width = match backbone {
+            Some(Err(problem)) => return Ok(Tried::mistake(loaded.mistake("backbone.checkpoint", problem))),
+            Some(Ok(sizes)) => sizes.hidden,
+            None => return Ok(Tried::default()),
+        };
+        let Tried { mistakes, warnings } = adapters::tried(loaded, plan, self.store)?;
+        if !mistakes.is_empty() {
+            return Ok(Tried { mistakes, warnings });
+        }
+        if let Some(mistake) = adapters::indicator(loaded, plan, self.store)? {
+            return Ok(Tried::mistake(mistake));
+        }
+        let routing = plan.stages.iter().find_map(|stage| match &stage.work {
+            StageWork::Evaluate(work) => match &work.answering {
+                Answering::Routed(routing) => Some(routing),
+                Answering::Backbone | Answering::Adapter => None,
+            },
+            _ => None,
+        });
+        let selecting = plan.stages.iter().find_map(|stage| match &stage.work {
+            StageWork::Remember(work) => Some(work),
+            _ => None,
+        });
+        let selecting = selecting.filter(|work| {
+            self.selected.insert(json!([work.selector, work.role, work.grant_experts, width]).to_string())
+        });
+        if routing.is_none() && selecting.is_none() {
+            return Ok(Tried { mistakes, warnings });
+        }
+        let sandbox = match self.sandbox.take() {
+            Some(sandbox) => sandbox,
+            None => Sandbox::new(&compiled_policies(self.store), Limits::default())?,
+        };
+        let sandbox = self.sandbox.insert(sandbox);
+        let trial = Trial { loaded, width };
+        let mut load = |table: &str, work: &PluginWork| match self.plugins.get(&work.path) {
+            Some(plugin) => Ok(plugin.clone()),
+            None => {
+                let plugin = sandbox.load(&work.path).map_err(|problem| trial.at_plugin(table, problem))?;
+                self.plugins.insert(work.path.clone(), plugin.clone());
+                Ok(plugin)
+            }
+        };
+        let mut mistakes: Vec<RecipeError> = Vec::new();
+        if let Some(work) = routing {
+            let tried = load(ROUTER, &work.router).and_then(|plugin| trial.router(&plugin, work, plan));
+            mistakes.extend(tried.err().map(|mistake| *mistake));
+        }
+        if let Some(work) = selecting {
+            let tried = load(SELECTOR, &work.selector).and_then(|plugin| trial.selector(&plugin, work));
+            mistakes.extend(tried.err().map(|mistake| *mistake));
+        }
+        Ok(Tried { mistakes, warnings })
+    }
+}
+
+struct Trial<'a> {
+    loaded: &'a Loaded,
+    /// Numbers in an embedding.
+    width: usize,
+}
+
+type Verdict<T> = Result<T, Box<RecipeError>>;
+
+impl Trial<'_> {
+    fn router(&self, plugin: &Plugin, work: &RoutingWork, plan: &Plan) -> Verdict<()> {
+        let cards = self.cards(plan);
+        let open = |settings: &str| plugin.router(settings, &cards).map(drop);
+        let mut router = plugin
+            .router(&as_json(&work.router.settings), &cards)
+            .map_err(|problem| self.refused(ROUTER, &work.router, &open, problem))?;
+        match self.asked(&mut router) {
+            Err(problem) => Err(self.at_plugin(ROUTER, problem)),
+            Ok(probes) => self.granted(work, &probes),
+        }
+    }
+
+    /// Whether the recipe lets the router know what it asks.
+    fn granted(&self, work: &RoutingWork, probes: &[RouterProbe]) -> Verdict<()> {
+        let name = &work.router.plugin;
+        let claims = probes.iter().any(|probe| matches!(probe, RouterProbe::Claim(_)));
+        if claims && work.indicator.is_none() {
+            let problem = format!(
+                "`{name}` asks the experts for their claims, and experts without indicators have none"
+            );
+            let hint = "add `[indicator]`, or name a router that asks for something else";
+            return Err(Box::new(self.loaded.mistake("routing.router.plugin", problem).suggest(hint)));
+        }
+        if probes.contains(&RouterProbe::Task) && !work.grant_task {
+            let problem = format!("`{name}` asks for the true task of a query, which is not granted to it");
+            let hint = "`grant = [\"task\"]` in `[routing]` grants it, and the report says so";
+            return Err(Box::new(self.loaded.mistake("routing.router.plugin", problem).suggest(hint)));
+        }
+        Ok(())
+    }
+
+    /// What a router asks about a query in its first steps. With made-up findings it may refuse to go on: that says
+    /// nothing.
+    fn asked(&self, router: &mut Router) -> Result<Vec<RouterProbe>, PolicyError> {
+        let query = Query { id: 0, prompt: "Which is larger?\n\n3 or 5".to_owned(), prompt_tokens: 12 };
+        let mut evidence = Evidence { query, observations: Vec::new() };
+        let mut asked = Vec::new();
+        for round in 0..ROUNDS {
+            let steps = match router.route(std::slice::from_ref(&evidence)) {
+                Ok(steps) => steps,
+                Err(problem) if round == 0 && !says_no(&problem) => return Err(problem),
+                Err(_) => break,
+            };
+            let Some(RouterStep::Ask(probes)) = steps.into_iter().next() else { break };
+            for probe in probes {
+                let finding = self.made_up(&probe);
+                asked.push(probe.clone());
+                evidence.observations.push(RouterObservation { probe, finding });
+            }
+        }
+        Ok(asked)
+    }
+
+    fn made_up(&self, probe: &RouterProbe) -> RouterFinding {
+        match probe {
+            RouterProbe::Claim(_) => RouterFinding::Claim(Claim { accept: 0.1, reject: 0.8 }),
+            RouterProbe::Embedding => RouterFinding::Embedding(self.embedding()),
+            RouterProbe::Surprise(_) => RouterFinding::Surprise(1.0),
+            RouterProbe::Answer(_) => {
+                RouterFinding::Answer(Answer { text: "5".to_owned(), mean_log_probability: -0.5 })
+            }
+            RouterProbe::Task => RouterFinding::Task(Some(0)),
+        }
+    }
+
+    fn selector(&self, plugin: &Plugin, work: &RememberWork) -> Verdict<()> {
+        let open = |settings: &str| plugin.selector(settings).map(drop);
+        let mut selector = plugin
+            .selector(&as_json(&work.selector.settings))
+            .map_err(|problem| self.refused(SELECTOR, &work.selector, &open, problem))?;
+        let role = contract_role(work.role);
+        let orders = [
+            Order { purpose: Purpose::Remember, role, task: 0, budget: Some(2), seed: 0 },
+            Order { purpose: Purpose::Compose, role, task: 1, budget: None, seed: 0 },
+        ];
+        for order in orders {
+            let experts = self
+                .asks_experts(&mut selector, &order)
+                .map_err(|problem| self.at_plugin(SELECTOR, problem))?;
+            if experts && !work.grant_experts {
+                let name = &work.selector.plugin;
+                let problem = format!("`{name}` asks experts, which are not granted to it");
+                let hint = "`grant = [\"experts\"]` in `[rehearsal]` grants them; experts are then trained one after \
+                            the other";
+                let mistake = self.loaded.mistake("rehearsal.selector.plugin", problem).suggest(hint);
+                return Err(Box::new(mistake));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a selector asks experts in its first steps.
+    fn asks_experts(&self, selector: &mut Selector, order: &Order) -> Result<bool, PolicyError> {
+        let candidates: Vec<Candidate> = (0..4).map(candidate).collect();
+        let mut seen: Vec<SelectorObservation> = Vec::new();
+        for round in 0..ROUNDS {
+            let step = match selector.select(order, &candidates, &seen) {
+                Ok(step) => step,
+                Err(problem) if round == 0 && !says_no(&problem) => return Err(problem),
+                Err(_) => break,
+            };
+            let SelectorStep::Ask(probes) = step else { break };
+            for probe in probes {
+                let finding = match &probe {
+                    SelectorProbe::Loss(_) => return Ok(true),
+                    SelectorProbe::Generate(generation) if generation.expert.is_some() => return Ok(true),
+                    SelectorProbe::Generate(_) => SelectorFinding::Generated("5".to_owned()),
+                    SelectorProbe::Embedding(_) => SelectorFinding::Embedding(self.embedding()),
+                };
+                seen.push(SelectorObservation { probe, finding });
+            }
+        }
+        Ok(false)
+    }
+
+    fn at_plugin(&self, table: &str, problem: PolicyError) -> Box<RecipeError> {
+        Box::new(self.loaded.mistake(&format!("{table}.plugin"), problem))
+    }
+
+    /// A policy that could not be opened: which of its settings is the trouble, where one can be told.
+    fn refused(
+        &self,
+        table: &str,
+        work: &PluginWork,
+        open: &dyn Fn(&str) -> Result<(), PolicyError>,
+        problem: PolicyError,
+    ) -> Box<RecipeError> {
+        let PolicyError::Refused { message, .. } = &problem else { return self.at_plugin(table, problem) };
+        let name = &work.plugin;
+        // Serde's words, and those of whoever writes settings like ours: names stand in backticks.
+        let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+        let named = words.first().copied().filter(|word| work.settings.contains_key(*word));
+        let alone = || {
+            let one =
+                |(key, value): (&String, &Value)| as_json(&Map::from_iter([(key.clone(), value.clone())]));
+            let refused =
+                |setting: &(&String, &Value)| open(&one(*setting)).is_err_and(|error| says_no(&error));
+            // Where it refuses to be opened without settings too, no setting is to blame.
+            open("{}").ok().and_then(|()| work.settings.iter().find(refused)).map(|(key, _)| key.as_str())
+        };
+        let mistake = match named.or_else(alone) {
+            Some(setting) if message.starts_with("unknown field") => {
+                let problem = format!("`{name}` has no setting `{setting}`");
+                let key = format!("{table}.{setting}");
+                match words.get(1..) {
+                    None | Some([]) => self.loaded.mistake(&key, problem).suggest("it takes no settings"),
+                    Some(known) => self.loaded.wrong_choice(&key, problem, setting, known),
+                }
+            }
+            Some(setting) => {
+                let problem = format!("`{name}` refuses `{setting}`: {message}");
+                self.loaded.mistake(&format!("{table}.{setting}"), problem)
+            }
+            None => self.loaded.mistake(table, format!("`{name}` refuses to be opened: {message}")),
+        };
+        Box::new(mistake)
+    }
+
+    /// The experts there will be at the end of the stream.
+    fn cards(&self, plan: &Plan) -> Vec<ExpertCard> {
+        let routing = self.loaded.recipe.routing.as_ref();
+        let names: Vec<&str> = routing
+            .map(|routing| {
+                routing.descriptors.iter().map(|descriptor| descriptor_name(*descriptor)).collect()
+            })
+            .unwrap_or_default();
+        let card = |(index, task): (u32, &String)| ExpertCard {
+            index,
+            task: task.clone(),
+            training_examples: 1,
+            parameters: 1,
+            descriptors: names
+                .iter()
+                .map(|name| NamedVector { name: (*name).to_owned(), values: self.embedding() })
+                .collect(),
+        };
+        (0..).zip(&plan.tasks).map(card).collect()
+    }
+
+    /// A vector of length 1.
+    fn embedding(&self) -> Vec<f32> {
+        let mut vector = vec![0.0; self.width];
+        if let Some(first) = vector.first_mut() {
+            *first = 1.0;
+        }
+        vector
+    }
+}
+
+fn as_json(settings: &Map<String, Value>) -> String {
+    Value::Object(settings.clone()).to_string()
+}
+
+/// Whether the policy itself said no, rather than being stopped.
+fn says_no(problem: &PolicyError) -> bool {
+    matches!(problem, PolicyError::Refused { .. })
+}
+
+fn candidate(id: u64) -> Candidate {
+    Candidate {
+        id,
+        task: 0,
+        instruction: "Which is larger?".to_owned(),
+        input: format!("{id} or 2"),
+        response: id.max(2).to_string(),
+        tokens: 12,
+    }
+}

@@ -1,0 +1,449 @@
+//! The trial of a recipe's rows: drawn as the run will draw them, made into tokens, and measured against the longest
+//! prompts and responses; and the steps of a training against its warm-up. Of many rows a part is looked at, and the
+//! warning says so. Nothing is cut and nothing is kept here.
+
+use std::path::Path;
+
+use cadre_data::{
+    DataError, Encoder, EncodingLimits, Example, IndicatorForm, IndicatorTokens, Split, Target, Tokenizer,
+};
+use cadre_recipe::{Loaded, Recipe, RecipeError};
+use cadre_scheduler::{
+    Answering, Budget, IndicatorWork, Length, Plan, PrepareWork, StageSpec, StageWork, TemplateWork,
+    TrainingWork, indicator_form,
+};
+use serde_json::json;
+
+use super::Tried;
+use super::adapters::opened;
+use super::room::{Notes, Room};
+use crate::error::EngineError;
+use crate::stage::{backbone_sizes, draw_examples, draw_task, planned_tokenizer, template};
+
+/// Rows of a split of a task that are made into tokens.
+const LOOKED_AT: usize = 1000;
+/// Bytes of text of a split of a task that are made into tokens.
+const BYTES: usize = 4 << 20;
+/// Bytes of a source's files from which its rows are not read before the stage that prepares them.
+const LARGEST_FILES: u64 = 256 << 20;
+/// Longer than any row: nothing is cut at it.
+const UNBOUNDED: usize = 1 << 40;
+
+/// Where a recipe names what a backbone is pretrained on.
+const CORPUS: &str = "backbone.pretrain.corpus";
+/// Where a recipe names queries that no expert answers.
+const PSEUDO_NEGATIVES: &str = "rehearsal.pseudo-negatives";
+
+/// What of a recipe the measures depend on, without its seed.
+pub(super) fn measured_by(recipe: &Recipe) -> String {
+    let expert = recipe.expert.as_ref();
+    let training = |training: &cadre_recipe::Training| {
+        json!([
+            training.epochs,
+            training.batch,
+            training.accumulate,
+            training.warmup,
+            training.max_prompt,
+            training.max_response
+        ])
+    };
+    json!([
+        recipe.stream,
+        recipe.backbone,
+        recipe.indicator,
+        recipe.rehearsal,
+        recipe.evaluation.out_of_distribution,
+        recipe.evaluation.decoding.max_new_tokens,
+        expert.map(|expert| (expert.per, training(&expert.training))),
+    ])
+    .to_string()
+}
+
+/// Measures what the plan will read.
+pub(super) fn measured(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried, EngineError> {
+    let rows = vec![None; plan.stages.len()];
+    let mut measure = Measure { loaded, plan, rows, notes: Notes::default(), tried: Tried::default() };
+    measure.all(store)?;
+    let Measure { notes, mut tried, .. } = measure;
+    tried.warnings.extend(notes.placed(loaded));
+    Ok(tried)
+}
+
+/// Rows of one kind, as the run will have them.
+struct Drawn {
+    /// What they are, for a person.
+    name: String,
+    split: Split,
+    examples: Vec<Example>,
+    /// Where the recipe names them.
+    key: String,
+}
+
+struct Measure<'a> {
+    loaded: &'a Loaded,
+    plan: &'a Plan,
+    /// How many rows each stage gives, where that is known.
+    rows: Vec<Option<u64>>,
+    notes: Notes,
+    tried: Tried,
+}
+
+impl Measure<'_> {
+    fn all(&mut self, store: &Path) -> Result<(), EngineError> {
+        let backbone = self.plan.stages.iter().find_map(|stage| match &stage.work {
+            StageWork::Backbone(work) => Some(backbone_sizes(work)),
+            _ => None,
+        });
+        let Some(sizes) = backbone.transpose()? else { return Ok(()) };
+        let drawn = self.draw();
+        self.warm_ups();
+        let Some(room) = self.room(sizes.context) else { return Ok(()) };
+        // Tokens are at least a byte each: where no text has more bytes than there is room, no tokenizer is asked. (One
+        // that is trained here first would be trained for it.)
+        let around = if room.prompt.template == TemplateWork::Plain { 8 } else { 512 };
+        let tight = drawn
+            .iter()
+            .any(|set| set.examples.iter().any(|row| bytes(row) + around > room.least(set.split)));
+        let trains = self.loaded.recipe.backbone.pretrain.is_some();
+        if trains && !tight {
+            return Ok(());
+        }
+        let tokenizer = match planned_tokenizer(self.plan, opened(store)?.as_ref(), &|| {}) {
+            Ok(Some(tokenizer)) => tokenizer,
+            Ok(None) => return Ok(()),
+            Err(EngineError::Data(problem)) => {
+                let key = if trains { "backbone.pretrain.tokenizer" } else { "backbone.checkpoint" };
+                self.tried.mistakes.push(self.loaded.mistake(key, problem));
+                return Ok(());
+            }
+            Err(other) => return Err(other),
+        };
+        let rows = sizes.vocabulary.unwrap_or(tokenizer.vocabulary() as usize);
+        self.tokens(&tokenizer, rows, &room, &drawn)
+    }
+
+    /// The rows of all stages that prepare some. A source that cannot be read is a mistake of the recipe; one that is too
+    /// large is left for later, and said.
+    fn draw(&mut self) -> Vec<Drawn> {
+        let mut all = Vec::new();
+        for (place, stage) in self.plan.stages.iter().enumerate() {
+            let StageWork::Prepare(work) = &stage.work else { continue };
+            let (key, files) = self.source_of(stage, work);
+            let length = |file: &std::path::PathBuf| std::fs::metadata(file).map_or(0, |facts| facts.len());
+            let bytes: u64 = files.iter().map(length).sum();
+            if bytes > LARGEST_FILES {
+                let problem = format!(
+                    "the files of `{}` have {} MB: rows of more than {} MB are not looked at before `{}` reads them",
+                    name_of(stage),
+                    bytes >> 20,
+                    LARGEST_FILES >> 20,
+                    stage.name
+                );
+                self.tried.warnings.push(self.loaded.mistake(&key, problem));
+                continue;
+            }
+            let found = match work {
+                PrepareWork::Task(work) => [Split::Train, Split::Test]
+                    .into_iter()
+                    .map(|split| Ok((split, draw_task(work, split)?)))
+                    .collect::<Result<Vec<_>, EngineError>>(),
+                PrepareWork::Examples(work) => {
+                    let split =
+                        if stage.name.ends_with("out-of-distribution") { Split::Test } else { Split::Train };
+                    draw_examples(work).map(|examples| vec![(split, examples)])
+                }
+            };
+            match found {
+                Err(problem) => {
+                    let problem = match problem {
+                        EngineError::Data(problem) => problem.to_string(),
+                        other => other.to_string(),
+                    };
+                    self.tried.mistakes.push(self.loaded.mistake(&key, problem));
+                }
+                Ok(found) => {
+                    self.rows[place] = found.first().map(|(_, examples)| examples.len() as u64);
+                    // What a backbone is pretrained on is text of any length, which is cut to be.
+                    if key == CORPUS {
+                        continue;
+                    }
+                    let (name, key) = (name_of(stage), key.clone());
+                    let drawn = |(split, examples)| Drawn {
+                        name: name.to_owned(),
+                        split,
+                        examples,
+                        key: key.clone(),
+                    };
+                    all.extend(found.into_iter().map(drawn));
+                }
+            }
+        }
+        all
+    }
+
+    /// The key that names a stage's source, and its files.
+    fn source_of(&self, stage: &StageSpec, work: &PrepareWork) -> (String, Vec<std::path::PathBuf>) {
+        let files = |source: &cadre_scheduler::SourceWork| {
+            source.files.iter().map(|file| file.path.clone()).collect::<Vec<_>>()
+        };
+        match work {
+            PrepareWork::Task(work) => ("stream.path".to_owned(), files(&work.source)),
+            PrepareWork::Examples(work) => {
+                let key = match name_of(stage) {
+                    "corpus" => CORPUS,
+                    "pseudo-negatives" => PSEUDO_NEGATIVES,
+                    _ => "evaluation.out-of-distribution",
+                };
+                (key.to_owned(), work.sources.iter().flat_map(|part| files(&part.source)).collect())
+            }
+        }
+    }
+
+    /// Warm-ups that are as long as the training they begin.
+    fn warm_ups(&mut self) {
+        for place in 0..self.plan.stages.len() {
+            let stage = &self.plan.stages[place];
+            self.rows[place] = self.rows[place].or_else(|| self.rows_of(stage));
+            let (training, key, rows) = match &stage.work {
+                StageWork::Train(work) => (
+                    &work.training,
+                    "expert.training",
+                    stage.inputs.get(1).and_then(|input| self.rows[*input]),
+                ),
+                StageWork::Backbone(cadre_scheduler::BackboneWork::Pretrain(work)) => (
+                    &work.training,
+                    "backbone.pretrain.training",
+                    stage.inputs.first().and_then(|input| self.rows[*input]),
+                ),
+                _ => continue,
+            };
+            let Some((rows, steps)) = rows.and_then(|rows| Some((rows, steps(training, rows)?))) else {
+                continue;
+            };
+            if training.warmup > 0 && u64::from(training.warmup) >= steps {
+                let what = format!("`warmup` = {} is no shorter than the training", training.warmup);
+                let one = format!("`{}`: {steps} steps of {rows} rows", stage.name);
+                self.notes.add(&format!("{key}.warmup"), what, one);
+            }
+        }
+    }
+
+    /// How many rows a stage gives that puts rows of others together; at most, where it draws.
+    fn rows_of(&self, stage: &StageSpec) -> Option<u64> {
+        match &stage.work {
+            StageWork::Remember(work) => {
+                let task = self.rows[*stage.inputs.get(1)?]?;
+                Some(match work.budget {
+                    Budget::Share(share) => (task as f64 * share).ceil() as u64,
+                    Budget::Count(count) => task.min(count.into()),
+                })
+            }
+            StageWork::Compose(work) => {
+                let mut all = 0;
+                for input in &stage.inputs {
+                    let given = &self.plan.stages[*input];
+                    let rows = match &given.work {
+                        StageWork::Prepare(_) | StageWork::Remember(_) => self.rows[*input]?,
+                        _ => continue,
+                    };
+                    let count = work.pseudo_negatives.as_ref().and_then(|pseudo| pseudo.count);
+                    let examples = matches!(given.work, StageWork::Prepare(PrepareWork::Examples(_)));
+                    all += match count.filter(|_| examples) {
+                        Some(count) => rows.min(count as u64),
+                        None => rows,
+                    };
+                }
+                Some(all)
+            }
+            _ => None,
+        }
+    }
+
+    /// What prompts and responses may have; none, and a mistake, where the context leaves a prompt no room.
+    fn room(&mut self, context: usize) -> Option<Room> {
+        let training = self.plan.stages.iter().find_map(|stage| match &stage.work {
+            StageWork::Train(work) => Some(work),
+            _ => None,
+        });
+        let evaluation = self.plan.stages.iter().find_map(|stage| match &stage.work {
+            StageWork::Evaluate(work) => Some(work),
+            _ => None,
+        })?;
+        let indicator = match &evaluation.answering {
+            Answering::Routed(routing) => routing.indicator.clone(),
+            Answering::Backbone | Answering::Adapter => None,
+        };
+        let room = Room {
+            prompt: evaluation.prompt.clone(),
+            indicator,
+            context,
+            learnt: training.map(|work| work.max_response as usize),
+            answer: evaluation.decoding.max_new_tokens as usize,
+        };
+        let parts = [
+            (room.learnt, "expert.training.max-response"),
+            (Some(room.answer), "evaluation.decoding.max-new-tokens"),
+        ];
+        for (response, key) in parts {
+            if let Some(response) = response
+                && room.most(response, 0).0 < 2
+            {
+                let problem = EngineError::NoRoom { context, response }.to_string();
+                self.tried.mistakes.push(self.loaded.mistake(key, problem));
+                return None;
+            }
+        }
+        Some(room)
+    }
+
+    fn tokens(
+        &mut self,
+        tokenizer: &Tokenizer,
+        rows: usize,
+        room: &Room,
+        drawn: &[Drawn],
+    ) -> Result<(), EngineError> {
+        let template = match template(&room.prompt.template, tokenizer) {
+            Ok(template) => template,
+            Err(problem) => {
+                self.tried.mistakes.push(self.loaded.mistake("stream.template", plain(problem)));
+                return Ok(());
+            }
+        };
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        let (tokenizer, indicators) = match &room.indicator {
+            None => (tokenizer.clone(), None),
+            Some(IndicatorWork { accept, reject, kind }) => {
+                let form: IndicatorForm = indicator_form(*kind);
+                match IndicatorTokens::new(tokenizer, form, accept, reject, rows) {
+                    Ok((tokenizer, indicators)) => (tokenizer, Some(indicators)),
+                    Err(problem) => {
+                        self.tried.mistakes.push(self.indicator(problem, reject));
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        let marks =
+            indicators.as_ref().map_or(0, |indicators| indicators.accept.len().max(indicators.reject.len()));
+        let limits = EncodingLimits { max_prompt: UNBOUNDED, max_response: UNBOUNDED };
+        let unbounded = Encoder::new(tokenizer, template, None, limits);
+        for set in drawn {
+            let Some(response) = room.response(set.split) else { continue };
+            let looked_at = part(&set.examples);
+            let rows: Vec<(&Example, Target)> = looked_at.iter().map(|row| (row, Target::Plain)).collect();
+            let lengths = unbounded.prompt_ids_all(looked_at).and_then(|prompts| {
+                let whole = unbounded.encode_all(&rows)?;
+                let both = prompts.iter().zip(&whole);
+                Ok(both.map(|(prompt, whole)| (prompt.len(), whole.len() - prompt.len())).collect::<Vec<_>>())
+            });
+            let lengths = match lengths {
+                Ok(lengths) => lengths,
+                Err(problem) => {
+                    let key =
+                        if matches!(problem, DataError::Template { .. } | DataError::TurnsNotShown { .. }) {
+                            "stream.template"
+                        } else {
+                            &set.key
+                        };
+                    self.tried.mistakes.push(self.loaded.mistake(key, problem));
+                    continue;
+                }
+            };
+            let of = if looked_at.len() < set.examples.len() {
+                format!("{} that were looked at, of {}", looked_at.len(), set.examples.len())
+            } else {
+                set.examples.len().to_string()
+            };
+            let kind = if set.split == Split::Train { "training" } else { "test" };
+            let (most, key) = room.most(response, marks);
+            let long: Vec<usize> =
+                lengths.iter().map(|(prompt, _)| *prompt).filter(|one| *one > most).collect();
+            if let Some(longest) = long.iter().max() {
+                let why = match key {
+                    "backbone" => format!(
+                        "the {most} that the backbone's context of {} leaves beside a response of {response}",
+                        room.context
+                    ),
+                    _ => format!("`max-prompt` = {most}"),
+                };
+                let what = format!("{kind} prompts have more tokens than {why} and are cut");
+                let one = format!("`{}`: {} of {of} (the longest has {longest})", set.name, long.len());
+                self.notes.add(key, what, one);
+            }
+            if set.split == Split::Test || (set.key == PSEUDO_NEGATIVES && !self.learns_rejected()) {
+                continue;
+            }
+            let long: Vec<usize> =
+                lengths.iter().map(|(_, response)| *response).filter(|one| *one > response).collect();
+            if let Some(longest) = long.iter().max() {
+                let what = format!(
+                    "{kind} responses have more tokens than `max-response` = {response}, end token counted, and are cut"
+                );
+                let one = format!("`{}`: {} of {of} (the longest has {longest})", set.name, long.len());
+                self.notes.add("expert.training.max-response", what, one);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the response of a query that is rejected is learnt too.
+    fn learns_rejected(&self) -> bool {
+        self.plan.stages.iter().any(|stage| match &stage.work {
+            StageWork::Compose(work) => !work.marked || work.negatives_keep_response == Some(true),
+            _ => false,
+        })
+    }
+
+    /// Where the trouble with an indicator is.
+    fn indicator(&self, problem: DataError, reject: &str) -> RecipeError {
+        let wrong = match &problem {
+            DataError::SplitToken { token, .. } | DataError::TokenExists { token, .. } if token == reject => {
+                "indicator.reject"
+            }
+            _ => "indicator.accept",
+        };
+        self.loaded.mistake(wrong, problem)
+    }
+}
+
+/// What a stage prepares: a task, or one of the sets beside the stream.
+fn name_of(stage: &StageSpec) -> &str {
+    match &stage.work {
+        StageWork::Prepare(PrepareWork::Task(work)) => &work.task,
+        // `prepare`, a sign between, and what is prepared.
+        _ => stage.name.strip_prefix("prepare").and_then(|name| name.get(1..)).unwrap_or(&stage.name),
+    }
+}
+
+fn plain(problem: EngineError) -> String {
+    match problem {
+        EngineError::Data(problem) => problem.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Steps of a training over so many rows; none where the recipe itself says how many.
+fn steps(training: &TrainingWork, rows: u64) -> Option<u64> {
+    let Length::Epochs(epochs) = training.length else { return None };
+    let a_step = u64::from(training.batch) * u64::from(training.accumulate);
+    Some(rows.div_ceil(a_step.max(1)) * u64::from(epochs))
+}
+
+/// Bytes of a row's text.
+fn bytes(row: &Example) -> usize {
+    let said: usize = row.turns.iter().map(|turn| turn.content.len()).sum();
+    said + row.instruction.len() + row.input.len() + row.output.len()
+}
+
+/// The rows to look at: rows are in the order of a draw, so that the first of them are a sample of all.
+fn part(examples: &[Example]) -> &[Example] {
+    let mut room = BYTES;
+    let fits = |row: &&Example| {
+        let fits = room > 0;
+        room = room.saturating_sub(bytes(row));
+        fits
+    };
+    let count = examples.iter().take(LOOKED_AT).take_while(fits).count();
+    &examples[..count]
+}

@@ -1,0 +1,213 @@
+//! Workers as processes of this machine: started, listened to, asked to stop, waited for, replaced where one is killed
+//! in the middle of a stage. It does no stage.
+
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use cadre_scheduler::{Event, EventKind, EventSink, StageSpec, StopFlag};
+use cadre_store::Digest;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::folder::SweepFolder;
+use super::gpu_assignment::{VISIBLE, visible_gpus};
+use crate::error::EngineError;
+use crate::interrupt::INTERRUPTED;
+
+/// How often it is looked at whether somebody asked to stop.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// After so many workers have died at a stage it counts as failed: a first one may have been killed for the memory that
+/// another program took.
+const DEATHS: u32 = 2;
+
+/// How workers are started.
+pub(crate) struct WorkerPool<'a> {
+    pub(crate) folder: &'a SweepFolder,
+    pub(crate) store: &'a Path,
+    pub(crate) workers: usize,
+    /// Threads of each worker.
+    pub(crate) threads: usize,
+    /// The stages of the sweep.
+    pub(crate) stages: &'a [StageSpec],
+    /// Whether nothing further is begun once a stage failed.
+    pub(crate) fail_fast: bool,
+}
+
+impl WorkerPool<'_> {
+    /// Starts the workers and waits for them; one that dies in the middle of a stage is replaced. Gives how those ended
+    /// that did not end well, in words.
+    pub(crate) fn run(&self, events: &dyn EventSink, stop: &StopFlag) -> Result<Vec<String>, EngineError> {
+        let gpus = visible_gpus(self.stages, std::env::var(VISIBLE).ok().as_deref(), Path::new("/dev"));
+        let watch = Watch { events, stop, deaths: Mutex::default() };
+        std::thread::scope(|scope| {
+            let places: Vec<_> = (1..=self.workers)
+                .map(|number| {
+                    let gpu = gpus.get((number - 1) % gpus.len().max(1));
+                    let watch = &watch;
+                    scope.spawn(move || self.keep_one(number, gpu, watch))
+                })
+                .collect();
+            let mut troubles = Vec::new();
+            for place in places {
+                let told = place.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                troubles.extend(told?);
+            }
+            Ok(troubles)
+        })
+    }
+
+    /// Sees to it that there is a worker in this place until one ends by itself. A worker that dies before it began a
+    /// stage is not replaced: the next one would too.
+    fn keep_one(
+        &self,
+        number: usize,
+        gpu: Option<&String>,
+        watch: &Watch<'_>,
+    ) -> Result<Vec<String>, EngineError> {
+        let mut troubles = Vec::new();
+        loop {
+            // The others end too where one cannot be started: nothing is begun that nobody waits for.
+            let mut child =
+                self.start(number, gpu, troubles.is_empty()).inspect_err(|_| watch.stop.request())?;
+            let out = child.stdout.take();
+            let (status, at) = std::thread::scope(|scope| {
+                let ear = scope.spawn(|| out.and_then(|out| self.listen(BufReader::new(out), watch)));
+                let status = wait(&mut child, watch.stop);
+                (status, ear.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            });
+            let Some(cause) = self.trouble(number, &status) else { return Ok(troubles) };
+            let Some(at) = at.filter(|_| !watch.stop.is_requested()) else {
+                troubles.push(format!("worker {number} {cause}"));
+                return Ok(troubles);
+            };
+            troubles.push(format!("worker {number} {cause} at {}; another took its place", at.stage));
+            self.died_at(&at, &cause, watch);
+        }
+    }
+
+    /// Counts the deaths at a stage; after [`DEATHS`] of them it has failed, and no other worker tries it.
+    fn died_at(&self, at: &Event, cause: &str, watch: &Watch<'_>) {
+        let mut deaths = watch.deaths.lock().unwrap_or_else(PoisonError::into_inner);
+        let died = deaths.entry(at.key).or_default();
+        *died += 1;
+        if *died != DEATHS {
+            return;
+        }
+        let message = format!("{DEATHS} workers died at it; the last {cause}");
+        if let Err(problem) = self.folder.keep_failure(&at.key, &at.stage, &message) {
+            tracing::warn!(%problem, "no word could be left of a stage at which workers die");
+        }
+        drop(deaths);
+        self.hand_on(&Event { kind: EventKind::Failed { message }, ..at.clone() }, watch);
+    }
+
+    /// Starts a worker, which sees this device alone, if one is dealt to it.
+    fn start(&self, number: usize, gpu: Option<&String>, first: bool) -> Result<Child, EngineError> {
+        let program = std::env::current_exe().map_err(|source| EngineError::Worker { number, source })?;
+        let log = self.folder.worker_log(&number.to_string());
+        // What one said that died stays readable.
+        let opened = OpenOptions::new().create(true).write(true).truncate(first).append(!first).open(&log);
+        let said = opened.map_err(|source| EngineError::Write { path: log, source })?;
+        let mut command = Command::new(program);
+        command
+            .args(["sweep", "worker"])
+            .arg(self.folder.root())
+            .arg("--store")
+            .arg(self.store)
+            .args(["--threads", &self.threads.to_string(), "--json"])
+            .args(self.fail_fast.then_some("--fail-fast"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(said)
+            // Ctrl-C is for the one who started them: each worker is asked once, politely.
+            .process_group(0)
+            .envs(gpu.map(|gpu| (VISIBLE, gpu)));
+        command.spawn().map_err(|source| EngineError::Worker { number, source })
+    }
+
+    /// Hands on what a worker tells, until it ends; gives the stage that it had begun and not ended.
+    fn listen(&self, out: impl BufRead, watch: &Watch<'_>) -> Option<Event> {
+        let mut at = None;
+        for line in out.lines().map_while(Result::ok) {
+            match serde_json::from_str::<Event>(&line) {
+                Ok(event) => {
+                    match event.kind {
+                        EventKind::Started => at = Some(event.clone()),
+                        EventKind::Finished { .. } | EventKind::Stopped | EventKind::Failed { .. } => {
+                            at = None
+                        }
+                        _ => {}
+                    }
+                    self.hand_on(&event, watch);
+                }
+                Err(problem) => tracing::warn!(%problem, line, "a worker said something that is no event"),
+            }
+        }
+        at
+    }
+
+    fn hand_on(&self, event: &Event, watch: &Watch<'_>) {
+        if self.fail_fast && matches!(event.kind, EventKind::Failed { .. }) {
+            watch.stop.request();
+        }
+        watch.events.send(event);
+    }
+
+    /// How a worker ended that did not end well.
+    fn trouble(&self, number: usize, status: &std::io::Result<ExitStatus>) -> Option<String> {
+        use std::os::unix::process::ExitStatusExt as _;
+        match status {
+            // That stages failed is told by their points.
+            Ok(status) if matches!(status.code(), Some(0 | 1)) => None,
+            Ok(status) if status.code() == Some(i32::from(INTERRUPTED)) => None,
+            Ok(status) => Some(match status.signal() {
+                Some(9) => "was killed by signal 9 (out of memory?)".to_owned(),
+                Some(signal) => format!("was killed by signal {signal}"),
+                None => {
+                    let log = self.folder.worker_log(&number.to_string());
+                    format!("ended with {status} and left word in {}", log.display())
+                }
+            }),
+            Err(problem) => Some(format!("was lost: {problem}")),
+        }
+    }
+}
+
+/// What is known to all who look after a worker.
+struct Watch<'a> {
+    events: &'a dyn EventSink,
+    stop: &'a StopFlag,
+    /// How many workers died at a stage.
+    deaths: Mutex<HashMap<Digest, u32>>,
+}
+
+/// Waits for a worker, and asks it to stop once somebody asks this process.
+fn wait(child: &mut Child, stop: &StopFlag) -> std::io::Result<ExitStatus> {
+    let mut asked = false;
+    loop {
+        if stop.is_requested() && !asked {
+            asked = true;
+            ask_to_stop(child);
+        }
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn ask_to_stop(child: &Child) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(pid) = pid
+        && let Err(problem) = kill_process(pid, Signal::TERM)
+    {
+        // It has ended meanwhile.
+        tracing::debug!(%problem, "a worker could not be asked to stop");
+    }
+}

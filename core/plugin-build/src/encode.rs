@@ -1,0 +1,57 @@
+//! From a core module to a component, whatever language it was written in.
+
+use std::path::Path;
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use crate::PluginBuildError;
+use crate::start::CONTRACT;
+
+/// Makes a component of a core module. What the Rust SDK makes carries its contract in a custom
+/// section; a module of another language needs none: which world it is of is read from its exports.
+/// `module` is for messages only.
+///
+/// # Errors
+/// When the module is no policy, or does not keep the contract.
+pub fn encode(module: &Path, bytes: &[u8]) -> Result<Vec<u8>, PluginBuildError> {
+    let carried = CARRIED.iter().any(|mark| contains(bytes, mark.as_bytes()));
+    let bytes = match carried {
+        true => bytes.to_vec(),
+        false => with_contract(module, bytes)?,
+    };
+    ComponentEncoder::default()
+        .validate(true)
+        .module(&bytes)
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|error| PluginBuildError::Component {
+            module: module.to_owned(),
+            problem: format!("{error:#}"),
+        })
+}
+
+/// How the custom sections begin in which tools leave a contract.
+const CARRIED: &[&str] = &["component-type"];
+
+fn with_contract(module: &Path, bytes: &[u8]) -> Result<Vec<u8>, PluginBuildError> {
+    let world = [("router", "router-plugin"), ("selector", "selector-plugin")]
+        .into_iter()
+        .find(|(interface, _)| contains(bytes, format!("cadre:policy/{interface}@").as_bytes()))
+        .map(|(_, world)| world)
+        .ok_or_else(|| PluginBuildError::NotAPolicy { module: module.to_owned() })?;
+    let unreadable = |problem: String| PluginBuildError::Contract { problem };
+    let mut contract = Resolve::default();
+    let package =
+        contract.push_str("policy.wit", CONTRACT).map_err(|error| unreadable(format!("{error:#}")))?;
+    let world =
+        contract.select_world(&[package], Some(world)).map_err(|error| unreadable(format!("{error:#}")))?;
+    let mut bytes = bytes.to_vec();
+    embed_component_metadata(&mut bytes, &contract, world, StringEncoding::UTF8).map_err(|error| {
+        PluginBuildError::Component { module: module.to_owned(), problem: format!("{error:#}") }
+    })?;
+    Ok(bytes)
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}

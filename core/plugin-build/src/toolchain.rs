@@ -1,0 +1,155 @@
+//! Finds a Rust compiler that makes WebAssembly: one with the target's library beside it, or one with
+//! the library's sources, from which it is then built. Installs nothing.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::PluginBuildError;
+
+/// The target: its imports are the policy's own and nothing else.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Where rustc may be: the usual one, then Debian's package `rustc-web`.
+const COMPILERS: &[&str] = &["rustc", "/usr/bin/rustc"];
+
+/// A compiler that makes WebAssembly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toolchain {
+    rustc: PathBuf,
+    version: String,
+    sysroot: PathBuf,
+    /// Whether the standard library is built from its sources.
+    builds_library: bool,
+    /// A linker, where the compiler has none of its own.
+    linker: Option<PathBuf>,
+}
+
+impl fmt::Display for Toolchain {
+    /// The compiler's version and where its library is from: what the bytes of a component depend on.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let library =
+            if self.builds_library { "library built from its sources" } else { "library as it comes" };
+        write!(f, "{}, {library}", self.version)
+    }
+}
+
+impl Toolchain {
+    /// The first compiler here that will do.
+    ///
+    /// # Errors
+    /// When there is none; the message says how to get one.
+    pub fn find() -> Result<Self, PluginBuildError> {
+        let compilers: Vec<Compiler> = COMPILERS.iter().filter_map(|rustc| Compiler::ask(rustc)).collect();
+        let ready = compilers.iter().find(|compiler| compiler.has_library());
+        if let Some(compiler) = ready {
+            return Ok(compiler.toolchain(false, None));
+        }
+        let linker = compilers.iter().find_map(Compiler::linker);
+        compilers
+            .iter()
+            .find(|compiler| compiler.has_sources())
+            .filter(|_| linker.is_some())
+            .map(|compiler| compiler.toolchain(true, linker))
+            .ok_or(PluginBuildError::NoToolchain)
+    }
+
+    /// Cargo with this compiler, and with paths cut out of what it makes.
+    pub(crate) fn cargo(&self, subcommand: &str, package: &Path) -> Command {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .arg(subcommand)
+            .args(["--release", "--target", TARGET])
+            .env("RUSTC", &self.rustc)
+            .env("CARGO_ENCODED_RUSTFLAGS", self.flags(package))
+            // Of a cargo that runs us: they would name another compiler.
+            .env_remove("RUSTUP_TOOLCHAIN")
+            .env_remove("RUSTC_WRAPPER");
+        if self.builds_library {
+            cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
+        }
+        if let Some(linker) = &self.linker {
+            cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+        }
+        cargo
+    }
+
+    /// The same bytes in every folder: what panics name is cut to what matters.
+    fn flags(&self, package: &Path) -> OsString {
+        let home = std::env::var_os("CARGO_HOME").map_or_else(
+            || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo"),
+            PathBuf::from,
+        );
+        let registry = home.join("registry/src");
+        let mut cut: Vec<(PathBuf, &str)> = Vec::new();
+        for index in std::fs::read_dir(&registry).into_iter().flatten().flatten() {
+            cut.push((index.path(), ""));
+        }
+        cut.push((self.sysroot.join("lib/rustlib/src/rust"), "rust"));
+        // The compiler may name its sources by where a link leads.
+        if let Ok(real) = self.sysroot.join("lib/rustlib/src/rust").canonicalize() {
+            cut.push((real, "rust"));
+        }
+        cut.push((package.to_owned(), "policy"));
+        let mut flags = OsString::from("-Ctarget-feature=+simd128");
+        for (path, name) in cut {
+            flags.push("\u{1f}--remap-path-prefix=");
+            flags.push(path);
+            flags.push("=");
+            flags.push(name);
+        }
+        flags
+    }
+}
+
+struct Compiler {
+    rustc: PathBuf,
+    version: String,
+    sysroot: PathBuf,
+}
+
+impl Compiler {
+    fn ask(rustc: &str) -> Option<Self> {
+        let say = |argument: &[&str]| {
+            let said = Command::new(rustc).args(argument).output().ok()?;
+            let text = String::from_utf8(said.stdout).ok()?;
+            said.status.success().then(|| text.trim().to_owned())
+        };
+        Some(Self {
+            rustc: rustc.into(),
+            version: say(&["--version"])?,
+            sysroot: say(&["--print", "sysroot"])?.into(),
+        })
+    }
+
+    fn has_library(&self) -> bool {
+        let folder = self.sysroot.join("lib/rustlib").join(TARGET).join("lib");
+        std::fs::read_dir(folder).is_ok_and(|entries| {
+            entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+        })
+    }
+
+    fn has_sources(&self) -> bool {
+        self.sysroot.join("lib/rustlib/src/rust/library/std/Cargo.toml").exists()
+    }
+
+    fn linker(&self) -> Option<PathBuf> {
+        let lib = self.sysroot.join("lib/rustlib");
+        std::fs::read_dir(lib)
+            .ok()?
+            .flatten()
+            .map(|entry| entry.path().join("bin/rust-lld"))
+            .find(|linker| linker.exists())
+    }
+
+    fn toolchain(&self, builds_library: bool, linker: Option<PathBuf>) -> Toolchain {
+        Toolchain {
+            rustc: self.rustc.clone(),
+            version: self.version.clone(),
+            sysroot: self.sysroot.clone(),
+            builds_library,
+            linker,
+        }
+    }
+}

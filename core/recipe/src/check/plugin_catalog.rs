@@ -1,0 +1,244 @@
+//! The policies that are there, by what their files say of themselves. It never runs one.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cadre_store::Digest;
+use wasmparser::{Encoding, Parser, Payload};
+
+use crate::read::env_source::EnvSource;
+use crate::read::path_value::checkout;
+
+/// What a policy decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PluginKind {
+    /// Who answers a query.
+    Router,
+    /// Which examples are remembered.
+    Selector,
+}
+
+impl PluginKind {
+    /// `router` or `selector`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Router => "router",
+            Self::Selector => "selector",
+        }
+    }
+}
+
+impl fmt::Display for PluginKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A policy's file, and what it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginEntry {
+    /// The file's name without `.wasm`; recipes name it so.
+    pub name: String,
+    /// What it decides.
+    pub kind: PluginKind,
+    /// The file.
+    pub file: PathBuf,
+    /// BLAKE3 of the file: its identity in stage keys.
+    pub digest: Digest,
+    /// The version of the contract its export names, as `0.2.0`.
+    pub contract: String,
+    /// Its own version, where the component has a `version` section.
+    pub version: Option<String>,
+}
+
+impl PluginEntry {
+    /// Whether this build speaks its version of the contract: the same major and minor number.
+    pub fn keeps_contract(&self) -> bool {
+        fn line(version: &str) -> Option<(&str, &str)> {
+            let mut parts = version.split('.');
+            Some((parts.next()?, parts.next()?))
+        }
+        line(&self.contract).is_some_and(|found| Some(found) == line(cadre_contract::CONTRACT_VERSION))
+    }
+}
+
+/// A `.wasm` file that is no policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenPlugin {
+    /// The file's name without `.wasm`.
+    pub name: String,
+    /// The file.
+    pub file: PathBuf,
+    /// Why it is none.
+    pub problem: String,
+}
+
+/// The policies on a search path; of two with one name, the earlier folder's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PluginCatalog {
+    entries: Vec<PluginEntry>,
+    broken: Vec<BrokenPlugin>,
+}
+
+/// The largest policy file, in bytes.
+const LARGEST: u64 = 32 << 20;
+
+impl PluginCatalog {
+    /// Where a recipe's plugins are looked for, nearest first: the folder `plugins` beside the recipe, those of
+    /// `$CADRE_PLUGINS`, the folder `plugins` beside the recipe's folder `recipes`, and the one of the working folder.
+    pub fn search_path(recipe: &Path, env: &EnvSource) -> Vec<PathBuf> {
+        let file = env.folder().join(recipe);
+        let file = file.canonicalize().unwrap_or(file);
+        let beside = file.parent().unwrap_or(Path::new(""));
+        let mut folders = vec![beside.join("plugins")];
+        folders.extend(env.get("CADRE_PLUGINS").iter().flat_map(|list| std::env::split_paths(*list)));
+        folders.extend(checkout(beside).map(|root| root.join("plugins")));
+        folders.push(env.folder().join("plugins"));
+        let mut seen = Vec::new();
+        folders.retain(|folder| {
+            let new = !seen.contains(folder);
+            seen.push(folder.clone());
+            new
+        });
+        folders
+    }
+
+    /// Reads what is in these folders: `name.wasm`, and `name/name.wasm` or `name/name_with_underscores.wasm`. Folders
+    /// that are not there are passed over.
+    pub fn scan(folders: &[PathBuf]) -> Self {
+        let mut catalog = Self::default();
+        for folder in folders {
+            let mut files: Vec<PathBuf> = fs::read_dir(folder)
+                .map(|entries| {
+                    entries.filter_map(Result::ok).filter_map(|entry| candidate(&entry.path())).collect()
+                })
+                .unwrap_or_default();
+            files.sort();
+            for file in files {
+                catalog.add(&file);
+            }
+        }
+        catalog.entries.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+        catalog
+    }
+
+    fn add(&mut self, file: &Path) {
+        let name = name_of(file);
+        if self.find(&name).is_some() || self.broken.iter().any(|broken| broken.name == name) {
+            return;
+        }
+        match read(file) {
+            Ok(entry) => self.entries.push(entry),
+            Err(problem) => self.broken.push(BrokenPlugin { name, file: file.to_owned(), problem }),
+        }
+    }
+
+    /// Reads one file; the error says why it is no policy.
+    pub fn read(file: &Path) -> Result<PluginEntry, BrokenPlugin> {
+        read(file).map_err(|problem| BrokenPlugin { name: name_of(file), file: file.to_owned(), problem })
+    }
+
+    /// The policy of this name.
+    pub fn find(&self, name: &str) -> Option<&PluginEntry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+
+    /// All policies, routers first, by name.
+    pub fn entries(&self) -> &[PluginEntry] {
+        &self.entries
+    }
+
+    /// Files that are no policies.
+    pub fn broken(&self) -> &[BrokenPlugin] {
+        &self.broken
+    }
+
+    /// The policies of a kind.
+    pub fn of_kind(&self, kind: PluginKind) -> impl Iterator<Item = &PluginEntry> {
+        self.entries.iter().filter(move |entry| entry.kind == kind)
+    }
+}
+
+/// A `.wasm` file, or the one in a folder that has its name.
+fn candidate(path: &Path) -> Option<PathBuf> {
+    if path.is_dir() {
+        let name = path.file_name()?.to_str()?;
+        let file = path.join(format!("{name}.wasm"));
+        return file.is_file().then_some(file);
+    }
+    path.extension().is_some_and(|ending| ending == "wasm").then(|| path.to_owned())
+}
+
+fn name_of(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn read(file: &Path) -> Result<PluginEntry, String> {
+    let size = fs::metadata(file).map_err(|error| error.to_string())?.len();
+    if size > LARGEST {
+        return Err(format!("it has {size} bytes, more than {LARGEST}"));
+    }
+    let bytes = fs::read(file).map_err(|error| error.to_string())?;
+    let said = inspect(&bytes)?;
+    let (kind, contract) = said
+        .export
+        .ok_or_else(|| "it exports neither `cadre:policy/router` nor `cadre:policy/selector`".to_owned())?;
+    Ok(PluginEntry {
+        name: name_of(file),
+        kind,
+        file: file.to_owned(),
+        digest: Digest::of_bytes(&bytes),
+        contract,
+        version: said.version,
+    })
+}
+
+/// What a component says of itself.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    export: Option<(PluginKind, String)>,
+    version: Option<String>,
+}
+
+/// Reads the outermost component's exports and its `version` section; what is nested in it is passed over.
+fn inspect(bytes: &[u8]) -> Result<Said, String> {
+    let mut said = Said::default();
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(|error| error.message().to_owned())? {
+            Payload::Version { encoding, .. } => {
+                if depth == 0 && encoding != Encoding::Component {
+                    return Err("it is a core module, not a component".to_owned());
+                }
+                depth += 1;
+            }
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentExportSection(exports) if depth == 1 => {
+                for export in exports {
+                    let export = export.map_err(|error| error.message().to_owned())?;
+                    said.export = said.export.or_else(|| contract(export.name.name));
+                }
+            }
+            Payload::CustomSection(section) if depth == 1 && section.name() == "version" => {
+                said.version = std::str::from_utf8(section.data()).ok().map(str::to_owned);
+            }
+            _ => {}
+        }
+    }
+    Ok(said)
+}
+
+/// Kind and version of an export such as `cadre:policy/router@0.2.0`.
+fn contract(export: &str) -> Option<(PluginKind, String)> {
+    let (interface, version) = export.strip_prefix("cadre:policy/")?.split_once('@')?;
+    let kind = match interface {
+        "router" => PluginKind::Router,
+        "selector" => PluginKind::Selector,
+        _ => return None,
+    };
+    Some((kind, version.to_owned()))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

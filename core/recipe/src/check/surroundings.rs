@@ -1,0 +1,125 @@
+//! What a recipe is checked against besides itself: the backends of this build and the plugins that are there. It
+//! never looks for either.
+
+use std::str::FromStr as _;
+
+use serde_json::Value;
+
+use crate::check::plugin_catalog::{PluginCatalog, PluginKind};
+use crate::check::validate::Finding;
+use crate::diagnostics::expectation::{did_you_mean, listed, nearest};
+use crate::diagnostics::mistake::Mistake;
+use crate::read::key_path::KeyPath;
+use crate::section::device::Backend;
+
+/// What this build and machine have. What is not given is not checked.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// What this build can compute on.
+    pub capabilities: Option<Capabilities>,
+    /// The policies that are there.
+    pub plugins: Option<PluginCatalog>,
+}
+
+/// What a build can compute on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The backends that were compiled in.
+    pub backends: Vec<BackendSupport>,
+    /// The command that builds another backend, up to the feature's name: `cargo build --features cadre-engine/`.
+    pub build_with: String,
+}
+
+/// A backend of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendSupport {
+    /// As in `device.backend`, without an index: `cpu`, `ndarray`, `cuda`.
+    pub name: String,
+    /// Whether it computes in `bf16`.
+    pub bf16: bool,
+}
+
+impl Surroundings {
+    pub(crate) fn check(&self, recipe: &Value) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if let Some(capabilities) = &self.capabilities {
+            findings.extend(capabilities.check(recipe));
+        }
+        if let Some(catalog) = &self.plugins {
+            let uses = [("routing.router", PluginKind::Router), ("rehearsal.selector", PluginKind::Selector)];
+            for (table, kind) in uses {
+                let path = KeyPath::of(table).key("plugin");
+                if let Some(name) = path.find(recipe).and_then(Value::as_str) {
+                    findings.extend(plugin(catalog, name, kind, path));
+                }
+            }
+        }
+        findings
+    }
+}
+
+impl Capabilities {
+    fn check(&self, recipe: &Value) -> Option<Finding> {
+        let text = |key: &str| KeyPath::of(key).find(recipe).and_then(Value::as_str);
+        let backend = Backend::from_str(text("device.backend").unwrap_or("cpu")).ok()?;
+        let Some(support) = self.backends.iter().find(|support| support.name == backend.name()) else {
+            let mistake = Mistake::NoBackend { name: backend.to_string() };
+            let there = listed(self.backends.iter().map(|support| support.name.as_str()), "or");
+            let command = format!("build it with `{}{}`", self.build_with, backend.name());
+            return Some(
+                Finding::value(KeyPath::of("device.backend"), mistake).expect(there).suggest(Some(command)),
+            );
+        };
+        if text("device.precision") == Some("bf16") && !support.bf16 {
+            let mistake = Mistake::NoPrecision { backend: backend.to_string(), precision: "bf16".to_owned() };
+            let able =
+                self.backends.iter().filter(|support| support.bf16).map(|support| support.name.as_str());
+            let able = listed(able, "and");
+            let note = if able.is_empty() { None } else { Some(format!("{able} can")) };
+            return Some(
+                Finding::value(KeyPath::of("device.precision"), mistake).expect("`f32`").suggest(note),
+            );
+        }
+        None
+    }
+}
+
+fn plugin(catalog: &PluginCatalog, name: &str, kind: PluginKind, path: KeyPath) -> Option<Finding> {
+    if let Some(entry) = catalog.find(name) {
+        let mistake = if entry.kind != kind {
+            Mistake::OtherKind { name: name.to_owned(), kind: kind.name(), found: entry.kind.name() }
+        } else if !entry.keeps_contract() {
+            Mistake::OtherContract {
+                kind: kind.name(),
+                name: name.to_owned(),
+                found: entry.contract.clone(),
+                spoken: cadre_contract::CONTRACT_VERSION,
+            }
+        } else {
+            return None;
+        };
+        let other = matches!(mistake, Mistake::OtherContract { .. });
+        let rebuild = other.then(|| {
+            format!("build `{}` against contract {}", entry.file.display(), cadre_contract::CONTRACT_VERSION)
+        });
+        let finding = Finding::value(path, mistake).suggest(rebuild);
+        return Some(if other { finding } else { finding.expect(there(catalog, kind)) });
+    }
+    if let Some(broken) = catalog.broken().iter().find(|broken| broken.name == name) {
+        let mistake = Mistake::BrokenPlugin { file: broken.file.clone(), problem: broken.problem.clone() };
+        return Some(Finding::value(path, mistake));
+    }
+    let mistake = Mistake::NoPlugin { kind: kind.name(), name: name.to_owned() };
+    let near = nearest(name, catalog.of_kind(kind).map(|entry| entry.name.as_str())).map(did_you_mean);
+    Some(Finding::value(path, mistake).expect(there(catalog, kind)).suggest(near))
+}
+
+/// The plugins of a kind that are there.
+fn there(catalog: &PluginCatalog, kind: PluginKind) -> String {
+    let names = listed(catalog.of_kind(kind).map(|entry| entry.name.as_str()), "or");
+    if names.is_empty() {
+        format!("a {}, but there is none in `plugins` beside the recipe or in $CADRE_PLUGINS", kind.name())
+    } else {
+        names
+    }
+}

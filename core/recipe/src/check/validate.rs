@@ -1,0 +1,314 @@
+//! A recipe's values against its schema: every unknown key, wrong type and number out of range in one pass. It never
+//! compares one section with another.
+
+use std::collections::HashSet;
+use std::str::FromStr as _;
+
+use serde_json::{Map, Value, json};
+
+use crate::diagnostics::expectation::{did_you_mean, expected, found, listed, nearest};
+use crate::diagnostics::mistake::Mistake;
+use crate::diagnostics::recipe_error::{MAX_PLACED, Point};
+use crate::generate::schema::{all_keys, branches, note, properties, resolved, schema, tables, words};
+use crate::read::key_path::{KeyPath, Step};
+use crate::section::device::Backend;
+
+/// A mistake at a key, before it has a place in a text.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    pub(crate) path: KeyPath,
+    pub(crate) point: Point,
+    pub(crate) mistake: Mistake,
+    pub(crate) expected: Option<String>,
+    pub(crate) suggestion: Option<String>,
+    /// The other key, where two do not go together.
+    pub(crate) beside: Option<KeyPath>,
+}
+
+impl Finding {
+    pub(crate) fn key(path: KeyPath, mistake: Mistake) -> Self {
+        Self { path, point: Point::Key, mistake, expected: None, suggestion: None, beside: None }
+    }
+
+    pub(crate) fn value(path: KeyPath, mistake: Mistake) -> Self {
+        Self { point: Point::Value, ..Self::key(path, mistake) }
+    }
+
+    pub(crate) fn beside(mut self, other: KeyPath) -> Self {
+        self.beside = Some(other);
+        self
+    }
+
+    pub(crate) fn expect(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    pub(crate) fn suggest(mut self, suggestion: Option<String>) -> Self {
+        self.suggestion = suggestion.or(self.suggestion);
+        self
+    }
+}
+
+/// What a walk over a recipe found.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    pub(crate) findings: Vec<Finding>,
+    /// Where there are paths, whose variables are expanded later.
+    pub(crate) paths: Vec<KeyPath>,
+    /// Values that were not looked at once there were mistakes enough.
+    pub(crate) more: usize,
+}
+
+/// Checks a whole recipe.
+pub(crate) fn recipe(value: &Value) -> Walk {
+    let mut walk = Walk::default();
+    walk.check(schema(), value, &KeyPath::default());
+    walk
+}
+
+/// A table as a recipe writes it.
+pub(crate) fn table_name(path: &KeyPath) -> String {
+    if path.0.iter().all(|step| matches!(step, Step::Key(_))) {
+        format!("`[{path}]`")
+    } else {
+        format!("`{path}`")
+    }
+}
+
+/// Whether a text can name a recipe and the folder of its runs.
+pub(crate) fn is_name(text: &str) -> bool {
+    let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    first
+        && text.len() <= 100
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+impl Walk {
+    pub(crate) fn check(&mut self, node: &'static Value, value: &Value, path: &KeyPath) {
+        if self.findings.len() >= MAX_PLACED {
+            self.more += 1;
+            return;
+        }
+        let target = resolved(node);
+        match value {
+            Value::Object(table) if self.accepts(target, "object") => self.table(node, table, path),
+            Value::Array(list) if self.accepts(target, "array") => self.list(target, list, path),
+            Value::String(text) if self.accepts(target, "string") => self.text(node, text, path),
+            Value::Bool(_) if self.accepts(target, "boolean") => {}
+            Value::Number(number) if self.accepts(target, "number") => {
+                self.number(node, number.as_f64(), value, path)
+            }
+            Value::Number(number) if !number.is_f64() && self.accepts(target, "integer") => {
+                self.number(node, number.as_f64(), value, path);
+            }
+            _ if target == &json!(true) || target.as_object().is_some_and(Map::is_empty) => {}
+            other => {
+                let mistake = Mistake::WrongType { key: path.to_string(), found: found(other) };
+                let meant = other.as_str().and_then(|text| self.meant(target, text));
+                self.findings
+                    .push(Finding::value(path.clone(), mistake).expect(expected(node)).suggest(meant));
+            }
+        }
+    }
+
+    /// How TOML writes what a text says that stands where none can be: `True`, `.5`, `1.e-4`, a number in quotes.
+    fn meant(&self, node: &'static Value, text: &str) -> Option<String> {
+        let truth = ["true", "false"].into_iter().find(|word| text.trim().eq_ignore_ascii_case(word));
+        if let Some(word) = truth.filter(|_| self.accepts(node, "boolean")) {
+            return Some(did_you_mean(word));
+        }
+        let number: f64 = text.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
+        match (self.accepts(node, "number"), self.accepts(node, "integer")) {
+            (true, _) => Some(did_you_mean(&toml::Value::Float(number).to_string())),
+            (false, true) if number.fract() == 0.0 => Some(did_you_mean(&format!("{number:.0}"))),
+            _ => None,
+        }
+    }
+
+    /// Whether a node, or one of its alternatives, takes this type.
+    fn accepts(&self, node: &'static Value, name: &str) -> bool {
+        let node = resolved(node);
+        node.get("type").and_then(Value::as_str) == Some(name)
+            || branches(node).iter().any(|branch| self.accepts(branch, name))
+    }
+
+    fn table(&mut self, node: &'static Value, table: &Map<String, Value>, path: &KeyPath) {
+        let forms = tables(node);
+        let tagged: Vec<&'static str> = if branches(resolved(node)).is_empty()
+            || forms.iter().any(|form| properties(form).is_none())
+        {
+            Vec::new()
+        } else {
+            forms.iter().filter_map(|form| properties(form)).flat_map(Map::keys).map(String::as_str).collect()
+        };
+        if !tagged.is_empty() {
+            return self.one_of(&forms, &tagged, table, path);
+        }
+        let Some(form) = forms.first() else { return };
+        let open = form.get("additionalProperties").filter(|rest| **rest != json!(false));
+        for (key, value) in table {
+            match properties(form).and_then(|known| known.get(key)) {
+                Some(inner) => self.check(inner, value, &path.key(key)),
+                None => match open {
+                    Some(rest) => self.check(rest, value, &path.key(key)),
+                    None if self.findings.len() >= MAX_PLACED => self.more += 1,
+                    None => self.unknown(key, value, properties(form), path),
+                },
+            }
+        }
+        let required = form.get("required").and_then(Value::as_array).into_iter().flatten();
+        for key in required.filter_map(Value::as_str).filter(|key| !table.contains_key(*key)) {
+            self.missing(key, properties(form).and_then(|known| known.get(key)), path);
+        }
+    }
+
+    /// A table whose only key says which form it is.
+    fn one_of(
+        &mut self,
+        forms: &[&'static Value],
+        tags: &[&'static str],
+        table: &Map<String, Value>,
+        path: &KeyPath,
+    ) {
+        let table_name = table_name(path);
+        for (key, value) in table {
+            match forms.iter().filter_map(|form| properties(form)).find_map(|known| known.get(key)) {
+                Some(inner) => self.check(inner, value, &path.key(key)),
+                None => {
+                    let mistake = Mistake::UnknownKey { key: key.clone(), table: table_name.clone() };
+                    let near = nearest(key, tags.iter().copied()).map(did_you_mean);
+                    let all = listed(tags.iter().copied(), "or");
+                    self.findings.push(Finding::key(path.key(key), mistake).expect(all).suggest(near));
+                }
+            }
+        }
+        let given: Vec<&str> = tags.iter().copied().filter(|tag| table.contains_key(*tag)).collect();
+        if given.len() != 1 && (given.len() > 1 || table.is_empty()) {
+            let keys = listed(tags.iter().copied(), "and");
+            let mistake = Mistake::ExactlyOne { table: table_name, keys, found: either(&given) };
+            self.findings.push(Finding::value(path.clone(), mistake));
+        }
+    }
+
+    fn unknown(
+        &mut self,
+        key: &str,
+        value: &Value,
+        known: Option<&'static Map<String, Value>>,
+        path: &KeyPath,
+    ) {
+        let siblings = || known.into_iter().flat_map(Map::keys).map(String::as_str);
+        let name = key.to_owned();
+        let mistake = if path.is_root() {
+            Mistake::UnknownSection { what: if value.is_object() { "section" } else { "key" }, name }
+        } else {
+            Mistake::UnknownKey { key: name, table: table_name(path) }
+        };
+        let written = key.to_lowercase().replace('_', "-");
+        let elsewhere = || {
+            let mut keys = all_keys().iter();
+            keys.find(|known| known.0.last() == Some(&Step::Key(written.clone())))
+                .map(|known| known.to_string())
+        };
+        let near = nearest(key, siblings()).map(str::to_owned).or_else(elsewhere);
+        let mut finding = Finding::key(path.key(key), mistake);
+        match near {
+            Some(near) => finding.suggestion = Some(did_you_mean(&near)),
+            None => finding.expected = Some(format!("one of {}", listed(siblings(), "or"))),
+        }
+        self.findings.push(finding);
+    }
+
+    fn missing(&mut self, key: &str, inner: Option<&'static Value>, path: &KeyPath) {
+        let is_table =
+            inner.is_some_and(|inner| !tables(inner).is_empty() && branches(resolved(inner)).is_empty());
+        let what = match (path.is_root(), is_table) {
+            (true, true) => format!("section `[{key}]`"),
+            (true, false) => format!("`{key}`"),
+            (false, _) => format!("`{key}` in {}", table_name(path)),
+        };
+        let mut finding = Finding::key(path.clone(), Mistake::Missing { what });
+        if let Some(inner) = inner.filter(|_| !path.is_root()) {
+            finding.expected = Some(format!("`{key}`: {}", expected(inner)));
+        }
+        self.findings.push(finding);
+    }
+
+    fn list(&mut self, node: &'static Value, list: &[Value], path: &KeyPath) {
+        let arrays = std::iter::once(node).chain(branches(node)).map(resolved);
+        let Some(node) = arrays.into_iter().find(|node| node.get("type") == Some(&json!("array"))) else {
+            return;
+        };
+        let bound = |name: &str| node.get(name).and_then(Value::as_u64).unwrap_or(list.len() as u64);
+        if (list.len() as u64) < bound("minItems") || (list.len() as u64) > bound("maxItems") {
+            let found = match list.len() {
+                0 => "an empty list".to_owned(),
+                length => format!("a list of {length}"),
+            };
+            let mistake = Mistake::OutOfRange { key: path.to_string(), found };
+            self.findings.push(Finding::value(path.clone(), mistake).expect(expected(node)));
+        }
+        let unique = node.get("uniqueItems") == Some(&json!(true));
+        let mut seen = HashSet::new();
+        for (place, item) in list.iter().enumerate() {
+            if let Some(inner) = node.get("items") {
+                self.check(inner, item, &path.place(place));
+            }
+            if unique && !seen.insert(item.to_string()) && self.findings.len() < MAX_PLACED {
+                let mistake = Mistake::Twice { key: path.to_string(), found: item.to_string() };
+                self.findings.push(Finding::value(path.place(place), mistake));
+            }
+        }
+    }
+
+    fn text(&mut self, node: &'static Value, text: &str, path: &KeyPath) {
+        let format = note(node, "format").and_then(Value::as_str);
+        if format == Some("path") {
+            self.paths.push(path.clone());
+        }
+        let words = words(node);
+        let fits = match format {
+            Some("backend") => Backend::from_str(text).is_ok(),
+            Some("name") => is_name(text),
+            _ => words.is_empty() || words.iter().any(|(word, _)| *word == text),
+        };
+        if !fits {
+            let mistake = Mistake::UnknownWord { key: path.to_string(), found: text.to_owned() };
+            let near = nearest(text, words.iter().map(|(word, _)| *word)).map(did_you_mean);
+            self.findings.push(Finding::value(path.clone(), mistake).expect(expected(node)).suggest(near));
+        } else if text.is_empty() && (format == Some("path") || least(node) > 0) {
+            let mistake = Mistake::OutOfRange { key: path.to_string(), found: "an empty text".to_owned() };
+            self.findings.push(Finding::value(path.clone(), mistake).expect("a text that is not empty"));
+        }
+    }
+
+    fn number(&mut self, node: &'static Value, number: Option<f64>, value: &Value, path: &KeyPath) {
+        let bound = |name| note(node, name).and_then(Value::as_f64);
+        let width = match note(node, "format").and_then(Value::as_str) {
+            Some("uint32") => f64::from(u32::MAX),
+            _ => f64::INFINITY,
+        };
+        let fits = number.is_some_and(|number| {
+            bound("minimum").is_none_or(|low| number >= low)
+                && bound("exclusiveMinimum").is_none_or(|low| number > low)
+                && number <= bound("maximum").unwrap_or(width)
+                && bound("exclusiveMaximum").is_none_or(|high| number < high)
+        });
+        if !fits {
+            let mistake = Mistake::OutOfRange { key: path.to_string(), found: value.to_string() };
+            self.findings.push(Finding::value(path.clone(), mistake).expect(expected(node)));
+        }
+    }
+}
+
+/// "both", "none", or the keys that are there.
+pub(crate) fn either(given: &[&str]) -> String {
+    if given.is_empty() { "none".to_owned() } else { listed(given.iter().copied(), "and") }
+}
+
+fn least(node: &'static Value) -> u64 {
+    let own = note(node, "minLength").and_then(Value::as_u64);
+    let branch = || branches(resolved(node)).iter().find_map(|branch| branch.get("minLength")?.as_u64());
+    own.or_else(branch).unwrap_or(0)
+}

@@ -1,0 +1,142 @@
+//! What a key takes, in words, from its schema; and what was found instead. It never checks.
+
+use serde_json::Value;
+
+use crate::generate::schema::{branches, note, resolved, tables, words};
+
+/// What a key takes: "a whole number from 1 to 4096".
+pub(crate) fn expected(node: &'static Value) -> String {
+    if let Some(text) = note(node, "x-expected").and_then(Value::as_str) {
+        return text.to_owned();
+    }
+    let words = listed(crate::generate::schema::words(node).iter().map(|(word, _)| *word), "or");
+    let forms = tables(node).iter().filter_map(|table| form(table)).collect::<Vec<_>>().join(" or ");
+    match (words.is_empty(), forms.is_empty()) {
+        (false, true) => words,
+        (true, false) if !branches(resolved(node)).is_empty() => forms,
+        (false, false) => format!("{words}, or {forms}"),
+        _ => plain(node),
+    }
+}
+
+fn plain(node: &'static Value) -> String {
+    match note(node, "type").and_then(Value::as_str).unwrap_or_default() {
+        "integer" => ranged("a whole number", node),
+        "number" => ranged("a number", node),
+        "boolean" => "`true` or `false`".to_owned(),
+        "array" => {
+            let items = resolved(node).get("items").map_or_else(|| "values".to_owned(), items);
+            let least = match (note(node, "minItems"), note(node, "maxItems")) {
+                (Some(least), Some(most)) if least == most => format!(", {least} of them"),
+                (Some(_), _) => ", at least one".to_owned(),
+                (None, _) => String::new(),
+            };
+            format!("a list of {items}{least}")
+        }
+        "object" => {
+            let required = resolved(node).get("required").and_then(Value::as_array);
+            let names = required.into_iter().flatten().filter_map(Value::as_str);
+            let names = listed(names, "and");
+            if names.is_empty() { "a table".to_owned() } else { format!("a table with {names}") }
+        }
+        "string" => match note(node, "format").and_then(Value::as_str) {
+            Some("path") => "a path".to_owned(),
+            Some("name") => "a name of letters, digits, `-`, `_` and `.`".to_owned(),
+            _ if note(node, "minLength").is_some() => "a text that is not empty".to_owned(),
+            _ => "a text".to_owned(),
+        },
+        _ => "any value".to_owned(),
+    }
+}
+
+fn items(node: &'static Value) -> String {
+    let words = words(node);
+    if !words.is_empty() {
+        return listed(words.iter().map(|(word, _)| *word), "or");
+    }
+    match note(node, "type").and_then(Value::as_str).unwrap_or_default() {
+        "string" => "texts".to_owned(),
+        "integer" => "whole numbers".to_owned(),
+        "object" => "tables".to_owned(),
+        _ => "values".to_owned(),
+    }
+}
+
+/// `{ train-bpe = … }` for a table that is one of several forms.
+fn form(table: &'static Value) -> Option<String> {
+    let required = table.get("required")?.as_array()?;
+    let [key] = required.as_slice() else {
+        return None;
+    };
+    Some(format!("`{{ {} = … }}`", key.as_str()?))
+}
+
+fn ranged(what: &str, node: &'static Value) -> String {
+    let bound = |name| note(node, name).map(number);
+    let (low, high) = (bound("minimum"), bound("maximum"));
+    match (low, bound("exclusiveMinimum"), high, bound("exclusiveMaximum")) {
+        (Some(low), _, Some(high), _) => format!("{what} from {low} to {high}"),
+        (Some(low), _, _, Some(high)) => format!("{what} from {low}, below {high}"),
+        (Some(low), ..) => format!("{what}, at least {low}"),
+        (_, Some(low), Some(high), _) => format!("{what} above {low}, at most {high}"),
+        (_, Some(low), ..) => format!("{what} above {low}"),
+        (.., Some(high), _) => format!("{what}, at most {high}"),
+        _ => what.to_owned(),
+    }
+}
+
+/// A bound as a person writes it: 1, not 1.0.
+fn number(bound: &Value) -> String {
+    match bound.as_f64() {
+        Some(value) if value.fract() == 0.0 && value.abs() < 1e15 => format!("{value:.0}"),
+        _ => bound.to_string(),
+    }
+}
+
+/// `` `a`, `b` or `c` ``.
+pub(crate) fn listed<'a>(words: impl Iterator<Item = &'a str>, last: &str) -> String {
+    let mut words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
+    match words.pop() {
+        None => String::new(),
+        Some(only) if words.is_empty() => only,
+        Some(end) => format!("{} {last} {end}", words.join(", ")),
+    }
+}
+
+/// What was found: "the text \"x\"", "a list".
+pub(crate) fn found(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(flag) => format!("`{flag}`"),
+        Value::Number(number) if number.is_f64() => format!("the number {number}"),
+        Value::Number(number) => format!("the whole number {number}"),
+        Value::String(text) => format!("the text {}", short(text)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a table".to_owned(),
+    }
+}
+
+/// A text in quotes, cut where it is long.
+pub(crate) fn short(text: &str) -> String {
+    let shown: String = text.chars().take(40).collect();
+    if shown.len() < text.len() { format!("{shown:?}…") } else { format!("{shown:?}") }
+}
+
+/// The candidate nearest to a word, if it is near enough to be meant.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let written = word.to_lowercase().replace('_', "-");
+    if written.len() > 200 {
+        return None;
+    }
+    let allowed = (written.chars().count() / 3).max(1);
+    candidates
+        .map(|candidate| (strsim::damerau_levenshtein(&written, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.chars().count())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// "did you mean `x`?"
+pub(crate) fn did_you_mean(word: &str) -> String {
+    format!("did you mean `{word}`?")
+}

@@ -1,0 +1,5 @@
+//! What is generated from the structs of a recipe: the JSON schema, the key reference, the expanded recipe.
+
+pub(crate) mod expand;
+pub(crate) mod reference;
+pub(crate) mod schema;

@@ -1,0 +1,356 @@
+//! One layer of a recipe: the values of a file, an environment variable or a `--set`, each with its place in the text.
+//! It never decides which layer wins.
+
+use std::collections::BTreeMap;
+use std::collections::HashSet;
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use figment::value::{Dict, Map};
+use figment::{Metadata, Profile, Provider};
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::diagnostics::mistake::Mistake;
+use crate::read::key_path::{KeyPath, Step};
+
+/// The text a layer was read from.
+#[derive(Debug)]
+pub(crate) struct LayerText {
+    pub(crate) kind: LayerKind,
+    pub(crate) text: String,
+    /// Where the relative paths of this layer start.
+    pub(crate) folder: PathBuf,
+    /// Where its lines begin, once somebody asks.
+    lines: OnceLock<Vec<usize>>,
+}
+
+/// What kind of layer, lowest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LayerKind {
+    /// An inherited file, or the recipe itself.
+    File { shown: String, inherited: bool },
+    /// An environment variable.
+    Environment,
+    /// A `--set`.
+    Set,
+    /// A `--grid`: a list of values of a key.
+    Grid,
+    /// A value of a sweep's point.
+    Point,
+}
+
+impl LayerText {
+    pub(crate) fn new(kind: LayerKind, text: String, folder: PathBuf) -> Self {
+        Self { kind, text, folder, lines: OnceLock::new() }
+    }
+
+    /// The layer in words, without a line.
+    pub(crate) fn name(&self) -> String {
+        match &self.kind {
+            LayerKind::File { shown, .. } => shown.clone(),
+            LayerKind::Environment => "the environment".to_owned(),
+            LayerKind::Set => "--set".to_owned(),
+            LayerKind::Grid => "--grid".to_owned(),
+            LayerKind::Point => "the sweep's point".to_owned(),
+        }
+    }
+
+    /// The place of a byte: the file and its line, or the whole of a variable or `--set`.
+    pub(crate) fn at(&self, byte: usize) -> String {
+        match &self.kind {
+            LayerKind::File { shown, .. } => format!("{shown}:{}", self.line_and_column(byte).0),
+            LayerKind::Environment => format!("environment {}", self.text),
+            LayerKind::Set => format!("--set {}", self.text),
+            LayerKind::Grid => format!("--grid {}", self.text),
+            LayerKind::Point => format!("the sweep's point {}", self.text),
+        }
+    }
+
+    /// Line and column of a byte, from 1; columns count characters.
+    pub(crate) fn line_and_column(&self, byte: usize) -> (usize, usize) {
+        let line = self.starts().partition_point(|start| *start <= byte).max(1);
+        let before = self.text.get(self.starts()[line - 1]..byte).unwrap_or_default();
+        (line, before.chars().count() + 1)
+    }
+
+    /// The text of a line, counted from 1, without its end.
+    pub(crate) fn line(&self, line: usize) -> &str {
+        let start = self.starts().get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
+        self.text[start..].lines().next().unwrap_or_default()
+    }
+
+    fn starts(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect()
+        })
+    }
+}
+
+/// A value with its place in the text of its layer.
+#[derive(Debug, Clone)]
+pub(crate) struct Located {
+    pub(crate) key: Range<usize>,
+    pub(crate) span: Range<usize>,
+    pub(crate) node: Node,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Node {
+    Table(BTreeMap<String, Located>),
+    List(Vec<Located>),
+    Leaf(Value),
+}
+
+impl Located {
+    pub(crate) fn to_json(&self) -> Value {
+        match &self.node {
+            Node::Table(table) => table.iter().map(|(key, value)| (key.clone(), value.to_json())).collect(),
+            Node::List(list) => list.iter().map(Self::to_json).collect(),
+            Node::Leaf(leaf) => leaf.clone(),
+        }
+    }
+
+    /// Where to point for the value itself: a table of its own header by its name, all else by its text.
+    pub(crate) fn value_span(&self, text: &str) -> Range<usize> {
+        let inline = text.get(self.span.clone()).is_some_and(|value| value.starts_with('{'));
+        if matches!(self.node, Node::Table(_)) && !inline { self.key.clone() } else { self.span.clone() }
+    }
+}
+
+/// All values of one layer.
+#[derive(Debug, Clone)]
+pub(crate) struct Layer {
+    pub(crate) source: Arc<LayerText>,
+    /// Shared by the recipes of a sweep, until one of them changes its own.
+    pub(crate) root: Arc<BTreeMap<String, Located>>,
+}
+
+impl Layer {
+    pub(crate) fn find(&self, path: &KeyPath) -> Option<&Located> {
+        let (Step::Key(first), rest) = path.0.split_first()? else {
+            return None;
+        };
+        rest.iter().try_fold(self.root.get(first)?, |value, step| match (step, &value.node) {
+            (Step::Key(key), Node::Table(table)) => table.get(key),
+            (Step::Place(place), Node::List(list)) => list.get(*place),
+            _ => None,
+        })
+    }
+
+    /// The key whose values a `--grid` lists.
+    pub(crate) fn grid_key(&self) -> Option<&str> {
+        if self.source.kind != LayerKind::Grid {
+            return None;
+        }
+        match &self.find(&KeyPath::of("sweep.grid"))?.node {
+            Node::Table(keys) => keys.keys().next().map(String::as_str),
+            _ => None,
+        }
+    }
+
+    /// Drops keys of the table at `path`, if it is there.
+    pub(crate) fn retain(&mut self, path: &KeyPath, kept: impl Fn(&str) -> bool) {
+        let goes = |table: &BTreeMap<String, Located>| table.keys().any(|key| !kept(key));
+        if !matches!(self.find(path).map(|found| &found.node), Some(Node::Table(table)) if goes(table)) {
+            return;
+        }
+        let table = path.0.iter().try_fold(Arc::make_mut(&mut self.root), |table, step| match step {
+            Step::Key(key) => match &mut table.get_mut(key)?.node {
+                Node::Table(inner) => Some(inner),
+                _ => None,
+            },
+            Step::Place(_) => None,
+        });
+        if let Some(table) = table {
+            table.retain(|key, _| kept(key));
+        }
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source.name())
+    }
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.source.name())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut dict = Dict::new();
+        for (key, value) in &*self.root {
+            dict.insert(key.clone(), figment::value::Value::serialize(value.to_json())?);
+        }
+        Ok(Profile::Default.collect(dict))
+    }
+}
+
+/// A mistake at its place in a text.
+pub(crate) type Misplaced = (Range<usize>, Mistake);
+
+/// How deep values may lie: tables and lists within one another, and parts of a key, each of which is a table in a table.
+/// Keys with more parts are refused before they are parsed. Recipes need nine.
+pub(crate) const DEEPEST: usize = 32;
+
+/// Reads a TOML document; what is wrong with it comes beside what could be read.
+pub(crate) fn parse(text: &str) -> (BTreeMap<String, Located>, Vec<Misplaced>) {
+    if let Some(span) = too_deep(text) {
+        return (BTreeMap::new(), vec![(span, Mistake::TooDeep { deepest: DEEPEST })]);
+    }
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut mistakes: Vec<_> = errors
+        .iter()
+        .map(|error| {
+            let span = error.span().unwrap_or(0..0);
+            (span, Mistake::Syntax { problem: error.message().to_owned() })
+        })
+        .collect();
+    let mut of_values = Vec::new();
+    let root = table(document.get_ref(), 1, &mut of_values);
+    // What the parser put in place of broken text is not a mistake of its own.
+    let broken: HashSet<usize> = mistakes.iter().map(|(span, _)| span.start).collect();
+    of_values.retain(|(span, _)| !broken.contains(&span.start));
+    mistakes.extend(of_values);
+    (root, mistakes)
+}
+
+/// Reads one TOML value that begins at `offset` in its layer's text.
+pub(crate) fn parse_value(text: &str, key: Range<usize>, offset: usize) -> Result<Located, Misplaced> {
+    if let Some(span) = too_deep(text) {
+        return Err((shifted(span, offset), Mistake::TooDeep { deepest: DEEPEST }));
+    }
+    let parsed = DeValue::parse(text).map_err(|error| {
+        let span = shifted(error.span().unwrap_or(0..0), offset);
+        (span, Mistake::Syntax { problem: error.message().to_owned() })
+    })?;
+    let mut mistakes = Vec::new();
+    let mut located = value(parsed.get_ref(), key, parsed.span(), 1, &mut mistakes);
+    shift(&mut located, offset);
+    match mistakes.into_iter().next() {
+        Some((span, mistake)) => Err((shifted(span, offset), mistake)),
+        None => Ok(located),
+    }
+}
+
+fn shifted(span: Range<usize>, offset: usize) -> Range<usize> {
+    span.start + offset..span.end + offset
+}
+
+/// Moves the places inside a value; its own key is in the layer's text already.
+fn shift(located: &mut Located, offset: usize) {
+    located.span = shifted(located.span.clone(), offset);
+    let inner: Vec<&mut Located> = match &mut located.node {
+        Node::Table(table) => table.values_mut().collect(),
+        Node::List(list) => list.iter_mut().collect(),
+        Node::Leaf(_) => Vec::new(),
+    };
+    for value in inner {
+        value.key = shifted(value.key.clone(), offset);
+        shift(value, offset);
+    }
+}
+
+/// The first key with too many parts: a run of key characters with dots between them, outside of texts and comments.
+fn too_deep(text: &str) -> Option<Range<usize>> {
+    let in_key = |byte: u8| byte.is_ascii_alphanumeric() || b"-_. \t".contains(&byte);
+    let bytes = text.as_bytes();
+    let (mut start, mut dots, mut at) = (0, 0, 0);
+    while let Some(byte) = bytes.get(at).copied() {
+        match byte {
+            // A quoted part goes on with the key.
+            b'"' | b'\'' => {
+                at = end_of_text(bytes, at);
+                continue;
+            }
+            b'#' => at += bytes[at..].iter().take_while(|byte| **byte != b'\n').count(),
+            _ => {}
+        }
+        if bytes.get(at).is_none_or(|byte| !in_key(*byte)) {
+            (start, dots) = (at + 1, 0);
+        } else if byte == b'.' {
+            dots += 1;
+            if dots >= DEEPEST {
+                return Some(start..at);
+            }
+        }
+        at += 1;
+    }
+    None
+}
+
+/// Behind the text in quotes that begins at `at`; at the end of its line where it is not closed.
+pub(crate) fn end_of_text(bytes: &[u8], at: usize) -> usize {
+    let quote = bytes[at];
+    let long = bytes[at..].starts_with(&[quote; 3]);
+    let width = if long { 3 } else { 1 };
+    let mut at = at + width;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quote == b'"' => at += 1,
+            b'\n' if !long => return at,
+            _ if bytes[at..].starts_with(&[quote; 3][..width]) => return at + width,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+fn table(table: &DeTable<'_>, depth: usize, mistakes: &mut Vec<Misplaced>) -> BTreeMap<String, Located> {
+    table
+        .iter()
+        .map(|(key, inner)| {
+            let located = value(inner.get_ref(), key.span(), inner.span(), depth, mistakes);
+            (key.get_ref().clone().into_owned(), located)
+        })
+        .collect()
+}
+
+fn value(
+    read: &DeValue<'_>,
+    key: Range<usize>,
+    span: Range<usize>,
+    depth: usize,
+    mistakes: &mut Vec<Misplaced>,
+) -> Located {
+    let mut leaf = |read: Option<Value>, mistake: Mistake| {
+        let value = read.unwrap_or_else(|| {
+            mistakes.push((span.clone(), mistake));
+            Value::Null
+        });
+        Node::Leaf(value)
+    };
+    let node = match read {
+        DeValue::String(text) => Node::Leaf(Value::from(text.as_ref())),
+        DeValue::Boolean(flag) => Node::Leaf(Value::from(*flag)),
+        DeValue::Integer(number) => leaf(
+            i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::from),
+            Mistake::TooLarge { found: number.to_string() },
+        ),
+        DeValue::Float(number) => leaf(
+            number.as_str().parse().ok().and_then(serde_json::Number::from_f64).map(Value::Number),
+            Mistake::NotFinite { found: number.to_string() },
+        ),
+        DeValue::Datetime(date) => leaf(None, Mistake::Date { found: date.to_string() }),
+        DeValue::Array(_) | DeValue::Table(_) if depth > DEEPEST => {
+            leaf(None, Mistake::TooDeep { deepest: DEEPEST })
+        }
+        DeValue::Array(array) => Node::List(
+            array
+                .iter()
+                .map(|inner: &Spanned<DeValue<'_>>| {
+                    value(inner.get_ref(), inner.span(), inner.span(), depth + 1, mistakes)
+                })
+                .collect(),
+        ),
+        DeValue::Table(inner) => Node::Table(table(inner, depth + 1, mistakes)),
+    };
+    Located { key, span, node }
+}

@@ -1,0 +1,10 @@
+//! From a recipe to a plan: its stages, their keys, the files they read, and what they will cost.
+
+pub(crate) mod estimate;
+pub(crate) mod files;
+pub(crate) mod hub_names;
+pub(crate) mod memory;
+pub(crate) mod open_recipe;
+pub(crate) mod plan;
+pub(crate) mod planner;
+pub(crate) mod work_builder;

@@ -1,0 +1,181 @@
+//! How much memory a run needs, by the shape of its backbone and the recipe's figures, before anything is loaded: what it
+//! needs at least (weights and what is trained), and about how much with the activations of its longest rows. Only the
+//! first can refuse a recipe.
+
+use std::path::Path;
+
+use crate::stages::shapes::{pretrained_shape, slot};
+use cadre_checkpoint::{BackboneShape, TARGETS, weight_names};
+use cadre_recipe::{Backend, IndicatorKind, Precision, Pretrain, Recipe, TokenizerSource, Training};
+
+/// Bytes of an f32.
+const F32: u64 = 4;
+/// What a trained weight takes: itself, its gradient, and two moments of AdamW, each an f32.
+const TRAINED: u64 = 4 * F32;
+/// Tokens that two micro-batches hold together where the recipe leaves their size to Cadre.
+const PAIR_TOKENS: u64 = 2048;
+/// Rows of logits that a worker of the processor's backend holds together, and how many matrices of the logits of all
+/// rows the others hold: the logits, their logarithms, the gradient.
+const LOGIT_ROWS: u64 = 128;
+const LOGIT_MATRICES: u64 = 3;
+/// Program, tokenizer, examples: measured on small runs, rounded up.
+const BESIDES: u64 = 150 << 20;
+
+/// The memory of a run, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryNeed {
+    /// What it cannot do without: the backbone, and what is trained with its gradients and moments.
+    pub least: u64,
+    /// About what its largest stage takes when every row is as long as the recipe allows.
+    pub about: u64,
+}
+
+/// The need of a recipe whose names of the Hub are folders. None where the backbone's shape cannot be told: that is a
+/// mistake of its own.
+pub(crate) fn need(recipe: &Recipe) -> Option<MemoryNeed> {
+    let half = recipe.device.precision == Precision::Bf16;
+    let mut needs = Vec::new();
+    let shape = match (&recipe.backbone.checkpoint, &recipe.backbone.pretrain) {
+        // A folder whose weights are not whole is a mistake of its own; its configuration gives the shape meanwhile.
+        (Some(folder), _) => BackboneShape::of_folder(folder)
+            .or_else(|_| BackboneShape::read(&folder.join("config.json")))
+            .ok()?,
+        (None, Some(pretrain)) => {
+            let shape = pretrained(pretrain)?;
+            // A backbone that is pretrained here is trained in f32 throughout.
+            let all = weights(&shape, false).saturating_mul(TRAINED / F32);
+            needs.push(total(all, recipe, &shape, &pretrain.training, all));
+            shape
+        }
+        (None, None) => return None,
+    };
+    let frozen = weights(&shape, half);
+    match &recipe.expert {
+        Some(expert) => {
+            let trained = adapter(recipe, &shape).saturating_mul(TRAINED);
+            needs.push(total(frozen.saturating_add(trained), recipe, &shape, &expert.training, trained));
+        }
+        None => needs.push(MemoryNeed { least: frozen, about: frozen.saturating_add(BESIDES) }),
+    }
+    Some(MemoryNeed {
+        least: needs.iter().map(|need| need.least).max()?,
+        about: needs.iter().map(|need| need.about).max()?,
+    })
+}
+
+/// Training with so many bytes held throughout, of which `trained` have gradients that each worker holds too.
+fn total(held: u64, recipe: &Recipe, shape: &BackboneShape, training: &Training, trained: u64) -> MemoryNeed {
+    let row = u64::from(training.max_prompt) + u64::from(training.max_response) + 3;
+    let row = row.min(shape.context as u64);
+    let batch = row.saturating_mul(training.batch.into());
+    let tokens = match training.micro_batch {
+        0 => (PAIR_TOKENS / 2 + row).min(batch),
+        rows => row.saturating_mul(rows.into()).min(batch),
+    };
+    let workers = match recipe.device.backend {
+        Backend::Cuda { .. } => 1,
+        Backend::Cpu | Backend::NdArray => threads(recipe).min(batch.div_ceil(tokens.max(1))),
+    };
+    let layers = shape.layers as u64;
+    let activations = if recipe.device.gradient_checkpointing {
+        tokens.saturating_mul(layers * shape.hidden as u64 * F32 + kept(shape))
+    } else {
+        tokens.saturating_mul(layers).saturating_mul(kept(shape))
+    };
+    let gradients = trained / (TRAINED / F32);
+    let logits = match recipe.device.backend {
+        Backend::Cpu => tokens.min(LOGIT_ROWS),
+        Backend::NdArray | Backend::Cuda { .. } => tokens.saturating_mul(LOGIT_MATRICES),
+    };
+    let logits = logits.saturating_mul(shape.vocabulary as u64).saturating_mul(F32);
+    let each = activations.saturating_add(gradients).saturating_add(logits);
+    MemoryNeed {
+        least: held,
+        about: held.saturating_add(each.saturating_mul(workers)).saturating_add(BESIDES),
+    }
+}
+
+/// Bytes of a token that a layer keeps for the way back: the inputs of its products, norms, attention and activation.
+fn kept(shape: &BackboneShape) -> u64 {
+    let wide = 5 * shape.hidden + 2 * shape.query_width() + 2 * shape.kv_width() + 3 * shape.feed_forward;
+    F32 * wide as u64
+}
+
+fn threads(recipe: &Recipe) -> u64 {
+    match recipe.device.threads {
+        0 => std::thread::available_parallelism().map_or(1, |count| count.get() as u64),
+        threads => threads.into(),
+    }
+}
+
+/// Bytes of a backbone's weights; in half precision its matrices are kept so, its vectors not.
+fn weights(shape: &BackboneShape, half: bool) -> u64 {
+    let bytes = |(_, sizes): &(String, Vec<usize>)| {
+        let width = if half && sizes.len() == 2 { F32 / 2 } else { F32 };
+        sizes.iter().fold(width, |all, size| all.saturating_mul(*size as u64))
+    };
+    weight_names(shape).iter().map(bytes).fold(0, u64::saturating_add)
+}
+
+/// Weights that an expert trains.
+fn adapter(recipe: &Recipe, shape: &BackboneShape) -> u64 {
+    let Some(expert) = &recipe.expert else { return 0 };
+    let pairs = expert.adapter.targets.iter().filter_map(|target| {
+        let slot = TARGETS.iter().find(|entry| entry.target == slot(*target))?;
+        let (out, into) = (slot.widths)(shape);
+        Some((out + into) as u64 * u64::from(expert.adapter.rank))
+    });
+    let rows = recipe.indicator.as_ref().is_some_and(|indicator| indicator.kind == IndicatorKind::NewToken);
+    let added = if rows { 4 * shape.hidden as u64 } else { 0 };
+    pairs.sum::<u64>().saturating_mul(shape.layers as u64).saturating_add(added)
+}
+
+/// The shape that a backbone will have. Of a tokenizer that is a file only the size is asked.
+fn pretrained(pretrain: &Pretrain) -> Option<BackboneShape> {
+    let vocabulary = match &pretrain.tokenizer {
+        TokenizerSource::TrainBpe(size) => *size as usize,
+        TokenizerSource::File(path) => crate::check::tokenizers::opened(path).ok()?.vocabulary() as usize,
+    };
+    let shape = pretrained_shape(&pretrain.architecture, vocabulary);
+    shape.check().ok().map(|()| shape)
+}
+
+/// The memory this process may have, in bytes: the machine's, or its control group's where that is less. None where the
+/// system does not say.
+#[must_use]
+pub fn machine_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let machine = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)?;
+    Some(group_limits().fold(machine, u64::min))
+}
+
+/// Limits of this process's control group and of those around it (version 2).
+fn group_limits() -> impl Iterator<Item = u64> {
+    let group = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let path = group.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default().to_owned();
+    let folders: Vec<_> = Path::new("/sys/fs/cgroup").join(path).ancestors().map(Path::to_path_buf).collect();
+    folders.into_iter().filter_map(|folder| {
+        std::fs::read_to_string(folder.join("memory.max")).ok()?.trim().parse::<u64>().ok()
+    })
+}
+
+/// Bytes as a person reads them.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB", "PB"];
+    let mut value = count as f64;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if value < 9.95 && unit > 0 {
+        format!("{value:.1} {}", units[unit])
+    } else {
+        format!("{value:.0} {}", units[unit])
+    }
+}
+
+#[cfg(test)]
+mod tests;

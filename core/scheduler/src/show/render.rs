@@ -1,0 +1,152 @@
+//! A plan as a person reads it: a table of stages with their keys, what is there and what it will cost. Colours come
+//! as escape codes only where asked for.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::planning::memory::{MemoryNeed, bytes, machine_memory};
+use crate::planning::plan::{Plan, PlanStatus, StageState};
+use crate::stages::StageSpec;
+
+const BOLD: &str = "\x1b[1m";
+const DIM: &str = "\x1b[2m";
+const GREEN: &str = "\x1b[32m";
+const YELLOW: &str = "\x1b[33m";
+const CYAN: &str = "\x1b[36m";
+const RESET: &str = "\x1b[0m";
+
+/// The plan as a table with a summary under it, ending in a line break.
+#[must_use]
+pub fn render(plan: &Plan, status: &PlanStatus, coloured: bool) -> String {
+    let paint = |code: &str, text: &str| {
+        if coloured { format!("{code}{text}{RESET}") } else { text.to_owned() }
+    };
+    let width = plan.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0).max(5);
+    let mut text = String::new();
+    let title = format!("{}  run {}", plan.name, plan.run_key.short());
+    let _ = writeln!(text, "{}  {}", paint(BOLD, &title), paint(DIM, &plan.tasks.join(" → ")));
+    let head = format!(
+        "{:width$}  {:12}  {:11}  {:>8}  {:>15}",
+        "stage", "key", "state", "examples", "training tokens"
+    );
+    let _ = writeln!(text, "{}", paint(DIM, &head));
+    for (stage, state) in plan.stages.iter().zip(&status.stages) {
+        let (word, code) = match state {
+            StageState::Cached => ("cached", GREEN),
+            StageState::Interrupted => ("interrupted", YELLOW),
+            StageState::ToDo => ("to do", CYAN),
+        };
+        let name = format!("{:width$}", stage.name);
+        let name = if *state == StageState::Cached { paint(DIM, &name) } else { name };
+        let line = format!(
+            "{name}  {}  {}  {:>8}  {:>15}",
+            paint(DIM, &stage.key.short()),
+            paint(code, &format!("{word:11}")),
+            figure(stage.estimate.examples),
+            figure(stage.estimate.training_tokens),
+        );
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    let _ = writeln!(text, "{}", summary(plan, status));
+    text
+}
+
+/// A line on the memory of a run, beside what this machine has.
+#[must_use]
+pub fn memory_line(need: &MemoryNeed) -> String {
+    let here = machine_memory();
+    let mut text =
+        format!("memory: at least {}, about {} with the longest rows", bytes(need.least), bytes(need.about));
+    if let Some(here) = here {
+        let _ = write!(text, "; this machine has {}", bytes(here));
+        if need.about > here {
+            text.push_str(": set `device.gradient-checkpointing` or a smaller `expert.training.micro-batch`");
+        }
+    }
+    text
+}
+
+/// The plan for programs: each stage with its state, and sums.
+#[must_use]
+pub fn render_json(plan: &Plan, status: &PlanStatus, memory: Option<MemoryNeed>) -> Value {
+    let stage = |(stage, state): (&StageSpec, &StageState)| {
+        json!({
+            "name": stage.name,
+            "kind": stage.kind,
+            "key": stage.key,
+            "state": state,
+            "inputs": stage.inputs.iter().map(|place| &plan.stages[*place].name).collect::<Vec<_>>(),
+            "estimate": stage.estimate,
+        })
+    };
+    json!({
+        "format-version": plan.format_version,
+        "name": plan.name,
+        "run-key": plan.run_key,
+        "tasks": plan.tasks,
+        "stages": plan.stages.iter().zip(&status.stages).map(stage).collect::<Vec<_>>(),
+        "cached": status.count(StageState::Cached),
+        "to-do": plan.stages.len() - status.count(StageState::Cached),
+        "training-tokens-to-do": tokens_to_do(&plan.stages, status).0,
+        "memory": memory.map(|need| json!({ "least": need.least, "about": need.about })),
+    })
+}
+
+fn summary(plan: &Plan, status: &PlanStatus) -> String {
+    let cached = status.count(StageState::Cached);
+    let to_do = plan.stages.len() - cached;
+    if to_do == 0 {
+        return format!("all {cached} stages are cached");
+    }
+    let (tokens, complete) = tokens_to_do(&plan.stages, status);
+    let mut text = format!("{} stages: {cached} cached, {to_do} to do", plan.stages.len());
+    if tokens > 0 {
+        let _ = write!(
+            text,
+            ", {} {} training tokens",
+            if complete { "about" } else { "at least" },
+            figure(Some(tokens))
+        );
+    }
+    text
+}
+
+/// Training tokens of what is to do, and whether every training stage has an estimate.
+pub(crate) fn tokens_to_do(stages: &[StageSpec], status: &PlanStatus) -> (u64, bool) {
+    use crate::stages::{BackboneWork, StageWork};
+    let mut sum = 0;
+    let mut complete = true;
+    for (stage, state) in stages.iter().zip(&status.stages) {
+        let trains =
+            matches!(stage.work, StageWork::Train(_) | StageWork::Backbone(BackboneWork::Pretrain(_)));
+        if *state == StageState::Cached || !trains {
+            continue;
+        }
+        match stage.estimate.training_tokens {
+            Some(tokens) => sum += tokens,
+            None => complete = false,
+        }
+    }
+    (sum, complete)
+}
+
+/// A figure of at most three digits with its unit: `950`, `12.4 k`, `1.80 M`.
+pub(crate) fn figure(value: Option<u64>) -> String {
+    let Some(value) = value else { return "–".to_owned() };
+    let (scaled, unit) = match value {
+        0..1_000 => return value.to_string(),
+        1_000..999_500 => (value as f64 / 1e3, "k"),
+        999_500..999_500_000 => (value as f64 / 1e6, "M"),
+        _ => (value as f64 / 1e9, "G"),
+    };
+    let decimals = match scaled {
+        ..9.995 => 2,
+        ..99.95 => 1,
+        _ => 0,
+    };
+    format!("{scaled:.decimals$} {unit}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! Recipes on their way to the plan of a sweep: read, every point checked, all planned and joined. Runs nothing, and
+//! makes no store where there is none.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use cadre_data::{Hub, HubSettings};
+use cadre_recipe::{
+    Capabilities, EnvSource, Loaded, PluginCatalog, Recipe, RecipeError, RecipeErrors, Surroundings,
+    SweepPoint, on_all_cores,
+};
+use cadre_store::{ArtifactStore, FileDigests};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::error::PlanError;
+use crate::planning::plan::PlanStatus;
+use crate::planning::planner::{KnownKeys, plan_beside};
+use crate::sweep::sweep_plan::{PlannedPoint, SweepPlan, Unjoined};
+
+/// Points whose mistakes are told; more of a kind say nothing new.
+const TOLD: usize = 3;
+
+/// Recipes of a sweep and what is varied.
+#[derive(Debug, Clone, Args)]
+pub struct SweepArgs {
+    /// The recipes, each with its own `[sweep]`, if it has one
+    #[arg(value_name = "RECIPE", required = true)]
+    pub recipes: Vec<PathBuf>,
+    /// Change a value of every recipe, as `stream.limits.train=200`; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Values of a key, all of which are run with all others': `routing.router.threshold=0.3,0.5`, `seed=0,1,2`; may be
+    /// given several times
+    #[arg(long = "grid", value_name = "KEY=A,B,…")]
+    pub grids: Vec<String>,
+    /// What the others are compared with: a recipe's name or a setting's
+    #[arg(long, value_name = "SETTING")]
+    pub baseline: Option<String>,
+}
+
+/// A sweep that was read and whose points were found right in themselves.
+#[derive(Debug)]
+pub struct OpenSweep {
+    parts: Vec<Part>,
+    baseline: Option<String>,
+    hub: Hub,
+}
+
+/// One recipe of a sweep.
+#[derive(Debug)]
+struct Part {
+    base: Loaded,
+    catalog: PluginCatalog,
+    points: Vec<SweepPoint>,
+}
+
+/// The plan of a sweep and how much of it is done.
+#[derive(Debug)]
+pub struct PlannedSweep {
+    /// The plan.
+    pub plan: SweepPlan,
+    /// What of its distinct stages is in the store.
+    pub status: PlanStatus,
+}
+
+impl OpenSweep {
+    /// Reads recipes in this process's environment and makes all their points.
+    ///
+    /// # Errors
+    /// All mistakes that can be seen without a look at data, together; two recipes of one name; a baseline that is no
+    /// setting.
+    pub fn read(args: &SweepArgs, capabilities: Option<Capabilities>) -> Result<Self, RecipeErrors> {
+        let env = EnvSource::process();
+        let mut parts: Vec<Part> = Vec::new();
+        let mut errors: Vec<RecipeError> = Vec::new();
+        for path in &args.recipes {
+            let catalog = PluginCatalog::scan(&PluginCatalog::search_path(path, &env));
+            let surroundings =
+                Surroundings { capabilities: capabilities.clone(), plugins: Some(catalog.clone()) };
+            let read = Recipe::load_swept(path, &args.sets, &args.grids, &env, &surroundings);
+            match read.and_then(|base| Ok((base.points()?, base))) {
+                Ok((points, base)) => parts.push(Part { base, catalog, points }),
+                Err(found) => errors.extend(found.into_errors()),
+            }
+        }
+        for (place, part) in parts.iter().enumerate() {
+            let name = &part.base.recipe.name;
+            if let Some(other) = parts[..place].iter().find(|other| other.base.recipe.name == *name) {
+                let problem = format!("{} is called `{name}` too", other.base.path().display());
+                let hint = "give each recipe of a sweep a name of its own";
+                errors.push(part.base.mistake("name", problem).suggest(hint));
+            }
+        }
+        RecipeErrors::of(errors)?;
+        let given = args.baseline.clone();
+        let mut sweep = Self { parts, baseline: None, hub: Hub::new(HubSettings::from_env()) };
+        sweep.baseline = sweep.baseline(given)?;
+        Ok(sweep)
+    }
+
+    /// All points, in order, each with its recipe's policies.
+    pub fn points(&self) -> impl Iterator<Item = (&SweepPoint, &PluginCatalog)> {
+        self.parts.iter().flat_map(|part| part.points.iter().map(|point| (point, &part.catalog)))
+    }
+
+    /// The setting that is meant: the one of the command line, or else of the first recipe that names one.
+    fn baseline(&self, given: Option<String>) -> Result<Option<String>, RecipeErrors> {
+        let of = |part: &Part| part.base.recipe.sweep.as_ref().and_then(|sweep| sweep.baseline.clone());
+        let named = given.map(|name| (&self.parts[0].base, name));
+        let stated = || self.parts.iter().find_map(|part| Some((&part.base, of(part)?)));
+        let Some((base, name)) = named.or_else(stated) else { return Ok(None) };
+        let mut settings: Vec<&str> = self.points().map(|(point, _)| point.setting.as_str()).collect();
+        settings.dedup();
+        if settings.contains(&name.as_str()) {
+            return Ok(Some(name));
+        }
+        let problem = format!("the sweep has no setting `{name}` to compare with");
+        RecipeErrors::of(vec![base.wrong_choice("sweep.baseline", problem, &name, &settings)])?;
+        Ok(None)
+    }
+
+    /// Looks at the data and files that the points name; what several of them name is looked at once. Gives what a person
+    /// should know about them.
+    ///
+    /// # Errors
+    /// The mistakes that only this look can find, those of single points with their names.
+    pub fn check(&self) -> Result<Vec<RecipeError>, RecipeErrors> {
+        let mut seen: HashSet<String> = HashSet::new();
+        let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+        for (point, _) in self.points() {
+            if errors.len() >= TOLD || !seen.insert(looked_at(&point.loaded.recipe)) {
+                continue;
+            }
+            let checked = crate::check::check(&point.loaded, &self.hub);
+            errors.extend(checked.mistakes.into_iter().map(|error| point.named(error)));
+            warnings.extend(checked.warnings);
+        }
+        RecipeErrors::of(errors)?;
+        // What several points have in common is told once.
+        let mut told: HashSet<String> = HashSet::new();
+        warnings.retain(|warning: &RecipeError| told.insert(warning.to_string()));
+        Ok(warnings)
+    }
+
+    /// Plans all points against the store in this folder and joins their plans.
+    ///
+    /// # Errors
+    /// When a file changed since the check, or the store cannot be read.
+    pub fn plan(&self, store: &Path) -> Result<PlannedSweep, PlanError> {
+        let store = if store.join("FORMAT").exists() { Some(ArtifactStore::open(store)?) } else { None };
+        let digests = match &store {
+            Some(store) => store.file_digests()?,
+            None => FileDigests::in_memory(),
+        };
+        let points: Vec<(&SweepPoint, &PluginCatalog)> = self.points().collect();
+        let unjoined = planned(&points, &digests, &self.hub)?;
+        let plan = SweepPlan::join(self.name(), self.baseline.clone(), unjoined);
+        let status = match &store {
+            Some(store) => PlanStatus::of(&plan.stages, store)?,
+            None => PlanStatus::nothing_done(plan.stages.len()),
+        };
+        crate::planning::open_recipe::keep(&digests);
+        Ok(PlannedSweep { plan, status })
+    }
+
+    /// Writes every point's expanded recipe into its plan, for whoever will keep it.
+    pub fn write_recipes(&self, plan: &mut SweepPlan) {
+        for (planned, (point, _)) in plan.points.iter_mut().zip(self.points()) {
+            planned.toml = point.loaded.expand();
+        }
+    }
+
+    fn name(&self) -> String {
+        let first = &self.parts[0].base.recipe.name;
+        match self.parts.len() {
+            1 => first.clone(),
+            several => format!("{first}-and-{}", several - 1),
+        }
+    }
+}
+
+/// Plans points on all cores; the order stays.
+fn planned(
+    points: &[(&SweepPoint, &PluginCatalog)],
+    digests: &FileDigests,
+    hub: &Hub,
+) -> Result<Vec<Unjoined>, PlanError> {
+    let one = |(point, catalog): &(&SweepPoint, &PluginCatalog), known: &mut KnownKeys| {
+        let plan = plan_beside(&point.loaded.recipe, catalog, digests, hub, known)?;
+        let about = PlannedPoint {
+            name: point.name.clone(),
+            setting: point.setting.clone(),
+            recipe: point.loaded.recipe.name.clone(),
+            values: point.values.clone(),
+            seed: point.seed,
+            order: point.order.clone(),
+            run_key: plan.run_key,
+            tasks: plan.tasks.clone(),
+            stages: Vec::new(),
+            toml: String::new(),
+        };
+        Ok(Unjoined { point: about, plan })
+    };
+    let parts: Vec<Vec<Result<Unjoined, PlanError>>> = on_all_cores(points, |some| {
+        let mut known = KnownKeys::default();
+        some.iter().map(|point| one(point, &mut known)).collect()
+    });
+    parts.into_iter().flatten().collect()
+}
+
+/// What of a recipe the look at data and files depends on.
+fn looked_at(recipe: &Recipe) -> String {
+    let expert = recipe.expert.as_ref();
+    let negatives = recipe.rehearsal.as_ref().and_then(|rehearsal| rehearsal.pseudo_negatives.as_ref());
+    let parts: Value = json!([
+        recipe.stream,
+        recipe.backbone,
+        recipe.indicator,
+        negatives,
+        recipe.evaluation.out_of_distribution,
+        recipe.evaluation.metrics,
+        expert.map(|expert| (&expert.import, expert.training.epochs, expert.training.steps)),
+    ]);
+    parts.to_string()
+}
