@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 
-use crate::{plugins, shell, tidy};
+use crate::{figures, plugins, shell, tidy};
 
 /// All of CI, cheapest first.
 pub(crate) fn check(args: &[String]) -> Result<ExitCode> {
@@ -51,6 +51,37 @@ pub(crate) fn test(args: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The kernels and the training built on them, under the address sanitizer, at each vector level of this processor. Needs a
+/// nightly toolchain, which has the sanitizer's runtime.
+pub(crate) fn sanitize(args: &[String]) -> Result<ExitCode> {
+    const TESTS: [&str; 3] = ["kernel::", "training::tests::", "checkpoint::"];
+    let host = shell::host()?;
+    for level in ["plain", "avx2", "avx512"] {
+        step(&format!("address sanitizer, vector level {level}"));
+        if !shell::has_level(level) {
+            eprintln!("skipped: this processor does not have it");
+            continue;
+        }
+        let mut tests = Command::new("cargo");
+        tests.current_dir(shell::root());
+        tests.args(["+nightly", "test", "--package", "cadre-nn", "--package", "cadre-checkpoint", "--lib"]);
+        tests.args(["--target", &host]).arg("--target-dir").arg(shell::target().join("sanitize"));
+        tests.arg("--");
+        if args.is_empty() {
+            tests.args(TESTS)
+        } else {
+            tests.args(args)
+        };
+        // The toolchain of this program must not be that of the tests.
+        tests
+            .env_remove("RUSTUP_TOOLCHAIN")
+            .env("RUSTFLAGS", "-Zsanitizer=address")
+            .env("CADRE_CPU_LEVEL", level);
+        shell::must(&mut tests, "the sanitizer")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Writes the files made from the code, or compares them with it.
 pub(crate) fn generate(args: &[String]) -> Result<ExitCode> {
     let mode = match args {
@@ -58,7 +89,8 @@ pub(crate) fn generate(args: &[String]) -> Result<ExitCode> {
         [only] if only == "--check" => "--check",
         _ => bail!("`generate` takes --check only"),
     };
-    let writer = shell::built("recipe-docs", &[], true)?;
+    figures::figures(&[if mode == "--write" { "--page" } else { "--check" }.to_owned()])?;
+    let writer = shell::built("recipe-docs", &[])?;
     let mut make = Command::new(writer);
     make.arg(mode).current_dir(shell::root());
     shell::must(&mut make, "writing or comparing generated files")?;

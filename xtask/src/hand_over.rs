@@ -10,7 +10,7 @@ use crate::shell;
 
 /// `run RECIPE …`: asks the light program which backend the recipe wants, builds that, hands over.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
-    let planner = shell::built("cadre-plan", &[], true)?;
+    let planner = shell::built("cadre-plan", &[])?;
     let mut ask = Command::new(planner);
     ask.arg("backend").args(recipe_args(args));
     let backend = match shell::capture(&mut ask)? {
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
 
 /// `plan` and `expand`, served without tensor code.
 pub(crate) fn plan(command: &str, args: &[String]) -> Result<ExitCode> {
-    let planner = shell::built("cadre-plan", &[], true)?;
+    let planner = shell::built("cadre-plan", &[])?;
     shell::hand_over(Command::new(planner).arg(command).args(args))
 }
 
@@ -36,9 +36,7 @@ pub(crate) fn program(args: &[String]) -> Result<ExitCode> {
 fn build_program(feature: Option<&str>) -> Result<PathBuf> {
     let features: Vec<String> =
         feature.map(|feature| format!("cadre-engine/{feature}")).into_iter().collect();
-    // A quiet build of several minutes looks like a hang; a fresh one should say nothing.
-    let quiet = shell::programs().join("cadre").exists();
-    shell::built("cadre", &features, quiet)
+    shell::built("cadre", &features)
 }
 
 /// The cargo feature of a backend name (`cuda:1` and `cuda` are one); the default backend needs none.

@@ -1,7 +1,9 @@
 //! `cargo xtask …`: the one door to the project. It builds what a command needs and hands over to it;
 //! it never links burn, wasmtime or a crate of the core.
 
+mod build_progress;
 mod check;
+mod figures;
 mod hand_over;
 mod plugins;
 mod shell;
@@ -20,6 +22,9 @@ cargo xtask COMMAND
   check [--all-backends]  all of CI, cheapest first: fmt, clippy, tidy, generated files, tests
   tidy                    the house rules of ARCHITECTURE.md
   generate [--check]      the files made from the code: recipe schema and key reference
+  sanitize [TESTS…]       the kernels under the address sanitizer, at each vector level (nightly toolchain)
+  figures [NAME… | --page | --check]
+                          run the studies behind docs/results.md and write their tables (or only the tables)
   new router|selector NAME  start a policy in plugins/NAME
   plugins [--check]       rebuild the policies' components (or compare with what is committed)
 ";
@@ -39,6 +44,8 @@ fn main() -> ExitCode {
         "check" => check::check(&args),
         "tidy" => tidy::report(),
         "generate" => check::generate(&args),
+        "sanitize" => check::sanitize(&args),
+        "figures" => figures::figures(&args),
         "new" => plugins::new(&args),
         "plugins" => plugins::build(&args),
         "help" | "--help" | "-h" => {

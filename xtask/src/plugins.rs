@@ -39,7 +39,7 @@ fn native(command: &str) -> Command {
 }
 
 fn componentize(command: &str, args: &[String]) -> Result<ExitCode> {
-    let program = shell::built("componentize", &[], true)?;
+    let program = shell::built("componentize", &[])?;
     let mut run = Command::new(program);
     shell::hand_over(run.arg(command).args(args).current_dir(shell::root()))
 }

@@ -7,6 +7,8 @@ use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context, Result, bail};
 
+use crate::build_progress;
+
 /// The folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> PathBuf {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -36,17 +38,39 @@ pub(crate) fn programs() -> PathBuf {
 /// Builds one program and returns where it lies. The selection is the whole workspace, the target one
 /// program: so every program and every test is built from the same compiled dependencies, because cargo
 /// unifies features over what is selected.
-pub(crate) fn built(program: &str, features: &[String], quiet: bool) -> Result<PathBuf> {
+pub(crate) fn built(program: &str, features: &[String]) -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--workspace", "--bin", program]);
     if !features.is_empty() {
         build.arg("--features").arg(features.join(","));
     }
-    if quiet {
-        build.arg("--quiet");
-    }
-    must(&mut build, &format!("building {program}"))?;
+    build_progress::run(&mut build, program)?;
     Ok(programs().join(program))
+}
+
+/// The target triple of this machine.
+pub(crate) fn host() -> Result<String> {
+    let mut rustc = Command::new("rustc");
+    let output = rustc.arg("-vV").output().context("failed to start rustc")?;
+    let text = String::from_utf8(output.stdout)?;
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc -vV names no host")?.to_owned())
+}
+
+/// Whether this processor has a vector level (`plain`, `avx2`, `avx512`).
+pub(crate) fn has_level(level: &str) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    match level {
+        "avx2" => return std::is_x86_feature_detected!("avx2"),
+        "avx512" => {
+            return std::is_x86_feature_detected!("avx512f")
+                && std::is_x86_feature_detected!("avx512dq")
+                && std::is_x86_feature_detected!("avx512vl")
+                && std::is_x86_feature_detected!("avx512bw");
+        }
+        _ => {}
+    }
+    level == "plain"
 }
 
 /// Runs a command that must succeed.

@@ -3,6 +3,7 @@
 
 mod documents;
 mod layers;
+mod names;
 mod source;
 mod sources;
 
@@ -63,6 +64,7 @@ fn findings(root: &Path) -> Result<Vec<Finding>> {
     layers::check(root, &mut findings)?;
     sources::check(root, &mut findings)?;
     documents::check(root, &mut findings)?;
+    names::check(root, &mut findings)?;
     findings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     Ok(findings)
 }

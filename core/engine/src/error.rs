@@ -15,6 +15,18 @@ use cadre_store::{Digest, StoreError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
+    /// A validation split that leaves nothing to learn.
+    #[error(
+        "hold out {count} of the {rows} training rows of `{task}` (`evaluation.validation.count`): none would be left to train on"
+    )]
+    HeldOut {
+        /// The task.
+        task: String,
+        /// Its training rows.
+        rows: usize,
+        /// Rows to be held out.
+        count: u32,
+    },
     /// The recipe is wrong.
     #[error("read the recipe: {0}")]
     Recipe(Box<RecipeErrors>),

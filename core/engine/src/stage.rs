@@ -29,7 +29,7 @@ use crate::resources::Resources;
 
 pub(crate) use answering::{EnsembleWork, open_ensemble};
 pub(crate) use backbone::{backbone_sizes, planned_tokenizer};
-pub(crate) use compose::{TRAINING, draw_outside};
+pub(crate) use compose::{TRAINING, draw_outside, learned};
 pub(crate) use describe::descriptor_name;
 pub(crate) use encoding::{Encoding, template};
 pub(crate) use evaluate::PREDICTIONS;

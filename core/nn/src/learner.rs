@@ -17,8 +17,8 @@ use crate::device::DeviceSpec;
 use crate::error::NnError;
 use crate::model::Model;
 use crate::training::{
-    Activations, ExpertTrainee, Parameters, Training, TrainingControl, TrainingOutcome, TrainingSpec,
-    WholeTrainee,
+    Activations, ExpertTrainee, Parameters, Training, TrainingControl, TrainingData, TrainingOutcome,
+    TrainingSpec, WholeTrainee,
 };
 use crate::weights::{self, Weight, WeightMap};
 use crate::workers::Workers;
@@ -121,7 +121,7 @@ impl Learner {
             device: &burn_device,
             activations: device.activations(),
         };
-        let outcome = run.run(&mut parameters, examples, control)?;
+        let outcome = run.run(&mut parameters, examples.into(), control)?;
         if !outcome.stopped {
             let path = out.join("model.safetensors");
             write_atomic(&path, &weights::bytes(&parameters.into_weights(), &path)?)?;
@@ -140,11 +140,11 @@ impl Learner {
     /// # Errors
     /// Settings out of range, a start of another form, bad examples, a loss that is not a number,
     /// a file that cannot be written.
-    pub fn train_expert(
+    pub fn train_expert<'a>(
         &self,
         spec: &AdapterSpec,
         start: Option<&Path>,
-        examples: &[TokenExample],
+        data: impl Into<TrainingData<'a>>,
         training: &TrainingSpec,
         control: &mut TrainingControl<'_>,
         out: &Path,
@@ -178,7 +178,7 @@ impl Learner {
             device: &self.model.device,
             activations: self.activations,
         };
-        let outcome = run.run(&mut parameters, examples, control)?;
+        let outcome = run.run(&mut parameters, data.into(), control)?;
         if !outcome.stopped {
             Adapter { spec: spec.clone(), weights: parameters.into_weights() }.write(out, shape)?;
         }

@@ -35,7 +35,10 @@ pub use learner::Learner;
 pub use device::{BackendKind, DeviceSpec, Precision};
 
 pub use adapter::{AdapterSpec, ExpertSlot};
-pub use training::{Flow, Length, Schedule, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};
+pub use training::{
+    Flow, Keep, Length, Schedule, StepReport, TrainingControl, TrainingData, TrainingOutcome, TrainingSpec,
+    Validation, ValidationSpec,
+};
 
 pub use exchange::{ImportedAdapter, check_adapter, export_adapter, export_merged, import_adapter};
 

@@ -49,7 +49,9 @@ pub use section::plugin_use::PluginUse;
 
 pub use section::routing::{Descriptor, Fallback, Grant, Routing};
 
-pub use section::evaluation::{Decoding, Evaluation, MetricChoice, On, Sampling, Strategy, When};
+pub use section::evaluation::{
+    Decoding, Evaluation, Keep, MetricChoice, On, Sampling, Strategy, Validation, When,
+};
 
 pub use read::sweep_points::SweepPoint;
 pub use section::sweep::{Draw, RandomSearch, Sweep};

@@ -34,7 +34,7 @@ pub use stages::{
     PSEUDO_NEGATIVES, PluginWork, PrepareExamples, PrepareTask, PrepareWork, PretrainTokenizer, PretrainWork,
     PromptWork, Provenance, PseudoNegativesWork, RehearseWork, RememberWork, ReportWork, RoutingWork,
     SourceWork, StageKind, StageSpec, StageWork, TaskMetrics, TemplateWork, TokenizerWork, TrainWork,
-    TrainingPace, TrainingWork, UsedData, UsedPlugin,
+    TrainingPace, TrainingWork, UsedData, UsedPlugin, ValidationWork,
 };
 
 pub use walk::executor::{StageError, StageExecutor, StageFacts, StageInput, StageJob, StageOutcome};

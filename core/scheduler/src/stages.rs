@@ -22,7 +22,7 @@ pub(crate) use learning::CHECKPOINT_READING;
 pub use learning::{
     BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, ImportWork, IndicatorLearning, Length,
     PretrainTokenizer, PretrainWork, PseudoNegativesWork, RehearseWork, RememberWork, TokenizerWork,
-    TrainWork, TrainingPace, TrainingWork,
+    TrainWork, TrainingPace, TrainingWork, ValidationWork,
 };
 pub use parts::{
     CheckpointPlace, FileUse, IndicatorWork, ModelPace, ModelWork, PluginWork, PromptWork, SourceWork,

@@ -43,6 +43,7 @@ const CLOCKS: &[&str] = &[
     "core/engine/src/command",
     "core/engine/src/terminal",
     "core/nn/src/bin/",
+    "xtask/src/build_progress",
     "/examples/",
     "/benches/",
     "/bin/",

@@ -9,8 +9,8 @@ use cadre_data::{
 };
 use cadre_recipe::{Loaded, Recipe, RecipeError};
 use cadre_scheduler::{
-    Answering, Budget, IndicatorWork, Length, Plan, PrepareWork, StageSpec, StageWork, TemplateWork,
-    TrainingWork, indicator_form,
+    Answering, Budget, ComposeWork, IndicatorWork, Length, Plan, PrepareWork, StageSpec, StageWork,
+    TemplateWork, TrainingWork, indicator_form,
 };
 use serde_json::json;
 
@@ -18,7 +18,7 @@ use super::Tried;
 use super::adapters::opened;
 use super::room::{Notes, Room};
 use crate::error::EngineError;
-use crate::stage::{backbone_sizes, draw_examples, draw_task, planned_tokenizer, template};
+use crate::stage::{backbone_sizes, draw_examples, draw_task, learned, planned_tokenizer, template};
 
 /// Rows of a split of a task that are made into tokens.
 const LOOKED_AT: usize = 1000;
@@ -96,6 +96,7 @@ impl Measure<'_> {
         });
         let Some(sizes) = backbone.transpose()? else { return Ok(()) };
         let drawn = self.draw();
+        self.held_out();
         self.warm_ups();
         let Some(room) = self.room(sizes.context) else { return Ok(()) };
         // Tokens are at least a byte each: where no text has more bytes than there is room, no tokenizer is asked. (One
@@ -199,6 +200,28 @@ impl Measure<'_> {
         }
     }
 
+    /// Validation splits that leave a task nothing to learn.
+    fn held_out(&mut self) {
+        let trains = self.plan.stages.iter().any(|stage| matches!(stage.work, StageWork::Train(_)));
+        if self.loaded.recipe.evaluation.validation.is_some() && !trains {
+            let problem = "every expert is imported: none is trained, and nothing is held out";
+            self.tried.mistakes.push(self.loaded.mistake("evaluation.validation", problem));
+        }
+        for stage in &self.plan.stages {
+            let StageWork::Compose(ComposeWork { held_out: Some(count), .. }) = &stage.work else { continue };
+            for input in &stage.inputs {
+                let StageWork::Prepare(PrepareWork::Task(task)) = &self.plan.stages[*input].work else {
+                    continue;
+                };
+                let Some(rows) = self.rows[*input] else { continue };
+                if let Err(problem) = learned(&task.task, rows as usize, *count) {
+                    let mistake = self.loaded.mistake("evaluation.validation.count", problem);
+                    self.tried.mistakes.push(mistake);
+                }
+            }
+        }
+    }
+
     /// Warm-ups that are as long as the training they begin.
     fn warm_ups(&mut self) {
         for place in 0..self.plan.stages.len() {
@@ -239,7 +262,7 @@ impl Measure<'_> {
                 })
             }
             StageWork::Compose(work) => {
-                let mut all = 0;
+                let mut all = 0_u64;
                 for input in &stage.inputs {
                     let given = &self.plan.stages[*input];
                     let rows = match &given.work {
@@ -248,9 +271,13 @@ impl Measure<'_> {
                     };
                     let count = work.pseudo_negatives.as_ref().and_then(|pseudo| pseudo.count);
                     let examples = matches!(given.work, StageWork::Prepare(PrepareWork::Examples(_)));
+                    let held_out = match &given.work {
+                        StageWork::Prepare(PrepareWork::Task(_)) => u64::from(work.held_out.unwrap_or(0)),
+                        _ => 0,
+                    };
                     all += match count.filter(|_| examples) {
                         Some(count) => rows.min(count as u64),
-                        None => rows,
+                        None => rows.saturating_sub(held_out),
                     };
                 }
                 Some(all)

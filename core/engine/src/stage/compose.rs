@@ -21,15 +21,21 @@ use crate::resources::Resources;
 
 /// The training set.
 pub(crate) const TRAINING: &str = "training.jsonl";
+/// The held-out examples of the tasks that are learned, where the recipe has a validation split.
+pub(super) const VALIDATION: &str = "validation.jsonl";
 
 pub(super) fn compose(
     work: &ComposeWork,
     executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
-    let mut rows = Vec::new();
+    let (mut rows, mut held_out) = (Vec::new(), Vec::new());
     for task in &work.tasks {
-        let own = task_examples(job, task, TRAIN)?;
+        let mut own = task_examples(job, task, TRAIN)?;
+        if let Some(count) = work.held_out {
+            let rest = learned(task, own.len(), count)?;
+            held_out.extend(own.drain(rest..).map(|example| row(example, Role::Positive, 1.0, work)));
+        }
         rows.extend(own.into_iter().map(|example| row(example, Role::Positive, 1.0, work)));
     }
     let own = rows.len();
@@ -45,13 +51,28 @@ pub(super) fn compose(
     }
     let outside = rows.len() - own - rehearsed;
     job.draft.write(TRAINING, &write_training_rows(&rows))?;
+    if work.held_out.is_some() {
+        job.draft.write(VALIDATION, &write_training_rows(&held_out))?;
+    }
     Ok(json!({
         "own": own,
+        "held-out": held_out.len(),
         "rehearsed": rehearsed,
         "pseudo-negatives": outside,
         "probes-asked": probes.0,
         "probes-computed": probes.1,
     }))
+}
+
+/// How many of a task's training rows remain to be learned when `count` are held out.
+///
+/// # Errors
+/// None would remain.
+pub(crate) fn learned(task: &str, rows: usize, count: u32) -> Result<usize, EngineError> {
+    match rows.checked_sub(count as usize) {
+        None | Some(0) => Err(EngineError::HeldOut { task: task.to_owned(), rows, count }),
+        Some(rest) => Ok(rest),
+    }
 }
 
 /// The pseudo-negatives that a stage of this seed takes.

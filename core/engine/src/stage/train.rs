@@ -2,13 +2,15 @@
 //! same bytes; never changes the backbone.
 
 use cadre_data::{Example, Target, TokenExample, Tokenizer, TrainingRow, read_training_rows};
-use cadre_nn::{AdapterSpec, TrainingControl};
+use cadre_nn::{
+    AdapterSpec, Keep, TrainingControl, TrainingData, TrainingOutcome, Validation, ValidationSpec,
+};
 use cadre_recipe::{Adapter, AdapterKind};
-use cadre_scheduler::{IndicatorLearning, StageFacts, StageJob, StageKind, TrainWork, slot};
+use cadre_scheduler::{IndicatorLearning, StageFacts, StageJob, StageKind, TrainWork, ValidationWork, slot};
 use cadre_store::Seed;
 use serde_json::json;
 
-use super::compose::TRAINING;
+use super::compose::{TRAINING, VALIDATION};
 use super::encoding::Encoding;
 use super::inputs::first_input;
 use super::training::{keep_losses, tell, training_spec};
@@ -21,7 +23,12 @@ pub(super) fn train(
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     let model = executor.model(&work.model, first_input(job, StageKind::Backbone)?)?;
-    let rows = read_training_rows(&first_input(job, StageKind::Compose)?.path(TRAINING))?;
+    let composed = first_input(job, StageKind::Compose)?;
+    let rows = read_training_rows(&composed.path(TRAINING))?;
+    let held_out = match work.validation {
+        Some(_) => read_training_rows(&composed.path(VALIDATION))?,
+        None => Vec::new(),
+    };
     let shape = model.learner.shape();
     let encoding = Encoding::new(
         &model.tokenizer,
@@ -33,6 +40,12 @@ pub(super) fn train(
     )?;
     let indicator_weight = work.indicator_learning.as_ref().map_or(1.0, |learning| learning.loss_weight);
     let examples = encode(&encoding, &rows, indicator_weight as f32)?;
+    let held_out = encode(&encoding, &held_out, indicator_weight as f32)?;
+    let validation = work.validation.as_ref();
+    let data = TrainingData {
+        examples: &examples,
+        validation: validation.map(|work| Validation { examples: &held_out, spec: validation_spec(work) }),
+    };
     let adapter = AdapterSpec {
         added_start: added_start(work.indicator_learning.as_ref(), &model.tokenizer)?,
         ..adapter_spec(&work.adapter, encoding.added_tokens, job.spec.seed())
@@ -43,7 +56,7 @@ pub(super) fn train(
     let mut on_step = |report: &cadre_nn::StepReport| tell(job, report);
     let mut control = TrainingControl { checkpoint: Some(&checkpoint), on_step: &mut on_step };
     let out = job.draft.folder();
-    let outcome = model.learner.train_expert(&adapter, previous, &examples, &spec, &mut control, out)?;
+    let outcome = model.learner.train_expert(&adapter, previous, data, &spec, &mut control, out)?;
     keep_losses(job, &outcome)?;
     let negatives = rows.iter().filter(|row| matches!(row.target, Target::Reject { .. })).count();
     Ok(json!({
@@ -52,7 +65,25 @@ pub(super) fn train(
         "negatives": negatives,
         "training-tokens": outcome.tokens,
         "final-loss": outcome.final_loss,
+        "validation-loss": validation_loss(&outcome),
+        "steps": outcome.losses.len(),
+        "kept-step": outcome.kept_step,
     }))
+}
+
+/// The validation loss of the weights that were kept.
+fn validation_loss(outcome: &TrainingOutcome) -> Option<f32> {
+    let kept = outcome.validation_losses.iter().find(|(step, _)| *step == outcome.kept_step);
+    kept.map(|(_, loss)| *loss)
+}
+
+fn validation_spec(work: &ValidationWork) -> ValidationSpec {
+    let ValidationWork { every, keep, patience } = *work;
+    let keep = match keep {
+        cadre_recipe::Keep::Best => Keep::Best,
+        cadre_recipe::Keep::Last => Keep::Last,
+    };
+    ValidationSpec { every: u64::from(every), keep, patience }
 }
 
 /// The adapter of a recipe in the words of the learner. Every key is taken apart here: one that is added to recipes, or a

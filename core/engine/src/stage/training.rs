@@ -16,8 +16,17 @@ pub(super) const LOSSES: &str = "losses.json";
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Losses {
     pub(super) format_version: u32,
-    /// (step counted from one, nats a token).
+    /// (step counted from one, nats per token).
     pub(super) losses: Vec<(u64, f32)>,
+    /// Learning rate of each step. Absent in files of format-version 1, as is what follows.
+    #[serde(default)]
+    pub(super) learning_rates: Vec<f32>,
+    /// L2 norm of the gradient of each step, before it is clipped.
+    #[serde(default)]
+    pub(super) gradient_norms: Vec<f32>,
+    /// Loss of the held-out examples: (step counted from one, nats per token).
+    #[serde(default)]
+    pub(super) validation_losses: Vec<(u64, f32)>,
 }
 
 /// The learner's settings.
@@ -47,6 +56,9 @@ pub(super) fn training_spec(work: &TrainingWork, seed: Seed) -> TrainingSpec {
 pub(super) fn tell(job: &StageJob<'_>, report: &StepReport) -> Flow {
     job.progress(report.step, report.steps, "steps");
     job.metric("loss", report.step, f64::from(report.loss));
+    if let Some(loss) = report.validation_loss {
+        job.metric("validation-loss", report.step, f64::from(loss));
+    }
     if job.stop.is_requested() { Flow::Stop } else { Flow::Go }
 }
 
@@ -55,7 +67,13 @@ pub(super) fn keep_losses(job: &StageJob<'_>, outcome: &TrainingOutcome) -> Resu
     if outcome.stopped {
         return Err(EngineError::Interrupted);
     }
-    let losses = Losses { format_version: 1, losses: outcome.losses.clone() };
+    let losses = Losses {
+        format_version: 2,
+        losses: outcome.losses.clone(),
+        learning_rates: outcome.learning_rates.clone(),
+        gradient_norms: outcome.gradient_norms.clone(),
+        validation_losses: outcome.validation_losses.clone(),
+    };
     let bytes =
         serde_json::to_vec(&losses).map_err(|source| EngineError::NoJson { what: "losses", source })?;
     Ok(job.draft.write(LOSSES, &bytes)?)

@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::parameters::Parameters;
 use super::spec::TrainingSpec;
+use super::validation::TrainingData;
 use crate::error::NnError;
 
 /// Newest layout that is read and written.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 const FILE: &str = "training.safetensors";
 const STATE: &str = "training";
 
@@ -31,11 +32,23 @@ pub(crate) struct Progress {
     pub(crate) tokens: u64,
     /// Loss of each step done.
     pub(crate) losses: Vec<f32>,
+    /// Norm of the gradient of each step done.
+    pub(crate) gradient_norms: Vec<f32>,
+    /// Validation losses measured: (step counted from one, nats per token).
+    pub(crate) validation_losses: Vec<(u64, f32)>,
 }
 
 impl Progress {
     pub(crate) fn start(identity: Digest) -> Self {
-        Self { format_version: FORMAT_VERSION, identity, step: 0, tokens: 0, losses: Vec::new() }
+        Self {
+            format_version: FORMAT_VERSION,
+            identity,
+            step: 0,
+            tokens: 0,
+            losses: Vec::new(),
+            gradient_norms: Vec::new(),
+            validation_losses: Vec::new(),
+        }
     }
 }
 
@@ -44,7 +57,7 @@ pub(crate) fn identity(
     spec: &TrainingSpec,
     about: &serde_json::Value,
     parameters: &Parameters,
-    examples: &[TokenExample],
+    data: TrainingData<'_>,
 ) -> Digest {
     let mut bytes = Vec::new();
     for parameter in &parameters.0 {
@@ -52,7 +65,19 @@ pub(crate) fn identity(
         bytes.extend(parameter.weight.values.iter().flat_map(|value| value.to_le_bytes()));
     }
     let start = Digest::of_bytes(&bytes);
-    bytes.clear();
+    let validation = data.validation.map(|validation| (digest_of(validation.examples), validation.spec));
+    let value = serde_json::json!({
+        "training": spec,
+        "about": about,
+        "start": start,
+        "examples": digest_of(data.examples),
+        "validation": validation,
+    });
+    Digest::of_value("cadre-nn training", &value)
+}
+
+fn digest_of(examples: &[TokenExample]) -> Digest {
+    let mut bytes = Vec::new();
     for example in examples {
         bytes.extend((example.ids.len() as u64).to_le_bytes());
         bytes.extend(example.ids.iter().flat_map(|id| id.to_le_bytes()));
@@ -61,14 +86,7 @@ pub(crate) fn identity(
         bytes.extend((example.indicator as u64).to_le_bytes());
         bytes.extend(example.indicator_weight.to_le_bytes());
     }
-    let examples = Digest::of_bytes(&bytes);
-    let value = serde_json::json!({
-        "training": spec,
-        "about": about,
-        "start": start,
-        "examples": examples,
-    });
-    Digest::of_value("cadre-nn training", &value)
+    Digest::of_bytes(&bytes)
 }
 
 /// Writes the state of a training.
@@ -84,8 +102,9 @@ pub(crate) fn write(folder: &Path, progress: &Progress, parameters: &Parameters)
             ("weight", &parameter.weight.values),
             ("first", &parameter.first),
             ("second", &parameter.second),
+            ("best", &parameter.best),
         ];
-        for (part, values) in parts {
+        for (part, values) in parts.into_iter().filter(|(_, values)| !values.is_empty()) {
             let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
             raw.push((format!("{number}.{part}"), values.len(), bytes));
         }
@@ -132,17 +151,22 @@ fn parse(
         return Err("it is of another training".into());
     }
     let file = SafeTensors::deserialize(bytes).map_err(text)?;
-    if file.len() != 3 * parameters.0.len() {
+    let has_best = file.len() == 4 * parameters.0.len();
+    if !has_best && file.len() != 3 * parameters.0.len() {
         return Err(format!("it has {} tensors, not {}", file.len(), 3 * parameters.0.len()));
     }
     let mut loaded = parameters.clone();
     for (number, parameter) in loaded.0.iter_mut().enumerate() {
+        if has_best {
+            parameter.best = vec![0.0; parameter.weight.values.len()];
+        }
         let parts = [
             ("weight", &mut parameter.weight.values),
             ("first", &mut parameter.first),
             ("second", &mut parameter.second),
+            ("best", &mut parameter.best),
         ];
-        for (part, values) in parts {
+        for (part, values) in parts.into_iter().filter(|(_, values)| !values.is_empty()) {
             let name = format!("{number}.{part}");
             let view = file.tensor(&name).map_err(text)?;
             let (chunks, rest) = view.data().as_chunks::<4>();

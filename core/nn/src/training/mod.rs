@@ -11,6 +11,7 @@ mod schedule;
 mod spec;
 mod trainee;
 mod training_loop;
+mod validation;
 
 pub(crate) use dropout::Dropout;
 pub(crate) use gradient::Activations;
@@ -22,6 +23,7 @@ pub(crate) use training_loop::Training;
 pub(crate) use {gradient::gradient, micro::divide};
 
 pub use spec::{Flow, Length, Schedule, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};
+pub use validation::{Keep, TrainingData, Validation, ValidationSpec};
 
 #[cfg(test)]
 mod tests;

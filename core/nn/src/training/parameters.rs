@@ -12,6 +12,8 @@ pub(crate) struct Parameter {
     /// Running mean of the gradient, and of its square (AdamW).
     pub(crate) first: Vec<f32>,
     pub(crate) second: Vec<f32>,
+    /// The values with the lowest validation loss; empty before the first, and where they are not kept.
+    pub(crate) best: Vec<f32>,
     /// Whether weight decay applies.
     pub(crate) decays: bool,
 }
@@ -27,7 +29,14 @@ impl Parameters {
             let weight = weights.remove(name)?;
             let zeros = vec![0.0; weight.values.len()];
             let decays = weight.shape.len() > 1;
-            Some(Parameter { name: name.clone(), weight, first: zeros.clone(), second: zeros, decays })
+            Some(Parameter {
+                name: name.clone(),
+                weight,
+                first: zeros.clone(),
+                second: zeros,
+                best: Vec::new(),
+                decays,
+            })
         };
         Self(names.iter().filter_map(take).collect())
     }
@@ -35,6 +44,20 @@ impl Parameters {
     /// Number of weights.
     pub(crate) fn count(&self) -> u64 {
         self.0.iter().map(|parameter| parameter.weight.values.len() as u64).sum()
+    }
+
+    /// Notes the present values as those with the lowest validation loss.
+    pub(crate) fn note_best(&mut self) {
+        for parameter in &mut self.0 {
+            parameter.best.clone_from(&parameter.weight.values);
+        }
+    }
+
+    /// Takes the values that were noted, where there are any.
+    pub(crate) fn take_best(&mut self) {
+        for parameter in self.0.iter_mut().filter(|parameter| !parameter.best.is_empty()) {
+            parameter.weight.values = std::mem::take(&mut parameter.best);
+        }
     }
 
     /// The weights on a device.

@@ -97,6 +97,10 @@ pub struct StepReport {
     pub loss: f32,
     /// Learning rate of the step.
     pub learning_rate: f64,
+    /// L2 norm of the whole gradient, before it is clipped.
+    pub gradient_norm: f32,
+    /// Loss of the held-out examples after the step, nats per token, where it was measured.
+    pub validation_loss: Option<f32>,
     /// Tokens seen since the training began, prompts included.
     pub tokens: u64,
 }
@@ -127,6 +131,14 @@ pub struct TrainingOutcome {
     pub final_loss: f32,
     /// Loss of every step: (step counted from one, nats a token).
     pub losses: Vec<(u64, f32)>,
+    /// Learning rate of every step.
+    pub learning_rates: Vec<f32>,
+    /// L2 norm of the gradient of every step, before it is clipped.
+    pub gradient_norms: Vec<f32>,
+    /// Loss of the held-out examples: (step counted from one, nats per token).
+    pub validation_losses: Vec<(u64, f32)>,
+    /// The step whose weights were kept.
+    pub kept_step: u64,
     /// Tokens seen, prompts included.
     pub tokens: u64,
     /// Number of trained weights.

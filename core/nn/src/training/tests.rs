@@ -191,6 +191,84 @@ fn a_killed_training_ends_in_the_same_bytes() {
     }
 }
 
+/// A training with validation that is stopped after some step, and how it ended.
+fn validated(
+    checkpoint: Option<&std::path::Path>,
+    validation: Option<ValidationSpec>,
+    stop_after: u64,
+) -> (TrainingOutcome, Vec<u8>) {
+    let (rows, held_out) = (examples(20, 30, 7), examples(9, 30, 8));
+    let learner = Learner::untrained(&shape(true), 1, &device(2)).unwrap();
+    let training = TrainingSpec { checkpoint_every: 2, learning_rate: 5e-2, ..training(16) };
+    let mut on_step = |report: &StepReport| if report.step == stop_after { Flow::Stop } else { Flow::Go };
+    let mut control = TrainingControl { checkpoint, on_step: &mut on_step };
+    let data = TrainingData {
+        examples: &rows,
+        validation: validation.map(|spec| Validation { examples: &held_out, spec }),
+    };
+    let out = tempfile::tempdir().unwrap();
+    let outcome = learner
+        .train_expert(&adapter(&ALL, 1, 0.1), None, data, &training, &mut control, out.path())
+        .unwrap();
+    let bytes = std::fs::read(out.path().join("adapter.safetensors")).unwrap_or_default();
+    (outcome, bytes)
+}
+
+#[test]
+fn validation_measures_without_changing_the_training() {
+    let (plain, bytes) = validated(None, None, 0);
+    let spec = |keep, patience| ValidationSpec { every: 3, keep, patience };
+    let (last, last_bytes) = validated(None, Some(spec(Keep::Last, None)), 0);
+    assert_eq!((&plain.losses, &bytes), (&last.losses, &last_bytes));
+    let steps: Vec<u64> = last.validation_losses.iter().map(|(step, _)| *step).collect();
+    assert_eq!(steps, [3, 6, 9, 12, 15, 16]);
+    assert_eq!((last.kept_step, last.gradient_norms.len(), last.learning_rates.len()), (16, 16, 16));
+}
+
+#[test]
+fn the_validation_loss_is_the_loss_that_the_next_step_starts_from() {
+    let rows = examples(12, 30, 7);
+    let learner = Learner::untrained(&shape(true), 1, &device(2)).unwrap();
+    let training = TrainingSpec { batch: 12, ..training(6) };
+    let spec = ValidationSpec { every: 1, keep: Keep::Last, patience: None };
+    let data = TrainingData { examples: &rows, validation: Some(Validation { examples: &rows, spec }) };
+    let mut control = TrainingControl { checkpoint: None, on_step: &mut |_| Flow::Go };
+    let out = tempfile::tempdir().unwrap();
+    let spec = adapter(&ALL, 1, 0.0);
+    let outcome = learner.train_expert(&spec, None, data, &training, &mut control, out.path()).unwrap();
+    for ((step, measured), (_, next)) in outcome.validation_losses.iter().zip(&outcome.losses[1..]) {
+        assert!((measured - next).abs() < 1e-6 * next, "after step {step}: {measured} {next}");
+    }
+}
+
+#[test]
+fn the_best_weights_are_those_of_a_training_that_ended_there() {
+    let spec = |keep, patience| ValidationSpec { every: 1, keep, patience };
+    let (best, bytes) = validated(None, Some(spec(Keep::Best, None)), 0);
+    let lowest = best.validation_losses.iter().map(|(_, loss)| *loss).fold(f32::INFINITY, f32::min);
+    assert_eq!(best.validation_losses[best.kept_step as usize - 1].1, lowest);
+    assert!(best.kept_step < 16, "random rows: the held-out loss rises, {:?}", best.validation_losses);
+    // What patience cuts off changes nothing of what is kept.
+    let (early, early_bytes) = validated(None, Some(spec(Keep::Best, Some(2))), 0);
+    if early.kept_step == best.kept_step {
+        assert_eq!(bytes, early_bytes);
+    }
+    assert_eq!(early.losses.len() as u64, early.kept_step + 2);
+}
+
+#[test]
+fn a_killed_training_with_validation_ends_in_the_same_bytes() {
+    let spec = ValidationSpec { every: 1, keep: Keep::Best, patience: Some(3) };
+    let (whole, bytes) = validated(None, Some(spec), 0);
+    for stop_after in [1, 3, whole.kept_step, whole.kept_step + 1] {
+        let checkpoint = tempfile::tempdir().unwrap();
+        let (stopped, _) = validated(Some(checkpoint.path()), Some(spec), stop_after);
+        assert!(stopped.stopped, "step {stop_after}");
+        let (resumed, found) = validated(Some(checkpoint.path()), Some(spec), 0);
+        assert_eq!((&resumed, found == bytes), (&whole, true), "step {stop_after}");
+    }
+}
+
 #[test]
 fn a_damaged_or_foreign_checkpoint_is_not_resumed() {
     let rows = examples(8, 29, 7);

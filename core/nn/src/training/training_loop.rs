@@ -14,6 +14,7 @@ use super::parameters::Parameters;
 use super::schedule::learning_rate;
 use super::spec::{Flow, Length, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};
 use super::trainee::Trainee;
+use super::validation::{self, Keep, TrainingData, Validation};
 use crate::error::NnError;
 use crate::workers::Workers;
 
@@ -33,7 +34,7 @@ pub(crate) struct Training<'a> {
 }
 
 impl Training<'_> {
-    /// Trains `parameters` on `examples`. Examples without a token to learn are left out.
+    /// Trains `parameters` on the examples. Those without a token to learn are left out.
     ///
     /// # Errors
     /// Bad examples or settings, a file that cannot be written, a loss or gradient that is not a
@@ -41,43 +42,55 @@ impl Training<'_> {
     pub(crate) fn run(
         &self,
         parameters: &mut Parameters,
-        examples: &[TokenExample],
+        data: TrainingData<'_>,
         control: &mut TrainingControl<'_>,
     ) -> Result<TrainingOutcome, NnError> {
         let spec = self.spec;
         spec.check()?;
+        let examples = data.examples;
         let kept = self.checked(examples)?;
+        let held_out = self.held_out(data.validation)?;
         let lengths = kept.iter().map(|&number| examples[number].ids.len()).collect();
         let batches = Batches::new(lengths, spec.batch, spec.accumulate, Seed(spec.seed).derive("order"))?;
         let steps = match spec.length {
             Length::Steps(steps) => steps,
             Length::Epochs(epochs) => u64::from(epochs) * batches.steps_per_epoch(),
         };
-        let identity = checkpoint::identity(spec, &self.about, parameters, examples);
+        let identity = checkpoint::identity(spec, &self.about, parameters, data);
         let found = control.checkpoint.and_then(|folder| checkpoint::read(folder, &identity, parameters));
         let mut progress = found.unwrap_or_else(|| Progress::start(identity));
         let mut stopped = false;
-        let rest = steps.saturating_sub(progress.step);
+        let done = |progress: &Progress| {
+            data.validation.is_some_and(|validation| validation.spec.stops(&progress.validation_losses))
+        };
+        let rest = if done(&progress) { 0 } else { steps.saturating_sub(progress.step) };
         for rows in batches.starting_at(progress.step).take(usize::try_from(rest).unwrap_or(usize::MAX)) {
             let batches: Vec<Vec<&TokenExample>> = rows
                 .batches
                 .iter()
                 .map(|batch| batch.iter().map(|&row| &examples[kept[row]]).collect())
                 .collect();
-            let report = self.step(parameters, &batches, &mut progress, steps)?;
-            let flow = (control.on_step)(&report);
-            stopped = flow == Flow::Stop && progress.step < steps;
+            let mut report = self.step(parameters, &batches, &mut progress, steps)?;
+            if let Some(validation) = data.validation.filter(|it| it.spec.is_due(progress.step, steps)) {
+                report.validation_loss =
+                    Some(self.validate(&validation, &held_out, parameters, &mut progress)?);
+            }
+            let ended = done(&progress) || progress.step == steps;
+            stopped = (control.on_step)(&report) == Flow::Stop && !ended;
             let due = spec.checkpoint_every > 0 && progress.step.is_multiple_of(spec.checkpoint_every);
             if let Some(folder) = control.checkpoint
                 && (due || stopped)
             {
                 checkpoint::write(folder, &progress, parameters)?;
             }
-            if stopped {
+            if stopped || ended {
                 break;
             }
         }
-        Ok(outcome(&progress, parameters.count(), stopped))
+        if !stopped {
+            parameters.take_best();
+        }
+        Ok(self.outcome(&progress, parameters, steps, data.validation, stopped))
     }
 
     /// One optimizer step.
@@ -111,19 +124,82 @@ impl Training<'_> {
             return Err(NnError::Diverged { step, loss });
         }
         let learning_rate = learning_rate(spec, progress.step, steps);
-        self.workers.wide(|| {
+        let norm = self.workers.wide(|| {
             let norm = adamw::norm(&gradients);
             if !norm.is_finite() {
                 return Err(NnError::GradientDiverged { step, norm });
             }
             let factor = adamw::clip_factor(norm, spec.gradient_clip);
             adamw::update(parameters, &gradients, factor, step, learning_rate, spec.weight_decay);
-            Ok(())
+            Ok(norm)
         })?;
         progress.step = step;
         progress.tokens += all().map(|example| example.ids.len() as u64).sum::<u64>();
         progress.losses.push(loss);
-        Ok(StepReport { step, steps, loss, learning_rate, tokens: progress.tokens })
+        progress.gradient_norms.push(norm as f32);
+        let (gradient_norm, tokens) = (norm as f32, progress.tokens);
+        Ok(StepReport { step, steps, loss, learning_rate, gradient_norm, validation_loss: None, tokens })
+    }
+
+    /// Held-out examples with a loss, checked as the others are.
+    fn held_out<'v>(&self, validation: Option<Validation<'v>>) -> Result<Vec<&'v TokenExample>, NnError> {
+        let Some(validation) = validation else { return Ok(Vec::new()) };
+        if validation.spec.every == 0 {
+            return Err(NnError::Setting { field: "validation every", value: 0.0, range: "at least 1" });
+        }
+        let kept = self.checked(validation.examples)?;
+        Ok(kept.into_iter().map(|number| &validation.examples[number]).collect())
+    }
+
+    /// Measures the loss of the held-out examples, and notes the weights if it is the lowest so far.
+    fn validate(
+        &self,
+        validation: &Validation<'_>,
+        examples: &[&TokenExample],
+        parameters: &mut Parameters,
+        progress: &mut Progress,
+    ) -> Result<f32, NnError> {
+        let rows = self.spec.micro_batch;
+        let loss = validation::loss(self.trainee, parameters, examples, rows, self.device, self.workers)?;
+        if !loss.is_finite() {
+            return Err(NnError::Diverged { step: progress.step, loss });
+        }
+        let lowest = validation::best(&progress.validation_losses).is_none_or(|(_, best)| loss < best);
+        if lowest && validation.spec.keep == Keep::Best {
+            parameters.note_best();
+        }
+        progress.validation_losses.push((progress.step, loss));
+        Ok(loss)
+    }
+
+    fn outcome(
+        &self,
+        progress: &Progress,
+        parameters: &Parameters,
+        steps: u64,
+        validation: Option<Validation<'_>>,
+        stopped: bool,
+    ) -> TrainingOutcome {
+        let losses: Vec<(u64, f32)> =
+            progress.losses.iter().zip(1..).map(|(loss, step)| (step, *loss)).collect();
+        let last = &progress.losses[progress.losses.len() - progress.losses.len().div_ceil(10)..];
+        let final_loss = last.iter().map(|loss| f64::from(*loss)).sum::<f64>() / last.len().max(1) as f64;
+        let best = validation
+            .filter(|validation| validation.spec.keep == Keep::Best)
+            .and_then(|_| validation::best(&progress.validation_losses));
+        TrainingOutcome {
+            final_loss: final_loss as f32,
+            losses,
+            learning_rates: (0..progress.step)
+                .map(|step| learning_rate(self.spec, step, steps) as f32)
+                .collect(),
+            gradient_norms: progress.gradient_norms.clone(),
+            validation_losses: progress.validation_losses.clone(),
+            kept_step: best.map_or(progress.step, |(step, _)| step),
+            tokens: progress.tokens,
+            parameters: parameters.count(),
+            stopped,
+        }
     }
 
     /// Examples with something to learn, all of them checked.
@@ -154,11 +230,4 @@ impl Training<'_> {
         }
         if kept.is_empty() { Err(NnError::NothingToLearn) } else { Ok(kept) }
     }
-}
-
-fn outcome(progress: &Progress, parameters: u64, stopped: bool) -> TrainingOutcome {
-    let losses: Vec<(u64, f32)> = progress.losses.iter().zip(1..).map(|(loss, step)| (step, *loss)).collect();
-    let last = &progress.losses[progress.losses.len() - progress.losses.len().div_ceil(10)..];
-    let final_loss = last.iter().map(|loss| f64::from(*loss)).sum::<f64>() / last.len().max(1) as f64;
-    TrainingOutcome { final_loss: final_loss as f32, losses, tokens: progress.tokens, parameters, stopped }
 }

@@ -22,6 +22,7 @@ pub(crate) fn find(value: &Value) -> Vec<Finding> {
     checker.indicators();
     checker.warm_up();
     checker.settings();
+    checker.validation();
     checker.rehearsal();
     checker.keys_of_others();
     checker.findings.extend(backbone_fit::find(value));
@@ -164,6 +165,31 @@ impl ContradictionChecker<'_> {
                 let at = KeyPath::of(table);
                 self.findings.push(Finding::value(at.key("warmup"), mistake).beside(at.key("steps")));
             }
+        }
+    }
+
+    /// A validation split belongs to experts that are trained here, and needs rows that are left to learn.
+    fn validation(&mut self) {
+        const SPLIT: &str = "evaluation.validation";
+        if !self.has(SPLIT) {
+            return;
+        }
+        if !self.has("expert") {
+            let why = "there is no `[expert]`, so nothing is trained on the stream";
+            self.contradicts(SPLIT, "`validation`".into(), "the recipe", why);
+        }
+        let number = |key: &str| self.get(key).and_then(Value::as_u64);
+        if let (Some(count), Some(limit)) =
+            (number("evaluation.validation.count"), number("stream.limits.train"))
+            && count >= limit
+        {
+            let mistake = Mistake::Contradiction {
+                what: format!("`count = {count}`"),
+                against: format!("`stream.limits.train = {limit}`"),
+                why: "all training rows would be held out",
+            };
+            let at = KeyPath::of(SPLIT).key("count");
+            self.findings.push(Finding::value(at, mistake).beside(KeyPath::of("stream.limits").key("train")));
         }
     }
 

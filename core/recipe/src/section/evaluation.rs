@@ -26,6 +26,9 @@ pub struct Evaluation {
     pub out_of_distribution: Option<Source>,
     /// How many predictions of each task are kept to be read.
     pub predictions: u32,
+    /// Examples held out of training, on which the loss is measured while an expert is trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validation>,
 }
 
 impl Default for Evaluation {
@@ -37,8 +40,39 @@ impl Default for Evaluation {
             decoding: Decoding::default(),
             out_of_distribution: None,
             predictions: 20,
+            validation: None,
         }
     }
+}
+
+/// A validation split: examples of each task that are held out of its training rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Validation {
+    /// Examples of each task that are held out: the last of its training rows, after they were shuffled and limited.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub count: u32,
+    /// Optimizer steps between two measurements of their loss. The last step is measured too.
+    #[schemars(range(min = 1))]
+    pub every: u32,
+    /// The weights that an expert ends with: those with the lowest validation loss, or those of the last step.
+    #[serde(default)]
+    pub keep: Keep,
+    /// Stops training early, after this many measurements in a row without a lower loss. Absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub patience: Option<u32>,
+}
+
+/// The weights that an expert ends with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// Those with the lowest validation loss.
+    #[default]
+    Best,
+    /// Those of the last step.
+    Last,
 }
 
 /// When tasks are scored.

@@ -20,7 +20,7 @@ use crate::stages::coverage::without_pace;
 use crate::stages::{
     Answering, BackboneWork, CORPUS, ComposeWork, DescribeWork, EvaluateWork, MethodWork, OUTSIDE_QUERIES,
     OutOfDistributionWork, PSEUDO_NEGATIVES, PrepareExamples, PrepareTask, PrepareWork, PseudoNegativesWork,
-    RehearseWork, ReportWork, StageKind, StageSpec, StageWork, TrainWork,
+    RehearseWork, ReportWork, StageKind, StageSpec, StageWork, TrainWork, ValidationWork,
 };
 
 /// Plans a recipe that was checked. Digests of files are taken from `digests` where they are remembered; names on the
@@ -299,6 +299,7 @@ impl Planner<'_> {
             marked,
             negatives_keep_response: rehearsal.map(|rehearsal| rehearsal.negatives_keep_response),
             seed: mixed.then_some(recipe.seed),
+            held_out: recipe.evaluation.validation.map(|validation| validation.count),
         }
     }
 
@@ -314,6 +315,11 @@ impl Planner<'_> {
             from_previous,
             seed: recipe.seed,
             model: self.works.model.clone(),
+            validation: recipe.evaluation.validation.map(|validation| ValidationWork {
+                every: validation.every,
+                keep: validation.keep,
+                patience: validation.patience,
+            }),
         })
     }
 

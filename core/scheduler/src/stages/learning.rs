@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cadre_recipe::{Adapter, Architecture, Descriptor, IndicatorWords, PretrainLoss, Role, Schedule};
+use cadre_recipe::{Adapter, Architecture, Descriptor, IndicatorWords, Keep, PretrainLoss, Role, Schedule};
 use serde::{Deserialize, Serialize};
 
 use super::parts::{
@@ -180,6 +180,9 @@ pub struct ComposeWork {
     pub negatives_keep_response: Option<bool>,
     /// The recipe's seed; none where nothing is drawn.
     pub seed: Option<u64>,
+    /// Examples of each task that are held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<u32>,
 }
 
 /// How earlier tasks are mixed in.
@@ -234,6 +237,21 @@ pub struct TrainWork {
     pub seed: u64,
     /// The model.
     pub model: ModelWork,
+    /// What the loss on held-out examples decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<ValidationWork>,
+}
+
+/// When the loss on held-out examples is measured, and what it decides.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ValidationWork {
+    /// Optimizer steps between two measurements.
+    pub every: u32,
+    /// Which weights are kept.
+    pub keep: Keep,
+    /// Training stops after this many measurements without a lower loss.
+    pub patience: Option<u32>,
 }
 
 /// How indicator tokens are learned.

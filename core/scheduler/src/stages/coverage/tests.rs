@@ -114,6 +114,11 @@ fn change(fixture: &Fixture, key: &str) -> Option<(Value, Vec<(&'static str, Val
             ));
         }
         "indicator.loss-weight" => return plain(json!(4.0)),
+        _ if key.starts_with("evaluation.validation.") => {
+            let split = json!({ "count": 2, "every": 5, "keep": "best", "patience": 3 });
+            let other = if key.ends_with("keep") { json!("last") } else { json!(4) };
+            return Some((other, vec![("evaluation.validation", split)]));
+        }
         _ => {}
     }
     if key.starts_with("evaluation.decoding.strategy.sample.") {
