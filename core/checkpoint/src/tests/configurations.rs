@@ -1,4 +1,4 @@
-//! What configurations of every family mean, and what is refused of them.
+//! Tests of configurations of every family: how they are interpreted and what is refused.
 
 use std::path::Path;
 
@@ -74,7 +74,7 @@ fn what_changes_the_computation_and_is_not_done_is_named() {
     refused(json!({ "vocab_size": null }), "`vocab_size` = null");
     refused(json!({ "num_hidden_layers": 1u64 << 40 }), "`num_hidden_layers`");
     assert!(config(&json!({ "num_attention_heads": 5 })).is_err());
-    // What is null, false or neutral changes nothing.
+    // Null, false and neutral values have no effect.
     let neutral = json!({ "quantization_config": null, "partial_rotary_factor": 1.0, "attention_bias": false,
         "rope_scaling": null, "pretraining_tp": 2, "unheard_of": 3 });
     assert_eq!(config(&neutral).unwrap(), config(&json!({})).unwrap());
