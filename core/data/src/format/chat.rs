@@ -1,5 +1,6 @@
 //! Conversations: `messages` of {role, content}, or ShareGPT's `conversations` of {from, value}. Every turn of the
-//! assistant becomes an example, and what was said before is its prompt. Reads no messages of tools and repairs nothing.
+//! assistant becomes an example whose prompt is the preceding turns. Tool messages are refused, and malformed
+//! conversations must not be repaired.
 
 use std::path::{Path, PathBuf};
 
@@ -14,14 +15,14 @@ use crate::error::DataError;
 use crate::example::{Example, Split, Turn, TurnRole};
 
 pub(super) const DOC: &str = concat!(
-    "conversations as a JSON array, JSON lines or Parquet, a row each: `messages`, a list of {role, content} with the roles system, user and assistant, or `conversations`, a list of {from, value} with system, human and gpt (ShareGPT); `fields.messages` names another field. A system message may come first, there or in a field `system`, then user and assistant take turns. Content is text, or a list of parts that are text. An answer with `weight` 0 or `train` false is shown and not learned. Every turn of the assistant is an example of its own, what stands before it is its prompt (`template = \"chat\"` shows it all). Lies as ",
+    "conversations as a JSON array, JSON lines or Parquet, one per row: `messages`, a list of {role, content} with the roles system, user and assistant, or `conversations`, a list of {from, value} with system, human and gpt (ShareGPT); `fields.messages` names another field. A system message may come first, in the list or in a field `system`; then user and assistant alternate. Content is text, or a list of parts that are text. An answer with `weight` 0 or `train` false is shown but not trained on. Every turn of the assistant becomes an example whose prompt is everything before it (`template = \"chat\"` shows it all). Layout: ",
     layout_doc!()
 );
 
-/// Fields that are looked for where none is named.
+/// Default field names, in order of preference.
 const USUAL: [&str; 2] = ["messages", "conversations"];
 
-/// Who speaks, by the words for it in data.
+/// Role names used by datasets.
 const ROLES: [(&str, TurnRole); 5] = [
     ("system", TurnRole::System),
     ("user", TurnRole::User),
@@ -30,17 +31,17 @@ const ROLES: [(&str, TurnRole); 5] = [
     ("gpt", TurnRole::Assistant),
 ];
 
-/// Roles of tools, which are refused by name: a template shows them in ways of its own.
+/// Roles of tool messages, which are refused by name: each template shows them in its own way.
 const TOOLS: [&str; 6] = ["tool", "function", "function_call", "observation", "ipython", "tool_calls"];
 
-/// Fields of messages with calls of tools.
+/// Fields of messages that contain tool calls.
 const CALLS: [&str; 2] = ["tool_calls", "function_call"];
 
 /// Fields of messages that are read.
 const READ: [&str; 8] =
     ["role", "from", "content", "value", "weight", "train", "tool_calls", "function_call"];
 
-/// All fields of messages that mean something here: those of a table that are read.
+/// All fields of messages that have a meaning here: the ones to read from a table.
 pub(super) const MESSAGE_FIELDS: [&str; 18] = [
     "role",
     "from",
@@ -77,7 +78,7 @@ pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink
     })
 }
 
-/// The fields to read.
+/// Fields to read from a row.
 pub(super) fn wanted(fields: &FieldMap) -> Vec<Wanted<'_>> {
     let mut wanted = match &fields.messages {
         Some(name) => vec![must(name)],
@@ -87,7 +88,7 @@ pub(super) fn wanted(fields: &FieldMap) -> Vec<Wanted<'_>> {
     wanted
 }
 
-/// Takes the examples of a conversation.
+/// Passes the examples of a conversation to the sink.
 pub(super) fn conversation(
     row: &Row,
     fields: &FieldMap,
@@ -142,13 +143,13 @@ pub(super) fn conversation(
     Ok(())
 }
 
-/// A message, and whether it is an answer that is learned.
+/// A message, and whether it is an answer to train on.
 struct Said {
     turn: Turn,
     is_learned: bool,
 }
 
-/// What is said in a conversation, in an order that a prompt can have.
+/// The turns of a conversation, in an order that a prompt can have.
 fn said(row: &Row, name: &str, messages: &[Cell], sink: &mut Sink) -> Result<Vec<Said>, DataError> {
     let mut all: Vec<Said> = Vec::with_capacity(messages.len() + 1);
     if let Some(content) = row.text_if_any("system")?.filter(|text| !text.trim().is_empty()) {
@@ -182,7 +183,7 @@ fn said(row: &Row, name: &str, messages: &[Cell], sink: &mut Sink) -> Result<Vec
     Ok(all)
 }
 
-/// Whether there are any, as a list or as the JSON text of one.
+/// Whether there are any tools, given as a list or as the JSON text of one.
 fn has_tools(tools: &Cell) -> bool {
     match tools {
         Cell::Text(text) => !matches!(text.trim(), "" | "[]" | "{}" | "null" | "None"),
@@ -190,7 +191,7 @@ fn has_tools(tools: &Cell) -> bool {
     }
 }
 
-/// One message, or what should stand there instead.
+/// Reads one message; the error describes what was expected instead.
 fn message_of(message: &Cell, mut note: impl FnMut(&str)) -> Result<Said, String> {
     let Cell::Record(fields) = message else {
         return Err("a message as an object of role and content, or of from and value".to_owned());
@@ -226,8 +227,8 @@ fn message_of(message: &Cell, mut note: impl FnMut(&str)) -> Result<Said, String
     Ok(Said { turn: Turn { role: *known, content }, is_learned })
 }
 
-/// The text of a message: a text, or a list of parts that are all texts, which follow each other without a gap as in
-/// the templates that take parts. Otherwise what it is.
+/// The text of a message: a text, or a list of parts that are all texts, concatenated without a separator as in
+/// templates that accept parts. The error describes what was found instead.
 fn text_of(content: Option<&Cell>) -> Result<String, String> {
     match content {
         Some(Cell::Text(text)) => Ok(text.clone()),
@@ -247,7 +248,7 @@ fn part_of(part: &Cell, number: usize) -> Result<String, String> {
     }
 }
 
-/// Whether an answer is learned: OpenAI's `weight` of 0 or 1, axolotl's `train`.
+/// Whether an answer is trained on, according to OpenAI's `weight` (0 or 1) and axolotl's `train`.
 fn learned(weight: Option<&Cell>, train: Option<&Cell>) -> Result<bool, String> {
     let by_weight =
         match weight.map(|weight| (weight, weight.plain().and_then(|text| text.parse::<f64>().ok()))) {

@@ -1,5 +1,6 @@
-//! CSV and TSV files as rows of named fields: the first record names the columns. Every field is text; an empty one is
-//! a missing value, as pandas and `datasets` take it. Guesses no separator: the ending says it.
+//! Reads CSV and TSV files as rows of named fields; the first record gives the column names. Every field is text, and
+//! an empty one is a missing value, as in pandas and `datasets`. The separator follows from the file ending; it is
+//! never guessed.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -14,7 +15,7 @@ use super::rows::{Each, Place, Row, Wanted};
 use super::sink::Sink;
 use crate::error::DataError;
 
-/// Every row of a file.
+/// Passes every row of a file to `act`.
 pub(super) fn each(
     file: &Path,
     from: &mut dyn BufRead,
@@ -49,7 +50,7 @@ pub(super) fn each(
     Ok(())
 }
 
-/// The names of the columns, each of which must be another's, with all that every row must have.
+/// The column names. They must be distinct and include all required ones.
 fn header(file: &Path, line: usize, texts: &[&str], wanted: &[Wanted]) -> Result<Vec<String>, DataError> {
     let names: Vec<String> = texts.iter().map(|name| on_one_line(name.trim())).collect();
     for (place, name) in names.iter().enumerate() {
@@ -73,7 +74,7 @@ struct Records<'a> {
     file: &'a Path,
     from: &'a mut dyn BufRead,
     reader: Reader,
-    /// Blank lines that the reader has not seen.
+    /// Number of blank lines that the CSV reader has not seen.
     skipped: usize,
     bytes: Vec<u8>,
     ends: Vec<usize>,
@@ -86,7 +87,7 @@ impl Records<'_> {
         self.from.fill_buf().map_err(|source| DataError::Read { file: file.to_owned(), source })
     }
 
-    /// Reads the next record; the line it begins on, if there is one.
+    /// Reads the next record. Returns the line on which it begins, or `None` at the end.
     fn advance(&mut self) -> Result<Option<usize>, DataError> {
         self.pass_blank_lines()?;
         let line = usize::try_from(self.reader.line()).unwrap_or(usize::MAX).saturating_add(self.skipped);
@@ -138,7 +139,7 @@ impl Records<'_> {
         }
     }
 
-    /// The fields of the record that was read, from this line.
+    /// The fields of the current record, which begins on `line`.
     fn texts(&self, line: usize) -> Result<Vec<&str>, DataError> {
         let mut from = 0;
         let mut texts = Vec::with_capacity(self.fields);

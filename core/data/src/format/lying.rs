@@ -1,5 +1,5 @@
-//! What lies in a folder where something else was expected, in words: the names, and what to do with files like these.
-//! Opens none.
+//! Describes the contents of a folder in which something else was expected: the names, and what to do with such files.
+//! Does not open any file.
 
 use std::path::Path;
 
@@ -7,17 +7,17 @@ use super::opened;
 use super::rows::ENDINGS;
 use super::task_folders::entries;
 
-/// Names that a message lists.
+/// Maximum number of names in a message.
 const LISTED: usize = 12;
-/// Folders that are looked into.
+/// Maximum number of subfolders to search.
 const LOOKED: usize = 100;
 
-/// Endings of packed files and archives that are not unpacked here.
+/// Endings of compressed files and archives that are not supported.
 const ARCHIVES: [&str; 10] = ["bz2", "xz", "zip", "tar", "tgz", "lz4", "7z", "rar", "br", "lzma"];
-/// Endings of tables that are not read.
+/// Endings of table formats that are not supported.
 const TABLES: [&str; 8] = ["arrow", "feather", "xlsx", "xls", "pkl", "npy", "h5", "avro"];
 
-/// What lies in a folder, where no file of a split was found, and what to do; none where there is nothing.
+/// Describes the contents of a folder without files of a split, and what to do with them; `None` if it is empty.
 pub(super) fn lying(folder: &Path, endings: &[&str]) -> Option<String> {
     let names = names(folder);
     let of = |wanted: &dyn Fn(&str) -> bool| -> Vec<&str> {
@@ -56,7 +56,7 @@ pub(super) fn lying(folder: &Path, endings: &[&str]) -> Option<String> {
     (!all.is_empty()).then(|| listed(&all))
 }
 
-/// Which format reads files like these.
+/// The formats that read such files.
 fn format_for(names: &[&str]) -> &'static str {
     if names.iter().all(|name| name.to_lowercase().ends_with(".parquet")) {
         "`parquet`, `alpaca` and `chat` read Parquet"
@@ -65,7 +65,7 @@ fn format_for(names: &[&str]) -> &'static str {
     }
 }
 
-/// The files of a folder and of the folders in it, by their names from there; without hidden ones.
+/// Relative names of the files in a folder and its subfolders, without hidden ones.
 fn names(folder: &Path) -> Vec<String> {
     let Ok(inside) = entries(folder, String::new) else { return Vec::new() };
     let mut names = Vec::new();

@@ -1,25 +1,26 @@
-//! Reads a JSON text exactly as Python's `json.loads` does, for that is what wrote most data sets: `NaN`, `Infinity` and
-//! `-Infinity` are values, whole numbers have any number of digits, half a surrogate pair may stand in a string, of two
-//! equal keys the last counts. What Python refuses (comments, trailing commas, control characters in strings) is refused.
-//! Builds only what is asked for; what is skipped is checked all the same. Nesting and the number of values are bounded.
+//! Parses JSON exactly as Python's `json.loads` does, because most datasets are written by Python: `NaN`, `Infinity`
+//! and `-Infinity` are values, whole numbers have any number of digits, strings may contain unpaired surrogates, and
+//! for duplicate keys the last one counts. What Python refuses (comments, trailing commas, control characters in
+//! strings) must be refused. Builds only the requested values; skipped values are still validated. Nesting and the
+//! number of values are limited.
 
 use crate::format::cell::Cell;
 
-/// Deepest nesting.
+/// Maximum nesting depth.
 pub(in crate::format) const MAX_DEPTH: usize = 128;
-/// Most values of one row that are kept.
+/// Maximum number of values to keep of one row.
 pub(in crate::format) const MAX_VALUES: usize = 1_000_000;
 
-/// Where a text is no JSON, and why.
+/// Where a text is not JSON, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::format) struct Fault {
-    /// Bytes before the place.
+    /// Byte offset of the fault.
     pub(in crate::format) at: usize,
     /// What is wrong there.
     pub(in crate::format) problem: String,
 }
 
-/// A place in a JSON text.
+/// A reader at a position in a JSON text.
 #[derive(Debug)]
 pub(in crate::format) struct JsonReader<'a> {
     text: &'a str,
@@ -31,7 +32,7 @@ pub(in crate::format) struct JsonReader<'a> {
 type Read<T> = Result<T, Fault>;
 
 impl<'a> JsonReader<'a> {
-    /// At the beginning of these bytes, which must be UTF-8.
+    /// Starts at the beginning of these bytes, which must be UTF-8.
     pub(in crate::format) fn new(bytes: &'a [u8]) -> Read<Self> {
         let text = std::str::from_utf8(bytes).map_err(|error| Fault {
             at: error.valid_up_to(),
@@ -44,7 +45,7 @@ impl<'a> JsonReader<'a> {
         Err(Fault { at: self.at, problem: problem.to_owned() })
     }
 
-    /// The next byte that is no blank, not taken.
+    /// The next byte that is not whitespace, without consuming it.
     pub(in crate::format) fn peek(&mut self) -> Option<u8> {
         let rest = self.text.as_bytes().get(self.at..)?;
         let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
@@ -52,18 +53,18 @@ impl<'a> JsonReader<'a> {
         rest.get(blanks).copied()
     }
 
-    /// Bytes before the next value.
+    /// Byte offset of the next value.
     pub(in crate::format) fn place(&mut self) -> usize {
         self.peek();
         self.at
     }
 
-    /// Starts the count of values again: another row begins.
+    /// Resets the count of values for a new row.
     pub(in crate::format) fn restart(&mut self) {
         self.values = 0;
     }
 
-    /// Nothing but blanks may follow.
+    /// Requires that only whitespace follows.
     pub(in crate::format) fn end(&mut self) -> Read<()> {
         match self.peek() {
             None => Ok(()),
@@ -98,7 +99,7 @@ impl<'a> JsonReader<'a> {
         Ok(())
     }
 
-    /// An object: `each` is called behind every key and its colon, and must read the value.
+    /// Reads an object. `each` is called after every key and its colon, and must read the value.
     pub(in crate::format) fn object(
         &mut self,
         mut each: impl FnMut(&mut Self, String) -> Read<()>,
@@ -143,7 +144,7 @@ impl<'a> JsonReader<'a> {
         Ok(())
     }
 
-    /// A list: `each` is called before every value, and must read it.
+    /// Reads a list. `each` is called before every value, and must read it.
     pub(in crate::format) fn list(&mut self, mut each: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
         self.take(b'[', "a list")?;
         self.deeper()?;
@@ -172,7 +173,7 @@ impl<'a> JsonReader<'a> {
         Ok(())
     }
 
-    /// The next value.
+    /// Reads the next value.
     pub(in crate::format) fn value(&mut self) -> Read<Cell> {
         self.count()?;
         match self.peek() {
@@ -200,7 +201,7 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    /// Passes over the next value; whether there was anything in it, as [`Cell::is_filled`] says.
+    /// Skips the next value; returns whether it has content, like [`Cell::is_filled`].
     pub(in crate::format) fn skip(&mut self) -> Read<bool> {
         let mut filled = false;
         match self.peek() {
@@ -224,7 +225,7 @@ impl<'a> JsonReader<'a> {
         Ok(filled)
     }
 
-    /// Truth values, null, numbers, and what Python writes where there is no number.
+    /// Reads booleans, null, numbers, and Python's spellings of non-finite numbers.
     fn word(&mut self) -> Read<Cell> {
         let rest = &self.text[self.at..];
         for (word, cell) in [("null", Cell::Null), ("true", Cell::Bool(true)), ("false", Cell::Bool(false))] {
@@ -249,7 +250,7 @@ impl<'a> JsonReader<'a> {
         let whole = match digits(sign) {
             0 if bytes.is_empty() => return self.fault("the text ends where there should be a value"),
             0 => return self.fault("no value begins so"),
-            // As Python has it: nothing follows a leading zero.
+            // Like Python: no digits after a leading zero.
             _ if bytes[sign] == b'0' => sign + 1,
             count => sign + count,
         };
@@ -275,7 +276,8 @@ impl<'a> JsonReader<'a> {
         Ok(cell)
     }
 
-    /// A string; where half a surrogate pair stands in it, which no text has, as it is written.
+    /// Reads a string. If it has an unpaired surrogate, which text cannot represent, returns its spelling as the inner
+    /// error.
     fn string(&mut self) -> Read<Result<String, String>> {
         let from = self.at;
         if !self.skip_string()? {
@@ -298,7 +300,7 @@ impl<'a> JsonReader<'a> {
         Ok(Ok(text))
     }
 
-    /// Passes over a string; whether it is text.
+    /// Skips a string; returns whether it is valid text, without unpaired surrogates.
     fn skip_string(&mut self) -> Read<bool> {
         if self.peek() != Some(b'"') {
             return self.fault("a string is expected here");
@@ -341,7 +343,7 @@ impl<'a> JsonReader<'a> {
     }
 }
 
-/// The character of an escape that is well formed, and its length; none for half a surrogate pair.
+/// The character of a well-formed escape, and the escape's length; `None` for an unpaired surrogate.
 fn escaped(text: &str) -> (Option<char>, usize) {
     let bytes = text.as_bytes();
     let unit = |from: usize| {

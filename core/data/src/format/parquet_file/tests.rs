@@ -1,5 +1,5 @@
-//! Files that pyarrow wrote (`core/data/fixtures/record.py`): what is read of them, and what is refused; and files that are
-//! made to take much (`hostile`).
+//! Tests of files written by pyarrow (`core/data/fixtures/record.py`): what is read and what is refused. Files that try
+//! to consume much memory are in `hostile`.
 
 mod hostile;
 
@@ -17,10 +17,10 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parquet").join(format!("{name}.parquet"))
 }
 
-/// Rows of cells, and the columns that are not read.
+/// Rows of cells, and the notes about columns that are not read.
 type Cells = (Vec<Vec<Option<Cell>>>, Vec<String>);
 
-/// The rows of a file, with these columns, each a list of cells.
+/// The rows of a file with these columns, each row as a list of cells.
 fn cells(bytes: &[u8], wanted: &[Wanted]) -> Result<Cells, DataError> {
     let (mut rows, mut sink) = (Vec::new(), Sink::keep());
     each(Path::new("t.parquet"), bytes.to_vec(), wanted, &mut sink, &mut |row, _| {
@@ -30,7 +30,7 @@ fn cells(bytes: &[u8], wanted: &[Wanted]) -> Result<Cells, DataError> {
     Ok((rows, sink.notes().iter().map(ToString::to_string).collect()))
 }
 
-/// As [`cells`], as JSON.
+/// The result of [`cells`] as JSON.
 fn read(name: &str, columns: &[&str]) -> Result<Vec<Value>, String> {
     let wanted: Vec<Wanted> = columns.iter().map(|name| must(name)).collect();
     let bytes = std::fs::read(fixture(name)).expect("the fixture");
@@ -122,7 +122,7 @@ fn texts_and_numbers_of_every_kind() {
     );
     assert_eq!(rows[1], [None, None, Some(Cell::Text("text".to_owned()))]);
     assert_eq!(rows[2], [number("-0.05"), number("-1"), None]);
-    // `rejected` holds nulls alone, and a time means nothing here.
+    // `rejected` contains only nulls, and a timestamp has no meaning here.
     let told = |name: &str| format!("t.parquet: column `{name}` is not read by this format");
     assert_eq!(notes, [told("image"), told("system")]);
     for (column, part) in

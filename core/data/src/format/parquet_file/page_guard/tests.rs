@@ -1,4 +1,4 @@
-//! Headers that ask for much, before a page is unpacked.
+//! Tests of page headers that request too much, before a page is decompressed.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use parquet::schema::types::SchemaDescriptor;
 
 use super::{Guard, Held};
 
-/// A reader of no pages: what is tried here is refused before it is asked.
+/// A page reader without pages, for cases that must be refused before it is called.
 struct Nothing;
 
 impl Iterator for Nothing {
@@ -49,7 +49,7 @@ fn zigzag(number: usize) -> Vec<u8> {
     bytes
 }
 
-/// A page of this kind whose header says this, and its body.
+/// A page of this kind with this header, and its body.
 fn page(kind: usize, unpacked: usize, values: usize, body: &[u8]) -> Vec<u8> {
     let inner = if kind == 2 { 0x4C } else { 0x2C };
     let mut bytes = vec![0x15];
@@ -66,7 +66,7 @@ fn page(kind: usize, unpacked: usize, values: usize, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What is said of these pages of a column of ten rows.
+/// The error for these pages of a column with ten rows.
 fn told(codec: Compression, pages: &[Vec<u8>]) -> String {
     let schema =
         Arc::new(parse_message_type("message m { required binary text (UTF8); }").expect("a schema"));
