@@ -1,4 +1,5 @@
-//! Formats on small files made here: what is read, what is refused and where, and that no bytes make a panic.
+//! Tests of formats on small generated files: what is read, what is refused and at which location, and that no input
+//! causes a panic.
 
 mod meaning;
 mod of_rows;
@@ -34,7 +35,7 @@ fn spec(format: &str, path: &Path) -> SourceSpec {
     SourceSpec { format: format.into(), path: Some(path.to_owned()), fields: FieldMap::default() }
 }
 
-/// The examples that a reader makes of the rows of a JSON text, and what it notes.
+/// The examples and notes that a reader produces from the rows of a JSON text.
 fn told(
     file: &Path,
     bytes: &[u8],
@@ -50,7 +51,7 @@ fn told(
     Ok((sink.rows(), notes))
 }
 
-/// Rows of a file of rows, by these fields.
+/// The rows of a file, with these fields.
 fn mapped(file: &Path, bytes: &[u8], fields: &FieldMap) -> Result<Vec<Example>, DataError> {
     let (rows, _) = told(file, bytes, &field_rows::wanted(fields), &mut |row, ids, sink| {
         sink.take(row.file, field_rows::example(row, fields, ids)?)
@@ -58,7 +59,7 @@ fn mapped(file: &Path, bytes: &[u8], fields: &FieldMap) -> Result<Vec<Example>, 
     Ok(rows)
 }
 
-/// A task of natural-instructions.
+/// The examples of a natural-instructions task.
 fn natural(file: &Path, bytes: &[u8], split: Split) -> Result<Vec<Example>, DataError> {
     let mut sink = Sink::keep();
     natural_instructions::parse(file, bytes, "t", split, &mut sink)?;
@@ -328,7 +329,7 @@ fn text_in_pieces() {
     assert_eq!(error.to_string(), "a.txt:2: expected UTF-8 text, found `bad`");
 }
 
-/// Every reader on the same bytes.
+/// Runs every reader on the same bytes.
 fn read_everywhere(bytes: &[u8]) {
     let file = PathBuf::from("any");
     let _ = told(&file, bytes, &superni::WANTED, &mut superni::row);
@@ -368,7 +369,7 @@ proptest! {
         let rows = text::parse(Path::new("any"), text.as_bytes()).expect("text");
         let words: Vec<&str> = text.split_whitespace().collect();
         let kept: String = rows.iter().map(|row| row.output.clone()).collect::<Vec<_>>().join(" ");
-        // A word longer than a piece is cut; there is none here but runs without a space.
+        // Only a word longer than a piece is cut; here, that is a run without a space.
         let joined: String = kept.split_whitespace().collect();
         prop_assert_eq!(joined, words.concat());
     }

@@ -1,4 +1,4 @@
-//! Names resolved against a cache made here, a Hub that answers from this process, and one that is dead.
+//! Tests of name resolution with a generated cache, a fake Hub in this process, and an unreachable one.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -23,7 +23,7 @@ impl FakeHub {
         Self::with(files, None)
     }
 
-    /// `cut`: a file whose body ends early.
+    /// `cut` is a file whose body ends early.
     fn with(files: &[(&str, &str)], cut: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
@@ -40,7 +40,7 @@ impl FakeHub {
         Self { endpoint, asked }
     }
 
-    /// The paths that were asked for since the last look.
+    /// The paths requested since the last call.
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().expect("no panic"))
     }
@@ -115,7 +115,7 @@ fn hub(cache: &Path, endpoint: &str) -> Hub {
     })
 }
 
-/// A port that nobody listens at.
+/// An address on which nothing listens.
 fn dead() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     format!("http://{}", listener.local_addr().expect("an address"))
@@ -167,11 +167,11 @@ fn a_model_is_fetched_once_and_only_what_is_needed() {
     assert_eq!(server.asked()[0], "/api/models/org/name/revision/main");
     assert_eq!(resolve(&hub, "hf://org/name", HubUse::Checkpoint), Ok(at.clone()));
     assert_eq!(server.asked(), Vec::<String>::new(), "what is whole is not asked for again");
-    // The cache alone does it, for whoever comes later; its revision is followed as it was.
+    // The cache alone is sufficient from now on, and its revision is used as it was.
     let without = self::hub(folder.path(), &dead());
     assert_eq!(resolve(&without, "hf://org/name", HubUse::Checkpoint), Ok(at.clone()));
     assert_eq!(resolve(&without, &format!("hf://org/name@{COMMIT}"), HubUse::Checkpoint), Ok(at.clone()));
-    // A file that is lost is fetched again, and without a network it is told.
+    // A lost file is downloaded again; without a network this is an error.
     std::fs::remove_file(at.join("tokenizer.json")).expect("removed");
     let error = resolve(&without, "hf://org/name", HubUse::Checkpoint).expect_err("not whole");
     assert!(error.contains("a file of it is missing") && error.contains("hf download org/name"), "{error}");
@@ -294,7 +294,7 @@ fn a_body_that_ends_early_is_not_taken_for_the_file() {
     let place = folder.path().join("models--org--name");
     assert!(!place.join("snapshots").join(COMMIT).join("model.safetensors").exists());
     assert!(!place.join("refs/main").exists(), "the name leads to whole copies only");
-    // Later it goes on where it was.
+    // The next call resumes.
     let server = FakeHub::start(&files);
     let at =
         resolve(&hub(folder.path(), &server.endpoint), "hf://org/name", HubUse::Checkpoint).expect("whole");

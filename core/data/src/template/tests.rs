@@ -1,4 +1,4 @@
-//! Prompts word for word, and what of a chat is the response.
+//! Tests of the exact text of prompts, and of which part of a chat is the response.
 
 use super::chat::ChatTemplate;
 use super::{Template, small_example};

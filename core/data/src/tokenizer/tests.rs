@@ -1,4 +1,4 @@
-//! Tokenizers: trained ones are deterministic and lossless, special tokens in text stay text, files without an
+//! Tests of tokenizers: trained ones are deterministic and lossless, special tokens in text stay text, files without an
 //! end token are refused.
 
 use std::path::Path;

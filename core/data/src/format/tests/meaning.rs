@@ -1,4 +1,5 @@
-//! Fields that mean something to whoever wrote them: each is used, refused, or told; and files as people have them.
+//! Tests of fields that had a meaning for their author: each is used, refused or noted. Also tests typical real-world
+//! files.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Files of rows: where they lie, alpaca's triples, conversations.
+//! Tests of row files: their layout, Alpaca triples, conversations.
 
 use std::path::Path;
 

@@ -1,12 +1,12 @@
-//! What Python's `json` writes and reads, in every format of JSON alike: nothing where a field is not read, a located
-//! mistake where it is.
+//! Tests of what Python's `json` writes and reads, in every JSON format: it has no effect in a field that is not read,
+//! and gives a located error in a field that is.
 
 use super::{folder, spec};
 use crate::example::{Example, Split};
 use crate::load_source_noted;
 
-/// Every format of JSON with its file, around a row with `more` in a field that nobody reads and `answer` as its answer;
-/// and the line that the row stands on.
+/// Every JSON format with a file, in which a row has `more` in an ignored field and `answer` as its answer; and the
+/// line number of that row.
 fn everywhere(more: &str, answer: &str) -> Vec<(&'static str, &'static str, String, usize)> {
     let row =
         format!("{{\"instruction\": \"a\", \"input\": \"i\", \"output\": {answer}, \"score\": {more}}}");
@@ -97,7 +97,7 @@ fn numbers_are_labels_digit_for_digit() {
         [("123456789012345678901234567890", "123456789012345678901234567890"), ("4", "4"), ("0.50", "0.5")]
     {
         for (format, file, text, _) in everywhere("0", answer) {
-            // A message is text.
+            // The content of a message must be text.
             if format == "chat" {
                 assert!(read(format, file, &text).is_err());
                 continue;

@@ -1,4 +1,4 @@
-//! Methods of Python's `str`, on characters as Python counts them. Those of lists and dicts stand in [`super::lists`].
+//! Methods of Python's `str`, counting characters like Python. Methods of lists and dicts are in [`super::lists`].
 
 use minijinja::formatting::FormatStyle;
 use minijinja::value::{Tuple, Value, ValueKind};
@@ -10,7 +10,7 @@ use super::lists;
 use super::operators::formatted;
 use super::printing::printable;
 
-/// A method of a value that the engine does not know.
+/// Calls a method that the engine does not implement.
 pub(super) fn call(state: &mut State, value: &Value, method: &str, given: &[Value]) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::String => match value.as_str() {
@@ -61,7 +61,7 @@ fn of_text(state: &mut State, text: &str, method: &str, given: &[Value]) -> Resu
     Ok(Value::from(made))
 }
 
-/// Methods without arguments: letter case, and what kind of letters there are.
+/// Methods without arguments: letter case and character classes.
 fn of_letters(state: &mut State, text: &str, method: &str, given: &[Value]) -> Result<Value, Error> {
     let all = |test: &dyn Fn(char) -> bool| Value::from(!text.is_empty() && text.chars().all(test));
     let cased = |is: fn(char) -> bool, is_not: fn(char) -> bool| {
@@ -96,7 +96,7 @@ fn of_letters(state: &mut State, text: &str, method: &str, given: &[Value]) -> R
     Ok(result)
 }
 
-/// Whitespace as Python's `str` has it: Unicode's, and the four separators of ASCII.
+/// Whitespace in the sense of Python's `str`: Unicode's, and the four ASCII separators.
 pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
 }
@@ -109,21 +109,21 @@ fn is_letter(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_alphabetic() } else { c.is_alphabetic() && class(c, r"\p{L}") }
 }
 
-/// Decimal digits, and digits in another dress: superscripts, subscripts, circled ones.
+/// Decimal digits, and other digit characters: superscripts, subscripts, circled digits.
 fn is_digit(c: char) -> bool {
     c.is_ascii_digit()
         || matches!(c, '²' | '³' | '¹' | '⁰' | '⁴'..='⁹' | '₀'..='₉' | '①'..='⑨')
         || class(c, r"\p{Nd}")
 }
 
-/// Without these characters, or blanks, at its ends; `method` says which ends.
+/// Strips these characters, or whitespace, from the ends of a text; `method` determines which ends.
 pub(super) fn stripped<'t>(text: &'t str, chars: Option<&str>, method: &str) -> &'t str {
     let goes = |c: char| chars.map_or_else(|| is_space(c), |chars| chars.contains(c));
     let text = if method == "rstrip" { text } else { text.trim_start_matches(goes) };
     if method == "lstrip" { text } else { text.trim_end_matches(goes) }
 }
 
-/// The first letter large, all others small.
+/// Capitalises the first letter and lowercases all others.
 pub(super) fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
     match chars.next() {
@@ -132,7 +132,7 @@ pub(super) fn capitalized(text: &str) -> String {
     }
 }
 
-/// A letter as it begins a title: `ß` is `Ss`.
+/// The titlecase form of a letter: `ß` becomes `Ss`.
 fn large(c: char) -> String {
     let upper = c.to_uppercase().to_string();
     let mut chars = upper.chars();
@@ -142,7 +142,7 @@ fn large(c: char) -> String {
     }
 }
 
-/// Every letter large that follows no letter.
+/// Capitalises every letter that does not follow a letter.
 fn titled(text: &str) -> String {
     let mut made = String::with_capacity(text.len());
     let mut within = false;
@@ -162,7 +162,7 @@ fn swapped(text: &str) -> String {
     text.chars().map(swap).collect()
 }
 
-/// Every occurrence of a text, or the first `count`, replaced by another.
+/// Replaces every occurrence of `old` by `new`, or only the first `count`.
 pub(super) fn replaced(text: &str, old: &str, new: &str, count: Option<i64>) -> Result<String, Error> {
     let most = count.and_then(|count| usize::try_from(count).ok());
     let found = if old.is_empty() { text.chars().count() + 1 } else { text.matches(old).count() };
@@ -193,14 +193,14 @@ fn padded(text: &str, method: &str, given: &[Value]) -> Result<String, Error> {
             text[..text.len() - digits.len()].to_owned() + &pad(missing) + digits
         }
         _ => {
-            // As CPython: of an odd number of blanks the one more stands left where the width is odd.
+            // Like CPython: an odd number of blanks has the extra one on the left if the width is odd.
             let left = missing / 2 + (missing & width & 1);
             pad(left) + text + &pad(missing - left)
         }
     })
 }
 
-/// A text in the middle of so many characters.
+/// Centres a text in this number of characters.
 pub(super) fn centered(text: &str, width: i64) -> Result<String, Error> {
     padded(text, "center", &[Value::from(width)])
 }
@@ -255,7 +255,7 @@ fn join(state: &mut State, between: &str, given: &[Value]) -> Result<Value, Erro
     Ok(Value::from(joined))
 }
 
-/// `split` and its like.
+/// `split` and related methods.
 fn cut(state: &mut State, text: &str, method: &str, given: &[Value]) -> Result<Value, Error> {
     let pieces: Vec<&str> = match method {
         "partition" | "rpartition" => {
@@ -298,7 +298,7 @@ fn cut(state: &mut State, text: &str, method: &str, given: &[Value]) -> Result<V
     Ok(pieces.into_iter().map(Value::from).collect())
 }
 
-/// Words between blanks, at most `most` cuts.
+/// Splits at whitespace, with at most `most` cuts.
 fn words(text: &str, most: Option<usize>, from_right: bool) -> Vec<&str> {
     let Some(most) = most else { return text.split(is_space).filter(|word| !word.is_empty()).collect() };
     let mut words = Vec::new();
@@ -331,7 +331,7 @@ fn words(text: &str, most: Option<usize>, from_right: bool) -> Vec<&str> {
     words
 }
 
-/// Lines by all the ends that Python knows.
+/// Splits at all line ends that Python recognises.
 fn lines(text: &str, keep: bool) -> Vec<&str> {
     let ends = |c: char| {
         matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')
@@ -353,7 +353,7 @@ fn lines(text: &str, keep: bool) -> Vec<&str> {
     lines
 }
 
-/// `find` and its like, within a part of the text.
+/// `find` and related methods, within a part of the text.
 fn search(text: &str, method: &str, given: &[Value]) -> Result<Value, Error> {
     let arguments = Arguments::bind(method, &["sub", "start", "end"], given)?;
     let count = text.chars().count();

@@ -1,5 +1,5 @@
-//! Many expressions and templates against Jinja2's own rendering, as transformers sets it up. The recording is made by
-//! `tests/parity/record_jinja.py`; no Python is needed here.
+//! Tests of many expressions and templates against Jinja2's own renderings, as transformers configures it.
+//! `tests/parity/record_jinja.py` makes the recordings; running the tests needs no Python.
 
 use std::path::Path;
 
@@ -18,11 +18,11 @@ struct Recorded {
 #[derive(Deserialize)]
 struct Case {
     template: String,
-    /// Nothing where Jinja2 refuses.
+    /// `None` if Jinja2 refuses the template.
     text: Option<String>,
 }
 
-/// What Jinja2 renders and Cadre refuses: never another text.
+/// Templates that Jinja2 renders and Cadre refuses. Cadre must never render a different text.
 const REFUSED: [&str; 11] = [
     "{{ '{:.2f} {:05d} {:,} {:x} {!r}'.format(3.14159, 42, 1234567, 255, 'q') }}",
     "{{ '{:%}'.format(0.25) }}",
@@ -37,7 +37,8 @@ const REFUSED: [&str; 11] = [
     "{% macro f(a) %}{{ a }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ f(1, 2, k=3) }}",
 ];
 
-/// What is otherwise on purpose (a prompt does not depend on the day), or what Jinja2 refuses and the engine does not.
+/// Intended differences (a prompt must not depend on the day), and templates that Jinja2 refuses but the engine does
+/// not.
 const OTHERWISE: [&str; 2] = ["{{ strftime_now is defined }}", "{{ 1 in 'abc' }}"];
 
 #[test]

@@ -1,4 +1,4 @@
-//! Filters on text as Jinja2 has them.
+//! Text filters as in Jinja2.
 
 use std::sync::LazyLock;
 
@@ -41,14 +41,14 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("filesizeformat", minijinja_contrib::filters::filesizeformat);
 }
 
-/// A text that a filter made.
+/// The text produced by a filter; its length is counted.
 fn made(state: &mut State, text: String) -> Result<Value, Error> {
     charge(state, text.len())?;
     Ok(Value::from(text))
 }
 
-/// Jinja2 begins a word after blanks, hyphens and opening brackets, where Python's own `title` begins one after
-/// whatever is no letter.
+/// Jinja2 begins a word after whitespace, hyphens and opening brackets; Python's own `title` begins one after any
+/// character that is not a letter.
 fn titled(text: &str) -> String {
     let mut titled = String::with_capacity(text.len());
     let ends = |c: char| super::methods::is_space(c) || matches!(c, '-' | '(' | '{' | '[' | '<');
@@ -191,7 +191,7 @@ fn urlencode(state: &mut State, value: Value) -> Result<Value, Error> {
     made(state, parts.join("&"))
 }
 
-/// Percent escapes of bytes that a URL does not hold.
+/// Percent-encodes bytes that a URL must not contain.
 fn quoted(text: &str, slash: bool) -> String {
     let mut quoted = String::with_capacity(text.len());
     for byte in text.bytes() {

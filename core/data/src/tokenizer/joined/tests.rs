@@ -1,4 +1,4 @@
-//! Responses behind their prompts, with tokenizers as Llama 2 and Mistral have them.
+//! Tests of responses after their prompts, with tokenizers like those of Llama 2 and Mistral.
 
 use serde_json::{Value, json};
 
@@ -9,13 +9,12 @@ use crate::indicator_tokens::{IndicatorForm, IndicatorTokens};
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
 
-/// Pieces of the vocabulary behind the special tokens and the bytes, and the merges that make some of them.
+/// Pieces of the vocabulary after the special tokens and the bytes; merges make some of them.
 const LETTERS: &str = "▁abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?[]/<>|#'\"()-";
 const MERGES: [(&str, &str); 8] =
     [("▁", "▁"), ("▁", "P"), ("▁", "o"), ("t", "h"), ("i", "n"), ("▁P", "a"), ("▁Pa", "r"), (":", "(")];
 
-/// A tokenizer.json like Llama 2's: bytes for what has no piece, and a blank in front of the text. `front` is what puts
-/// it there.
+/// A tokenizer.json like Llama 2's: bytes for text without a piece, and a blank before the text, which `front` inserts.
 fn llama(front: Value) -> Value {
     let mut pieces: Vec<String> = ["<unk>", "<s>", "</s>"].map(str::to_owned).to_vec();
     pieces.extend((0..=255).map(|byte| format!("<0x{byte:02X}>")));
@@ -139,7 +138,7 @@ fn indicators_stand_between_prompt_and_response() {
         let (with, indicators) =
             IndicatorTokens::new(&tokenizer, IndicatorForm::Text, "th", "no", tokenizer.vocabulary())
                 .expect("indicators");
-        // In the middle of a text there is no blank in front of them.
+        // In the middle of a text, no blank is inserted before them.
         assert_eq!(indicators.accept.len(), 1);
         let encoder = Encoder::new(with, Template::Alpaca, Some(indicators.clone()), LIMITS);
         let marked = encoder.encode(&row, Target::Accept).expect("ids");
@@ -192,7 +191,7 @@ fn a_token_without_a_row_is_refused_where_it_occurs() {
         assert!(error.contains(&format!("{rows} rows")), "{error}");
     }
     assert!(encoder.prompt_ids_all(&[example("an <image>", "")]).is_err());
-    // Text in other templates is taken literally: the token does not occur.
+    // Text in other templates is encoded literally: the special token does not occur.
     let plain = Encoder::new(tokenizer.clone(), Template::Plain, None, LIMITS);
     assert!(plain.encode(&example("an <image>", "two"), Target::Plain).is_ok());
     let (with, indicators) = IndicatorTokens::new(&tokenizer, IndicatorForm::NewToken, "<yes>", "<no>", rows)
