@@ -309,7 +309,7 @@ impl Config {
     }
 
     fn wrong(&self, key: &'static str, expected: &'static str) -> CheckpointError {
-        let value = self.keys.get(key).map_or_else(|| "not there".to_owned(), short);
+        let value = self.keys.get(key).map_or_else(|| "missing".to_owned(), short);
         CheckpointError::ConfigValue { path: self.path.clone(), key, value, expected }
     }
 

@@ -17,7 +17,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// A required file or folder does not exist.
-    #[error("{}: not there; expected {expected}", file.display())]
+    #[error("{}: not found; expected {expected}", file.display())]
     NotThere {
         /// The expected location.
         file: PathBuf,
@@ -49,7 +49,7 @@ pub enum DataError {
         snippet: String,
     },
     /// A table lacks a required column.
-    #[error("{}: no column `{wanted}`; there are {}", file.display(), columns.join(", "))]
+    #[error("{}: no column `{wanted}`; the columns are {}", file.display(), columns.join(", "))]
     NoColumn {
         /// The file.
         file: PathBuf,
@@ -59,7 +59,7 @@ pub enum DataError {
         columns: Vec<String>,
     },
     /// A column has a type that examples cannot be made of.
-    #[error("{}: column `{column}` is {found}; expected text, numbers, truth values, lists of these, or a list of messages", file.display())]
+    #[error("{}: column `{column}` is {found}; expected text, numbers, booleans, lists of these, or a list of messages", file.display())]
     ColumnType {
         /// The file.
         file: PathBuf,
@@ -79,7 +79,7 @@ pub enum DataError {
         limit: String,
     },
     /// The number of a file's rows changed between two reads.
-    #[error("{}: it had {before} rows and has {after}: it was changed while it was read", place.display())]
+    #[error("{}: the number of rows changed from {before} to {after} while it was being read", place.display())]
     Changed {
         /// The file or folder.
         place: PathBuf,
@@ -89,7 +89,7 @@ pub enum DataError {
         after: usize,
     },
     /// A Parquet file that cannot be read.
-    #[error("{}: no readable Parquet file: {problem}", file.display())]
+    #[error("{}: not a readable Parquet file: {problem}", file.display())]
     Parquet {
         /// The file.
         file: PathBuf,
@@ -97,7 +97,7 @@ pub enum DataError {
         problem: String,
     },
     /// A task has no files for a split. Files with another name are never used for it.
-    #[error("{}: no {rows}; there are {files}", folder.display())]
+    #[error("{}: no {rows}; found {files}", folder.display())]
     NoSplitFiles {
         /// The folder of the task.
         folder: PathBuf,
@@ -107,7 +107,7 @@ pub enum DataError {
         files: String,
     },
     /// Several files could be a split.
-    #[error("{}: {} could each be the {split} rows: keep one of them there, or name it by `path`", folder.display(), files.join(", "))]
+    #[error("{}: several files could be the {split} rows: {}; keep one of them, or set `path` to it", folder.display(), files.join(", "))]
     SeveralFiles {
         /// The folder.
         folder: PathBuf,
@@ -117,7 +117,7 @@ pub enum DataError {
         files: Vec<String>,
     },
     /// Parts of a split are missing.
-    #[error("{}: {there} of {of} parts of the {split} rows are there; missing is {missing}", folder.display())]
+    #[error("{}: found {there} of {of} parts of the {split} rows; missing: {missing}", folder.display())]
     PartsMissing {
         /// The folder.
         folder: PathBuf,
@@ -147,7 +147,7 @@ pub enum DataError {
         problem: String,
     },
     /// A file or folder without examples.
-    #[error("{}: no example in it; expected {expected}", file.display())]
+    #[error("{}: contains no examples; expected {expected}", file.display())]
     Empty {
         /// The file or folder.
         file: PathBuf,
@@ -155,7 +155,7 @@ pub enum DataError {
         expected: String,
     },
     /// The dataset format is unknown.
-    #[error("no dataset format `{name}`; there are {}", known.join(", "))]
+    #[error("no dataset format `{name}`; the formats are {}", known.join(", "))]
     UnknownFormat {
         /// The requested name.
         name: String,
@@ -163,7 +163,7 @@ pub enum DataError {
         known: Vec<&'static str>,
     },
     /// A task that the source does not have.
-    #[error("no task `{task}` in {place}; there are {}", known.join(", "))]
+    #[error("no task `{task}` in {place}; its tasks are {}", known.join(", "))]
     UnknownTask {
         /// The requested name.
         task: String,
@@ -183,7 +183,7 @@ pub enum DataError {
         known: Vec<&'static str>,
     },
     /// A task is listed twice in an order.
-    #[error("task `{task}` stands twice in the order")]
+    #[error("task `{task}` is listed twice in the order")]
     TaskTwice {
         /// The task.
         task: String,
@@ -197,7 +197,7 @@ pub enum DataError {
         expected: &'static str,
     },
     /// The rows of a source are not split into train and test, but a stream needs both.
-    #[error("format `{format}` has no test rows of its own here ({}): {advice}", file.display())]
+    #[error("format `{format}` has no separate test rows here ({}): {advice}", file.display())]
     NoSplit {
         /// The format.
         format: &'static str,
@@ -227,7 +227,7 @@ pub enum DataError {
         problem: String,
     },
     /// The end-of-sequence token (or another special token) of a tokenizer is not defined.
-    #[error("tokenizer {}: no {token} is named in {}", folder.display(), searched.join(", "))]
+    #[error("tokenizer {}: {token} is not defined in {}", folder.display(), searched.join(", "))]
     NoSpecialToken {
         /// The tokenizer's folder.
         folder: PathBuf,
@@ -262,7 +262,7 @@ pub enum DataError {
     },
     /// An indicator configured as a new token already exists.
     #[error(
-        "indicator `{token}` is a token of this tokenizer already (id {id}); use kind = \"existing-token\""
+        "indicator `{token}` is already a token of this tokenizer (id {id}); use kind = \"existing-token\""
     )]
     TokenExists {
         /// The indicator.
@@ -272,7 +272,7 @@ pub enum DataError {
     },
     /// One of the indicators is empty or a prefix of the other.
     #[error(
-        "indicators `{accept}` and `{reject}` cannot be told apart: neither may be empty or begin with the other"
+        "indicators `{accept}` and `{reject}` cannot be distinguished: neither may be empty or begin with the other"
     )]
     IndicatorsAlike {
         /// The accepting indicator.
@@ -282,7 +282,7 @@ pub enum DataError {
     },
     /// A text contains a token that the backbone has no embedding for.
     #[error(
-        "{place} has the token `{token}` (id {id}), and the backbone has {rows} rows of embedding: ids from {rows} on cannot be used; take it out of the text or the template, or use a backbone with a row for it"
+        "{place} has the token `{token}` (id {id}), but the backbone's embedding has only {rows} rows; remove the token from the text or the template, or use a backbone with a row for it"
     )]
     NoRow {
         /// The token.
@@ -303,7 +303,7 @@ pub enum DataError {
         source: Box<DataError>,
     },
     /// An example's target has an indicator, but no indicator is configured.
-    #[error("example `{id}` is to be marked, but no indicator is set")]
+    #[error("example `{id}` needs an indicator, but none is configured")]
     NoIndicator {
         /// The example.
         id: String,
@@ -350,8 +350,8 @@ pub enum DataError {
 
 fn list_orders(known: &[&'static str]) -> String {
     if known.is_empty() {
-        "it has none: list the tasks".into()
+        "it has no named orders; list the tasks".into()
     } else {
-        format!("there are {}", known.join(", "))
+        format!("its orders are {}", known.join(", "))
     }
 }

@@ -124,16 +124,16 @@ impl Hub {
             Err(reason) => reason,
         };
         let missing = match &commit {
-            None => format!("there is no revision `{}` of it", wanted.name.revision),
+            None => format!("it has no revision `{}`", wanted.name.revision),
             // The list of files shows that a file is missing, whether or not `missing` can detect it.
-            Some(commit) if wanted.listed(commit).is_some() => "a file of it is missing".to_owned(),
+            Some(commit) if wanted.listed(commit).is_some() => "one of its files is missing".to_owned(),
             Some(commit) => match wanted.what.missing(&wanted.place(commit)) {
                 None => return Ok(wanted.place(commit)),
                 Some(missing) => missing,
             },
         };
         let problem = format!(
-            "not whole in the cache ({}: {missing}), and not to be had from {}: {network}. Where there is a network, `{}` fetches it; the cache can be copied here, and a folder of your own can stand for the name",
+            "not whole in the cache ({}: {missing}), and cannot be downloaded from {}: {network}. On a machine with network access, `{}` downloads it; then copy the cache here, or use a local folder in place of the name",
             wanted.folder.display(),
             self.settings.endpoint,
             wanted.command()
@@ -156,11 +156,11 @@ impl Hub {
         let info = api.repo(repository(&wanted.name, revision)).info();
         let info = info.map_err(|error| self.reason(&error))?;
         if !is_commit(&info.sha) {
-            return Err(format!("it answers with `{}` for a commit", info.sha.escape_default()));
+            return Err(format!("the Hub returned `{}` as a commit", info.sha.escape_default()));
         }
         let all: Vec<String> = info.siblings.into_iter().map(|file| file.rfilename).collect();
         if let Some(file) = all.iter().find(|file| !is_inside(file)) {
-            return Err(format!("it answers with `{}` for a file", file.escape_default()));
+            return Err(format!("the Hub returned `{}` as a file name", file.escape_default()));
         }
         let files = wanted.needed(&all);
         if files.is_empty() {
@@ -174,10 +174,10 @@ impl Hub {
                 repo.download(file).map_err(|error| format!("{file}: {}", self.reason(&error)))?;
             }
         }
-        wanted.keep_list(&info.sha, &all).map_err(|error| format!("keep the list of its files: {error}"))?;
+        wanted.keep_list(&info.sha, &all).map_err(|error| format!("store the list of its files: {error}"))?;
         if wanted.name.revision != info.sha {
             let named = Cache::new(cache.to_owned()).repo(repository(&wanted.name, &wanted.name.revision));
-            named.create_ref(&info.sha).map_err(|error| format!("note the revision: {error}"))?;
+            named.create_ref(&info.sha).map_err(|error| format!("store the revision: {error}"))?;
         }
         Ok(info.sha)
     }
@@ -195,21 +195,21 @@ impl Hub {
     /// A readable reason for an error. After a network error the Hub is not tried again.
     fn reason(&self, error: &ApiError) -> String {
         let text = error.to_string();
-        let told = match text.rsplit_once("http status: ").map(|(_, status)| status) {
+        let reason = match text.rsplit_once("http status: ").map(|(_, status)| status) {
             Some(status) if status.starts_with("401") || status.starts_with("403") => {
-                format!("it answers {status}: no such repository, or one that needs HF_TOKEN")
+                format!("status {status}: no such repository, or it requires HF_TOKEN")
             }
             Some(status) if status.starts_with("404") => {
-                format!("it answers {status}: no such repository, revision or file")
+                format!("status {status}: no such repository, revision or file")
             }
-            Some(status) => format!("it answers {status}"),
+            Some(status) => format!("status {status}"),
             None => {
                 let mut unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
                 *unreachable = Some(text.clone());
                 text
             }
         };
-        told.lines().next().unwrap_or_default().to_owned()
+        reason.lines().next().unwrap_or_default().to_owned()
     }
 }
 

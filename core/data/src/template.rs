@@ -72,7 +72,7 @@ impl Template {
         let turns = jinja.reads("turns");
         if !turns && !jinja.reads("instruction") && !jinja.reads("input") {
             let problem =
-                "it shows neither `instruction` nor `input` nor `turns`: every prompt would be the same";
+                "it uses none of `instruction`, `input` and `turns`, so every prompt would be the same";
             return Err(DataError::Template { name, problem: problem.into() });
         }
         let template = Self::File(FileTemplate { turns, jinja });

@@ -83,7 +83,7 @@ impl Tokenizer {
         let trouble = |problem: String| DataError::TokenizerTraining { size, problem };
         if size < MIN_VOCABULARY {
             return Err(trouble(format!(
-                "at least {MIN_VOCABULARY} are needed: 256 bytes and {}",
+                "at least {MIN_VOCABULARY} are required: 256 bytes and {}",
                 SPECIAL_TOKENS.join(", ")
             )));
         }
@@ -134,7 +134,7 @@ impl Tokenizer {
             let probe = tokenizer.inner.literal.encode_fast(PROBE, false);
             if probe.is_ok_and(|encoding| encoding.is_empty()) {
                 return Err(trouble(format!(
-                    "it encodes `{PROBE}` to no token at all: its vocabulary does not fit"
+                    "it encodes `{PROBE}` to no token at all, so its vocabulary is unusable"
                 )));
             }
             Ok(tokenizer)
@@ -260,7 +260,7 @@ impl Tokenizer {
         if inner.drops
             && let Some(lost) = joined::dropped(&inner.literal, text, marked, &inner.leaves)
         {
-            let problem = format!("the vocabulary has no token for `{lost}`, and nothing in its place");
+            let problem = format!("the vocabulary has no token for `{lost}` and no replacement for unknown characters");
             return Err(DataError::Tokenise { snippet: shorten(text), problem });
         }
         self.with_rows_for(text, encoding.get_ids().to_vec())
@@ -428,7 +428,7 @@ impl Tokenizer {
             let says = says.filter(|says| *says != does)?;
             let does = if does { "writes one" } else { "writes none" };
             Some(format!(
-                "tokenizer_config.json has `{key}: {says}`, and the post_processor of tokenizer.json {does}: as in transformers, the post-processor counts"
+                "tokenizer_config.json has `{key}: {says}`, but the post_processor of tokenizer.json {does}; as in transformers, the post-processor takes precedence"
             ))
         });
         contradicts.collect()

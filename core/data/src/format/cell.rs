@@ -54,7 +54,7 @@ impl Cell {
     pub(super) fn kind(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
-            Self::Bool(_) => "a truth value".to_owned(),
+            Self::Bool(_) => "a boolean".to_owned(),
             Self::Number(_) => "a number".to_owned(),
             Self::Text(_) => "text".to_owned(),
             Self::NoText(source) => source.clone(),

@@ -138,7 +138,7 @@ pub(super) fn conversation(
         sink.take(row.file, example)?;
     }
     if learned == 0 {
-        row.note(sink, "no answer of the conversation is learned: `weight` is 0, or `train` false, for each");
+        row.note(sink, "no answer in the conversation is trained on: `weight` is 0 or `train` is false for each of them");
     }
     Ok(())
 }
@@ -170,15 +170,15 @@ fn said(row: &Row, name: &str, messages: &[Cell], sink: &mut Sink) -> Result<Vec
         if !fits {
             return Err(wrong(match said.turn.role {
                 TurnRole::System if place == 0 => "a system message in field `system` or here, not in both",
-                TurnRole::System => "a system message only in front",
-                TurnRole::User => "an answer of the assistant between two messages of the user",
-                TurnRole::Assistant => "a message of the user before each of the assistant",
+                TurnRole::System => "a system message only at the beginning",
+                TurnRole::User => "an assistant message between two user messages",
+                TurnRole::Assistant => "a user message before each assistant message",
             }));
         }
         all.push(said);
     }
     if all.last().map(|said| said.turn.role) != Some(TurnRole::Assistant) {
-        return Err(row.wrong(&format!("an answer of the assistant at the end of `{name}`")));
+        return Err(row.wrong(&format!("an assistant message at the end of `{name}`")));
     }
     Ok(all)
 }
@@ -194,7 +194,7 @@ fn has_tools(tools: &Cell) -> bool {
 /// Reads one message; the error describes what was expected instead.
 fn message_of(message: &Cell, mut note: impl FnMut(&str)) -> Result<Said, String> {
     let Cell::Record(fields) = message else {
-        return Err("a message as an object of role and content, or of from and value".to_owned());
+        return Err("a message as an object with role and content, or with from and value".to_owned());
     };
     let filled = |name: &str| message.field(name).filter(|value| **value != Cell::Null);
     let role = match filled("role").or_else(|| filled("from")) {
@@ -202,25 +202,25 @@ fn message_of(message: &Cell, mut note: impl FnMut(&str)) -> Result<Said, String
         _ => return Err("a role in `role` or `from`".to_owned()),
     };
     if TOOLS.contains(&role.as_str()) {
-        return Err(format!("no messages of tools, which are not read, here of `{role}`"));
+        return Err(format!("no tool messages, which are not supported, but the role is `{role}`"));
     }
     let is_call = |call: &Cell| call.is_filled() || matches!(call, Cell::List(list) if !list.is_empty());
     if let Some(calls) = CALLS.iter().find(|name| filled(name).is_some_and(is_call)) {
-        return Err(format!("no calls of tools, which are not read, here in `{calls}`"));
+        return Err(format!("no tool calls, which are not supported, but there are some in `{calls}`"));
     }
     let Some((_, known)) = ROLES.iter().find(|(name, _)| *name == role) else {
         let names: Vec<&str> = ROLES.iter().map(|(name, _)| *name).collect();
-        return Err(format!("a role of {}, not `{role}`", names.join(", ")));
+        return Err(format!("one of the roles {}, not `{role}`", names.join(", ")));
     };
     let content = filled("content").or_else(|| filled("value"));
     let content = text_of(content)
-        .map_err(|found| format!("text in `content` or `value` of the message from `{role}`, not {found}"))?;
+        .map_err(|found| format!("text in `content` or `value` of the `{role}` message, not {found}"))?;
     if content.trim().is_empty() {
-        return Err(format!("a message that is not empty from `{role}`"));
+        return Err(format!("a non-empty `{role}` message"));
     }
     for (name, value) in fields {
         if value.is_filled() && !READ.contains(&name.as_str()) {
-            note(&format!("field `{}` of messages is not read", shorten(name)));
+            note(&format!("the message field `{}` is ignored", shorten(name)));
         }
     }
     let is_learned = learned(filled("weight"), filled("train"))?;
@@ -244,7 +244,7 @@ fn part_of(part: &Cell, number: usize) -> Result<String, String> {
     match (part.field("type"), part.field("text")) {
         (Some(Cell::Text(kind)), Some(Cell::Text(text))) if kind == "text" => Ok(text.clone()),
         (Some(Cell::Text(kind)), _) => Err(format!("part {number} of type `{}`", shorten(kind))),
-        _ => Err(format!("part {number}, which is no {{\"type\": \"text\", \"text\": …}}")),
+        _ => Err(format!("part {number}, which is not {{\"type\": \"text\", \"text\": …}}")),
     }
 }
 

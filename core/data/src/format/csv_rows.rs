@@ -34,7 +34,7 @@ pub(super) fn each(
         number += 1;
         let texts = records.texts(line)?;
         if texts.len() != names.len() {
-            let expected = format!("{} fields as in the header, and there are {}", names.len(), texts.len());
+            let expected = format!("{} fields as in the header, not {}", names.len(), texts.len());
             return Err(row_error(file, line, expected, &texts.join(",")));
         }
         let mut row = Row::new(file, Place::Line(line), number, Some(&names));
@@ -55,7 +55,7 @@ fn header(file: &Path, line: usize, texts: &[&str], wanted: &[Wanted]) -> Result
     let names: Vec<String> = texts.iter().map(|name| on_one_line(name.trim())).collect();
     for (place, name) in names.iter().enumerate() {
         if names[..place].contains(name) && !name.is_empty() {
-            let expected = format!("a header of different names, where `{name}` stands twice");
+            let expected = format!("distinct names in the header, but `{name}` occurs twice");
             return Err(row_error(file, line, expected, &names.join(",")));
         }
     }
@@ -112,7 +112,7 @@ impl Records<'_> {
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
                     return Err(DataError::Bound {
                         place: format!("{}:{line}", self.file.display()),
-                        found: "a record without end, as a quotation mark makes that is never closed"
+                        found: "a record that does not end (is there an unclosed quotation mark?)"
                             .to_owned(),
                         limit: format!("{} or {MAX_VALUES} fields per row", size(MAX_ROW)),
                     });
@@ -145,7 +145,7 @@ impl Records<'_> {
         let mut texts = Vec::with_capacity(self.fields);
         for (place, &end) in self.ends[..self.fields].iter().enumerate() {
             let text = std::str::from_utf8(&self.bytes[from..end]).map_err(|_| {
-                let expected = format!("UTF-8 text (field {} has other bytes)", place + 1);
+                let expected = format!("UTF-8 text (field {} is not UTF-8)", place + 1);
                 let found = String::from_utf8_lossy(&self.bytes[from..end]);
                 row_error(self.file, line, expected, &found)
             })?;
@@ -193,8 +193,8 @@ mod tests {
         let mut text = b"a,b\n1,2\n\"".to_vec();
         text.resize(70 << 20, b'\n');
         let error = read(&text, 1 << 16).expect_err("no end");
-        assert!(error.starts_with("t.csv:3: a record without end"), "{error}");
+        assert!(error.starts_with("t.csv:3: a record that does not end"), "{error}");
         let error = read(b"a,b\n\n1\n", 4).expect_err("too few");
-        assert!(error.starts_with("t.csv:3: expected 2 fields as in the header, and there are 1"), "{error}");
+        assert!(error.starts_with("t.csv:3: expected 2 fields as in the header, not 1"), "{error}");
     }
 }

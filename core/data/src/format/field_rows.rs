@@ -120,7 +120,7 @@ pub(super) fn example(row: &Row, fields: &FieldMap, ids: &Ids) -> Result<Example
     }
     let references = row.texts(fields.output.as_deref().unwrap_or("output"))?;
     let Some(output) = references.first().cloned() else {
-        return Err(row.wrong("at least one right answer"));
+        return Err(row.wrong("at least one correct answer"));
     };
     Ok(Example {
         id: ids.of(row),

@@ -30,7 +30,7 @@ pub(super) fn lying(folder: &Path, endings: &[&str]) -> Option<String> {
     };
     let readable = of(&|name| is_of(name, endings));
     if !readable.is_empty() {
-        return Some(format!("{}, of which none is named train or test", listed(&readable)));
+        return Some(format!("{}, none of which is named train or test", listed(&readable)));
     }
     let others = of(&|name| is_of(name, ENDINGS));
     if !others.is_empty() {
@@ -42,13 +42,13 @@ pub(super) fn lying(folder: &Path, endings: &[&str]) -> Option<String> {
     }
     let packed = of(&|name| last_of(name).is_some_and(|ending| ARCHIVES.contains(&ending.as_str())));
     if !packed.is_empty() {
-        let advice = "which are not unpacked here: unpack them (.gz and .zst are read as they are)";
+        let advice = "which are not supported: decompress them (.gz and .zst can be read directly)";
         return Some(format!("{}, {advice}", listed(&packed)));
     }
     let tables = of(&|name| last_of(name).is_some_and(|ending| TABLES.contains(&ending.as_str())));
     if !tables.is_empty() {
         return Some(format!(
-            "{}, which are not read: convert them to Parquet or JSON lines",
+            "{}, which are not supported: convert them to Parquet or JSON lines",
             listed(&tables)
         ));
     }
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(told(&[".git/config", ".hidden"]), None);
         assert_eq!(
             told(&["README.md", "data/train_sft.jsonl", "data/Test.jsonl.gz"]).as_deref(),
-            Some("data/Test.jsonl.gz, data/train_sft.jsonl, of which none is named train or test")
+            Some("data/Test.jsonl.gz, data/train_sft.jsonl, none of which is named train or test")
         );
         let parquet = told(&["t/train.parquet", "x.md"]).expect("named");
         assert!(
@@ -128,7 +128,7 @@ mod tests {
         let csv = told(&["t/train.csv"]).expect("named");
         assert!(csv.starts_with("t/train.csv, which this format does not read: `jsonl`"), "{csv}");
         let packed = told(&["train.jsonl.bz2"]).expect("named");
-        assert!(packed.starts_with("train.jsonl.bz2, which are not unpacked here"), "{packed}");
+        assert!(packed.starts_with("train.jsonl.bz2, which are not supported"), "{packed}");
         let arrow = told(&["data-00000-of-00001.arrow", "state.json.lock"]).expect("named");
         assert!(arrow.contains("convert them to Parquet"), "{arrow}");
         assert_eq!(told(&["notes/readme.txt"]).as_deref(), Some("notes/readme.txt"));

@@ -62,7 +62,7 @@ pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink
             return Err(DataError::Empty {
                 file,
                 expected: format!(
-                    "at least two instances with different inputs, to have {} rows",
+                    "at least two instances with different inputs, so that there are {} rows",
                     split.name()
                 ),
             });
@@ -164,7 +164,7 @@ fn instance(row: &Row, number: usize) -> Result<Instance, DataError> {
     let output = row.texts("output")?;
     if output.is_empty() {
         return Err(
-            row.wrong(&format!("at least one right answer (instance {number} has an empty output list)"))
+            row.wrong(&format!("at least one correct answer (instance {number} has an empty output list)"))
         );
     }
     Ok(Instance { id: row.id(), input: row.text("input")?, output })

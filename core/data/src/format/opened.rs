@@ -36,7 +36,7 @@ pub(super) fn open(file: &Path, expected: &str) -> Result<Box<dyn BufRead>, Data
     };
     let head = rows.fill_buf().map_err(trouble)?;
     if head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF") {
-        let expected = "UTF-8 text; the file begins with the byte-order mark of UTF-16: save it as UTF-8";
+        let expected = "UTF-8 text, but the file begins with the byte-order mark of UTF-16; save it as UTF-8";
         return Err(super::json_rows::row_error(file, 1, expected.to_owned(), "\u{feff}"));
     }
     let mark = if head.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
@@ -71,8 +71,8 @@ fn bound(file: &Path, length: usize) -> Result<(), DataError> {
     }
     Err(DataError::Bound {
         place: file.display().to_string(),
-        found: format!("more than {} in a file that is read as a whole", size(MAX_WHOLE)),
-        limit: format!("{}; divide the file", size(MAX_WHOLE)),
+        found: format!("more than {} in a file that must be read as a whole", size(MAX_WHOLE)),
+        limit: format!("{}; split the file", size(MAX_WHOLE)),
     })
 }
 
@@ -94,7 +94,7 @@ impl<R: Read> Read for Bounded<R> {
         let Some(left) = self.left.checked_sub(read as u64) else {
             let most = MAX_EXPANDED.saturating_add(self.length.saturating_mul(MAX_RATIO));
             return Err(io::Error::other(format!(
-                "{} unpack to more than {}, which is the limit for a packed file of this length",
+                "{} decompress to more than {}, the limit for a compressed file of this length",
                 size(usize::try_from(self.length).unwrap_or(usize::MAX)),
                 size(usize::try_from(most).unwrap_or(usize::MAX)),
             )));
@@ -152,7 +152,7 @@ mod tests {
         let file = folder.path().join("wide.jsonl");
         std::fs::write(&file, b"\xFF\xFE{\0}\0").expect("written");
         let error = open(&file, "rows").err().expect("UTF-16").to_string();
-        assert!(error.contains("wide.jsonl:1: expected UTF-8 text; the file begins with"), "{error}");
+        assert!(error.contains("wide.jsonl:1: expected UTF-8 text, but the file begins with"), "{error}");
     }
 
     #[test]
@@ -164,6 +164,6 @@ mod tests {
         std::fs::write(&file, bomb).expect("written");
         let mut rows = open(&file, "rows").expect("opened");
         let error = std::io::copy(&mut rows, &mut std::io::sink()).expect_err("no end").to_string();
-        assert!(error.contains("unpack to more than 1.0 GiB, which is the limit"), "{error}");
+        assert!(error.contains("decompress to more than 1.0 GiB, the limit"), "{error}");
     }
 }

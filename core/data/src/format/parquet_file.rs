@@ -61,14 +61,14 @@ fn read(file: &Path, bytes: Bytes, wanted: &[Wanted], sink: &mut Sink, act: Each
     if counted != said {
         return Err(broken(
             file,
-            &format!("it says that it has {said} rows, and its row groups have {counted}"),
+            &format!("the file states {said} rows, but its row groups have {counted}"),
         ));
     }
     if said > MAX_ROWS {
         return Err(DataError::Bound {
             place: file.display().to_string(),
-            found: format!("it says that it has {said} rows"),
-            limit: format!("{MAX_ROWS} rows per file; divide the file"),
+            found: format!("the file states {said} rows"),
+            limit: format!("{MAX_ROWS} rows per file; split the file"),
         });
     }
     let fields = projection(file, schema.get_fields(), &columns, wanted, sink, metadata.row_groups())?;
@@ -97,7 +97,7 @@ fn read(file: &Path, bytes: Bytes, wanted: &[Wanted], sink: &mut Sink, act: Each
         if !assembly.is_over().map_err(trouble)? {
             return Err(broken(
                 file,
-                &format!("row group {group} holds more than the {rows} rows it says it has"),
+                &format!("row group {group} has more rows than the {rows} it states"),
             ));
         }
     }
@@ -130,7 +130,7 @@ fn projection(
             // A name of another type is not a name; rows are then named by their number.
             None if *name == "id" => {}
             None if !must && MEANING.contains(name) => {
-                let what = format!("column `{name}` is {} and is not read", schema::kind_of(field));
+                let what = format!("column `{name}` is {} and is ignored", schema::kind_of(field));
                 sink.note(file, String::new(), &what);
             }
             None => {

@@ -163,12 +163,12 @@ impl<'a> Row<'a> {
             None => false,
             Some(weight) => match weight.plain().and_then(|text| text.parse::<f64>().ok()) {
                 Some(0.0) => {
-                    self.note(sink, "`weight` is 0: the row is left out");
+                    self.note(sink, "`weight` is 0: the row is skipped");
                     true
                 }
                 Some(1.0) => false,
                 _ => {
-                    self.note(sink, "`weight` is neither 0 nor 1 and is not read: every row counts alike");
+                    self.note(sink, "`weight` is neither 0 nor 1 and is ignored: all rows have the same weight");
                     false
                 }
             },
@@ -195,7 +195,7 @@ impl<'a> Row<'a> {
             let name = json_rows::shorten(name);
             self.note(
                 sink,
-                &format!("field `{name}` stands twice in the row: the last counts, as in Python"),
+                &format!("field `{name}` occurs twice in the row: the last one counts, as in Python"),
             );
         }
     }
@@ -289,7 +289,7 @@ pub(super) fn each_json(
 fn read_object(bytes: &[u8], row: &mut Row, wanted: &[Wanted]) -> Result<(), Fault> {
     let mut reader = JsonReader::new(bytes)?;
     if reader.peek() == Some(b'[') {
-        let problem = "it begins an array; a file that is one JSON array must end in .json".to_owned();
+        let problem = "the line begins an array; the name of a file with one JSON array must end in .json".to_owned();
         return Err(Fault { at: 0, problem });
     }
     read_fields(&mut reader, row, wanted)?;
@@ -301,7 +301,7 @@ pub(super) fn read_fields(reader: &mut JsonReader, row: &mut Row, wanted: &[Want
     let at = reader.place();
     if reader.peek() != Some(b'{') {
         reader.skip()?;
-        return Err(Fault { at, problem: "it is no object".to_owned() });
+        return Err(Fault { at, problem: "not an object".to_owned() });
     }
     reader.object(|reader, key| {
         if wanted.iter().any(|wanted| wanted.name == key) {
@@ -325,7 +325,7 @@ pub(super) fn located(
 ) -> DataError {
     let (line, column, snippet) = json_rows::spot(bytes, fault.at);
     let ends = fault.problem.contains("the text ends");
-    let advice = if ends && division == Division::Lines { "; a row must stand on one line" } else { "" };
+    let advice = if ends && division == Division::Lines { "; a row must be on a single line" } else { "" };
     let expected = format!("a JSON object ({}, column {column}{advice})", fault.problem);
     json_rows::row_error(file, first + line, expected, &snippet)
 }

@@ -58,7 +58,7 @@ pub struct Sink {
     only: Vec<String>,
     tasks: BTreeSet<String>,
     notes: Vec<Note>,
-    untold: usize,
+    omitted: usize,
 }
 
 impl fmt::Debug for Sink {
@@ -80,7 +80,7 @@ impl Sink {
             only: Vec::new(),
             tasks: BTreeSet::new(),
             notes: Vec::new(),
-            untold: 0,
+            omitted: 0,
         }
     }
 
@@ -167,7 +167,7 @@ impl Sink {
                     size(self.most)
                 ),
                 limit: format!(
-                    "{}; set `limits` (or `limit`) in the recipe, or divide the files",
+                    "{}; set `limits` (or `limit`) in the recipe, or split the files",
                     size(self.most)
                 ),
             });
@@ -180,7 +180,7 @@ impl Sink {
         let is_full = self.notes.len() >= MAX_NOTES;
         match self.notes.iter_mut().find(|note| note.file == file && note.what == what) {
             Some(note) => note.more += 1,
-            None if is_full => self.untold += 1,
+            None if is_full => self.omitted += 1,
             None => {
                 self.notes.push(Note { file: file.to_owned(), place, more: 0, what: what.to_owned() });
             }
@@ -210,8 +210,8 @@ impl Sink {
     /// All notes. If there were more than the maximum, the last one gives their number.
     pub(crate) fn notes(&mut self) -> Vec<Note> {
         let mut notes = std::mem::take(&mut self.notes);
-        if let Some(last) = notes.last().filter(|_| self.untold > 0) {
-            let what = format!("{} more things were found that are not read", self.untold);
+        if let Some(last) = notes.last().filter(|_| self.omitted > 0) {
+            let what = format!("{} more notes were omitted", self.omitted);
             notes.push(Note { file: last.file.clone(), place: String::new(), more: 0, what });
         }
         notes
@@ -292,6 +292,6 @@ mod tests {
         }
         let notes = sink.notes();
         assert_eq!(notes.len(), 101);
-        assert_eq!(notes[100].to_string(), "a.jsonl: 50 more things were found that are not read");
+        assert_eq!(notes[100].to_string(), "a.jsonl: 50 more notes were omitted");
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn files(
         return Err(DataError::NoSplitFiles {
             folder: folder.clone(),
             rows: format!("{split} rows of task `{task}` ({split}.{ending})"),
-            files: format!("{listed}; what is to be the {split} rows must be named so"),
+            files: format!("{listed}; the file with the {split} rows must have that name"),
         });
     }
     Ok(found)
@@ -79,7 +79,7 @@ fn folders(path: &Path, endings: &[&str]) -> Result<Vec<(String, PathBuf)>, Data
         *name = name_of(path);
     }
     if found.is_empty() {
-        let there = lying(path, endings).map(|there| format!("; there are {there}")).unwrap_or_default();
+        let there = lying(path, endings).map(|there| format!("; found {there}")).unwrap_or_default();
         let expected = format!("{}{there}", expected());
         return Err(DataError::Empty { file: path.to_owned(), expected });
     }
@@ -125,8 +125,8 @@ fn split_files(folder: &Path, split: Split, endings: &[&str]) -> Result<Vec<Path
         let missing = (0..of).find(|place| there.iter().filter(|there| *there == place).count() != 1);
         if missing.is_some() || parts.iter().any(|part| part.place.is_none_or(|(_, all)| all != of)) {
             let missing = match missing {
-                Some(place) => format!("part {place:05} of {of:05}, or it is there twice"),
-                None => "a whole: files of several divisions lie side by side".to_owned(),
+                Some(place) => format!("part {place:05} of {of:05} (or it exists twice)"),
+                None => "a complete set (files with different numbers of parts are mixed)".to_owned(),
             };
             return Err(DataError::PartsMissing {
                 folder: folder.to_owned(),

@@ -110,7 +110,7 @@ fn superni_rows() {
     assert_eq!(task.test[0].id, "qa/test/1");
     assert_eq!(task.test[0].references, [""]);
     let error = load_task(&spec, "sa").expect_err("no test file").to_string();
-    assert!(error.contains("sa: no test rows of task `sa` (test.jsonl); there are train.jsonl;"), "{error}");
+    assert!(error.contains("sa: no test rows of task `sa` (test.jsonl); found train.jsonl;"), "{error}");
     let error = load_task(&spec, "qb").expect_err("no task").to_string();
     assert!(error.starts_with("no task `qb` in "), "{error}");
     assert!(error.ends_with("there are qa, sa"), "{error}");
@@ -139,9 +139,9 @@ fn a_path_that_is_missing_or_empty() {
         assert!(error.starts_with(&format!("format `{format}` needs a path: ")), "{error}");
         let away = spec(format, &folder.path().join("away"));
         let error = (entry.tasks)(&away).expect_err("no folder").to_string();
-        assert!(error.contains("away: not there; expected "), "{error}");
+        assert!(error.contains("away: not found; expected "), "{error}");
         let error = (entry.tasks)(&spec(format, folder.path())).expect_err("empty").to_string();
-        assert!(error.contains("no example in it; expected "), "{error}");
+        assert!(error.contains("contains no examples; expected "), "{error}");
     }
 }
 
@@ -166,7 +166,7 @@ fn jsonl_by_field_names() {
     };
     refused(&fields, r#"{"answer": "x"}"#, "field `question`; the row has answer");
     refused(&fields, r#"{"question": "x"}"#, "field `answer`");
-    refused(&fields, r#"{"question": "x", "answer": []}"#, "at least one right answer");
+    refused(&fields, r#"{"question": "x", "answer": []}"#, "at least one correct answer");
     refused(&fields, r#"{"question": "x", "answer": {}}"#, "text or a list of texts");
     refused(&fields, r#"{"question": null, "answer": "x"}"#, "text in field `question`");
     refused(&fields, "[]", "a JSON object");
@@ -189,7 +189,7 @@ fn jsonl_layouts() {
     let rows = load_source(&at("rows.jsonl"), &[], Split::Test).expect("a file");
     assert_eq!(rows[0].task, "rows");
     let error = task_order(&at("rows.jsonl"), &OrderChoice::Default).expect_err("no test rows");
-    assert!(error.to_string().contains("no test rows of its own"), "{error}");
+    assert!(error.to_string().contains("no separate test rows"), "{error}");
 }
 
 #[test]
@@ -207,9 +207,9 @@ fn orders_are_named_listed_or_by_default() {
         order(OrderChoice::Named("ten".into())).expect_err("five are there").starts_with("no task `dsg`")
     );
     let error = order(OrderChoice::Named("O9".into())).expect_err("no such order");
-    assert_eq!(error, "format `superni` has no order `O9`; there are O1, O2, O3, ten");
+    assert_eq!(error, "format `superni` has no order `O9`; its orders are O1, O2, O3, ten");
     let error = order(OrderChoice::Tasks(names(&["sa", "sa"]))).expect_err("twice");
-    assert_eq!(error, "task `sa` stands twice in the order");
+    assert_eq!(error, "task `sa` is listed twice in the order");
     let error = order(OrderChoice::Tasks(names(&["sun"]))).expect_err("a slip");
     assert!(error.contains("there are sum, "), "the closest comes first: {error}");
 }
@@ -265,7 +265,7 @@ fn a_broken_task_file_is_located() {
     refused(&TASK.replace("[\"Say the name.\"]", "[]"), "Definition is empty");
     refused(
         &TASK.replace("\"one\"", "[]"),
-        "task1.json:7: expected at least one right answer (instance 1 has an empty output list",
+        "task1.json:7: expected at least one correct answer (instance 1 has an empty output list",
     );
     refused("", "the text ends where there should be an object");
     refused(&TASK.replace("\"four\"", "'four'"), "task1.json:11: ");
@@ -284,7 +284,7 @@ fn trace_arrays() {
     assert_eq!(rows[1].id, "FOMC/train/1");
     assert_eq!((rows[0].input.as_str(), rows[0].output.as_str()), ("<s> p", "A"));
     let error = load_source(&spec, &[], Split::Test).expect_err("no row").to_string();
-    assert!(error.contains("no example in it"), "{error}");
+    assert!(error.contains("contains no examples"), "{error}");
     std::fs::write(folder.path().join("FOMC/test.json"), "[\n{\"prompt\": \"x\"}]").expect("written");
     let error = load_source(&spec, &[], Split::Test).expect_err("no answer").to_string();
     assert!(error.contains("FOMC/test.json:2: expected field `answer`; the row has prompt"), "{error}");

@@ -78,7 +78,7 @@ impl HubUse {
             Some(format!("{} is missing", place.join(name).display()))
         };
         match self {
-            Self::Dataset => (!any_rows(place, 8)).then(|| format!("no rows lie in {}", place.display())),
+            Self::Dataset => (!any_rows(place, 8)).then(|| format!("there are no rows in {}", place.display())),
             Self::Tokenizer => absent(&["tokenizer.json"]),
             Self::Adapter => absent(&["adapter_config.json", "adapter_model.safetensors"]),
             Self::Checkpoint => absent(&["config.json", "tokenizer.json"]).or_else(|| missing_weights(place)),
@@ -100,7 +100,7 @@ fn missing_weights(place: &Path) -> Option<String> {
             shards.iter().copied().filter(|shard| !place.join(shard).is_file()).collect();
         let first = missing.first()?;
         let (count, all) = (missing.len(), shards.len());
-        return Some(format!("{count} of {all} shards that {INDEX} names are missing, such as {first}"));
+        return Some(format!("{count} of {all} shards listed in {INDEX} are missing, such as {first}"));
     }
     let has_weights = std::fs::read_dir(place).is_ok_and(|mut entries| {
         entries.any(|entry| {

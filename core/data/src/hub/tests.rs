@@ -174,7 +174,7 @@ fn a_model_is_fetched_once_and_only_what_is_needed() {
     // A lost file is downloaded again; without a network this is an error.
     std::fs::remove_file(at.join("tokenizer.json")).expect("removed");
     let error = resolve(&without, "hf://org/name", HubUse::Checkpoint).expect_err("not whole");
-    assert!(error.contains("a file of it is missing") && error.contains("hf download org/name"), "{error}");
+    assert!(error.contains("one of its files is missing") && error.contains("hf download org/name"), "{error}");
     assert_eq!(resolve(&hub, "hf://org/name", HubUse::Checkpoint), Ok(at.clone()));
     assert!(at.join("tokenizer.json").is_file());
 }
@@ -205,7 +205,7 @@ fn rows_of_a_folder_of_a_data_set() {
         "{error}"
     );
     let error = resolve(&hub, "hf://datasets/org/none", HubUse::Dataset).expect_err("no such data set");
-    assert!(error.contains("it answers 404: no such repository, revision or file"), "{error}");
+    assert!(error.contains("status 404: no such repository, revision or file"), "{error}");
 }
 
 #[test]
@@ -219,10 +219,10 @@ fn neither_cache_nor_network() {
     for part in [
         "hf://datasets/org/name@v2: not whole in the cache (",
         &place,
-        "there is no revision `v2` of it",
-        &format!("not to be had from {endpoint}: "),
+        "it has no revision `v2`",
+        &format!("cannot be downloaded from {endpoint}: "),
         "onnection refused",
-        "`hf download org/name --repo-type dataset --revision v2` fetches it",
+        "`hf download org/name --repo-type dataset --revision v2` downloads it",
     ] {
         assert!(error.contains(part), "{part} in {error}");
     }
@@ -248,7 +248,7 @@ fn a_copy_of_another_program_is_used_where_nothing_is_missing() {
     for (left_out, told) in [
         (
             "model-2.safetensors",
-            "1 of 2 shards that model.safetensors.index.json names are missing, such as model-2.safetensors",
+            "1 of 2 shards listed in model.safetensors.index.json are missing, such as model-2.safetensors",
         ),
         ("config.json", "config.json is missing"),
         ("tokenizer.json", "tokenizer.json is missing"),
@@ -267,7 +267,7 @@ fn a_copy_of_another_program_is_used_where_nothing_is_missing() {
     let hub = hub(folder.path(), &dead());
     assert!(resolve(&hub, "hf://datasets/org/name/data", HubUse::Dataset).is_ok());
     let error = resolve(&hub, "hf://datasets/org/name/other", HubUse::Dataset).expect_err("no such folder");
-    assert!(error.contains("no rows lie in"), "{error}");
+    assert!(error.contains("there are no rows in"), "{error}");
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn a_hub_that_names_files_outside_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let error = resolve(&hub(folder.path(), &server.endpoint), "hf://org/name", HubUse::Checkpoint)
         .expect_err("outside");
-    assert!(error.contains("it answers with `../../../outside.json` for a file"), "{error}");
+    assert!(error.contains("the Hub returned `../../../outside.json` as a file name"), "{error}");
 }
 
 #[test]

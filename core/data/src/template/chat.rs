@@ -59,7 +59,7 @@ impl ChatTemplate {
         let whole = self.text(messages, false)?;
         let Some(rest) = whole.strip_prefix(&prompt) else {
             return Err(problem(
-                "an answered conversation does not begin with the generation prompt, so that prompt and response cannot be told apart; write the prompt as a template file",
+                "an answered conversation does not begin with the generation prompt, so prompt and response cannot be separated; write the prompt as a template file",
             ));
         };
         // Templates write a line break after the end token, which generation never reaches.

@@ -42,7 +42,7 @@ impl Jinja {
         if source.len() > bounds::SOURCE {
             return Err(DataError::Template {
                 name: name.to_owned(),
-                problem: format!("it has {} bytes; at most {} are read", source.len(), bounds::SOURCE),
+                problem: format!("it has {} bytes; the limit is {}", source.len(), bounds::SOURCE),
             });
         }
         let mut environment = Environment::new();
@@ -115,12 +115,12 @@ fn template_error(name: &str, error: &minijinja::Error) -> DataError {
     let detail = error.detail().unwrap_or_default();
     let problem = match error.kind() {
         ErrorKind::OutOfFuel => format!(
-            "its rendering takes more than {} steps, which is the limit; a prompt takes a few thousand: look for loops within loops",
+            "its rendering takes more than {} steps (the limit); a prompt normally takes a few thousand; look for nested loops",
             bounds::STEPS
         ),
         ErrorKind::WriteFailure => bounds::too_much_text(),
         ErrorKind::UnknownFunction if detail.contains("strftime_now") => {
-            "it calls strftime_now, which is not available: the same example must give the same prompt on every day; write a fixed date in place of the call in the chat template, or the whole prompt as a template file (stream.template = { file = \"…\" })".to_owned()
+            "it calls strftime_now, which is not available: the same example must give the same prompt on every day; replace the call in the chat template by a fixed date, or write the whole prompt as a template file (stream.template = { file = \"…\" })".to_owned()
         }
         kind if detail.is_empty() => kind.to_string(),
         kind => format!("{kind}: {detail}"),

@@ -139,7 +139,7 @@ pub(super) fn within(tokenizer: &Tokenizer, piece: &str) -> Result<Vec<u32>, Dat
             return Ok(rest.to_vec());
         }
     }
-    let problem = "a token holds the end of the prompt and the beginning of the response, and the part of the response has no tokens of its own".to_owned();
+    let problem = "a token spans the end of the prompt and the beginning of the response, and the response's part of it cannot be encoded separately".to_owned();
     Err(DataError::Tokenise { snippet: shorten(piece), problem })
 }
 

@@ -86,7 +86,7 @@ impl<'a> JsonReader<'a> {
     fn deeper(&mut self) -> Read<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return self.fault(&format!("nested more than {MAX_DEPTH} deep, which is the limit"));
+            return self.fault(&format!("nested more than {MAX_DEPTH} deep (the limit)"));
         }
         Ok(())
     }
@@ -94,7 +94,7 @@ impl<'a> JsonReader<'a> {
     fn count(&mut self) -> Read<()> {
         self.values += 1;
         if self.values > MAX_VALUES {
-            return self.fault(&format!("more than {MAX_VALUES} values in one row, which is the limit"));
+            return self.fault(&format!("more than {MAX_VALUES} values in one row (the limit)"));
         }
         Ok(())
     }
@@ -107,7 +107,7 @@ impl<'a> JsonReader<'a> {
         self.members(|reader| {
             reader.count()?;
             let key = reader.string()?.unwrap_or_else(|source| source);
-            reader.take(b':', "a colon behind a key")?;
+            reader.take(b':', "a colon after a key")?;
             each(reader, key)
         })
     }
@@ -121,7 +121,7 @@ impl<'a> JsonReader<'a> {
             loop {
                 match self.peek() {
                     Some(b'"') => member(self)?,
-                    Some(_) => return self.fault("a key in double quotes is expected here"),
+                    Some(_) => return self.fault("expected a key in double quotes here"),
                     None => return self.fault("the text ends inside an object"),
                 }
                 match self.peek() {
@@ -135,7 +135,7 @@ impl<'a> JsonReader<'a> {
                         self.at += 1;
                         break;
                     }
-                    Some(_) => return self.fault("a comma or `}` is expected here"),
+                    Some(_) => return self.fault("expected a comma or `}` here"),
                     None => return self.fault("the text ends inside an object"),
                 }
             }
@@ -164,7 +164,7 @@ impl<'a> JsonReader<'a> {
                         self.at += 1;
                         break;
                     }
-                    Some(_) => return self.fault("a comma or `]` is expected here"),
+                    Some(_) => return self.fault("expected a comma or `]` here"),
                     None => return self.fault("the text ends inside a list"),
                 }
             }
@@ -207,7 +207,7 @@ impl<'a> JsonReader<'a> {
         match self.peek() {
             Some(b'{') => self.members(|reader| {
                 reader.skip_string()?;
-                reader.take(b':', "a colon behind a key")?;
+                reader.take(b':', "a colon after a key")?;
                 filled |= reader.skip()?;
                 Ok(())
             })?,
@@ -249,7 +249,7 @@ impl<'a> JsonReader<'a> {
         let sign = usize::from(bytes.first() == Some(&b'-'));
         let whole = match digits(sign) {
             0 if bytes.is_empty() => return self.fault("the text ends where there should be a value"),
-            0 => return self.fault("no value begins so"),
+            0 => return self.fault("expected a value here"),
             // Like Python: no digits after a leading zero.
             _ if bytes[sign] == b'0' => sign + 1,
             count => sign + count,
@@ -303,7 +303,7 @@ impl<'a> JsonReader<'a> {
     /// Skips a string; returns whether it is valid text, without unpaired surrogates.
     fn skip_string(&mut self) -> Read<bool> {
         if self.peek() != Some(b'"') {
-            return self.fault("a string is expected here");
+            return self.fault("expected a string here");
         }
         self.at += 1;
         let mut is_text = true;
@@ -338,7 +338,7 @@ impl<'a> JsonReader<'a> {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
             Some(b'u') if bytes.len() > 4 && bytes[1..5].iter().all(u8::is_ascii_hexdigit) => Ok(()),
             Some(b'u') => self.fault("`\\u` without four hexadecimal digits"),
-            _ => self.fault("an escape that JSON does not have"),
+            _ => self.fault("an escape that is not valid in JSON"),
         }
     }
 }

@@ -218,7 +218,7 @@ fn node(
             fields.push((inner.name().to_owned(), below(inner, path)?));
         }
         let first = fields.first().map(|(_, field)| field.first);
-        let first = first.ok_or_else(|| ParquetError::General("a group of nothing".to_owned()))?;
+        let first = first.ok_or_else(|| ParquetError::General("an empty group".to_owned()))?;
         (Kind::Record(fields), first)
     };
     Ok(Node { kind, repetition, definition: levels.definition, level: levels.repetition, first })
@@ -278,10 +278,10 @@ impl Leaf {
     /// Moves to the first entry of a row.
     fn begin(&mut self) -> Result<(), Trouble> {
         if self.is_over()? {
-            return Err(damaged("a column has fewer rows than its file says"));
+            return Err(damaged("a column has fewer rows than the file states"));
         }
         if self.repetition() != 0 {
-            return Err(damaged("a row begins inside of a list"));
+            return Err(damaged("a row begins inside a list"));
         }
         Ok(())
     }
@@ -317,7 +317,7 @@ impl Leaf {
 
     fn take(&mut self) -> Result<Cell, Trouble> {
         if self.definition()? != self.most_definition {
-            return Err(damaged("a value is missing where there must be one"));
+            return Err(damaged("a required value is missing"));
         }
         let cell = self.values.cell(self.value).ok_or_else(|| damaged("a column has too few values"))?;
         self.at += 1;

@@ -53,7 +53,7 @@ impl Guard {
         let place = |number: u64| usize::try_from(number).ok().filter(|place| *place <= bytes.len());
         let end = start.checked_add(length).and_then(place);
         let (Some(at), Some(end)) = (place(start), end) else {
-            return Err(general("a column lies outside of the file"));
+            return Err(general("a column is outside the file"));
         };
         let rows = usize::try_from(rows).unwrap_or(0);
         let column = chunk.column_descr_ptr();
@@ -80,7 +80,7 @@ impl Guard {
                 .ok_or_else(|| general("a page without a header"))?;
             let body = self.at + head.length;
             let next = body.checked_add(head.packed).filter(|next| *next <= self.end);
-            let next = next.ok_or_else(|| general("a page that ends behind its column"))?;
+            let next = next.ok_or_else(|| general("a page that ends after its column"))?;
             self.at = next;
             // An index page, which the crate skips.
             if head.kind == 1 {
@@ -104,7 +104,7 @@ impl Guard {
     fn check(&self, head: &PageHead, body: &[u8]) -> Result<()> {
         if head.unpacked > MAX_PAGE {
             return Err(general(&format!(
-                "a page of column {} says that it unpacks to {}; the limit is {} per page",
+                "a page of column {} states a decompressed size of {}; the limit is {} per page",
                 self.column.path(),
                 size(head.unpacked),
                 size(MAX_PAGE)
@@ -112,7 +112,7 @@ impl Guard {
         }
         if head.kind == 2 && head.values > head.unpacked / self.least_width() {
             return Err(general(&format!(
-                "the dictionary of column {} says that {} hold {} values",
+                "the dictionary of column {} states that {} contain {} values",
                 self.column.path(),
                 size(head.unpacked),
                 head.values
@@ -120,7 +120,7 @@ impl Guard {
         }
         let (Some(inner), Some(most)) = (body.get(head.levels..), head.unpacked.checked_sub(head.levels))
         else {
-            return Err(general("a page of levels longer than itself"));
+            return Err(general("a page whose levels are longer than the page"));
         };
         if !head.is_packed {
             return Ok(());
@@ -133,7 +133,7 @@ impl Guard {
         };
         if unpacked > most {
             return Err(general(&format!(
-                "a page of column {} unpacks to more than the {} it says",
+                "a page of column {} decompresses to more than the {} it states",
                 self.column.path(),
                 size(most)
             )));
@@ -201,7 +201,7 @@ impl Guard {
         let said = third_varint(data).unwrap_or(0);
         if said > u64::from(values) {
             return Err(general(&format!(
-                "a page of column {} has {values} values, and its encoding says {said}",
+                "a page of column {} has {values} values, but its encoding states {said}",
                 self.column.path()
             )));
         }
@@ -253,7 +253,7 @@ impl PageReader for Guard {
             (Some(head), Some(page)) if page.num_values() as usize == head.values => {
                 self.check_differences(page)?;
             }
-            _ => return Err(general("pages that are not where their headers say")),
+            _ => return Err(general("pages that do not match their headers")),
         }
         Ok(page)
     }

@@ -95,7 +95,7 @@ fn messages_come_with_the_fields_that_mean_something() {
 #[test]
 fn a_column_that_is_not_there_or_of_no_use() {
     let error = read("alpaca", &["question"]).expect_err("no such column");
-    assert_eq!(error, "t.parquet: no column `question`; there are instruction, input, output, text");
+    assert_eq!(error, "t.parquet: no column `question`; the columns are instruction, input, output, text");
     let error = read("none", &["when"]).expect_err("a date");
     assert!(error.starts_with("t.parquet: column `when` is INT32 (DATE); expected text, "), "{error}");
     assert_eq!(read("empty", &["instruction"]).expect("no rows"), Vec::<Value>::new());
@@ -139,12 +139,12 @@ fn a_column_that_nobody_needs_may_be_of_any_type() {
     let (rows, notes) = cells(&bytes, &[must("output"), maybe("image")]).expect("rows");
     assert_eq!((rows.len(), rows[0][1].as_ref()), (3, None));
     assert!(
-        notes[0].starts_with("t.parquet: column `image` is a group of bytes, path and is not read"),
+        notes[0].starts_with("t.parquet: column `image` is a group of bytes, path and is ignored"),
         "{notes:?}"
     );
     let error =
         cells(&bytes, &[maybe("input"), maybe("id"), maybe("system")]).expect_err("nothing").to_string();
-    assert!(error.contains("no column `input`; there are large, view"), "{error}");
+    assert!(error.contains("no column `input`; the columns are large, view"), "{error}");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn no_cut_and_no_flipped_byte_makes_it_panic() {
     let good = cells(&whole, &wanted).expect("whole");
     for end in 0..whole.len() {
         let error = cells(&whole[..end], &wanted).expect_err("cut off").to_string();
-        assert!(error.starts_with("t.parquet: no readable Parquet file: "), "{error}");
+        assert!(error.starts_with("t.parquet: not a readable Parquet file: "), "{error}");
     }
     let mut read = 0;
     for place in 0..whole.len() {

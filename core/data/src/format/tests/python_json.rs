@@ -121,7 +121,7 @@ fn of_two_equal_keys_the_last_counts_and_that_is_said() {
         let (rows, notes) = read(format, file, row).expect("a row");
         assert_eq!(rows[0].output, "c", "{format}");
         assert!(
-            notes[0].contains(":1: field `output` stands twice in the row: the last counts"),
+            notes[0].contains(":1: field `output` occurs twice in the row: the last one counts"),
             "{notes:?}"
         );
     }
@@ -136,14 +136,14 @@ fn rows_that_are_not_each_on_a_line_are_told_so() {
             "{error}"
         );
     };
-    refused("{\n \"input\": \"a\",\n \"output\": \"b\"\n}\n", "a row must stand on one line");
+    refused("{\n \"input\": \"a\",\n \"output\": \"b\"\n}\n", "a row must be on a single line");
     refused(
         "[{\"input\": \"a\", \"output\": \"b\"}]",
-        "it begins an array; a file that is one JSON array must end in .json",
+        "the line begins an array; the name of a file with one JSON array must end in .json",
     );
     refused(
         "{\"input\": \"a\", \"output\": \"b\"}{\"input\": \"c\", \"output\": \"d\"}",
         "more text after the end",
     );
-    refused("3", "it is no object");
+    refused("3", "not an object");
 }

@@ -40,7 +40,7 @@ pub(super) fn charge(state: &mut State, bytes: usize) -> Result<(), Error> {
     spent.0 += bytes as u64;
     if spent.0 > WORK {
         return Err(refused(format!(
-            "its rendering handles more than {WORK} bytes of text, which is the limit"
+            "its rendering processes more than {WORK} bytes of text (the limit)"
         )));
     }
     Ok(())
@@ -59,7 +59,7 @@ pub(super) fn charge_items(state: &mut State, items: usize) -> Result<(), Error>
 
 /// The message for a text above [`TEXT`].
 pub(super) fn too_much_text() -> String {
-    format!("it makes a text of more than {TEXT} bytes, which is the limit")
+    format!("it makes a text of more than {TEXT} bytes (the limit)")
 }
 
 /// The error for an operation that a template must not perform.

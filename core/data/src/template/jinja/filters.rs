@@ -75,7 +75,7 @@ fn int(value: Value, given: Given) -> Result<Value, Error> {
         8 => ["0o", "0O"],
         2 => ["0b", "0B"],
         base if (2..=36).contains(&base) => ["", ""],
-        _ => return Err(refused("`base` of int is between 2 and 36")),
+        _ => return Err(refused("`base` of int must be from 2 to 36")),
     };
     let bare = prefix.iter().find_map(|prefix| digits.strip_prefix(prefix)).unwrap_or(&digits);
     if let Ok(number) = i128::from_str_radix(bare, base) {
@@ -123,7 +123,7 @@ fn sort(state: &State, value: Value, given: Given) -> Result<Value, Error> {
             }
         }
         if let [one, other, ..] = kinds.as_slice() {
-            return Err(refused(format!("cannot sort: {one} and {other} have no order")));
+            return Err(refused(format!("cannot sort: {one} and {other} cannot be compared")));
         }
     }
     let named =
@@ -157,7 +157,7 @@ fn slice(state: &State, value: Value, count: i64, fill: Option<Value>) -> Result
 fn parts(filter: &str, count: i64) -> Result<usize, Error> {
     match usize::try_from(count) {
         Ok(parts) if (1..=PARTS).contains(&count) => Ok(parts),
-        _ => Err(refused(format!("{filter}({count}): between 1 and {PARTS} are allowed"))),
+        _ => Err(refused(format!("{filter}({count}): expected a number from 1 to {PARTS}"))),
     }
 }
 

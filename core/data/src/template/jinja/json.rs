@@ -39,7 +39,7 @@ pub(super) fn to_json(state: &mut State, value: Value, given: Rest<ValueOrKwargs
                 pair.try_iter()?.filter_map(|text| text.as_str().map(str::to_owned)).collect();
             match <[String; 2]>::try_from(texts) {
                 Ok([item, key]) => (item, key),
-                Err(_) => return Err(refused("`separators` of tojson are two texts")),
+                Err(_) => return Err(refused("`separators` of tojson must be two texts")),
             }
         }
     };
@@ -67,7 +67,7 @@ struct Json {
 impl Json {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         if depth > DEPTH {
-            return Err(refused(format!("a value for tojson is nested more than {DEPTH} deep")));
+            return Err(refused(format!("a value for tojson is nested more than {DEPTH} deep (the limit)")));
         }
         if self.text.len() > TEXT {
             return Err(refused(too_much_text()));
@@ -114,7 +114,7 @@ impl Json {
                     let number = number(key);
                     self.string(&number);
                 }
-                (None, kind) => return Err(refused(format!("a key of JSON cannot be {kind}"))),
+                (None, kind) => return Err(refused(format!("a JSON key cannot be {kind}"))),
             }
             let colon = self.separators.1.clone();
             self.text.push_str(&colon);

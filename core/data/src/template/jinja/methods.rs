@@ -178,7 +178,7 @@ fn padded(text: &str, method: &str, given: &[Value]) -> Result<String, Error> {
     let width = usize::try_from(arguments.number(0)?.unwrap_or(0)).unwrap_or(0);
     let fill = arguments.text_or_none(1)?.unwrap_or(if method == "zfill" { "0" } else { " " });
     if fill.chars().count() != 1 || (method == "zfill" && fill != "0") {
-        return Err(refused(format!("the fill character of {method} is one character")));
+        return Err(refused(format!("the fill character of {method} must be one character")));
     }
     let missing = width.saturating_sub(text.chars().count());
     if missing.saturating_mul(fill.len()) > TEXT {

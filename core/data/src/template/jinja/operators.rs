@@ -314,7 +314,7 @@ pub(super) fn formatted(
 ) -> Result<Value, Error> {
     let widest = pattern.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
     if widest > 5 {
-        return Err(refused("a width or precision of a format is above 99999, which is the limit"));
+        return Err(refused("a width or precision in a format exceeds the limit of 99999"));
     }
     charge(state, pattern.len())?;
     let text = match style {

@@ -47,7 +47,7 @@ pub(super) fn repr(value: &Value) -> Result<String, Error> {
 
 fn write_repr(to: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     if depth > DEPTH {
-        return Err(refused(format!("a value is nested more than {DEPTH} deep")));
+        return Err(refused(format!("a value is nested more than {DEPTH} deep (the limit)")));
     }
     if to.len() > super::bounds::TEXT {
         return Err(refused(super::bounds::too_much_text()));

@@ -91,7 +91,7 @@ fn pairs_of(given: &[Value]) -> Result<Vec<(Value, Value)>, Error> {
                 let both: Vec<Value> = pair.try_iter()?.collect();
                 match <[Value; 2]>::try_from(both) {
                     Ok([key, value]) => pairs.push((key, value)),
-                    Err(_) => return Err(refused("a dict is made of pairs")),
+                    Err(_) => return Err(refused("a dict must be made from pairs")),
                 }
             }
         }
@@ -138,7 +138,7 @@ fn namespace(given: Rest<ValueOrKwargs>) -> Result<Value, Error> {
     let pairs = pairs_of(&given)?;
     let hidden = |key: &Value| key.as_str().is_some_and(|name| name.starts_with('_'));
     if let Some((name, _)) = pairs.iter().find(|(key, _)| hidden(key)) {
-        return Err(refused(format!("a namespace cannot hold `{name}`: its name begins with an underscore")));
+        return Err(refused(format!("a namespace cannot have an attribute `{name}`, because the name begins with an underscore")));
     }
     minijinja::functions::namespace(Some(Value::from_pairs(pairs).into()))
 }

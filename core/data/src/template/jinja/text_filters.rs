@@ -149,7 +149,7 @@ fn truncate(state: &mut State, value: Value, given: Given) -> Result<Value, Erro
     let end = arguments.text_or_none(2)?.unwrap_or("...");
     let leeway = size(arguments.number(3)?, 5);
     if length < end.chars().count() {
-        return Err(refused(format!("truncate to {length} characters leaves no room for its end")));
+        return Err(refused(format!("truncate to {length} characters leaves no room for the ending")));
     }
     if text.chars().count() <= length.saturating_add(leeway) {
         return made(state, text);

@@ -93,9 +93,9 @@ fn pages_that_say_too_much() {
     let plain = |pages: &[Vec<u8>]| told(Compression::SNAPPY, pages);
     assert_eq!(plain(&[page(2, 100, 10, b"abc"), page(0, 100, 10, b"abc")]), "");
     let large = plain(&[page(0, 1 << 30, 10, b"abc")]);
-    assert!(large.contains("says that it unpacks to 1 GiB; the limit is 256 MiB per page"), "{large}");
+    assert!(large.contains("states a decompressed size of 1 GiB; the limit is 256 MiB per page"), "{large}");
     let dictionary = plain(&[page(2, 1000, 2_000_000_000, b"abc")]);
-    assert!(dictionary.contains("says that 1000 bytes hold 2000000000 values"), "{dictionary}");
+    assert!(dictionary.contains("states that 1000 bytes contain 2000000000 values"), "{dictionary}");
     let values = plain(&[page(0, 100, 7, b"abc"), page(0, 100, 4, b"abc")]);
     assert!(values.contains("has more values than its rows or its length allow"), "{values}");
     let together =
@@ -120,6 +120,6 @@ fn pages_that_unpack_to_more_than_they_say() {
     ] {
         assert_eq!(told(codec, &[page(0, text.len(), 10, &body)]), "");
         let more = told(codec, &[page(0, 1000, 10, &body)]);
-        assert!(more.contains("unpacks to more than the 1000 bytes it says"), "{more}");
+        assert!(more.contains("decompresses to more than the 1000 bytes it states"), "{more}");
     }
 }
