@@ -260,7 +260,8 @@ impl Tokenizer {
         if inner.drops
             && let Some(lost) = joined::dropped(&inner.literal, text, marked, &inner.leaves)
         {
-            let problem = format!("the vocabulary has no token for `{lost}` and no replacement for unknown characters");
+            let problem =
+                format!("the vocabulary has no token for `{lost}` and no replacement for unknown characters");
             return Err(DataError::Tokenise { snippet: shorten(text), problem });
         }
         self.with_rows_for(text, encoding.get_ids().to_vec())

@@ -138,7 +138,10 @@ pub(super) fn conversation(
         sink.take(row.file, example)?;
     }
     if learned == 0 {
-        row.note(sink, "no answer in the conversation is trained on: `weight` is 0 or `train` is false for each of them");
+        row.note(
+            sink,
+            "no answer in the conversation is trained on: `weight` is 0 or `train` is false for each of them",
+        );
     }
     Ok(())
 }

@@ -112,8 +112,7 @@ impl Records<'_> {
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
                     return Err(DataError::Bound {
                         place: format!("{}:{line}", self.file.display()),
-                        found: "a record that does not end (is there an unclosed quotation mark?)"
-                            .to_owned(),
+                        found: "a record that does not end (is there an unclosed quotation mark?)".to_owned(),
                         limit: format!("{} or {MAX_VALUES} fields per row", size(MAX_ROW)),
                     });
                 }

@@ -59,10 +59,7 @@ fn read(file: &Path, bytes: Bytes, wanted: &[Wanted], sink: &mut Sink, act: Each
     let counted: i64 =
         metadata.row_groups().iter().fold(0, |sum, group| group.num_rows().saturating_add(sum));
     if counted != said {
-        return Err(broken(
-            file,
-            &format!("the file states {said} rows, but its row groups have {counted}"),
-        ));
+        return Err(broken(file, &format!("the file states {said} rows, but its row groups have {counted}")));
     }
     if said > MAX_ROWS {
         return Err(DataError::Bound {
@@ -95,10 +92,7 @@ fn read(file: &Path, bytes: Bytes, wanted: &[Wanted], sink: &mut Sink, act: Each
             }
         }
         if !assembly.is_over().map_err(trouble)? {
-            return Err(broken(
-                file,
-                &format!("row group {group} has more rows than the {rows} it states"),
-            ));
+            return Err(broken(file, &format!("row group {group} has more rows than the {rows} it states")));
         }
     }
     Ok(())

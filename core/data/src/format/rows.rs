@@ -168,7 +168,10 @@ impl<'a> Row<'a> {
                 }
                 Some(1.0) => false,
                 _ => {
-                    self.note(sink, "`weight` is neither 0 nor 1 and is ignored: all rows have the same weight");
+                    self.note(
+                        sink,
+                        "`weight` is neither 0 nor 1 and is ignored: all rows have the same weight",
+                    );
                     false
                 }
             },
@@ -289,7 +292,8 @@ pub(super) fn each_json(
 fn read_object(bytes: &[u8], row: &mut Row, wanted: &[Wanted]) -> Result<(), Fault> {
     let mut reader = JsonReader::new(bytes)?;
     if reader.peek() == Some(b'[') {
-        let problem = "the line begins an array; the name of a file with one JSON array must end in .json".to_owned();
+        let problem =
+            "the line begins an array; the name of a file with one JSON array must end in .json".to_owned();
         return Err(Fault { at: 0, problem });
     }
     read_fields(&mut reader, row, wanted)?;

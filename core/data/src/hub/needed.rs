@@ -78,7 +78,9 @@ impl HubUse {
             Some(format!("{} is missing", place.join(name).display()))
         };
         match self {
-            Self::Dataset => (!any_rows(place, 8)).then(|| format!("there are no rows in {}", place.display())),
+            Self::Dataset => {
+                (!any_rows(place, 8)).then(|| format!("there are no rows in {}", place.display()))
+            }
             Self::Tokenizer => absent(&["tokenizer.json"]),
             Self::Adapter => absent(&["adapter_config.json", "adapter_model.safetensors"]),
             Self::Checkpoint => absent(&["config.json", "tokenizer.json"]).or_else(|| missing_weights(place)),

@@ -174,7 +174,10 @@ fn a_model_is_fetched_once_and_only_what_is_needed() {
     // A lost file is downloaded again; without a network this is an error.
     std::fs::remove_file(at.join("tokenizer.json")).expect("removed");
     let error = resolve(&without, "hf://org/name", HubUse::Checkpoint).expect_err("not whole");
-    assert!(error.contains("one of its files is missing") && error.contains("hf download org/name"), "{error}");
+    assert!(
+        error.contains("one of its files is missing") && error.contains("hf download org/name"),
+        "{error}"
+    );
     assert_eq!(resolve(&hub, "hf://org/name", HubUse::Checkpoint), Ok(at.clone()));
     assert!(at.join("tokenizer.json").is_file());
 }

@@ -118,7 +118,10 @@ fn conversations_of_tables_keep_their_parts_weights_and_calls() {
     assert_eq!(read_parts[0].turns[0].content, "ab");
     assert!(notes.is_empty(), "{notes:?}");
     for (name, part) in [
-        ("calls", "row 2: expected no tool calls, which are not supported, but there are some in `tool_calls` (message 2"),
+        (
+            "calls",
+            "row 2: expected no tool calls, which are not supported, but there are some in `tool_calls` (message 2",
+        ),
         (
             "picture",
             "row 2: expected text in `content` or `value` of the `assistant` message, not part 1 of type `image` (message 2",
@@ -191,10 +194,7 @@ fn csv_and_packed_files() {
             "c.csv:5: expected text or a list of texts in field `output`, not null",
         ),
         ("instruction,answer\na,b\n", "c.csv: no column `output`; the columns are instruction, answer"),
-        (
-            "output,output\na,b\n",
-            "c.csv:1: expected distinct names in the header, but `output` occurs twice",
-        ),
+        ("output,output\na,b\n", "c.csv:1: expected distinct names in the header, but `output` occurs twice"),
         ("instruction,output\n", "c.csv: contains no examples"),
         ("", "c.csv: contains no examples"),
     ] {

@@ -73,10 +73,7 @@ fn splits_and_parts_that_are_missing() {
         "{error}"
     );
     let error = load_source(&at("part"), &[], Split::Train).expect_err("a part is missing").to_string();
-    assert!(
-        error.contains("found 2 of 3 parts of the train rows; missing: part 00001 of 00003"),
-        "{error}"
-    );
+    assert!(error.contains("found 2 of 3 parts of the train rows; missing: part 00001 of 00003"), "{error}");
     let error = load_source(&at("twice"), &[], Split::Train).expect_err("which of them?").to_string();
     assert!(error.contains("files with different numbers of parts"), "{error}");
     let error = tasks_of(&at("other")).expect_err("no split");

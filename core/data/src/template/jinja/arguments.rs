@@ -23,7 +23,11 @@ impl<'a> Arguments<'a> {
         if positional.len() > names.len() {
             return Err(Error::new(
                 ErrorKind::TooManyArguments,
-                format!("{function} takes at most {} arguments, but {} were given", names.len(), positional.len()),
+                format!(
+                    "{function} takes at most {} arguments, but {} were given",
+                    names.len(),
+                    positional.len()
+                ),
             ));
         }
         for (place, value) in positional.iter().enumerate() {
@@ -34,7 +38,11 @@ impl<'a> Arguments<'a> {
                 let place = names.iter().position(|known| *known == name);
                 match place {
                     Some(place) if values[place].is_none() => values[place] = Some(named.peek(name)?),
-                    _ => return Err(refused(format!("{function} has no argument `{name}`, or it was given twice"))),
+                    _ => {
+                        return Err(refused(format!(
+                            "{function} has no argument `{name}`, or it was given twice"
+                        )));
+                    }
                 }
             }
         }

@@ -39,9 +39,7 @@ pub(super) fn charge(state: &mut State, bytes: usize) -> Result<(), Error> {
     let spent = state.get_or_insert_extension(Spent::default());
     spent.0 += bytes as u64;
     if spent.0 > WORK {
-        return Err(refused(format!(
-            "its rendering processes more than {WORK} bytes of text (the limit)"
-        )));
+        return Err(refused(format!("its rendering processes more than {WORK} bytes of text (the limit)")));
     }
     Ok(())
 }

@@ -138,7 +138,9 @@ fn namespace(given: Rest<ValueOrKwargs>) -> Result<Value, Error> {
     let pairs = pairs_of(&given)?;
     let hidden = |key: &Value| key.as_str().is_some_and(|name| name.starts_with('_'));
     if let Some((name, _)) = pairs.iter().find(|(key, _)| hidden(key)) {
-        return Err(refused(format!("a namespace cannot have an attribute `{name}`, because the name begins with an underscore")));
+        return Err(refused(format!(
+            "a namespace cannot have an attribute `{name}`, because the name begins with an underscore"
+        )));
     }
     minijinja::functions::namespace(Some(Value::from_pairs(pairs).into()))
 }

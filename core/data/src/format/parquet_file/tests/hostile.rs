@@ -147,5 +147,8 @@ fn encodings_are_read_as_they_are_written() {
     let mut lying = whole;
     lying[at + 3] = 0x7F;
     let error = cells(&lying, &[must("output")]).expect_err("127 values").to_string();
-    assert!(error.contains("a page of column \"output\" has 3 values, but its encoding states 127"), "{error}");
+    assert!(
+        error.contains("a page of column \"output\" has 3 values, but its encoding states 127"),
+        "{error}"
+    );
 }
