@@ -7,7 +7,7 @@
 //! CADRE_FUZZ_SECONDS=600 CADRE_FUZZ_SEED=7 cargo test -p cadre-data --test fuzz -- --nocapture
 //! ```
 
-#![expect(clippy::expect_used, reason = "a test without its files cannot say anything")]
+#![expect(clippy::expect_used, reason = "a test needs its files")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -230,8 +230,10 @@ fn every_whole_file_is_read() {
         std::fs::write(folder.path().join(whole.name), &whole.bytes).expect("written");
         let read_well: Vec<Result<(), String>> =
             whole.readers.iter().map(|reader| read(*reader, folder.path(), whole.name)).collect();
-        let empty = |told: &String| {
-            told.contains("contains no examples") || told.contains(", row ") || told.contains(":2: expected")
+        let empty = |error: &String| {
+            error.contains("contains no examples")
+                || error.contains(", row ")
+                || error.contains(":2: expected")
         };
         assert!(
             read_well.iter().all(|read| read.as_ref().err().is_none_or(empty)),
@@ -270,20 +272,20 @@ fn no_damage_makes_a_reader_panic() {
                     good += 1;
                     continue;
                 }
-                Ok(Err(told)) => {
+                Ok(Err(error)) => {
                     refused += 1;
-                    held += u64::from(told.contains("damaged: "));
+                    held += u64::from(error.contains("damaged: "));
                     // An error must give the location: the file, the example, or the text.
                     let place = folder.display().to_string();
-                    let located = told.contains(&place)
-                        || told.starts_with("example `")
-                        || told.starts_with("template ")
-                        || told.starts_with("tokenise ")
-                        || told.starts_with("tokenizer ");
-                    if located && !told.contains('\n') {
+                    let located = error.contains(&place)
+                        || error.starts_with("example `")
+                        || error.starts_with("template ")
+                        || error.starts_with("tokenise ")
+                        || error.starts_with("tokenizer ");
+                    if located && !error.contains('\n') {
                         continue;
                     }
-                    format!("this says nothing of where it is, or takes several lines: {told}")
+                    format!("the error does not give a location, or has several lines: {error}")
                 }
                 Err(panic) => {
                     let words = panic.downcast_ref::<String>().cloned();

@@ -102,7 +102,7 @@ fn listed(names: &[&str]) -> String {
 mod tests {
     use super::lying;
 
-    fn told(files: &[&str]) -> Option<String> {
+    fn described(files: &[&str]) -> Option<String> {
         let folder = tempfile::tempdir().expect("a folder");
         for name in files {
             let file = folder.path().join(name);
@@ -114,26 +114,26 @@ mod tests {
 
     #[test]
     fn whatever_lies_there_is_named() {
-        assert_eq!(told(&[]), None);
-        assert_eq!(told(&[".git/config", ".hidden"]), None);
+        assert_eq!(described(&[]), None);
+        assert_eq!(described(&[".git/config", ".hidden"]), None);
         assert_eq!(
-            told(&["README.md", "data/train_sft.jsonl", "data/Test.jsonl.gz"]).as_deref(),
+            described(&["README.md", "data/train_sft.jsonl", "data/Test.jsonl.gz"]).as_deref(),
             Some("data/Test.jsonl.gz, data/train_sft.jsonl, none of which is named train or test")
         );
-        let parquet = told(&["t/train.parquet", "x.md"]).expect("named");
+        let parquet = described(&["t/train.parquet", "x.md"]).expect("named");
         assert!(
             parquet.starts_with("t/train.parquet, which this format does not read: `parquet`"),
             "{parquet}"
         );
-        let csv = told(&["t/train.csv"]).expect("named");
+        let csv = described(&["t/train.csv"]).expect("named");
         assert!(csv.starts_with("t/train.csv, which this format does not read: `jsonl`"), "{csv}");
-        let packed = told(&["train.jsonl.bz2"]).expect("named");
+        let packed = described(&["train.jsonl.bz2"]).expect("named");
         assert!(packed.starts_with("train.jsonl.bz2, which are not supported"), "{packed}");
-        let arrow = told(&["data-00000-of-00001.arrow", "state.json.lock"]).expect("named");
+        let arrow = described(&["data-00000-of-00001.arrow", "state.json.lock"]).expect("named");
         assert!(arrow.contains("convert them to Parquet"), "{arrow}");
-        assert_eq!(told(&["notes/readme.txt"]).as_deref(), Some("notes/readme.txt"));
+        assert_eq!(described(&["notes/readme.txt"]).as_deref(), Some("notes/readme.txt"));
         let many: Vec<String> = (0..20).map(|number| format!("{number:02}.txt")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert!(told(&many).expect("named").ends_with("11.txt, 8 more"));
+        assert!(described(&many).expect("named").ends_with("11.txt, 8 more"));
     }
 }

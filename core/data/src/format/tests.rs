@@ -36,7 +36,7 @@ fn spec(format: &str, path: &Path) -> SourceSpec {
 }
 
 /// The examples and notes that a reader produces from the rows of a JSON text.
-fn told(
+fn read_noted(
     file: &Path,
     bytes: &[u8],
     wanted: &[Wanted],
@@ -53,7 +53,7 @@ fn told(
 
 /// The rows of a file, with these fields.
 fn mapped(file: &Path, bytes: &[u8], fields: &FieldMap) -> Result<Vec<Example>, DataError> {
-    let (rows, _) = told(file, bytes, &field_rows::wanted(fields), &mut |row, ids, sink| {
+    let (rows, _) = read_noted(file, bytes, &field_rows::wanted(fields), &mut |row, ids, sink| {
         sink.take(row.file, field_rows::example(row, fields, ids)?)
     })?;
     Ok(rows)
@@ -332,11 +332,11 @@ fn text_in_pieces() {
 /// Runs every reader on the same bytes.
 fn read_everywhere(bytes: &[u8]) {
     let file = PathBuf::from("any");
-    let _ = told(&file, bytes, &superni::WANTED, &mut superni::row);
-    let _ = told(&file, bytes, &alpaca::WANTED, &mut alpaca::triple);
+    let _ = read_noted(&file, bytes, &superni::WANTED, &mut superni::row);
+    let _ = read_noted(&file, bytes, &alpaca::WANTED, &mut alpaca::triple);
     let fields = FieldMap::default();
     let _ = mapped(&file, bytes, &fields);
-    let _ = told(&file, bytes, &chat::wanted(&fields), &mut |row, ids, sink| {
+    let _ = read_noted(&file, bytes, &chat::wanted(&fields), &mut |row, ids, sink| {
         chat::conversation(row, &fields, ids, sink)
     });
     let _ = natural(&file, bytes, Split::Test);

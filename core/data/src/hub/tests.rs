@@ -248,7 +248,7 @@ fn a_copy_of_another_program_is_used_where_nothing_is_missing() {
     let folder = cache("models--org--name", &whole);
     let found = resolve(&hub(folder.path(), &dead()), "hf://org/name", HubUse::Checkpoint);
     assert_eq!(found, Ok(at(&folder)));
-    for (left_out, told) in [
+    for (left_out, expected) in [
         (
             "model-2.safetensors",
             "1 of 2 shards listed in model.safetensors.index.json are missing, such as model-2.safetensors",
@@ -259,8 +259,8 @@ fn a_copy_of_another_program_is_used_where_nothing_is_missing() {
         let files: Vec<&str> = whole.into_iter().filter(|name| *name != left_out).collect();
         let folder = cache("models--org--name", &files);
         let error =
-            resolve(&hub(folder.path(), &dead()), "hf://org/name", HubUse::Checkpoint).expect_err(told);
-        assert!(error.contains(told), "{error}");
+            resolve(&hub(folder.path(), &dead()), "hf://org/name", HubUse::Checkpoint).expect_err(expected);
+        assert!(error.contains(expected), "{error}");
     }
     let folder = cache("models--org--name", &["adapter_config.json"]);
     let error =

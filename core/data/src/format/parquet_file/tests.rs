@@ -123,8 +123,8 @@ fn texts_and_numbers_of_every_kind() {
     assert_eq!(rows[1], [None, None, Some(Cell::Text("text".to_owned()))]);
     assert_eq!(rows[2], [number("-0.05"), number("-1"), None]);
     // `rejected` contains only nulls, and a timestamp has no meaning here.
-    let told = |name: &str| format!("t.parquet: column `{name}` is not read by this format");
-    assert_eq!(notes, [told("image"), told("system")]);
+    let note = |name: &str| format!("t.parquet: column `{name}` is not read by this format");
+    assert_eq!(notes, [note("image"), note("system")]);
     for (column, part) in
         [("when", "column `when` is INT64 ("), ("image", "column `image` is a group of bytes, path")]
     {

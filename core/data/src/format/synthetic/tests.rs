@@ -271,9 +271,9 @@ fn answers_are_right() {
             assert!(rightly(&row), "{}: {} -> {}", task.name, row.input, row.output);
         }
     }
-    let told: HashMap<String, String> =
+    let labels: HashMap<String, String> =
         rows("polarity", Split::Train).into_iter().map(|row| (row.input, row.output)).collect();
-    for (text, label) in &told {
+    for (text, label) in &labels {
         let denied = text.contains(" not ");
         let praised = super::words::PRAISE.iter().any(|word| text.split(' ').any(|w| w == *word));
         assert_eq!(label == "good", praised != denied, "{text}");

@@ -152,13 +152,13 @@ fn rows_of_no_weight_are_left_out() {
 fn what_means_something_and_is_not_read_is_told() {
     let row = r#"{"instruction": "a", "output": "b", "system": "s", "history": [["q", "r"]], "outputs": ["c"], "images": ["x.png"], "tools": null, "rejected": ""}"#;
     let (_, notes) = rows("jsonl", row).expect("rows");
-    let told: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
-    assert_eq!(told, ["system", "history", "outputs", "images"]);
+    let reported: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
+    assert_eq!(reported, ["system", "history", "outputs", "images"]);
     let (read, notes) = rows("alpaca", row).expect("rows");
     let before = [turn(TurnRole::System, "s"), turn(TurnRole::User, "q"), turn(TurnRole::Assistant, "r")];
     assert_eq!(read[0].turns, before);
-    let told: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
-    assert_eq!(told, ["outputs", "images"]);
+    let reported: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
+    assert_eq!(reported, ["outputs", "images"]);
     let error = rows("alpaca", r#"{"instruction": "a", "output": "b", "history": [["q"]]}"#)
         .expect_err("half a pair");
     assert!(error.contains("a list of [question, answer] pairs of text in field `history`"), "{error}");
@@ -211,20 +211,20 @@ fn csv_and_packed_files() {
 
 #[test]
 fn what_lies_there_is_named_where_no_split_is_found() {
-    let told = |format: &str, files: &[(&str, &str)]| {
+    let reported = |format: &str, files: &[(&str, &str)]| {
         let folder = folder(files);
         task_order(&spec(format, folder.path()), &OrderChoice::Default).expect_err("nothing").to_string()
     };
     for format in ["jsonl", "alpaca", "chat", "superni", "trace"] {
         let error =
-            told(format, &[("data/train_sft-00000-of-00001.jsonl", ROW), ("data/test_sft.jsonl", ROW)]);
+            reported(format, &[("data/train_sft-00000-of-00001.jsonl", ROW), ("data/test_sft.jsonl", ROW)]);
         assert!(error.contains("found data/test_sft.jsonl, data/train_sft-00000-of-00001.jsonl, none of which is named train or test"), "{error}");
-        let error = told(format, &[("t/Train.jsonl", ROW), ("t/dev.jsonl", ROW)]);
+        let error = reported(format, &[("t/Train.jsonl", ROW), ("t/dev.jsonl", ROW)]);
         assert!(error.contains("found t/Train.jsonl, t/dev.jsonl, none of which"), "{error}");
-        let error = told(format, &[("train.jsonl.xz", "")]);
+        let error = reported(format, &[("train.jsonl.xz", "")]);
         assert!(error.contains("found train.jsonl.xz, which are not supported"), "{error}");
     }
-    let error = told("superni", &[("t/train.csv", ""), ("t/test.csv", "")]);
+    let error = reported("superni", &[("t/train.csv", ""), ("t/test.csv", "")]);
     assert!(error.contains("t/test.csv, t/train.csv, which this format does not read: `jsonl`"), "{error}");
     for format in ["instructions", "text", "natural-instructions"] {
         let folder = folder(&[("rows.parquet", ""), ("notes/a.md", "")]);

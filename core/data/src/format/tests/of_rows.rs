@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ROW, folder, names, spec, told};
+use super::{ROW, folder, names, read_noted, spec};
 use crate::error::DataError;
 use crate::example::{Example, Split, Turn, TurnRole};
 use crate::format::{FORMATS, FieldMap, SourceSpec, alpaca, chat};
@@ -111,7 +111,7 @@ fn parquet_by_column_names() {
 }
 
 fn triples(file: &str, text: &str) -> Result<(Vec<Example>, Vec<String>), DataError> {
-    told(Path::new(file), text.as_bytes(), &alpaca::WANTED, &mut alpaca::triple)
+    read_noted(Path::new(file), text.as_bytes(), &alpaca::WANTED, &mut alpaca::triple)
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn chats(text: &str, fields: &FieldMap) -> Result<Vec<Example>, String> {
 
 fn chats_noted(text: &str, fields: &FieldMap) -> Result<(Vec<Example>, Vec<String>), String> {
     let wanted = chat::wanted(fields);
-    told(Path::new("c.jsonl"), text.as_bytes(), &wanted, &mut |row, ids, sink| {
+    read_noted(Path::new("c.jsonl"), text.as_bytes(), &wanted, &mut |row, ids, sink| {
         chat::conversation(row, fields, ids, sink)
     })
     .map_err(|error| error.to_string())

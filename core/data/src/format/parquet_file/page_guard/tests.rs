@@ -67,7 +67,7 @@ fn page(kind: usize, unpacked: usize, values: usize, body: &[u8]) -> Vec<u8> {
 }
 
 /// The error for these pages of a column with ten rows.
-fn told(codec: Compression, pages: &[Vec<u8>]) -> String {
+fn refusal(codec: Compression, pages: &[Vec<u8>]) -> String {
     let schema =
         Arc::new(parse_message_type("message m { required binary text (UTF8); }").expect("a schema"));
     let column = SchemaDescriptor::new(schema).column(0);
@@ -90,7 +90,7 @@ fn told(codec: Compression, pages: &[Vec<u8>]) -> String {
 
 #[test]
 fn pages_that_say_too_much() {
-    let plain = |pages: &[Vec<u8>]| told(Compression::SNAPPY, pages);
+    let plain = |pages: &[Vec<u8>]| refusal(Compression::SNAPPY, pages);
     assert_eq!(plain(&[page(2, 100, 10, b"abc"), page(0, 100, 10, b"abc")]), "");
     let large = plain(&[page(0, 1 << 30, 10, b"abc")]);
     assert!(large.contains("states a decompressed size of 1 GiB; the limit is 256 MiB per page"), "{large}");
@@ -118,8 +118,8 @@ fn pages_that_unpack_to_more_than_they_say() {
         (Compression::GZIP(GzipLevel::default()), gzip),
         (Compression::BROTLI(BrotliLevel::default()), packed),
     ] {
-        assert_eq!(told(codec, &[page(0, text.len(), 10, &body)]), "");
-        let more = told(codec, &[page(0, 1000, 10, &body)]);
+        assert_eq!(refusal(codec, &[page(0, text.len(), 10, &body)]), "");
+        let more = refusal(codec, &[page(0, 1000, 10, &body)]);
         assert!(more.contains("decompresses to more than the 1000 bytes it states"), "{more}");
     }
 }
