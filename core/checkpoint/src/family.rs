@@ -33,7 +33,7 @@ pub(crate) struct Family {
     /// `model_type` in the configuration.
     pub(crate) model_type: &'static str,
     /// The papers that describe it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for readers, and checked by a test"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "documentation, checked by a test"))]
     pub(crate) reference: &'static str,
     pub(crate) qkv_bias: Bias,
     pub(crate) output_bias: Bias,

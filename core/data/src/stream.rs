@@ -52,11 +52,11 @@ pub fn task_order(spec: &SourceSpec, choice: &OrderChoice) -> Result<Vec<String>
             _ => known.clone(),
         },
     };
-    for (place, task) in order.iter().enumerate() {
+    for (index, task) in order.iter().enumerate() {
         if !known.contains(task) {
             return Err(unknown_task(task, place_of(spec), known));
         }
-        if order[..place].contains(task) {
+        if order[..index].contains(task) {
             return Err(DataError::TaskTwice { task: task.clone() });
         }
     }

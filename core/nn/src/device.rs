@@ -120,7 +120,7 @@ impl DeviceSpec {
 }
 
 #[cfg(feature = "ndarray")]
-#[expect(deprecated, reason = "burn marks it for removal after 0.22; it is offered while it is there")]
+#[expect(deprecated, reason = "burn will remove it after 0.22; it is offered until then")]
 fn ndarray() -> Result<Device, NnError> {
     Ok(Device::ndarray())
 }

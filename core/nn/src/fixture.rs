@@ -73,8 +73,8 @@ pub(crate) fn examples(count: usize, ids: u32, seed: u64) -> Vec<TokenExample> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..count)
         .map(|_| {
-            let mut draw = |most: usize| -> Vec<u32> {
-                let length = rng.random_range(1..most);
+            let mut draw = |limit: usize| -> Vec<u32> {
+                let length = rng.random_range(1..limit);
                 (0..length).map(|_| rng.random_range(0..ids)).collect()
             };
             let (given, learnt) = (draw(14), draw(9));

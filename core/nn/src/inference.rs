@@ -90,16 +90,16 @@ impl Learner {
             let mix = self.mix(batch.iter().map(|&row| &rows[row].row.answerer));
             // For each scored token: the token before it, the index of its row in the batch, and its id.
             let (mut needed, mut targets) = (Vec::new(), Vec::new());
-            for (place, (&row, segment)) in batch.iter().zip(pass.segments().iter()).enumerate() {
+            for (index, (&row, segment)) in batch.iter().zip(pass.segments().iter()).enumerate() {
                 let ScoredRow { row, from } = &rows[row];
                 needed.extend((from - 1..segment.length).map(|at| segment.start + at));
-                targets.extend(row.ids[*from..].iter().map(|&id| (place, id)));
+                targets.extend(row.ids[*from..].iter().map(|&id| (index, id)));
             }
             let mut totals = vec![(0.0f64, 0.0f64); batch.len()];
             self.model.logits(&pass, &mix, &Arc::new(needed), None, &mut |number, logits| {
-                let (place, id) = targets[number];
-                totals[place].0 -= f64::from(log_softmax_at(logits, &[id])[0]);
-                totals[place].1 += 1.0;
+                let (index, id) = targets[number];
+                totals[index].0 -= f64::from(log_softmax_at(logits, &[id])[0]);
+                totals[index].1 += 1.0;
             })?;
             Ok(totals.iter().map(|(total, count)| (total / count) as f32).collect())
         })

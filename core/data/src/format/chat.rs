@@ -116,8 +116,8 @@ pub(super) fn conversation(
     let id = ids.of(row);
     let answers = said.iter().filter(|said| said.turn.role == TurnRole::Assistant).count();
     let (mut number, mut learned) = (0, 0);
-    for place in 1..said.len() {
-        let (before, [question, answer, ..]) = said.split_at(place - 1) else { continue };
+    for index in 1..said.len() {
+        let (before, [question, answer, ..]) = said.split_at(index - 1) else { continue };
         if answer.turn.role != TurnRole::Assistant {
             continue;
         }
@@ -161,8 +161,8 @@ fn said(row: &Row, name: &str, messages: &[Cell], sink: &mut Sink) -> Result<Vec
     if row.get("tools").is_some_and(has_tools) {
         row.note(sink, "`tools` are not shown to the model");
     }
-    for (place, message) in messages.iter().enumerate() {
-        let wrong = |expected: &str| row.wrong(&format!("{expected} (message {} of `{name}`)", place + 1));
+    for (index, message) in messages.iter().enumerate() {
+        let wrong = |expected: &str| row.wrong(&format!("{expected} (message {} of `{name}`)", index + 1));
         let said = message_of(message, |what| row.note(sink, what)).map_err(|expected| wrong(&expected))?;
         let before = all.last().map(|said| said.turn.role);
         let fits = match said.turn.role {
@@ -172,7 +172,7 @@ fn said(row: &Row, name: &str, messages: &[Cell], sink: &mut Sink) -> Result<Vec
         };
         if !fits {
             return Err(wrong(match said.turn.role {
-                TurnRole::System if place == 0 => "a system message in field `system` or here, not in both",
+                TurnRole::System if index == 0 => "a system message in field `system` or here, not in both",
                 TurnRole::System => "a system message only at the beginning",
                 TurnRole::User => "an assistant message between two user messages",
                 TurnRole::Assistant => "a user message before each assistant message",
@@ -236,7 +236,7 @@ fn text_of(content: Option<&Cell>) -> Result<String, String> {
     match content {
         Some(Cell::Text(text)) => Ok(text.clone()),
         Some(Cell::List(parts)) => {
-            parts.iter().enumerate().map(|(place, part)| part_of(part, place + 1)).collect()
+            parts.iter().enumerate().map(|(index, part)| part_of(part, index + 1)).collect()
         }
         Some(other) => Err(other.kind()),
         None => Err("null".to_owned()),

@@ -53,8 +53,8 @@ pub(super) fn each(
 /// The column names. They must be distinct and include all required ones.
 fn header(file: &Path, line: usize, texts: &[&str], wanted: &[Wanted]) -> Result<Vec<String>, DataError> {
     let names: Vec<String> = texts.iter().map(|name| on_one_line(name.trim())).collect();
-    for (place, name) in names.iter().enumerate() {
-        if names[..place].contains(name) && !name.is_empty() {
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) && !name.is_empty() {
             let expected = format!("distinct names in the header, but `{name}` occurs twice");
             return Err(row_error(file, line, expected, &names.join(",")));
         }
@@ -142,9 +142,9 @@ impl Records<'_> {
     fn texts(&self, line: usize) -> Result<Vec<&str>, DataError> {
         let mut from = 0;
         let mut texts = Vec::with_capacity(self.fields);
-        for (place, &end) in self.ends[..self.fields].iter().enumerate() {
+        for (index, &end) in self.ends[..self.fields].iter().enumerate() {
             let text = std::str::from_utf8(&self.bytes[from..end]).map_err(|_| {
-                let expected = format!("UTF-8 text (field {} is not UTF-8)", place + 1);
+                let expected = format!("UTF-8 text (field {} is not UTF-8)", index + 1);
                 let found = String::from_utf8_lossy(&self.bytes[from..end]);
                 row_error(self.file, line, expected, &found)
             })?;

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::lying::lying;
+use super::folder_contents::describe;
 use super::opened::PACKED;
 use super::task_folders::{entries, name_of};
 use crate::error::DataError;
@@ -43,7 +43,7 @@ pub(super) fn files(
     if found.is_empty() {
         let (split, ending) = (split.name(), endings.first().unwrap_or(&""));
         let listed = match row_files(folder, endings) {
-            files if files.is_empty() => lying(folder, endings).unwrap_or_else(|| "no files".to_owned()),
+            files if files.is_empty() => describe(folder, endings).unwrap_or_else(|| "no files".to_owned()),
             files => files.join(", "),
         };
         return Err(DataError::NoSplitFiles {
@@ -79,7 +79,7 @@ fn folders(path: &Path, endings: &[&str]) -> Result<Vec<(String, PathBuf)>, Data
         *name = name_of(path);
     }
     if found.is_empty() {
-        let there = lying(path, endings).map(|there| format!("; found {there}")).unwrap_or_default();
+        let there = describe(path, endings).map(|there| format!("; found {there}")).unwrap_or_default();
         let expected = format!("{}{there}", expected());
         return Err(DataError::Empty { file: path.to_owned(), expected });
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::lying::lying;
+use super::folder_contents::describe;
 use super::opened::{self, PACKED};
 use crate::error::DataError;
 
@@ -33,7 +33,7 @@ pub(super) fn files_with(path: &Path, endings: &[&str], expected: &str) -> Resul
         file.is_file() && opened::ending(file).is_some_and(|ending| endings.contains(&ending))
     });
     if found.is_empty() {
-        let there = lying(path, endings).map(|there| format!("; found {there}")).unwrap_or_default();
+        let there = describe(path, endings).map(|there| format!("; found {there}")).unwrap_or_default();
         return Err(DataError::Empty { file: path.to_owned(), expected: format!("{expected}{there}") });
     }
     Ok(found)

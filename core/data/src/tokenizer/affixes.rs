@@ -18,8 +18,8 @@ impl Affixes {
         let text = Encoding::from_tokens(vec![Token::new(TEXT, "a".into(), (0, 1))], 0);
         let affixes = tokenizer.post_process(text, None, true).ok()?;
         let ids = affixes.get_ids();
-        let place = ids.iter().position(|&id| id == TEXT)?;
-        Some(Self { before: ids[..place].to_vec(), behind: ids[place + 1..].to_vec() })
+        let index = ids.iter().position(|&id| id == TEXT)?;
+        Some(Self { before: ids[..index].to_vec(), behind: ids[index + 1..].to_vec() })
     }
 
     pub(super) fn put(&self, text: Vec<u32>) -> Vec<u32> {

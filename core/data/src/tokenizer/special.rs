@@ -41,7 +41,7 @@ pub(super) struct SpecialTokens {
 impl SpecialTokens {
     /// The special tokens of a tokenizer trained by Cadre.
     pub(super) fn trained(tokenizer: &tokenizers::Tokenizer) -> Self {
-        let id = |place: usize| tokenizer.token_to_id(SPECIAL_TOKENS[place]);
+        let id = |index: usize| tokenizer.token_to_id(SPECIAL_TOKENS[index]);
         let eos = id(2).unwrap_or_default();
         Self { bos: id(1), eos, pad: id(0), stops: vec![eos], chat_template: None, adds: [None, None] }
     }

@@ -20,7 +20,7 @@ const MIN_CHUNK: usize = 64;
 /// GPT-2's pattern without `\s+(?!\S)`, which [`Words`] implements itself: without lookahead the regex needs no
 /// backtracking.
 static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "a constant pattern, compiled by every test here")]
+    #[expect(clippy::expect_used, reason = "a constant pattern, compiled by every test in this file")]
     Regex::new(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+").expect("a pattern")
 });
 

@@ -308,9 +308,9 @@ fn named_rows(table: &Tensor<2>, starts: &[Vec<u32>]) -> Result<Vec<f32>, NnErro
 /// Calls `take` with each row of a table, in order. Downloads only a few rows from the device at a time.
 fn each_row(table: &Tensor<2>, take: &mut dyn FnMut(&[f32])) -> Result<(), NnError> {
     let [rows, width] = table.dims();
-    let most = (ROWS_ELEMENTS / width.max(1)).max(1);
-    for first in (0..rows).step_by(most) {
-        let block = weights::download(table.clone().narrow(0, first, most.min(rows - first)))?;
+    let max_rows = (ROWS_ELEMENTS / width.max(1)).max(1);
+    for first in (0..rows).step_by(max_rows) {
+        let block = weights::download(table.clone().narrow(0, first, max_rows.min(rows - first)))?;
         block.chunks_exact(width).for_each(&mut *take);
     }
     Ok(())

@@ -17,7 +17,7 @@ const LOGITS: usize = 1 << 21;
 
 /// Minimum number of rows per block, whatever memory they take: each block packs the whole head for its matmuls, which
 /// costs more for a large vocabulary than reading logits from memory.
-const FEWEST: usize = 128;
+const MIN_ROWS: usize = 128;
 
 /// `Σ weight · -log softmax(h · [head; added]ᵀ)[target]`, in nats, as `[1, 1]`.
 ///
@@ -118,9 +118,9 @@ impl CrossEntropy {
         let mut d_head = to_head.then(|| zeros(vocabulary));
         let mut d_added = (to_added && extra > 0).then(|| zeros(extra));
         let mut loss = 0.0;
-        let most = (LOGITS / vocabulary).clamp(FEWEST, 1024);
-        for first in (0..hidden.rows).step_by(most) {
-            let block = most.min(hidden.rows - first);
+        let block_rows = (LOGITS / vocabulary).clamp(MIN_ROWS, 1024);
+        for first in (0..hidden.rows).step_by(block_rows) {
+            let block = block_rows.min(hidden.rows - first);
             let h = View::dense(&hidden.data()[first * width..], block, width);
             let mut logits = head.logits(h);
             let mut more = added.map_or_else(Vec::new, |added| new_product(h, view(added).transposed(), 1.0));

@@ -107,8 +107,8 @@ pub(crate) const UNDIVIDED: usize = 512;
 /// differ in the last bits.
 pub(crate) fn rows_of_one_order(columns: usize, inner: usize) -> usize {
     // One thread's part of a product may have as few as `COLUMNS` columns.
-    let least = HORIZONTAL / columns.clamp(1, COLUMNS) + 1;
-    if columns <= SMALL && inner > UNDIVIDED { least.max(SMALL + 1) } else { least.max(2) }
+    let min_rows = HORIZONTAL / columns.clamp(1, COLUMNS) + 1;
+    if columns <= SMALL && inner > UNDIVIDED { min_rows.max(SMALL + 1) } else { min_rows.max(2) }
 }
 
 /// Number of multiplications below which another thread would wake up too late to help.

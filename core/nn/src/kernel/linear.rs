@@ -36,15 +36,15 @@ pub(crate) fn linear_by_row(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
         // A product with a vector adds up in another order: with a second column it is the same as with many.
         return linear_by_row(x, Tensor::cat(vec![weight.clone(), weight], 0)).narrow(1, 0, 1);
     }
-    let least = rows_of_one_order(out, into);
-    if !fused::takes(&x) || rows == 0 || rows >= least {
+    let min_rows = rows_of_one_order(out, into);
+    if !fused::takes(&x) || rows == 0 || rows >= min_rows {
         return linear(x, weight);
     }
     let x = fused::panel(x);
-    let mut filled = Vec::with_capacity(least * into);
+    let mut filled = Vec::with_capacity(min_rows * into);
     filled.extend_from_slice(x.data());
-    filled.resize(least * into, 0.0);
-    linear(fused::tensor(Panel::new(filled, least, into)), weight).narrow(0, 0, rows)
+    filled.resize(min_rows * into, 0.0);
+    linear(fused::tensor(Panel::new(filled, min_rows, into)), weight).narrow(0, 0, rows)
 }
 
 #[derive(Clone, Debug)]

@@ -89,14 +89,14 @@ pub(crate) fn rotate(x: Tensor<2>, table: &RotaryTable, positions: &Arc<Vec<usiz
     let x = x.reshape([rows, heads, 2 * half]);
     let first = x.clone().narrow(2, 0, half);
     let second = x.narrow(2, half, half);
-    let turned = Tensor::cat(
+    let rotated = Tensor::cat(
         vec![
             first.clone() * cosines.clone() - second.clone() * sines.clone(),
             second * cosines + first * sines,
         ],
         2,
     );
-    turned.reshape([rows, width])
+    rotated.reshape([rows, width])
 }
 
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ struct Rotate {
 }
 
 impl Rotate {
-    fn turn(&self, x: &Panel, sign: f32) -> Panel {
+    fn rotated(&self, x: &Panel, sign: f32) -> Panel {
         let width = x.columns;
         let job = rows_per_job(width);
         assert_eq!(
@@ -119,7 +119,7 @@ impl Rotate {
             y.par_chunks_mut(job * width)
                 .zip(x.data().par_chunks(job * width))
                 .zip(self.positions.par_chunks(job))
-                .for_each(|((y, x), positions)| turn(y, x, positions, &self.table, width, sign));
+                .for_each(|((y, x), positions)| rotate_rows(y, x, positions, &self.table, width, sign));
         };
         // SAFETY: there is a position for every row, and a row consists of whole heads (asserted above), so each job
         // writes both halves of every head of its rows.
@@ -131,17 +131,24 @@ impl FusedOp<1> for Rotate {
     type Saved = ();
 
     fn forward(&self, [x]: [Panel; 1], _: [bool; 1]) -> (Panel, ()) {
-        (self.turn(&x, self.sign), ())
+        (self.rotated(&x, self.sign), ())
     }
 
     fn backward(&self, (): (), gradient: Panel, _: [bool; 1]) -> [Option<Panel>; 1] {
         // The gradient of a rotation is the inverse rotation.
-        [Some(self.turn(&gradient, -self.sign))]
+        [Some(self.rotated(&gradient, -self.sign))]
     }
 }
 
 vectorised! {
-    fn turn(y: &mut [MaybeUninit<f32>], x: &[f32], positions: &[usize], table: &Angles, width: usize, sign: f32) {
+    fn rotate_rows(
+        y: &mut [MaybeUninit<f32>],
+        x: &[f32],
+        positions: &[usize],
+        table: &Angles,
+        width: usize,
+        sign: f32,
+    ) {
         let half = table.half;
         for ((y, x), &position) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(positions) {
             let cosines = &table.cosines[position * half..][..half];

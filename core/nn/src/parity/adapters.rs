@@ -55,7 +55,7 @@ fn adapters_of_peft_compute_the_same_here() {
         let sizes = file.shape("logits").unwrap().to_vec();
         let recorded = file.values("logits", &sizes).unwrap();
         assert_eq!(found.len(), recorded.len());
-        let largest = recorded.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        let largest = recorded.iter().fold(0.0f32, |max, value| max.max(value.abs()));
         let apart = found.iter().zip(&recorded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest;
         println!("{}: {apart:.1e}", folder.display());
         assert!(apart <= 1e-5, "{}: {apart}", folder.display());

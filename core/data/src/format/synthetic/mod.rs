@@ -41,7 +41,7 @@ const PSEUDO_NEGATIVES: &str = "pseudo-negatives";
 const OUT_OF_DISTRIBUTION: &str = "out-of-distribution";
 
 /// The tasks of the stream, followed by the additional sources.
-#[expect(clippy::unnecessary_wraps, reason = "the table of formats asks for this signature")]
+#[expect(clippy::unnecessary_wraps, reason = "the table of formats requires this signature")]
 pub(super) fn tasks(_spec: &SourceSpec) -> Result<Vec<String>, DataError> {
     Ok(names())
 }

@@ -30,14 +30,14 @@ impl<'a> Arguments<'a> {
                 ),
             ));
         }
-        for (place, value) in positional.iter().enumerate() {
-            values[place] = Some(value.clone());
+        for (index, value) in positional.iter().enumerate() {
+            values[index] = Some(value.clone());
         }
         if let Some(named) = named {
             for name in named.args() {
-                let place = names.iter().position(|known| *known == name);
-                match place {
-                    Some(place) if values[place].is_none() => values[place] = Some(named.peek(name)?),
+                let index = names.iter().position(|known| *known == name);
+                match index {
+                    Some(index) if values[index].is_none() => values[index] = Some(named.peek(name)?),
                     _ => {
                         return Err(refused(format!(
                             "{function} has no argument `{name}`, or it was given twice"
@@ -60,44 +60,44 @@ impl<'a> Arguments<'a> {
     }
 
     /// An argument, if given.
-    pub(super) fn value(&self, place: usize) -> Option<&Value> {
-        self.values[place].as_ref()
+    pub(super) fn value(&self, index: usize) -> Option<&Value> {
+        self.values[index].as_ref()
     }
 
     /// A required text.
-    pub(super) fn text(&self, place: usize) -> Result<&str, Error> {
-        let value = self.value(place).ok_or_else(|| {
-            Error::new(ErrorKind::MissingArgument, format!("{} needs `{}`", self.function, self.names[place]))
+    pub(super) fn text(&self, index: usize) -> Result<&str, Error> {
+        let value = self.value(index).ok_or_else(|| {
+            Error::new(ErrorKind::MissingArgument, format!("{} needs `{}`", self.function, self.names[index]))
         })?;
-        value.as_str().ok_or_else(|| self.wrong(place, value, "text"))
+        value.as_str().ok_or_else(|| self.wrong(index, value, "text"))
     }
 
     /// An optional text; `none` counts as missing.
-    pub(super) fn text_or_none(&self, place: usize) -> Result<Option<&str>, Error> {
-        match self.value(place).filter(|value| !value.is_none()) {
+    pub(super) fn text_or_none(&self, index: usize) -> Result<Option<&str>, Error> {
+        match self.value(index).filter(|value| !value.is_none()) {
             None => Ok(None),
-            Some(_) => self.text(place).map(Some),
+            Some(_) => self.text(index).map(Some),
         }
     }
 
     /// An optional integer; `none` counts as missing.
-    pub(super) fn number(&self, place: usize) -> Result<Option<i64>, Error> {
-        match self.value(place).filter(|value| !value.is_none()) {
+    pub(super) fn number(&self, index: usize) -> Result<Option<i64>, Error> {
+        match self.value(index).filter(|value| !value.is_none()) {
             None => Ok(None),
             Some(value) => match integer(value).and_then(|number| i64::try_from(number).ok()) {
                 Some(number) => Ok(Some(number)),
-                None => Err(self.wrong(place, value, "a whole number")),
+                None => Err(self.wrong(index, value, "a whole number")),
             },
         }
     }
 
     /// Whether an argument is true; `otherwise` if it is missing.
-    pub(super) fn flag(&self, place: usize, otherwise: bool) -> bool {
-        self.value(place).map_or(otherwise, Value::is_true)
+    pub(super) fn flag(&self, index: usize, otherwise: bool) -> bool {
+        self.value(index).map_or(otherwise, Value::is_true)
     }
 
-    fn wrong(&self, place: usize, value: &Value, expected: &str) -> Error {
-        let name = self.names[place];
+    fn wrong(&self, index: usize, value: &Value, expected: &str) -> Error {
+        let name = self.names[index];
         refused(format!("`{name}` of {} is {}; expected {expected}", self.function, value.kind()))
     }
 }

@@ -238,14 +238,14 @@ fn join(state: &mut State, between: &str, given: &[Value]) -> Result<Value, Erro
     let arguments = Arguments::bind("join", &["iterable"], given)?;
     let mut joined = String::new();
     let list = arguments.value(0).ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
-    for (place, item) in list.try_iter()?.checked().enumerate() {
+    for (index, item) in list.try_iter()?.checked().enumerate() {
         let item = item?;
-        if place > 0 {
+        if index > 0 {
             joined.push_str(between);
         }
         let text = item.as_str();
         joined.push_str(
-            text.ok_or_else(|| refused(format!("join needs texts; item {place} is {}", item.kind())))?,
+            text.ok_or_else(|| refused(format!("join needs texts; item {index} is {}", item.kind())))?,
         );
         if joined.len() > TEXT {
             return Err(refused(too_much_text()));
@@ -314,14 +314,14 @@ fn words(text: &str, most: Option<usize>, from_right: bool) -> Vec<&str> {
                 words.push(if from_right { rest.trim_start_matches(is_space) } else { rest });
                 break;
             }
-            Some(place) if from_right => {
-                let after = place + rest[place..].chars().next().map_or(1, char::len_utf8);
+            Some(index) if from_right => {
+                let after = index + rest[index..].chars().next().map_or(1, char::len_utf8);
                 words.push(&rest[after..]);
-                rest = &rest[..place];
+                rest = &rest[..index];
             }
-            Some(place) => {
-                words.push(&rest[..place]);
-                rest = &rest[place..];
+            Some(index) => {
+                words.push(&rest[..index]);
+                rest = &rest[index..];
             }
         }
     }
@@ -357,16 +357,16 @@ fn lines(text: &str, keep: bool) -> Vec<&str> {
 fn search(text: &str, method: &str, given: &[Value]) -> Result<Value, Error> {
     let arguments = Arguments::bind(method, &["sub", "start", "end"], given)?;
     let count = text.chars().count();
-    let place = |number: Option<i64>, otherwise: usize| match number {
+    let index = |number: Option<i64>, otherwise: usize| match number {
         None => otherwise,
         Some(number) if number < 0 => {
             count.saturating_sub(usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX))
         }
         Some(number) => usize::try_from(number).unwrap_or(usize::MAX),
     };
-    let start = place(arguments.number(1)?, 0);
-    let end = place(arguments.number(2)?, count).min(count);
-    let byte = |place: usize| text.char_indices().nth(place).map_or(text.len(), |(byte, _)| byte);
+    let start = index(arguments.number(1)?, 0);
+    let end = index(arguments.number(2)?, count).min(count);
+    let byte = |index: usize| text.char_indices().nth(index).map_or(text.len(), |(byte, _)| byte);
     let part = if start <= end { Some(&text[byte(start)..byte(end)]) } else { None };
     if method == "startswith" || method == "endswith" {
         let Some(part) = part else { return Ok(Value::from(false)) };

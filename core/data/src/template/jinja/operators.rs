@@ -66,7 +66,7 @@ fn looped_over(nodes: &[Node<'_>]) -> Option<(usize, usize)> {
     let start = nodes.iter().position(|node| is(node, Kind::Name, &["in"]))? + 1;
     let rest = &nodes[start..];
     let end = (0..rest.len())
-        .find(|&place| is(&rest[place], Kind::Name, &["if", "recursive"]) && divides(rest, place));
+        .find(|&index| is(&rest[index], Kind::Name, &["if", "recursive"]) && divides(rest, index));
     let end = end.unwrap_or(rest.len());
     let listed = rest[..end].iter().any(|node| is(node, Kind::Sign, &[","]));
     (end > 0 && !listed).then_some((start, start + end))
@@ -75,25 +75,25 @@ fn looped_over(nodes: &[Node<'_>]) -> Option<(usize, usize)> {
 /// Rewrites expressions, and copies the tokens between them.
 fn sequence(nodes: &[Node<'_>], to: &mut String) {
     let mut start = 0;
-    for place in 0..nodes.len() {
-        if let Node::Leaf(token) = &nodes[place]
-            && divides(nodes, place)
+    for index in 0..nodes.len() {
+        if let Node::Leaf(token) = &nodes[index]
+            && divides(nodes, index)
         {
-            expression(&nodes[start..place], 0, to);
+            expression(&nodes[start..index], 0, to);
             token.write(to);
-            start = place + 1;
+            start = index + 1;
         }
     }
     expression(&nodes[start..], 0, to);
 }
 
 /// Whether the token at this index binds less tightly than any operator, so that an operand ends here.
-fn divides(nodes: &[Node<'_>], place: usize) -> bool {
-    let before = |back: usize| match place.checked_sub(back).and_then(|place| nodes.get(place)) {
+fn divides(nodes: &[Node<'_>], index: usize) -> bool {
+    let before = |back: usize| match index.checked_sub(back).and_then(|index| nodes.get(index)) {
         Some(Node::Leaf(token)) => token.text,
         _ => "",
     };
-    match &nodes[place] {
+    match &nodes[index] {
         Node::Leaf(Token { kind: Kind::Keyword, .. }) => true,
         Node::Leaf(Token { kind: Kind::Sign, text, .. }) => {
             matches!(*text, "," | ":" | "=" | "==" | "!=" | "<" | "<=" | ">" | ">=")
@@ -115,16 +115,16 @@ fn expression(nodes: &[Node<'_>], level: usize, to: &mut String) {
     let mut value = String::new();
     let mut start = 0;
     let mut pending: Option<(&Token<'_>, Option<&str>)> = None;
-    for place in 0..=nodes.len() {
-        let operator = match nodes.get(place) {
+    for index in 0..=nodes.len() {
+        let operator = match nodes.get(index) {
             None => None,
-            Some(node) => match operator(nodes, place, node, operators) {
+            Some(node) => match operator(nodes, index, node, operators) {
                 None => continue,
                 found => found,
             },
         };
         let mut next = String::new();
-        expression(&nodes[start..place], level + 1, &mut next);
+        expression(&nodes[start..index], level + 1, &mut next);
         value = match pending {
             None => next,
             Some((_, Some(function))) => format!(" {function}({value},{next})"),
@@ -134,7 +134,7 @@ fn expression(nodes: &[Node<'_>], level: usize, to: &mut String) {
             }
         };
         pending = operator;
-        start = place + 1;
+        start = index + 1;
     }
     to.push_str(&value);
 }
@@ -142,26 +142,26 @@ fn expression(nodes: &[Node<'_>], level: usize, to: &mut String) {
 /// The operator at this index, if it is one of `operators` and stands between two operands.
 fn operator<'a, 's>(
     nodes: &'a [Node<'s>],
-    place: usize,
+    index: usize,
     node: &'a Node<'s>,
     operators: &[(&str, Option<&'static str>)],
 ) -> Option<(&'a Token<'s>, Option<&'static str>)> {
     let Node::Leaf(token) = node else { return None };
     let (_, function) = operators.iter().find(|(sign, _)| token.kind == Kind::Sign && *sign == token.text)?;
-    let between = match place.checked_sub(1).map(|before| &nodes[before]) {
+    let between = match index.checked_sub(1).map(|before| &nodes[before]) {
         None => false,
         Some(Node::Leaf(before)) => before.kind != Kind::Sign,
         Some(Node::Group(..)) => true,
     };
-    (between && place + 1 < nodes.len()).then_some((token, *function))
+    (between && index + 1 < nodes.len()).then_some((token, *function))
 }
 
 /// Writes an operand; expressions in brackets are rewritten.
 fn operand(nodes: &[Node<'_>], to: &mut String) {
-    for (place, node) in nodes.iter().enumerate() {
+    for (index, node) in nodes.iter().enumerate() {
         match node {
             // Python's unary plus before a number, which has no effect.
-            Node::Leaf(token) if place == 0 && token.text == "+" && token.kind == Kind::Sign => {
+            Node::Leaf(token) if index == 0 && token.text == "+" && token.kind == Kind::Sign => {
                 to.push_str(token.before);
             }
             Node::Leaf(token) => token.write(to),
@@ -333,7 +333,7 @@ fn as_python(pattern: &str, values: &[Value]) -> Result<(String, Vec<Value>), Er
     let mut values = values.to_vec();
     let mut made = String::with_capacity(pattern.len());
     let mut rest = pattern;
-    let mut place = 0;
+    let mut index = 0;
     while let Some(start) = rest.find('%') {
         let (before, conversion) = rest.split_at(start);
         made.push_str(before);
@@ -345,7 +345,7 @@ fn as_python(pattern: &str, values: &[Value]) -> Result<(String, Vec<Value>), Er
         let letter = conversion[end..].chars().next().unwrap_or_default();
         made.push_str(&conversion[..end]);
         made.push(if letter == 'r' { 's' } else { letter });
-        match (letter, values.get_mut(place)) {
+        match (letter, values.get_mut(index)) {
             ('%' | '(', _) | (_, None) => {}
             ('r', Some(value)) => *value = Value::from(super::printing::repr(value)?),
             ('d' | 'i' | 'u', Some(value)) if integer(value).is_none() => {
@@ -355,7 +355,7 @@ fn as_python(pattern: &str, values: &[Value]) -> Result<(String, Vec<Value>), Er
             }
             _ => {}
         }
-        place += usize::from(letter != '%');
+        index += usize::from(letter != '%');
         rest = &conversion[end + letter.len_utf8()..];
     }
     made.push_str(rest);

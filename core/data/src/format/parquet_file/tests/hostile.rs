@@ -144,9 +144,9 @@ fn encodings_are_read_as_they_are_written() {
     // 128 values per block, 4 blocks, 3 values; the test raises the number of values.
     let head = [0x80, 0x01, 0x04, 0x03];
     let at = whole.windows(4).position(|bytes| bytes == head).expect("the head of the differences");
-    let mut lying = whole;
-    lying[at + 3] = 0x7F;
-    let error = cells(&lying, &[must("output")]).expect_err("127 values").to_string();
+    let mut damaged = whole;
+    damaged[at + 3] = 0x7F;
+    let error = cells(&damaged, &[must("output")]).expect_err("127 values").to_string();
     assert!(
         error.contains("a page of column \"output\" has 3 values, but its encoding states 127"),
         "{error}"

@@ -18,7 +18,7 @@ const ARCHIVES: [&str; 10] = ["bz2", "xz", "zip", "tar", "tgz", "lz4", "7z", "ra
 const TABLES: [&str; 8] = ["arrow", "feather", "xlsx", "xls", "pkl", "npy", "h5", "avro"];
 
 /// Describes the contents of a folder without files of a split, and what to do with them; `None` if it is empty.
-pub(super) fn lying(folder: &Path, endings: &[&str]) -> Option<String> {
+pub(super) fn describe(folder: &Path, endings: &[&str]) -> Option<String> {
     let names = names(folder);
     let of = |wanted: &dyn Fn(&str) -> bool| -> Vec<&str> {
         names.iter().map(String::as_str).filter(|name| wanted(name)).collect()
@@ -100,7 +100,7 @@ fn listed(names: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::lying;
+    use super::describe;
 
     fn described(files: &[&str]) -> Option<String> {
         let folder = tempfile::tempdir().expect("a folder");
@@ -109,7 +109,7 @@ mod tests {
             std::fs::create_dir_all(file.parent().expect("a parent")).expect("made");
             std::fs::write(file, "").expect("written");
         }
-        lying(folder.path(), &["jsonl", "json"])
+        describe(folder.path(), &["jsonl", "json"])
     }
 
     #[test]
