@@ -207,8 +207,8 @@ unsafe fn gemm_via_transpose(out: *mut f32, row_step: usize, a: View<'_>, b: Vie
         for part in 0..parts {
             let (first, count) = (begin(part), begin(part + 1) - begin(part));
             assert!(high * count <= product_t.capacity(), "a block of {count} columns is too wide");
-            // SAFETY: `product_t` has capacity for `count` columns of the product, and each of their elements is written.
-            // The target is these columns of the rows of `out`, which the caller guarantees to be valid.
+            // SAFETY: `product_t` has capacity for `count` columns of the product, and each of their elements is
+            // written. The target is these columns of the rows of `out`, which the caller guarantees to be valid.
             let mut to = unsafe {
                 multiply(
                     product_t.as_mut_ptr(),
