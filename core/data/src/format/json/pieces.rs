@@ -95,7 +95,7 @@ impl Source<'_> {
             match self.first_sign()? {
                 Some(b']') if !after_comma => break,
                 Some(b']') => return self.broken("trailing comma"),
-                Some(b',') => return self.broken("expected a value before the comma"),
+                Some(b',') => return self.broken("a value is expected before the comma"),
                 None => return self.broken("the file ends inside the array"),
                 Some(_) => {}
             }

@@ -121,7 +121,7 @@ impl<'a> JsonReader<'a> {
             loop {
                 match self.peek() {
                     Some(b'"') => member(self)?,
-                    Some(_) => return self.fault("expected a key in double quotes here"),
+                    Some(_) => return self.fault("a key in double quotes is expected here"),
                     None => return self.fault("the text ends inside an object"),
                 }
                 match self.peek() {
@@ -135,7 +135,7 @@ impl<'a> JsonReader<'a> {
                         self.at += 1;
                         break;
                     }
-                    Some(_) => return self.fault("expected a comma or `}` here"),
+                    Some(_) => return self.fault("a comma or `}` is expected here"),
                     None => return self.fault("the text ends inside an object"),
                 }
             }
@@ -164,7 +164,7 @@ impl<'a> JsonReader<'a> {
                         self.at += 1;
                         break;
                     }
-                    Some(_) => return self.fault("expected a comma or `]` here"),
+                    Some(_) => return self.fault("a comma or `]` is expected here"),
                     None => return self.fault("the text ends inside a list"),
                 }
             }
@@ -249,7 +249,7 @@ impl<'a> JsonReader<'a> {
         let sign = usize::from(bytes.first() == Some(&b'-'));
         let whole = match digits(sign) {
             0 if bytes.is_empty() => return self.fault("the text ends where there should be a value"),
-            0 => return self.fault("expected a value here"),
+            0 => return self.fault("this is not the beginning of a value"),
             // Like Python: no digits after a leading zero.
             _ if bytes[sign] == b'0' => sign + 1,
             count => sign + count,
@@ -303,7 +303,7 @@ impl<'a> JsonReader<'a> {
     /// Skips a string; returns whether it is valid text, without unpaired surrogates.
     fn skip_string(&mut self) -> Read<bool> {
         if self.peek() != Some(b'"') {
-            return self.fault("expected a string here");
+            return self.fault("a string is expected here");
         }
         self.at += 1;
         let mut is_text = true;
