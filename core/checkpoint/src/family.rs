@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_family_says_where_it_is_from_and_no_key_stands_twice() {
+    fn every_family_has_a_reference_and_no_key_is_listed_twice() {
         assert!(FAMILIES.iter().all(|family| !family.reference.is_empty()));
         let mut keys: Vec<&str> = READ.iter().chain(HARMLESS).copied().collect();
         keys.extend(REFUSED.iter().map(|(key, _)| key));

@@ -13,7 +13,7 @@ fn windowed(shape: &BackboneShape) -> Vec<usize> {
 }
 
 #[test]
-fn families_differ_where_their_configurations_say() {
+fn families_differ_as_their_configurations_specify() {
     let llama = config(&json!({ "rope_theta": 5e5, "rope_scaling": { "rope_type": "llama3", "factor": 32.0,
         "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192 } }))
     .unwrap();
@@ -53,7 +53,7 @@ fn families_differ_where_their_configurations_say() {
 }
 
 #[test]
-fn what_changes_the_computation_and_is_not_done_is_named() {
+fn unsupported_settings_that_change_the_computation_are_named() {
     let refused = |changes: Value, part: &str| {
         let error = config(&changes).expect_err(part).to_string();
         assert!(error.contains("config.json") && error.contains(part), "{error}");

@@ -195,7 +195,7 @@ fn an_untied_checkpoint_without_a_head_is_refused() {
 }
 
 #[test]
-fn number_types_that_are_not_read_are_told_by_the_head_of_the_file() {
+fn unsupported_number_types_are_reported_from_the_header() {
     let folder = tied(|_| None);
     let file = folder.path().join("model.safetensors");
     let mut bytes = std::fs::read(&file).unwrap();
@@ -210,7 +210,7 @@ fn number_types_that_are_not_read_are_told_by_the_head_of_the_file() {
 }
 
 #[test]
-fn weights_that_nobody_reads_are_told() {
+fn ignored_weights_are_reported() {
     let folder = tied(|_| None);
     for name in ["consolidated.safetensors", "model-00001-of-00002.safetensors", "adapter_config.json"] {
         std::fs::write(folder.path().join(name), b"{}").unwrap();

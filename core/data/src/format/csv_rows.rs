@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn records_whatever_the_buffer() {
+    fn records_with_any_buffer_size() {
         let long = "x".repeat(10_000);
         let text = format!("\r\na,b\r\n\"1\n\"\"2\"\"\",\r\n\n{long},y\n,z");
         for room in [1, 2, 5, 1 << 16] {

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_lies_there_is_named() {
+    fn the_contents_of_a_folder_are_described() {
         assert_eq!(described(&[]), None);
         assert_eq!(described(&[".git/config", ".hidden"]), None);
         assert_eq!(

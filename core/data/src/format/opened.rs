@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_unpacks_to_no_end_is_stopped() {
+    fn excessive_decompression_is_stopped() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("bomb.jsonl.zst");
         let bomb = zstd::stream::encode_all(std::io::repeat(b' ').take(3 << 30), 1).expect("packed");

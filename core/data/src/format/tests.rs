@@ -73,7 +73,7 @@ fn names(tasks: &[&str]) -> Vec<String> {
 const ROW: &str = r#"{"instruction": "Do.", "input": "a", "output": "b", "outputs": ["c", "b"], "id": "x-1", "licence": 3}"#;
 
 #[test]
-fn names_are_told_apart_and_documented() {
+fn formats_have_distinct_names_and_descriptions() {
     for (place, entry) in FORMATS.iter().enumerate() {
         assert!(!entry.doc.is_empty());
         assert!(FORMATS[..place].iter().all(|other| other.name != entry.name));

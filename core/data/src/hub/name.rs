@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name() {
+    fn malformed_names_are_refused() {
         for text in [
             "hf://",
             "hf://one",

@@ -341,7 +341,7 @@ fn settings_as_hugging_faces_own_tools_read_them() {
 }
 
 #[test]
-fn names_are_told_from_paths() {
+fn hub_names_are_distinguished_from_paths() {
     assert!(is_hub_name(Path::new("hf://org/name")));
     assert!(!is_hub_name(Path::new("/data/hf://org/name")) && !is_hub_name(Path::new("data")));
 }

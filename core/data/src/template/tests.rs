@@ -37,7 +37,7 @@ fn file(text: &str) -> Result<Template, String> {
 }
 
 #[test]
-fn a_file_of_ones_own() {
+fn a_template_file() {
     let template = file("Task {{ task }}: {{ instruction }}\n{% if input %}Q: {{ input }}\n{% endif %}A:")
         .expect("a template");
     assert_eq!(template.prompt(&example("Do.", "<a>")).expect("text"), "Task probe: Do.\nQ: <a>\nA:");
@@ -119,7 +119,7 @@ fn a_template_file_is_read_as_text() {
 }
 
 #[test]
-fn a_file_is_given_what_was_said_before() {
+fn a_template_file_gets_the_earlier_turns() {
     let template =
         file("{% for turn in turns %}{{ turn.role }}={{ turn.content }};{% endfor %}{{ instruction }}")
             .expect("a template");

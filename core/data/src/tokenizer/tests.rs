@@ -122,7 +122,7 @@ fn indicators_of_each_form() {
 }
 
 #[test]
-fn a_tokenizer_whose_end_token_nobody_names_is_refused() {
+fn a_tokenizer_without_a_defined_end_token_is_refused() {
     let (folder, _) = saved(&trained(300));
     let config = folder.path().join("tokenizer_config.json");
     let load = || Tokenizer::from_file(folder.path());

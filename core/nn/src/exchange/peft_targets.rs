@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_no_module_is_refused_by_name() {
+    fn targets_that_select_no_module_are_refused_by_name() {
         for (config, part) in [
             (json!({ "target_modules": ["query_key_value"] }), "[query_key_value] means no module"),
             (json!({ "target_modules": ".*c_attn" }), "c_attn"),

@@ -34,7 +34,7 @@ fn model(folder: &Path, tied: bool, added: usize) -> (std::path::PathBuf, std::p
 }
 
 #[test]
-fn what_goes_out_comes_in_as_it_was() {
+fn an_exported_expert_is_imported_unchanged() {
     for (tied, added) in [(false, 0), (false, 1), (true, 2)] {
         let folder = tempfile::tempdir().unwrap();
         let (backbone, expert) = model(folder.path(), tied, added);
@@ -118,7 +118,7 @@ fn adapters_of_other_kinds_are_refused_by_name() {
 }
 
 #[test]
-fn a_key_that_nobody_knows_is_refused_unless_it_says_nothing() {
+fn an_unknown_key_is_refused_unless_it_is_neutral() {
     refusal(|config| config["use_twice"] = true.into(), "key `use_twice` = true is not known");
     refusal(|config| config["scale_of_next_year"] = 2.0.into(), "key `scale_of_next_year` = 2.0");
     let folder = tempfile::tempdir().unwrap();

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_element_finds_its_place_and_nothing_else_is_touched() {
+    fn every_element_is_transposed_and_nothing_else_is_written() {
         for (rows, columns) in [(1, 1), (16, 16), (5, 40), (40, 5), (33, 50), (128, 96)] {
             // The rows of `from` are two elements longer than the part that is transposed.
             let from: Vec<f32> = (0..(rows + 2) * columns).map(|i| i as f32).collect();

@@ -271,7 +271,7 @@ fn a_gradient_is_clipped_by_its_whole_norm() {
 }
 
 #[test]
-fn what_cannot_be_trained_is_refused() {
+fn invalid_trainings_are_refused() {
     let learner = Learner::untrained(&shape(true), 1, &device(1)).unwrap();
     let out = tempfile::tempdir().unwrap();
     let attempt = |spec: &crate::AdapterSpec, rows: &[TokenExample], training: &TrainingSpec| {

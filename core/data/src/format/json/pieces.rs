@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_arrays_whatever_the_buffer() {
+    fn lines_and_arrays_with_any_buffer_size() {
         for room in [1, 2, 3, 7, 4096] {
             let lines = rows("{\"a\":1}\r\n\n  \n{\"b\":\"\u{2028}\"}\r\n{}", Division::Lines, room);
             assert_eq!(lines, Ok(owned(&[(1, "{\"a\":1}"), (4, "{\"b\":\"\u{2028}\"}"), (5, "{}")])));

@@ -33,7 +33,7 @@ fn prompt(row: &Example) -> String {
 }
 
 #[test]
-fn sizes_are_as_told() {
+fn splits_have_their_documented_sizes() {
     for task in TASKS {
         assert_eq!(rows(task.name, Split::Train).len(), TRAIN_ROWS);
         assert_eq!(rows(task.name, Split::Test).len(), TEST_ROWS);
@@ -189,7 +189,7 @@ fn by_wording(task: &str, wording: impl Fn(&Example) -> String) -> (f64, f64) {
 }
 
 #[test]
-fn no_wording_tells_the_answer() {
+fn the_phrasing_does_not_reveal_the_answer() {
     for task in TASKS {
         for (what, wording) in [
             ("whole instruction", (|row| row.instruction.clone()) as fn(&Example) -> String),

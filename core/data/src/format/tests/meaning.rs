@@ -149,7 +149,7 @@ fn rows_of_no_weight_are_left_out() {
 }
 
 #[test]
-fn what_means_something_and_is_not_read_is_told() {
+fn ignored_fields_with_a_meaning_are_noted() {
     let row = r#"{"instruction": "a", "output": "b", "system": "s", "history": [["q", "r"]], "outputs": ["c"], "images": ["x.png"], "tools": null, "rejected": ""}"#;
     let (_, notes) = rows("jsonl", row).expect("rows");
     let reported: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
@@ -210,7 +210,7 @@ fn csv_and_packed_files() {
 }
 
 #[test]
-fn what_lies_there_is_named_where_no_split_is_found() {
+fn folder_contents_are_listed_if_no_split_is_found() {
     let reported = |format: &str, files: &[(&str, &str)]| {
         let folder = folder(files);
         task_order(&spec(format, folder.path()), &OrderChoice::Default).expect_err("nothing").to_string()

@@ -46,7 +46,7 @@ fn the_layouts_of_the_hub() {
 }
 
 #[test]
-fn rows_without_a_name_are_told_apart_over_parts() {
+fn rows_without_a_name_are_numbered_per_part() {
     let row = r#"{"input": "a", "output": "b"}"#;
     let folder = folder(&[("t/train-00000-of-00002.jsonl", row), ("t/train-00001-of-00002.jsonl", row)]);
     let rows = load_source(&spec("jsonl", folder.path()), &[], Split::Train).expect("rows");

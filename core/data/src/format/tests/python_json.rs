@@ -44,7 +44,7 @@ fn read(format: &str, file: &str, text: &str) -> Result<(Vec<Example>, Vec<Strin
 }
 
 #[test]
-fn what_nobody_reads_may_be_whatever_python_reads() {
+fn ignored_fields_may_have_any_value_that_python_reads() {
     for more in [
         "NaN",
         "[-Infinity, {\"x\": Infinity}]",
@@ -79,7 +79,7 @@ fn what_python_refuses_is_refused_by_every_format_on_its_line() {
 }
 
 #[test]
-fn what_is_no_text_is_refused_where_it_is_needed() {
+fn values_that_are_not_text_are_refused_in_text_fields() {
     for answer in ["NaN", "-Infinity", "1e400", "\"\\udc00 x\"", "null", "{}"] {
         for (format, file, text, line) in everywhere("0", answer) {
             let error = read(format, file, &text).expect_err(answer);
@@ -110,7 +110,7 @@ fn numbers_are_labels_digit_for_digit() {
 }
 
 #[test]
-fn of_two_equal_keys_the_last_counts_and_that_is_said() {
+fn the_last_of_two_equal_keys_counts_and_is_noted() {
     let row = "{\"instruction\": \"a\", \"output\": \"b\", \"output\": \"c\"}";
     for (format, file) in [
         ("jsonl", "t/train.jsonl"),
@@ -128,7 +128,7 @@ fn of_two_equal_keys_the_last_counts_and_that_is_said() {
 }
 
 #[test]
-fn rows_that_are_not_each_on_a_line_are_told_so() {
+fn rows_across_several_lines_get_advice() {
     let refused = |text: &str, part: &str| {
         let error = read("jsonl", "t/train.jsonl", text).expect_err(part);
         assert!(

@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_operator_stays() {
+    fn other_code_is_not_rewritten() {
         for source in [
             "a + b {# c ~ d #} {{ '{{ a ~ b }}' }}",
             "{% raw %}{{ a ~ b }}{% endraw %}",

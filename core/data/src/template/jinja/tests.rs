@@ -122,7 +122,7 @@ fn a_template_that_takes_too_much_is_refused_with_the_limit() {
 }
 
 #[test]
-fn a_call_of_strftime_now_says_what_to_do() {
+fn a_call_of_strftime_now_gets_advice() {
     let error = rendered("{{ strftime_now('%d %b %Y') }}").expect_err("no day");
     assert!(error.contains("strftime_now") && error.contains("by a fixed date"), "{error}");
     let guarded = "{% if strftime_now is defined %}{{ strftime_now('%Y') }}{% else %}2024{% endif %}";

@@ -81,7 +81,7 @@ fn example(instruction: &str, output: &str) -> Example {
 const LIMITS: EncodingLimits = EncodingLimits { max_prompt: 200, max_response: 100 };
 
 #[test]
-fn a_response_has_the_ids_it_has_behind_its_prompt() {
+fn a_response_has_the_ids_that_follow_its_prompt() {
     for tokenizer in tokenizers() {
         for (prompt, response) in [
             ("[INST] one [/INST]", " Paris "),
@@ -114,7 +114,7 @@ fn a_token_across_the_border_is_cut_at_it() {
 }
 
 #[test]
-fn what_is_generated_from_is_what_was_trained_on() {
+fn generation_starts_from_the_ids_used_in_training() {
     for tokenizer in tokenizers() {
         let encoder = Encoder::new(tokenizer.clone(), Template::Alpaca, None, LIMITS);
         let rows: Vec<Example> = (0..9).map(|row| example("Say it", &"Paris in ".repeat(row))).collect();
@@ -148,7 +148,7 @@ fn indicators_stand_between_prompt_and_response() {
 }
 
 #[test]
-fn a_character_without_a_token_is_no_silence() {
+fn a_character_without_a_token_is_an_error() {
     let mut json = llama(fronts()[0].clone());
     json["model"]["byte_fallback"] = json!(false);
     json["model"]["unk_token"] = json!(null);

@@ -40,7 +40,7 @@ fn template(parts: &[&str]) -> Value {
 const NAMED: &str = "tokenizer_config.json";
 
 #[test]
-fn what_stands_around_a_text_is_the_post_processors() {
+fn the_post_processor_determines_the_affixes() {
     let named = json!({"bos_token": "<bos>", "eos_token": "<eos>"});
     let with = |more: Value| {
         let mut config = named.clone();

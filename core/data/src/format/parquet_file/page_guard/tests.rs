@@ -107,7 +107,7 @@ fn pages_that_say_too_much() {
 }
 
 #[test]
-fn pages_that_unpack_to_more_than_they_say() {
+fn pages_that_decompress_to_more_than_they_state() {
     let text = vec![b'x'; 10 << 20];
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&text).expect("packed");
