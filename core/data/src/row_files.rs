@@ -20,7 +20,7 @@ struct Head {
     kind: String,
 }
 
-/// A row of a composed task: an example and what to train on.
+/// A row of a reconstructed task (an expert's training set): an example and what to train on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TrainingRow {

@@ -106,7 +106,7 @@ pub struct StepReport {
 pub enum Flow {
     /// Continue.
     Go,
-    /// Stop; a training first writes a checkpoint.
+    /// Stop; a training first writes a checkpoint, if it has a folder for it.
     Stop,
 }
 

@@ -197,7 +197,7 @@ impl Guard {
         if !by_differences.contains(&encoding) {
             return Ok(());
         }
-        // Block size, blocks per value header, number of values. A page that contains only nulls has none of them.
+        // Block size, miniblocks per block, number of values. A page that contains only nulls has none of them.
         let said = third_varint(data).unwrap_or(0);
         if said > u64::from(values) {
             return Err(general(&format!(

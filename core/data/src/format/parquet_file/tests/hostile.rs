@@ -141,7 +141,7 @@ fn encodings_are_read_as_they_are_written() {
     group.close().expect("closed");
     let whole = writer.into_inner().expect("a file");
     assert_eq!(cells(&whole, &[must("output")]).expect("rows").0.len(), 3);
-    // 128 values per block, 4 blocks, 3 values; the test raises the number of values.
+    // 128 values per block, 4 miniblocks per block, 3 values; the test raises the number of values.
     let head = [0x80, 0x01, 0x04, 0x03];
     let at = whole.windows(4).position(|bytes| bytes == head).expect("the head of the differences");
     let mut damaged = whole;
