@@ -1,5 +1,5 @@
-//! `config.json` to a shape. What would change the computation and is not done here is an error that
-//! names its key; nothing is guessed. It reads no weight.
+//! Reads `config.json` into a shape. A setting that would change the computation and is not supported must be an error
+//! that names its key; nothing is guessed.
 
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,14 @@ use crate::json_file::{LARGEST_CONFIG, read_json};
 use crate::shape::BackboneShape;
 use crate::variation::{LayerKind, RopeScaling, Variation};
 
-/// Largest number that is believed of a size: beyond, the file is damaged.
+/// Largest plausible value of a size; with a larger one the file is damaged.
 const MAX_NUMBER: usize = 1 << 24;
 
 /// Reads the `config.json` of a checkpoint.
 ///
 /// # Errors
-/// A missing or broken file, an unknown family, sizes that do not fit, a key with a value that is not
-/// supported; each names the file and the key.
+/// A missing or malformed file, an unknown family, sizes that do not fit together, or an unsupported value; each error
+/// names the file and the key.
 pub(crate) fn read_config(path: &Path) -> Result<BackboneShape, CheckpointError> {
     Config { path: path.to_path_buf(), keys: read_json(path, LARGEST_CONFIG)? }.shape()
 }
@@ -28,7 +28,7 @@ struct Config {
     keys: Map<String, Value>,
 }
 
-/// Bases and stretching of the rotary embedding.
+/// Base frequencies and scaling of the rotary embedding.
 struct Rope {
     theta: f64,
     scaling: RopeScaling,
@@ -106,8 +106,8 @@ impl Config {
         })
     }
 
-    /// Keys that would change the computation; those nobody knows are named in a warning, as
-    /// Hugging Face's own models do not read them either.
+    /// Refuses keys that would change the computation. Unknown keys only cause a warning, because Hugging Face's own
+    /// models do not read them either.
     fn refuse_what_is_not_done(&self, family: &Family) -> Result<(), CheckpointError> {
         let plain = |value: &Value| value.is_null() || *value == Value::Bool(false);
         for (key, allowed) in REFUSED {
@@ -129,12 +129,12 @@ impl Config {
             !known && !plain(value) && !REFUSED.iter().any(|(refused, _)| *refused == key)
         });
         for (key, _) in unknown {
-            tracing::warn!(file = %self.path.display(), key, "a key that is not known is not read");
+            tracing::warn!(file = %self.path.display(), key, "ignoring an unknown key");
         }
         Ok(())
     }
 
-    /// What each layer does.
+    /// The kind of each layer.
     fn layers(&self, family: &Family, count: usize) -> Result<Vec<LayerKind>, CheckpointError> {
         let uses_rope = self.uses_rope(family, count)?;
         let active = match family.windows {
@@ -168,10 +168,10 @@ impl Config {
             .collect())
     }
 
-    /// Whether each layer turns queries and keys by their position.
+    /// Whether each layer applies rotary embedding.
     fn uses_rope(&self, family: &Family, count: usize) -> Result<Vec<bool>, CheckpointError> {
         const KEY: &str = "no_rope_layers";
-        if !family.unturned_layers {
+        if !family.may_skip_rope {
             return Ok(vec![true; count]);
         }
         if let Some(list) = self.keys.get(KEY).filter(|value| !value.is_null()) {
@@ -181,7 +181,7 @@ impl Config {
                 .and_then(|list| list.iter().map(read).collect())
                 .filter(|list: &Vec<bool>| list.len() >= count);
             let mut list =
-                list.ok_or_else(|| self.wrong(KEY, "a number (1 turns, 0 does not) for each layer"))?;
+                list.ok_or_else(|| self.wrong(KEY, "a number (0: no rotary embedding) for each layer"))?;
             list.truncate(count);
             return Ok(list);
         }
@@ -189,7 +189,7 @@ impl Config {
         Ok((0..count).map(|layer| interval == 0 || !(layer + 1).is_multiple_of(interval)).collect())
     }
 
-    /// Which layers `layer_types` says are windowed.
+    /// Which layers are windowed according to `layer_types`.
     fn layer_types(&self, count: usize) -> Result<Option<Vec<bool>>, CheckpointError> {
         const KEY: &str = "layer_types";
         let Some(list) = self.keys.get(KEY).filter(|value| !value.is_null()) else { return Ok(None) };
@@ -223,7 +223,9 @@ impl Config {
             let table = value.as_object().ok_or_else(|| self.wrong(key, "a table"))?;
             // One table for all layers, or one for each kind of layer.
             let full = match table.get("full_attention") {
-                Some(full) => full.as_object().ok_or_else(|| self.wrong(key, "tables of its own"))?,
+                Some(full) => {
+                    full.as_object().ok_or_else(|| self.wrong(key, "a table for each kind of layer"))?
+                }
                 None => table,
             };
             let (own, scaling) = self.stretching(key, full, context)?;
@@ -243,7 +245,7 @@ impl Config {
         Ok(rope)
     }
 
-    /// Base and stretching of one table of rotary settings.
+    /// Base frequency and scaling in one table of rotary settings.
     fn stretching(
         &self,
         key: &'static str,
@@ -254,7 +256,7 @@ impl Config {
         let number = |name: &str| table.get(name).and_then(Value::as_f64);
         let needed = |name: &'static str| {
             let found = number(name).filter(|value| value.is_finite() && *value > 0.0);
-            found.ok_or_else(|| self.wrong(key, "the numbers its rope_type needs, above 0"))
+            found.ok_or_else(|| self.wrong(key, "the numbers that its rope_type requires, each above 0"))
         };
         if number("partial_rotary_factor").is_some_and(|share| share != 1.0) {
             return Err(self.unsupported(key, &given()));
@@ -307,7 +309,7 @@ impl Config {
     }
 
     fn wrong(&self, key: &'static str, expected: &'static str) -> CheckpointError {
-        let value = self.keys.get(key).map_or_else(|| "not there".to_owned(), short);
+        let value = self.keys.get(key).map_or_else(|| "missing".to_owned(), short);
         CheckpointError::ConfigValue { path: self.path.clone(), key, value, expected }
     }
 
@@ -316,7 +318,7 @@ impl Config {
     }
 }
 
-/// A value for a message.
+/// A value, shortened for an error message.
 fn short(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(120) {

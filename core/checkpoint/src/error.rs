@@ -1,8 +1,8 @@
-//! What can be wrong with a checkpoint's files. Never a panic on bad input.
+//! Errors of checkpoint files. Bad input must be reported as one of these errors, never as a panic.
 
 use std::path::PathBuf;
 
-/// Why a checkpoint, or a file of tensors, cannot be read.
+/// An error in reading a checkpoint or a file of tensors.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// A file could not be read or written.
@@ -10,15 +10,15 @@ pub enum CheckpointError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A JSON file does not hold what it should.
+    /// A JSON file is malformed or has unexpected contents.
     #[error("read {}: {source}", path.display())]
     Json {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// The parser's error.
         source: serde_json::Error,
     },
     /// A safetensors file is damaged.
@@ -26,30 +26,30 @@ pub enum CheckpointError {
     Weights {
         /// The file.
         path: PathBuf,
-        /// What the reader said.
+        /// The reader's error.
         source: safetensors::SafeTensorError,
     },
-    /// A file is larger than any real one.
+    /// A file exceeds the size limit.
     #[error("{} has {bytes} bytes; at most {most} are read", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Its size.
+        /// Its size in bytes.
         bytes: u64,
-        /// The largest that is read.
+        /// The limit in bytes.
         most: u64,
     },
-    /// A checkpoint is of a family that this decoder does not know.
+    /// The checkpoint's model family is not supported.
     #[error("{}: model_type `{found}` is not supported; known are {}", path.display(), known.join(", "))]
     Family {
         /// The file.
         path: PathBuf,
-        /// What it says.
+        /// Its `model_type`.
         found: String,
-        /// What is read.
+        /// The supported families.
         known: Vec<&'static str>,
     },
-    /// A key of a configuration has a value that cannot be read.
+    /// A key of a configuration has an invalid value.
     #[error("{}: `{key}` = {value}; expected {expected}", path.display())]
     ConfigValue {
         /// The file.
@@ -58,36 +58,36 @@ pub enum CheckpointError {
         key: &'static str,
         /// Its value.
         value: String,
-        /// What is read there.
+        /// The expected value.
         expected: &'static str,
     },
-    /// Index and shards of a checkpoint do not fit each other.
+    /// The index and the shards of a checkpoint do not match.
     #[error("{}: shard `{shard}` {problem}", path.display())]
     Shard {
         /// The index.
         path: PathBuf,
         /// Name of the shard.
         shard: String,
-        /// What is wrong with it.
+        /// What is wrong with the shard.
         problem: &'static str,
     },
     /// Two files of a checkpoint hold the same tensor.
-    #[error("{} has tensor `{name}`, which another file has too", path.display())]
+    #[error("{} has tensor `{name}`, which is also in another file", path.display())]
     TensorTwice {
         /// The second file.
         path: PathBuf,
         /// Name of the tensor.
         name: String,
     },
-    /// A checkpoint has a weight that its configuration has no place for.
+    /// A checkpoint has a tensor that its configuration does not use.
     #[error("{} has tensor `{name}`, for which the configuration has no place", path.display())]
     ExtraTensor {
-        /// The folder.
+        /// The file that has the tensor.
         path: PathBuf,
         /// Name of the tensor.
         name: String,
     },
-    /// A weight the model needs is not in the file.
+    /// A weight that the model needs is missing.
     #[error("{} has no tensor `{name}`", path.display())]
     MissingTensor {
         /// The file.
@@ -95,8 +95,8 @@ pub enum CheckpointError {
         /// Name of the tensor.
         name: String,
     },
-    /// A weight has another shape than the configuration says.
-    #[error("{}: tensor `{name}` has shape {found:?}, the configuration needs {expected:?}", path.display())]
+    /// The shape of a weight differs from the one that the configuration requires.
+    #[error("{}: tensor `{name}` has shape {found:?}; the configuration requires {expected:?}", path.display())]
     TensorShape {
         /// The file.
         path: PathBuf,
@@ -104,10 +104,10 @@ pub enum CheckpointError {
         name: String,
         /// Shape in the file.
         found: Vec<usize>,
-        /// Shape that is needed.
+        /// Shape that the configuration requires.
         expected: Vec<usize>,
     },
-    /// A folder has no weights of a kind that is read.
+    /// A folder has no weights in a supported format.
     #[error(
         "{}: no model.safetensors, and no model.safetensors.index.json with shards{}",
         folder.display(),
@@ -116,12 +116,12 @@ pub enum CheckpointError {
     NoWeights {
         /// The folder.
         folder: PathBuf,
-        /// Weights of other names or formats.
+        /// Weights in the folder with other names or formats.
         found: Vec<String>,
     },
-    /// A weight is stored in a type that is not read.
+    /// A weight is stored in an unsupported number type.
     #[error(
-        "{}: tensor `{name}` is stored as {dtype}; f32, f16 and bf16 are read (save the model again in one of these)",
+        "{}: tensor `{name}` is stored as {dtype}; expected f32, f16 or bf16 (save the model again in one of these)",
         path.display()
     )]
     TensorType {
@@ -129,10 +129,10 @@ pub enum CheckpointError {
         path: PathBuf,
         /// Name of the tensor.
         name: String,
-        /// Its type in the file.
+        /// Its number type in the file.
         dtype: String,
     },
-    /// The shape of a backbone contradicts itself.
+    /// Sizes of a backbone contradict each other.
     #[error("backbone {field} = {value}: {problem}")]
     Shape {
         /// Field of the configuration.
@@ -142,7 +142,7 @@ pub enum CheckpointError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// The configuration asks for something this decoder does not do.
+    /// The configuration requires something that the decoder does not support.
     #[error("{}: `{key}` = {value} is not supported", path.display())]
     Unsupported {
         /// The file.
@@ -152,22 +152,22 @@ pub enum CheckpointError {
         /// Its value.
         value: String,
     },
-    /// A number of a shape is out of range.
-    #[error("backbone {field} = {value} is out of range: {range}")]
+    /// A value of a shape is out of range.
+    #[error("backbone {field} = {value} is out of range: expected {range}")]
     Range {
         /// Field of the configuration.
         field: &'static str,
         /// Its value.
         value: f64,
-        /// What is allowed.
+        /// The allowed range.
         range: &'static str,
     },
 }
 
-/// What a folder has in place of weights that are read.
+/// Lists weights in unsupported formats, for the error about missing weights.
 fn instead(found: &[String]) -> String {
     if found.is_empty() {
         return String::new();
     }
-    format!("; there are {} (`save_pretrained` of transformers writes safetensors)", found.join(", "))
+    format!("; found {} (`save_pretrained` of transformers writes safetensors)", found.join(", "))
 }

@@ -1,54 +1,54 @@
-//! The table of families: what of a `config.json` means what, and what stands in for a key that is
-//! not there (the defaults of Hugging Face's configuration classes). Data only.
+//! The table of model families: how to interpret a `config.json`, and the defaults of missing keys (those of Hugging
+//! Face's configuration classes).
 
 use crate::variation::Activation;
 
-/// Where a bias comes from.
+/// When a projection has a bias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bias {
     Never,
     Always,
-    /// Where this key is true.
+    /// If this key is true.
     Key(&'static str),
 }
 
-/// Which layers see only a window.
+/// Which layers use windowed attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Windows {
     /// None.
     Never,
-    /// All, where `sliding_window` is a number.
+    /// All, if `sliding_window` is a number.
     All,
-    /// With `use_sliding_window`: those of `layer_types`, else those from `max_window_layers` on.
+    /// With `use_sliding_window`: those given by `layer_types`, or else those from `max_window_layers` on.
     Late,
-    /// With `use_sliding_window`: those of `layer_types`, else those that do not turn by position.
+    /// With `use_sliding_window`: those given by `layer_types`, or else those without rotary embedding.
     WithoutRope,
-    /// Those of `layer_types`, else all but every `sliding_window_pattern`-th.
+    /// Those given by `layer_types`, or else all except every `sliding_window_pattern`-th.
     Pattern,
 }
 
-/// A family of decoders.
+/// A model family.
 #[derive(Debug)]
 pub(crate) struct Family {
-    /// `model_type` of its configuration.
+    /// `model_type` in the configuration.
     pub(crate) model_type: &'static str,
-    /// Where it is described.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for readers, and checked by a test"))]
+    /// The papers that describe it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "documentation, checked by a test"))]
     pub(crate) reference: &'static str,
     pub(crate) qkv_bias: Bias,
     pub(crate) output_bias: Bias,
     pub(crate) feed_forward_bias: Bias,
-    /// Queries and keys are normalised head by head.
+    /// Whether queries and keys are normalised per head.
     pub(crate) head_norms: bool,
-    /// Gemma's ways: norms behind the blocks, stored less one; the embedding times the root of its
-    /// width; scores scaled by `query_pre_attn_scalar`; rotary bases of their own in windows.
+    /// Gemma's differences: norms after the blocks; norm weights stored minus 1; embedding scaled by the square root of
+    /// its width; scores scaled by `query_pre_attn_scalar`; a separate rotary base in windowed layers.
     pub(crate) gemma: bool,
     pub(crate) windows: Windows,
-    /// Whether layers may not turn by position (`no_rope_layers`).
-    pub(crate) unturned_layers: bool,
+    /// Whether some layers may have no rotary embedding (`no_rope_layers`).
+    pub(crate) may_skip_rope: bool,
     pub(crate) activation_key: &'static str,
     pub(crate) activation: (&'static str, Activation),
-    /// What stands in for keys that are not there.
+    /// Defaults of missing keys (this field and the following ones).
     pub(crate) kv_heads: Option<usize>,
     pub(crate) head_width: Option<usize>,
     pub(crate) context: usize,
@@ -57,7 +57,7 @@ pub(crate) struct Family {
     pub(crate) window: Option<usize>,
 }
 
-/// A plain Llama, from which the others differ.
+/// A plain Llama; the other families are defined by their differences from it.
 const LLAMA: Family = Family {
     model_type: "llama",
     reference: "arXiv 2302.13971, 2307.09288, 2407.21783; SmolLM and SmolLM2 (arXiv 2502.02737)",
@@ -67,7 +67,7 @@ const LLAMA: Family = Family {
     head_norms: false,
     gemma: false,
     windows: Windows::Never,
-    unturned_layers: false,
+    may_skip_rope: false,
     activation_key: "hidden_act",
     activation: ("silu", Activation::Silu),
     kv_heads: None,
@@ -78,7 +78,7 @@ const LLAMA: Family = Family {
     window: None,
 };
 
-/// Every family that is read.
+/// All supported families.
 pub(crate) const FAMILIES: &[Family] = &[
     LLAMA,
     Family {
@@ -121,7 +121,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         model_type: "smollm3",
         reference: "https://huggingface.co/blog/smollm3",
         windows: Windows::WithoutRope,
-        unturned_layers: true,
+        may_skip_rope: true,
         kv_heads: Some(4),
         context: 32_768,
         tied: true,
@@ -147,8 +147,8 @@ pub(crate) const FAMILIES: &[Family] = &[
     },
 ];
 
-/// Keys that would change the computation in a way that is not done here, unless they are absent,
-/// null, false or the value beside them.
+/// Keys that would change the computation in an unsupported way, unless they are absent, null, false or equal to the
+/// given value.
 pub(crate) const REFUSED: &[(&str, Option<f64>)] = &[
     ("quantization_config", None),
     ("attn_logit_softcapping", None),
@@ -203,7 +203,7 @@ pub(crate) const READ: &[&str] = &[
     "query_pre_attn_scalar",
 ];
 
-/// Keys that change nothing of the computation of a forward pass.
+/// Keys that have no effect on the forward pass.
 pub(crate) const HARMLESS: &[&str] = &[
     "_attn_implementation",
     "_attn_implementation_autoset",
@@ -236,7 +236,7 @@ pub(crate) const HARMLESS: &[&str] = &[
     "use_cache",
 ];
 
-/// The family of a `model_type`.
+/// The family with this `model_type`.
 pub(crate) fn family(model_type: &str) -> Option<&'static Family> {
     FAMILIES.iter().find(|family| family.model_type == model_type)
 }
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_family_says_where_it_is_from_and_no_key_stands_twice() {
+    fn every_family_has_a_reference_and_no_key_is_listed_twice() {
         assert!(FAMILIES.iter().all(|family| !family.reference.is_empty()));
         let mut keys: Vec<&str> = READ.iter().chain(HARMLESS).copied().collect();
         keys.extend(REFUSED.iter().map(|(key, _)| key));

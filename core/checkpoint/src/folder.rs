@@ -1,5 +1,5 @@
-//! A whole checkpoint folder: its shape, and tensors that are those of the shape, no more and no fewer. It reads heads of
-//! files, and no weights but an output head that may be the embedding.
+//! Opens a whole checkpoint folder: its shape, and tensors that match the shape exactly. Reads only the headers of the
+//! files, except for an output head that may be equal to the embedding.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -12,25 +12,23 @@ use crate::tensor_files::TensorFiles;
 const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
 
-/// A checkpoint whose parts fit each other.
+/// A checkpoint with matching configuration and tensors.
 #[derive(Debug)]
 pub struct CheckpointFolder {
-    /// Its shape: that of `config.json`, with a head of its own where the files have one that differs from the
-    /// embedding.
+    /// The shape from `config.json`, but with an untied head if the files have a head that differs from the embedding.
     pub shape: BackboneShape,
     /// Its tensors.
     pub files: TensorFiles,
-    /// What a person should know: files that nobody reads, and a head that the configuration calls tied and is not.
+    /// Remarks for the user: weights that are not read, and a head that differs although the configuration ties it.
     pub remarks: Vec<String>,
 }
 
 impl CheckpointFolder {
-    /// Opens a folder with `config.json` and `model.safetensors`, or shards with their index, as Hugging Face lays it
-    /// out.
+    /// Opens a folder with `config.json` and `model.safetensors`, or shards with their index, in Hugging Face's layout.
     ///
     /// # Errors
-    /// Missing or damaged files, a family or a setting that is not supported, a tensor that is missing, misshapen, of a
-    /// type that is not read, or has no place.
+    /// Missing or damaged files, an unsupported family or setting, or a tensor that is missing, has the wrong shape or
+    /// an unsupported number type, or is not part of the model.
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         let mut shape = BackboneShape::read(&folder.join("config.json"))?;
         let files = TensorFiles::open(folder)?;
@@ -40,11 +38,11 @@ impl CheckpointFolder {
             files.expect(EMBEDDING, &sizes)?;
             files.expect(HEAD, &sizes)?;
             if !files.same(EMBEDDING, HEAD)? {
-                // As transformers 5 has it: what is in the file is used.
+                // Like transformers 5: the head in the file is used.
                 shape.tied = false;
                 remarks.push(format!(
                     "the configuration ties the output head to the embedding, but {} has a `{HEAD}` that differs from \
-                     `{EMBEDDING}`: both are used as they are (`\"tie_word_embeddings\": false` in config.json says so)",
+                     `{EMBEDDING}`: both are used as they are (set `\"tie_word_embeddings\": false` in config.json)",
                     files.file_of(HEAD).display()
                 ));
             }
@@ -64,7 +62,7 @@ impl CheckpointFolder {
 }
 
 impl BackboneShape {
-    /// The shape of the checkpoint in a folder, as [`CheckpointFolder::open`] has it.
+    /// The shape of the checkpoint in a folder, as determined by [`CheckpointFolder::open`].
     ///
     /// # Errors
     /// As [`CheckpointFolder::open`].
@@ -73,12 +71,12 @@ impl BackboneShape {
     }
 }
 
-/// Tensors that some writers add and that follow from others.
+/// Whether this is a tensor that some writers add although it follows from others.
 fn derived(name: &str, shape: &BackboneShape) -> bool {
     name.ends_with("rotary_emb.inv_freq") || (shape.tied && name == HEAD)
 }
 
-/// Weights in the folder that are not part of the checkpoint.
+/// Remarks about weights in the folder that are not part of the checkpoint.
 fn unread(folder: &Path, files: &TensorFiles) -> Result<Vec<String>, CheckpointError> {
     let access = |source| CheckpointError::File { path: folder.into(), source };
     let mut names = Vec::new();
@@ -101,7 +99,7 @@ fn unread(folder: &Path, files: &TensorFiles) -> Result<Vec<String>, CheckpointE
     };
     let unread: Vec<&str> = names.iter().filter(weights).map(String::as_str).collect();
     if !unread.is_empty() {
-        remarks.push(format!("{}: no weights are read from {}", folder.display(), unread.join(", ")));
+        remarks.push(format!("{}: ignoring the weights in {}", folder.display(), unread.join(", ")));
     }
     Ok(remarks)
 }

@@ -1,32 +1,32 @@
-//! Which tensors a decoder of a shape has: names as Hugging Face's files have them, and sizes. It reads no file.
+//! Names (as in Hugging Face's files) and shapes of the tensors of a decoder.
 
 use crate::shape::BackboneShape;
 use crate::slot::{TARGETS, Target};
 use crate::variation::Variation;
 
-/// One weight of a layer, in the order in which files and tests list them.
+/// One weight of a layer. Files and tests list weights in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Of the norm before attention, [hidden].
+    /// Weight of the norm before attention, `[hidden]`.
     AttentionNorm,
-    /// Of the slot of this place in [`TARGETS`], [out, in].
+    /// Weight of the projection with this index in [`TARGETS`], `[out, in]`.
     Weight(usize),
-    /// Its bias, [out].
+    /// Bias of the projection with this index in [`TARGETS`], `[out]`.
     Bias(usize),
-    /// Of the norm of a query's head, [head width].
+    /// Weight of the norm of query heads, `[head width]`.
     QueryNorm,
-    /// Of the norm of a key's head, [head width].
+    /// Weight of the norm of key heads, `[head width]`.
     KeyNorm,
-    /// Of the norm behind attention, [hidden].
+    /// Weight of the norm after attention, `[hidden]`.
     NormBehindAttention,
-    /// Of the norm before the feed-forward block, [hidden].
+    /// Weight of the norm before the feed-forward block, `[hidden]`.
     FeedNorm,
-    /// Of the norm behind the feed-forward block, [hidden].
+    /// Weight of the norm after the feed-forward block, `[hidden]`.
     NormBehindFeed,
 }
 
 impl Part {
-    /// All of a layer's.
+    /// All parts of a layer.
     pub fn all(shape: &BackboneShape) -> Vec<Self> {
         let Variation { qkv_bias, output_bias, feed_forward_bias, head_norms, post_norms, .. } =
             &shape.variation;
@@ -57,7 +57,7 @@ impl Part {
         parts
     }
 
-    /// Its name below the layer and its sizes.
+    /// The name within the layer, and the shape.
     fn named(self, shape: &BackboneShape) -> (String, Vec<usize>) {
         let norm = |name: &str, width| (format!("{name}.weight"), vec![width]);
         let widths = |slot: usize| (TARGETS[slot].widths)(shape);
@@ -71,7 +71,7 @@ impl Part {
             Self::QueryNorm => norm("self_attn.q_norm", shape.head_width()),
             Self::KeyNorm => norm("self_attn.k_norm", shape.head_width()),
             Self::NormBehindAttention => norm("post_attention_layernorm", shape.hidden),
-            // Where nothing stands behind attention, this name is the one before the feed-forward block.
+            // Without a norm after attention, this name stands for the norm before the feed-forward block.
             Self::FeedNorm if !shape.variation.post_norms => norm("post_attention_layernorm", shape.hidden),
             Self::FeedNorm => norm("pre_feedforward_layernorm", shape.hidden),
             Self::NormBehindFeed => norm("post_feedforward_layernorm", shape.hidden),
@@ -79,8 +79,8 @@ impl Part {
     }
 }
 
-/// Names and shapes of all weights of a decoder: the embedding, layer by layer the parts of [`Part::all`], the last
-/// norm, and the head where it is not the embedding.
+/// Names and shapes of all weights of a decoder: the embedding, the parts of each layer ([`Part::all`]), the final
+/// norm, and the head if it is not tied.
 pub fn weight_names(shape: &BackboneShape) -> Vec<(String, Vec<usize>)> {
     let mut names = vec![("model.embed_tokens.weight".to_owned(), vec![shape.vocabulary, shape.hidden])];
     let parts = Part::all(shape);

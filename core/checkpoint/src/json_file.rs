@@ -1,4 +1,4 @@
-//! JSON files of a checkpoint or an adapter, no larger than real ones are.
+//! Reads JSON files of a checkpoint or an adapter, up to a size limit.
 
 use std::path::Path;
 
@@ -6,13 +6,13 @@ use serde::de::DeserializeOwned;
 
 use crate::error::CheckpointError;
 
-/// Largest configuration that is read, in bytes: real ones have a few kilobytes.
+/// Size limit of a configuration in bytes; real ones have a few kilobytes.
 pub const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// Reads a file of at most `most` bytes.
 ///
 /// # Errors
-/// A missing, larger or broken file.
+/// A missing, too large or malformed file.
 pub fn read_json<T: DeserializeOwned>(path: &Path, most: u64) -> Result<T, CheckpointError> {
     let access = |source| CheckpointError::File { path: path.into(), source };
     let bytes = std::fs::metadata(path).map_err(access)?.len();

@@ -1,6 +1,6 @@
-//! A checkpoint in Hugging Face's layout, as a folder says it: the shape by its `config.json` and a table of families,
-//! which tensors a decoder of that shape has, and the tensors where they lie. It computes nothing, and is light: a plan
-//! is checked against a checkpoint without tensor code.
+//! Checkpoints in Hugging Face's layout: the shape from `config.json` and a table of families, the tensors that a
+//! decoder of that shape has, and memory-mapped access to them. Must stay independent of tensor code, so that a plan
+//! can be checked against a checkpoint without it.
 
 mod config;
 mod error;

@@ -1,5 +1,4 @@
-//! The shape of a Llama-family decoder, and the `config.json` of one that was pretrained here. It
-//! holds no weights.
+//! The shape of a Llama-family decoder, and the `config.json` of a decoder that Cadre pretrained.
 
 use std::path::Path;
 
@@ -18,21 +17,21 @@ pub struct BackboneShape {
     pub hidden: usize,
     /// Number of decoder layers.
     pub layers: usize,
-    /// Number of query heads; divides `hidden` unless the width of a head is given.
+    /// Number of query heads; divides `hidden` unless the head width is given.
     pub heads: usize,
     /// Number of key and value heads; divides `heads`.
     pub kv_heads: usize,
     /// Inner width of the feed-forward block.
     pub feed_forward: usize,
-    /// Longest sequence in tokens.
+    /// Maximum sequence length in tokens.
     pub context: usize,
-    /// Whether the head is the embedding.
+    /// Whether the output head is the embedding.
     pub tied: bool,
-    /// Base of the rotary frequencies.
+    /// Base of the rotary frequencies, above 0.
     pub rope_theta: f64,
-    /// Added to the mean square before the root in RMSNorm.
+    /// Epsilon of RMSNorm: added to the mean square before the square root; above 0.
     pub norm_epsilon: f64,
-    /// What sets it apart from a plain Llama.
+    /// Differences from a plain Llama.
     #[serde(default)]
     pub variation: Variation,
 }
@@ -48,7 +47,7 @@ impl BackboneShape {
         self.heads * self.head_width()
     }
 
-    /// Width of all key heads together.
+    /// Width of all key heads together; the value heads have the same width.
     pub fn kv_width(&self) -> usize {
         self.kv_heads * self.head_width()
     }
@@ -61,12 +60,12 @@ impl BackboneShape {
         crate::inventory::weight_names(self).iter().map(count).fold(0, u64::saturating_add)
     }
 
-    /// What the layer of this number does.
+    /// The kind of the layer with this index.
     pub fn layer_kind(&self, layer: usize) -> LayerKind {
         self.variation.layers.get(layer).copied().unwrap_or(LayerKind::PLAIN)
     }
 
-    /// Frequencies of the rotary pairs, [head width / 2], of plain or of windowed layers.
+    /// Frequencies of the rotary pairs, `[head width / 2]`, for windowed or other layers.
     pub fn frequencies(&self, windowed: bool) -> Vec<f32> {
         let own = self.variation.window_rope_theta.filter(|_| windowed);
         let theta = own.unwrap_or(self.rope_theta);
@@ -74,16 +73,16 @@ impl BackboneShape {
         (0..width / 2)
             .map(|pair| {
                 let frequency = theta.powf(-2.0 * pair as f64 / width as f64) as f32;
-                // Frequencies of their own are never stretched.
+                // A separate base of windowed layers is never scaled.
                 if own.is_some() { frequency } else { self.variation.rope_scaling.apply(frequency) }
             })
             .collect()
     }
 
-    /// Checks that the sizes fit each other.
+    /// Checks that the sizes fit together.
     ///
     /// # Errors
-    /// [`CheckpointError::Shape`] names the first size that does not fit.
+    /// [`CheckpointError::Shape`] or [`CheckpointError::Range`] for the first value that does not fit.
     pub fn check(&self) -> Result<(), CheckpointError> {
         let sizes = [
             ("vocabulary", self.vocabulary),
@@ -118,7 +117,7 @@ impl BackboneShape {
         }
         if self.variation.layers.iter().any(|layer| layer.windowed) && self.variation.window.unwrap_or(0) == 0
         {
-            return wrong("window", 0, "must be at least 1 where layers have one");
+            return wrong("window", 0, "must be at least 1 if there are windowed layers");
         }
         if !(self.norm_epsilon.is_finite() && self.norm_epsilon > 0.0) {
             return Err(CheckpointError::Range {
@@ -133,13 +132,13 @@ impl BackboneShape {
     /// Reads the `config.json` of a checkpoint in Hugging Face's layout.
     ///
     /// # Errors
-    /// A missing or broken file, an unknown family, sizes that do not fit, a setting that changes the
-    /// computation and is not done here; each names the file and the key.
+    /// A missing or malformed file, an unknown family, sizes that do not fit together, or an unsupported setting that
+    /// changes the computation; each error names the file and the key.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         crate::config::read_config(path)
     }
 
-    /// The bytes of `config.json` for this shape, which is a plain Llama.
+    /// The bytes of `config.json` for this shape, which must be a plain Llama.
     pub fn config_json(&self) -> Vec<u8> {
         let config = serde_json::json!({
             "architectures": ["LlamaForCausalLM"],

@@ -1,10 +1,10 @@
-//! The linear slots of a decoder layer, on which adapters sit. It holds no weights.
+//! The linear projections of a decoder layer, to which adapters can be attached.
 
 use serde::{Deserialize, Serialize};
 
 use crate::shape::BackboneShape;
 
-/// A linear slot of a decoder layer.
+/// A linear projection of a decoder layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
@@ -16,7 +16,7 @@ pub enum Target {
     V,
     /// Output projection of attention.
     O,
-    /// Gate of the feed-forward block.
+    /// Gate projection of the feed-forward block.
     Gate,
     /// Up projection of the feed-forward block.
     Up,
@@ -24,18 +24,18 @@ pub enum Target {
     Down,
 }
 
-/// A linear slot: its name in a checkpoint, and its sizes.
+/// A projection's name in a checkpoint and its sizes.
 #[derive(Debug)]
 pub struct TargetEntry {
-    /// The slot.
+    /// The projection.
     pub target: Target,
-    /// Module name below `model.layers.N.`, as Hugging Face's Llama has it.
+    /// Module name below `model.layers.N.`, as in Hugging Face's Llama.
     pub module: &'static str,
-    /// (output width, input width) in a decoder of a shape.
+    /// (output width, input width) in a decoder of the given shape.
     pub widths: fn(&BackboneShape) -> (usize, usize),
 }
 
-/// All linear slots of a layer, in the order of the forward pass.
+/// All linear projections of a layer, in the order of the forward pass.
 pub const TARGETS: &[TargetEntry] = &[
     TargetEntry { target: Target::Q, module: "self_attn.q_proj", widths: |s| (s.query_width(), s.hidden) },
     TargetEntry { target: Target::K, module: "self_attn.k_proj", widths: |s| (s.kv_width(), s.hidden) },

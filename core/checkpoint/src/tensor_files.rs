@@ -1,6 +1,5 @@
-//! The safetensors files of a folder, mapped into memory: tensors are converted one by one from where
-//! they lie, so that no more than the weights in their run precision and one tensor are held. It never
-//! writes and knows no model.
+//! Memory-mapped safetensors files of a folder. Tensors are converted one by one from the mapping, so that memory holds
+//! only the weights in their run precision and one tensor.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -17,13 +16,13 @@ use crate::json_file::read_json;
 const ONE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
-/// Largest index that is read.
+/// Size limit of an index in bytes.
 const LARGEST_INDEX: u64 = 256 << 20;
 
-/// Bytes converted at a time; between two of them the mapped pages are given back.
+/// Bytes converted at a time; after each piece its mapped pages are released.
 const PIECE: usize = 2 << 20;
 
-/// Tensors of one or several files, by name.
+/// The tensors of one or several files, by name.
 #[derive(Debug)]
 pub struct TensorFiles {
     files: Vec<Mapped>,
@@ -36,7 +35,7 @@ struct Mapped {
     bytes: Mmap,
 }
 
-/// Where a tensor lies.
+/// The location of a tensor.
 #[derive(Clone, Debug)]
 struct Place {
     file: usize,
@@ -46,18 +45,18 @@ struct Place {
     length: usize,
 }
 
-/// `model.safetensors.index.json`.
+/// The contents of `model.safetensors.index.json`.
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
 impl TensorFiles {
-    /// The weights of a folder: `model.safetensors`, or the shards that an index names.
+    /// Opens the weights of a folder: `model.safetensors`, or the shards that an index lists.
     ///
     /// # Errors
-    /// No weights, a damaged file, a shard that is not there or is not in the index, a tensor that is
-    /// not in the shard that should hold it or lies in two.
+    /// No weights, a damaged file, a shard that is missing or not in the index, or a tensor that is in two shards or
+    /// not in the one that the index gives.
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         let one = folder.join(ONE);
         let index_path = folder.join(INDEX);
@@ -77,7 +76,7 @@ impl TensorFiles {
                 return Err(CheckpointError::Shard {
                     path: index_path,
                     shard: shard.clone(),
-                    problem: if plain { "is not there" } else { "is no safetensors file of this folder" },
+                    problem: if plain { "is missing" } else { "is no safetensors file of this folder" },
                 });
             }
             paths.push(path);
@@ -94,18 +93,19 @@ impl TensorFiles {
         Ok(files)
     }
 
-    /// The tensors of these files together.
+    /// Opens these files as one set of tensors.
     ///
     /// # Errors
-    /// A file that is missing or damaged; a tensor that two of them have.
+    /// A file that is missing or damaged, or a tensor that is in two files.
     pub fn of(paths: Vec<PathBuf>) -> Result<Self, CheckpointError> {
         let mut files = Vec::with_capacity(paths.len());
         let mut tensors = BTreeMap::new();
         for path in paths {
             let access = |source| CheckpointError::File { path: path.clone(), source };
             let file = File::open(&path).map_err(access)?;
-            // SAFETY: the mapping is read only. That nobody shortens the file while it is read is what
-            // every reader of a checkpoint relies on; files are written beside and renamed, not cut.
+            // SAFETY: the mapping is read-only. Like every reader of a checkpoint, this relies on the file not being
+            // truncated while it is mapped; writers of checkpoints write to a new file and rename it, they do not
+            // truncate.
             let bytes = unsafe { Mmap::map(&file) }.map_err(access)?;
             let damaged = |source| CheckpointError::Weights { path: path.clone(), source };
             let (header, described) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
@@ -128,39 +128,39 @@ impl TensorFiles {
         Ok(Self { files, tensors })
     }
 
-    /// Names of all tensors, in order.
+    /// Names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// Shape of a tensor.
+    /// Shape of a tensor; `None` if it does not exist.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|place| place.shape.as_slice())
     }
 
-    /// The file of a tensor; the folder, or the one file, for one that is not there.
+    /// The file that has a tensor. If there is none, the folder or the only file.
     pub fn file_of(&self, name: &str) -> PathBuf {
         self.find(name).map_or_else(|_| self.path(), |(file, _)| file.path.clone())
     }
 
-    /// The bytes of a tensor with its type, as the file has them.
+    /// The number type, shape and bytes of a tensor, as stored in the file.
     ///
     /// # Errors
-    /// A tensor that is not there.
+    /// The tensor does not exist.
     pub fn raw(&self, name: &str) -> Result<(Dtype, &[usize], &[u8]), CheckpointError> {
         let (file, place) = self.find(name)?;
         Ok((place.dtype, &place.shape, &file.bytes[place.start..][..place.length]))
     }
 
-    /// Whether this file is one of them.
+    /// Whether this file is one of the mapped files.
     pub(crate) fn reads(&self, path: &Path) -> bool {
         self.files.iter().any(|file| file.path == path)
     }
 
-    /// Whether two tensors of one shape hold the same numbers.
+    /// Whether two tensors of the same shape have equal values.
     ///
     /// # Errors
-    /// A tensor that is not there or has a type that is not read.
+    /// A tensor does not exist or has an unsupported number type.
     pub(crate) fn same(&self, one: &str, other: &str) -> Result<bool, CheckpointError> {
         let ((file, place), (other_file, other_place)) = (self.find(one)?, self.find(other)?);
         if place.shape != other_place.shape {
@@ -183,10 +183,10 @@ impl TensorFiles {
         Ok(true)
     }
 
-    /// Checks that a tensor is there, has this shape and a type that is read.
+    /// Checks that a tensor exists and has this shape and a supported number type.
     ///
     /// # Errors
-    /// It is not, or has not.
+    /// The tensor does not exist, or has another shape or an unsupported number type.
     pub fn expect(&self, name: &str, shape: &[usize]) -> Result<(), CheckpointError> {
         self.checked(name, shape).map(drop)
     }
@@ -194,13 +194,13 @@ impl TensorFiles {
     /// The values of a tensor, row-major.
     ///
     /// # Errors
-    /// A tensor that is not there or has another shape or a type that is not read.
+    /// The tensor does not exist, or has another shape or an unsupported number type.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
         let (file, place) = self.checked(name, shape)?;
         convert(file, place, name, |value| value, bf16::to_f32)
     }
 
-    /// The values of a tensor, row-major, in bfloat16: what is stored otherwise is rounded.
+    /// The values of a tensor as bfloat16, row-major. Values of other types are rounded.
     ///
     /// # Errors
     /// As [`Self::values`].
@@ -236,7 +236,7 @@ impl TensorFiles {
         Ok((file, place))
     }
 
-    /// The file, or the folder where there are several.
+    /// The only file, or the folder if there are several.
     fn path(&self) -> PathBuf {
         match self.files.as_slice() {
             [one] => one.path.clone(),
@@ -246,7 +246,7 @@ impl TensorFiles {
     }
 }
 
-/// Shards lie in the folder that its index does not name: a sign that one of the two is not whole.
+/// Refuses shards in the folder that the index does not list: either the index or the set of shards is incomplete.
 fn unlisted(folder: &Path, index: &Path, listed: &[PathBuf]) -> Result<(), CheckpointError> {
     let access = |source| CheckpointError::File { path: folder.into(), source };
     for entry in std::fs::read_dir(folder).map_err(access)? {
@@ -257,24 +257,24 @@ fn unlisted(folder: &Path, index: &Path, listed: &[PathBuf]) -> Result<(), Check
             return Err(CheckpointError::Shard {
                 path: index.into(),
                 shard: name,
-                problem: "lies in the folder, but the index does not name it",
+                problem: "is in the folder, but the index does not name it",
             });
         }
     }
     Ok(())
 }
 
-/// Gives all mapped pages of a file back to the system, which maps more around a page that is read than what was asked
-/// for, and also what lies before it again.
+/// Returns all mapped pages of a file to the system. The whole file is released because the system maps more pages
+/// around a page that is read, including pages before it that were released earlier.
 fn give_back(file: &Mapped) {
-    // SAFETY: the mapping is of a file and read only, so that a page that is given back is read
-    // from the file again when it is looked at again.
+    // SAFETY: the mapping is file-backed and read-only, so a released page is read from the file again on the next
+    // access.
     if let Err(error) = unsafe { file.bytes.unchecked_advise(UncheckedAdvice::DontNeed) } {
         tracing::debug!(%error, "mapped pages stay in memory");
     }
 }
 
-/// A folder without weights that are read, and what it has instead.
+/// The error for a folder without supported weights; it lists the unsupported ones.
 fn no_weights(folder: &Path) -> CheckpointError {
     const OTHERS: [&str; 7] = ["safetensors", "bin", "pt", "pth", "gguf", "h5", "msgpack"];
     let mut found: Vec<String> = std::fs::read_dir(folder)
@@ -288,8 +288,8 @@ fn no_weights(folder: &Path) -> CheckpointError {
     CheckpointError::NoWeights { folder: folder.into(), found }
 }
 
-/// The values of a tensor. What was read is given back to the system, piece by piece: mapped pages
-/// count as this process's memory until then.
+/// Converts the values of a tensor. After each piece the mapped pages are released, because they count as this
+/// process's memory until then.
 fn convert<T>(
     file: &Mapped,
     place: &Place,

@@ -1,4 +1,4 @@
-//! Configurations and weight files, good and damaged. Nothing is downloaded.
+//! Tests of configurations and weight files, valid and damaged.
 
 mod configurations;
 mod mangled;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::error::CheckpointError;
 use crate::shape::BackboneShape;
 
-/// A small Llama's configuration with changes, read.
+/// Reads the configuration of a small Llama with some keys changed.
 fn config(changes: &Value) -> Result<BackboneShape, CheckpointError> {
     let mut keys = json!({
         "model_type": "llama", "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 6,

@@ -1,14 +1,13 @@
-//! What sets a decoder of the Llama family apart from Llama itself: biases, norms of the heads,
-//! windows, positions, activation. Values only; the one decoder reads them, and none is a second copy
-//! of it.
+//! The differences of a Llama-family decoder from Llama itself: biases, head norms, windows, positions, activation. All
+//! variants are options of the one decoder; none has a decoder of its own.
 
 use serde::{Deserialize, Serialize};
 
-/// Everything in which a decoder differs from a plain Llama; the default is a plain Llama.
+/// All differences of a decoder from a plain Llama. The default is a plain Llama.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Variation {
-    /// Width of a head where it is not `hidden / heads`.
+    /// Width of a head, if it is not `hidden / heads`.
     pub head_width: Option<usize>,
     /// Whether the query, key and value projections have a bias.
     pub qkv_bias: bool,
@@ -16,81 +15,81 @@ pub struct Variation {
     pub output_bias: bool,
     /// Whether the projections of the feed-forward block have a bias.
     pub feed_forward_bias: bool,
-    /// Whether queries and keys are normalised head by head (Qwen 3, Gemma 3).
+    /// Whether queries and keys are normalised per head (Qwen 3, Gemma 3).
     pub head_norms: bool,
-    /// Whether what a block adds to the residual stream is normalised as well (Gemma).
+    /// Whether a block's output is normalised before it is added to the residual stream (Gemma).
     pub post_norms: bool,
-    /// Whether the file stores a norm's weight less one (Gemma).
+    /// Whether the file stores the weights of norms minus 1 (Gemma).
     pub unit_offset_norms: bool,
     /// The activation of the feed-forward block's gate.
     pub activation: Activation,
-    /// Factor of the embedding; 1 without it.
+    /// Scale of the embedding; 1 if absent.
     pub embedding_scale: Option<f64>,
-    /// Factor of the attention scores; `1 / sqrt(head width)` without it.
+    /// Scale of the attention scores; `1 / sqrt(head width)` if absent.
     pub score_scale: Option<f64>,
-    /// Tokens that a windowed layer sees, its own included.
+    /// Number of tokens that a windowed layer attends to, the query's own token included.
     pub window: Option<usize>,
-    /// What each layer does; empty where all see everything and turn by position.
+    /// The kind of each layer; empty if no layer is windowed and all use rotary embedding.
     pub layers: Vec<LayerKind>,
-    /// How rotary frequencies are stretched.
+    /// Scaling of the rotary frequencies.
     pub rope_scaling: RopeScaling,
-    /// Base of the rotary frequencies of windowed layers, where they have their own (Gemma 3).
+    /// Base of the rotary frequencies in windowed layers, if it differs (Gemma 3).
     pub window_rope_theta: Option<f64>,
 }
 
-/// The activation of the gate.
+/// Activation of the feed-forward block's gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// `x · sigmoid(x)`.
     #[default]
     Silu,
-    /// GELU by the tangent (Hendrycks & Gimpel 2016).
+    /// Tanh-approximated GELU (Hendrycks & Gimpel 2016).
     GeluTanh,
 }
 
-/// What one layer does differently.
+/// The kind of one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LayerKind {
-    /// Whether a token sees only the window before it.
+    /// Whether a token attends only to the window that ends with it.
     pub windowed: bool,
-    /// Whether queries and keys are uses_rope by their position.
+    /// Whether queries and keys are rotated by position.
     pub uses_rope: bool,
 }
 
 impl LayerKind {
-    /// A layer that sees everything and turns by position.
+    /// A layer with full attention and rotary embedding.
     pub const PLAIN: Self = Self { windowed: false, uses_rope: true };
 }
 
-/// How the frequencies of the rotary embedding are stretched for a longer context.
+/// Scaling of the rotary frequencies for a longer context.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RopeScaling {
-    /// As they are.
+    /// Unscaled.
     #[default]
     None,
-    /// All divided by a factor (Chen et al. 2023).
+    /// All frequencies divided by a factor (Chen et al. 2023).
     Linear {
         /// The divisor.
         factor: f64,
     },
-    /// Llama 3.1: low frequencies divided, high ones kept, those between blended.
+    /// Llama 3.1: low frequencies are divided, high ones stay, and those in between are blended.
     Llama3 {
-        /// The divisor of low frequencies.
+        /// Divisor of low frequencies.
         factor: f64,
         /// Wavelengths above `original-context / low` are low frequencies.
         low: f64,
         /// Wavelengths below `original-context / high` are high frequencies.
         high: f64,
-        /// The context it was pretrained with.
+        /// Context length in pretraining, in tokens.
         original_context: f64,
     },
 }
 
 impl RopeScaling {
-    /// The stretched frequency of a pair, in f32 as Hugging Face computes it.
+    /// Applies the scaling to the frequency of one pair, in f32 as in Hugging Face.
     pub(crate) fn apply(self, frequency: f32) -> f32 {
         match self {
             Self::None => frequency,

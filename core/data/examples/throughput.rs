@@ -1,5 +1,5 @@
-//! How fast real tasks are read, a tokenizer is trained and examples are encoded: one JSON line. Reads
-//! `$CADRE_DATA`; changes nothing.
+//! Measures how fast real tasks are read, a tokenizer is trained and examples are encoded; prints one JSON line. Reads
+//! the data in `$CADRE_DATA`.
 
 use std::path::PathBuf;
 use std::time::Instant;

@@ -1,5 +1,5 @@
-//! Which rows make which training step: seeded, length-bucketed, resumable by step number. Holds lengths only,
-//! never tokens.
+//! Plans which rows make up which training step: seeded, bucketed by length, resumable by step number. Works on lengths
+//! only, not on tokens.
 
 use cadre_store::Seed;
 use rand::SeedableRng;
@@ -8,22 +8,23 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::error::DataError;
 
-/// Steps whose rows are drawn together and sorted by length. More steps waste less padding; fewer keep a step
-/// closer to a plain random draw.
+/// Number of steps whose rows are drawn together and sorted by length. More steps waste less padding; fewer keep a step
+/// closer to a uniform random draw.
 const BUCKET_STEPS: usize = 8;
 
-/// Lengths within one such stretch count as equal, so that rows keep their random order inside a bucket.
+/// Lengths within one interval of this many tokens count as equal, so that rows keep their random order inside a
+/// bucket.
 const BUCKET_TOKENS: usize = 16;
 
-/// One optimizer step: the rows of each forward and backward pass, gradients of which are accumulated.
+/// One optimizer step: the rows of each forward and backward pass, whose gradients are accumulated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepRows {
-    /// At most `accumulate` batches of at most `batch` row numbers each; none is empty.
+    /// At most `accumulate` batches of at most `batch` row indices each; none is empty.
     pub batches: Vec<Vec<usize>>,
 }
 
 impl StepRows {
-    /// Rows of the step in all.
+    /// Total number of rows in the step.
     pub fn rows(&self) -> usize {
         self.batches.iter().map(Vec::len).sum()
     }
@@ -31,9 +32,9 @@ impl StepRows {
 
 /// The order in which rows are trained on.
 ///
-/// Every epoch visits every row once, in an order of its own. A step holds `batch × accumulate` rows; the last of
-/// an epoch, wherever it falls, holds what is left over. The rows of a step do not depend on how it is divided into
-/// batches: `batch = 32, accumulate = 1` and `batch = 8, accumulate = 4` train on the same rows in each step.
+/// Every epoch visits every row once, in its own order. A step has `batch × accumulate` rows; one step of each epoch,
+/// at a random position, has the remaining rows. The rows of a step do not depend on how it is split into batches:
+/// `batch = 32, accumulate = 1` and `batch = 8, accumulate = 4` train on the same rows in each step.
 #[derive(Debug, Clone)]
 pub struct Batches {
     lengths: Vec<usize>,
@@ -43,10 +44,10 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// A plan over rows of these lengths (tokens).
+    /// A plan over rows with these lengths (in tokens).
     ///
     /// # Errors
-    /// When `batch` or `accumulate` is 0.
+    /// `batch` or `accumulate` is 0.
     pub fn new(lengths: Vec<usize>, batch: usize, accumulate: usize, seed: Seed) -> Result<Self, DataError> {
         if batch == 0 || accumulate == 0 {
             return Err(DataError::NoBatch { batch, accumulate });
@@ -54,12 +55,12 @@ impl Batches {
         Ok(Self { lengths, batch, accumulate, seed })
     }
 
-    /// Optimizer steps an epoch takes: rows ÷ (batch × accumulate), rounded up. 0 without rows.
+    /// Optimizer steps per epoch: rows ÷ (batch × accumulate), rounded up. 0 without rows.
     pub fn steps_per_epoch(&self) -> u64 {
         self.lengths.len().div_ceil(self.rows_per_step()) as u64
     }
 
-    /// Epoch of a step, and its place in that epoch, both from 0.
+    /// The epoch of a step and the step's index within the epoch, both from 0.
     pub fn place(&self, step: u64) -> (u64, u64) {
         let steps = self.steps_per_epoch().max(1);
         (step / steps, step % steps)
@@ -71,7 +72,7 @@ impl Batches {
         let mut rows: Vec<usize> = (0..self.lengths.len()).collect();
         rows.shuffle(&mut rng);
         let per_step = self.rows_per_step();
-        // What does not fill a step is taken off before sorting: otherwise it would always be the longest rows.
+        // The remainder is taken off before sorting: otherwise it would always consist of the longest rows.
         let left_over = rows.split_off(rows.len() - rows.len() % per_step);
         let mut steps: Vec<Vec<usize>> = Vec::new();
         for window in rows.chunks_mut(per_step * BUCKET_STEPS) {
@@ -85,8 +86,8 @@ impl Batches {
         steps.into_iter().map(|rows| self.divide(rows)).collect()
     }
 
-    /// The steps from step `first` (from 0) on, epoch after epoch without end; empty without rows. What follows a
-    /// step does not depend on where the walk began.
+    /// The steps from step `first` (counted from 0) on, over endless epochs; empty without rows. The steps do not
+    /// depend on `first`: any start gives the same plan.
     pub fn starting_at(&self, first: u64) -> impl Iterator<Item = StepRows> {
         let (epoch, place) = self.place(first);
         let mut skip = usize::try_from(place).unwrap_or(usize::MAX);
@@ -101,7 +102,7 @@ impl Batches {
         self.batch * self.accumulate
     }
 
-    /// Batches of one step hold rows of like length, too.
+    /// Splits the rows of a step into batches of similar length.
     fn divide(&self, mut rows: Vec<usize>) -> StepRows {
         rows.sort_by_key(|&row| self.lengths[row]);
         StepRows { batches: rows.chunks(self.batch).map(<[usize]>::to_vec).collect() }

@@ -1,5 +1,5 @@
-//! Panics of other crates on files from outside. The Parquet and tokenizer crates check most, but not all, of what a file
-//! says before they rely on it. A panic there is an error about the file, not a bug of the program.
+//! Turns panics of other crates on external files into errors. The Parquet and tokenizer crates validate most, but not
+//! all, of a file before they rely on it. A panic there is an error about the file, not a bug in Cadre.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ thread_local! {
     static CONTAINS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `act`; a panic in it is returned as its message.
+/// Runs `act`; returns the message of a panic in it as an error.
 pub(crate) fn contain<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     let outer = CONTAINS.replace(true);
     let result = catch_unwind(AssertUnwindSafe(act));
@@ -20,7 +20,7 @@ pub(crate) fn contain<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Whether a panic on this thread becomes an error about a file. A panic hook prints nothing then.
+/// Whether a panic on this thread is turned into an error about a file. A panic hook should then print nothing.
 pub fn contains_panics() -> bool {
     CONTAINS.get()
 }

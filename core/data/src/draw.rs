@@ -1,5 +1,5 @@
-//! Examples of a source as a stage takes them, and what a plan looks at: drawn without holding more than the draw needs,
-//! or looked through up to a bound. Which rows a draw takes is what [`sample`] would take of all of them.
+//! Draws examples of a source without holding more rows than the draw needs, or scans its rows up to a limit. A draw
+//! must give the same rows as [`sample`] on all rows.
 
 use cadre_store::Seed;
 
@@ -8,14 +8,14 @@ use crate::example::{Example, Split, sample, shuffled_places};
 use crate::format::{Note, Sink, SourceSpec};
 use crate::stream::visit_source;
 
-/// Rows that take less than this are held once instead of read twice.
+/// If the rows take less memory than this, they are held at once instead of being read twice.
 const HELD_AT_FIRST: usize = 256 << 20;
 
-/// At most `limit` rows of these tasks (of all tasks, if none is named), drawn by `seed` as [`sample`] draws. Where the
-/// rows are many and the limit is lower, they are read twice and only those drawn are held.
+/// At most `limit` rows of these tasks (of all tasks, if none is given), drawn by `seed` like [`sample`]. If there are
+/// many rows and the limit is lower, the files are read twice and only the drawn rows are held.
 ///
 /// # Errors
-/// As [`load_source`](crate::load_source); rows that take more memory than there may be; files that change meanwhile.
+/// As [`load_source`](crate::load_source); rows that exceed the memory limit; files that change between the two reads.
 pub fn draw_source(
     spec: &SourceSpec,
     tasks: &[String],
@@ -51,20 +51,20 @@ fn draw_holding(
     Ok(drawn.rows())
 }
 
-/// What a look through the rows of a source found.
+/// The result of a scan of a source's rows.
 #[derive(Debug, Clone)]
 pub struct Looked {
-    /// Rows that were looked at; all of them, or as many as the bound let in.
+    /// Number of rows scanned: all of them, or as many as the limit allows.
     pub rows: usize,
-    /// Whether these are all.
+    /// Whether all rows were scanned.
     pub whole: bool,
-    /// The first that has turns before its query.
+    /// The first example that has turns before its query.
     pub with_turns: Option<Example>,
-    /// What a user must know of.
+    /// Notes for the user.
     pub notes: Vec<Note>,
 }
 
-/// Looks through the rows of a source and holds none. Stops after those that take `most` bytes.
+/// Scans the rows of a source without holding them. Stops after `most` bytes of rows.
 ///
 /// # Errors
 /// As [`load_source`](crate::load_source).

@@ -1,4 +1,4 @@
-//! Examples to token ids with their loss mask. Puts in every special token itself; never draws and never batches.
+//! Encodes examples as token ids with a loss mask. All special tokens of a sequence must be added here.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::template::{Rendered, Template};
 use crate::token_example::TokenExample;
 use crate::tokenizer::Tokenizer;
 
-/// What is learnt of an example.
+/// Which part of an example has a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
@@ -21,37 +21,36 @@ pub enum Target {
     /// The rejecting indicator, alone or with the response after it.
     #[serde(rename_all = "kebab-case")]
     Reject {
-        /// Whether the response follows.
+        /// Whether the response follows the indicator.
         keep_response: bool,
     },
 }
 
-/// Longest parts of a sequence, in tokens.
+/// Maximum lengths of the parts of a sequence, in tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct EncodingLimits {
-    /// Longest prompt, with what the tokenizer puts around it; at least 2.
+    /// Maximum length of the prompt, including the tokens that the tokenizer adds around it; at least 2.
     pub max_prompt: usize,
-    /// Longest response, the end token counted, the indicator not; at least 1.
+    /// Maximum length of the response, including the end token but not the indicator; at least 1.
     pub max_response: usize,
 }
 
-/// Encodes examples as `prompt [indicator] response <eos>`, with the loss on what follows the prompt.
+/// Encodes examples as `prompt [indicator] response <eos>`, with the loss on everything after the prompt.
 ///
 /// * [`Target::Plain`]: `prompt | response <eos>`
 /// * [`Target::Accept`]: `prompt | accept response <eos>`
 /// * [`Target::Reject`]: `prompt | reject`, or `prompt | reject response <eos>`
 ///
-/// The loss is on everything after the bar and on nothing before it. The prompt has the ids that it has by itself, with
-/// what the tokenizer's post-processor puts around a text (for many, an opening token); a chat template writes its own
-/// special tokens. A generation starts from exactly these ids. The response has the ids by which prompt and response
-/// as a whole go on after the prompt.
+/// The loss is on everything after the bar and on nothing before it. The prompt is encoded by itself, with the tokens
+/// that the tokenizer's post-processor adds around a text (for many tokenizers, an opening token); a chat template
+/// writes its own special tokens. Generation starts from exactly these ids. The response has the ids that follow the
+/// prompt when prompt and response are encoded as one text.
 ///
-/// A prompt longer than `max-prompt` loses the oldest exchanges of its conversation, then the end of its input, then of
-/// its instruction; a system message and what the template puts around them stay (with [`Template::Plain`] this is a
-/// cut at the right, as in SSR). A response that leaves no room
-/// for the end token is cut to `max-response` tokens and has no end token: the learner is not taught to stop in
-/// the middle. (SSR ends it there.)
+/// A prompt longer than `max-prompt` loses the oldest exchanges of its conversation, then the end of its input, then
+/// the end of its instruction; a system message and the template's own text stay (with [`Template::Plain`] the prompt
+/// is cut at the right, as in SSR). A response that leaves no room for the end token is cut to `max-response` tokens
+/// and has no end token, so that the learner is not trained to stop in the middle. (SSR adds an end token there.)
 #[derive(Debug, Clone)]
 pub struct Encoder {
     tokenizer: Tokenizer,
@@ -61,7 +60,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder; `indicators` where experts claim.
+    /// Creates an encoder. `indicators` is required if experts claim queries.
     pub fn new(
         tokenizer: Tokenizer,
         template: Template,
@@ -71,17 +70,17 @@ impl Encoder {
         Self { tokenizer, template, indicators, limits }
     }
 
-    /// The tokenizer, with the indicator tokens if they are new.
+    /// The tokenizer, including indicator tokens if they are new.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }
 
-    /// The indicator ids.
+    /// The indicator tokens.
     pub fn indicators(&self) -> Option<&IndicatorTokens> {
         self.indicators.as_ref()
     }
 
-    /// Longest sequence this encoder makes, in tokens.
+    /// Maximum length of a sequence from this encoder, in tokens.
     pub fn longest(&self) -> usize {
         let indicator = self
             .indicators
@@ -90,11 +89,11 @@ impl Encoder {
         self.limits.max_prompt + indicator + self.limits.max_response
     }
 
-    /// One example.
+    /// Encodes one example.
     ///
     /// # Errors
-    /// A template that does not render, or alone exceeds `max-prompt`; a marked target without indicators; text the
-    /// tokenizer has no token for.
+    /// A template that does not render, or whose own text exceeds `max-prompt`; a target with an indicator, but no
+    /// indicators; text that the tokenizer has no token for.
     pub fn encode(&self, example: &Example, target: Target) -> Result<TokenExample, DataError> {
         self.encode_one(example, target).map_err(|error| located(example, error))
     }
@@ -107,7 +106,7 @@ impl Encoder {
         self.assemble(example, target, ids, (response, end))
     }
 
-    /// Many examples, on all cores; the same as [`Self::encode`] of each.
+    /// Encodes many examples on all cores; the results are the same as those of [`Self::encode`].
     ///
     /// # Errors
     /// As [`Self::encode`].
@@ -122,7 +121,7 @@ impl Encoder {
             ends.push(end);
         }
         let encoded = self.parts(prompts, responses);
-        // Of many texts the tokenizer does not say which is wrong: the first that is wrong by itself.
+        // A batch error of the tokenizer does not identify the text: encode one by one to find the first that fails.
         let Ok([prompts, responses]) = encoded else {
             return rows.iter().map(|&(example, target)| self.encode(example, target)).collect();
         };
@@ -135,7 +134,7 @@ impl Encoder {
             .collect()
     }
 
-    /// Ids of prompts, and of the responses that go on after them.
+    /// Ids of prompts, and of the responses that follow them.
     fn parts(&self, prompts: Vec<String>, responses: Vec<String>) -> Result<[Vec<Vec<u32>>; 2], DataError> {
         let marked = self.marked();
         if self.tokenizer.encodes_apart() {
@@ -150,7 +149,7 @@ impl Encoder {
         Ok([ids, responses?])
     }
 
-    /// Ids from which a response is generated.
+    /// Ids of the prompt from which a response is generated.
     ///
     /// # Errors
     /// As [`Self::encode`].
@@ -171,7 +170,7 @@ impl Encoder {
         fitted.collect()
     }
 
-    /// Tokens that each prompt takes before it is cut to `max-prompt`: a longer one loses a part.
+    /// Length of each prompt in tokens before it is cut to `max-prompt`; a longer prompt loses a part.
     ///
     /// # Errors
     /// As [`Self::encode`].
@@ -220,7 +219,7 @@ impl Encoder {
         Ok(TokenExample::new(given, &learnt).with_indicator(indicator))
     }
 
-    /// Opening token and prompt, cut to `max-prompt`.
+    /// Adds the opening token to a prompt and cuts it to `max-prompt`.
     fn fit_prompt(&self, example: &Example, prompt: Vec<u32>) -> Result<Vec<u32>, DataError> {
         let most = self.limits.max_prompt;
         if matches!(self.template, Template::Plain) {
@@ -233,13 +232,13 @@ impl Encoder {
         self.shorten(example, prompt.len())
     }
 
-    /// Renders again with less of what was said before, of the input, then of the instruction, until the prompt fits.
+    /// Renders repeatedly with fewer earlier turns, then less input, then less instruction, until the prompt fits.
     fn shorten(&self, example: &Example, mut length: usize) -> Result<Vec<u32>, DataError> {
         let most = self.limits.max_prompt;
         let mut short = example.clone();
         loop {
             if let Some(oldest) = short.turns.iter().position(|turn| turn.role == TurnRole::User) {
-                // The message and its answer.
+                // A message and its answer.
                 short.turns.drain(oldest..(oldest + 2).min(short.turns.len()));
                 let prompt = self.opened_prompt(&short)?;
                 if prompt.len() <= most {
@@ -256,7 +255,7 @@ impl Encoder {
             let keep = ids.len().saturating_sub((length - most).max(1));
             let kept = self.tokenizer.decode(&ids[..keep])?;
             let kept = kept.trim_end_matches('\u{FFFD}');
-            // A decoder that does not give the text back must not keep this from ending.
+            // A decoder that does not reproduce the text must not prevent termination.
             *field = if kept.len() < field.len() { kept.to_owned() } else { String::new() };
             let prompt = self.opened_prompt(&short)?;
             if prompt.len() <= most {
@@ -271,12 +270,12 @@ impl Encoder {
         Ok(self.opened(self.tokens(&text)?))
     }
 
-    /// With what the tokenizer puts around a text, unless the template writes that.
+    /// Adds the tokens that the tokenizer puts around a text, unless the template writes them.
     fn opened(&self, prompt: Vec<u32>) -> Vec<u32> {
         if self.marked() { prompt } else { self.tokenizer.surrounded(prompt) }
     }
 
-    /// A response with the end token that its template wrote: such a token may take the blanks before it.
+    /// Appends the end token that the template wrote, because such a token may absorb the blanks before it.
     fn ended(&self, response: String, end: Option<u32>) -> String {
         match end.and_then(|end| self.tokenizer.token(end)) {
             Some(token) => response + &token,
@@ -284,7 +283,7 @@ impl Encoder {
         }
     }
 
-    /// Whether special tokens in the text of a template are those tokens.
+    /// Whether special tokens written out in the template's text are encoded as special tokens.
     fn marked(&self) -> bool {
         self.template.writes_special_tokens()
     }
@@ -294,7 +293,7 @@ impl Encoder {
     }
 }
 
-/// An error of the tokenizer with the example it was found at.
+/// Adds the example to an error of the tokenizer.
 fn located(example: &Example, error: DataError) -> DataError {
     match error {
         DataError::Tokenise { .. } | DataError::NoRow { .. } => {

@@ -1,10 +1,10 @@
-//! What can be wrong with data, with the place and what was expected there.
+//! Errors of datasets, templates and tokenizers, with the location and what was expected there.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why data could not be read, rendered or tokenised. Messages fit after "failed to {…}: ".
+/// An error in reading, rendering or tokenising data. Messages fit after "failed to {…}: ".
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
@@ -13,101 +13,101 @@ pub enum DataError {
     Read {
         /// The file or folder.
         file: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A file or folder that a format needs is not there.
-    #[error("{}: not there; expected {expected}", file.display())]
+    /// A required file or folder does not exist.
+    #[error("{}: not found; expected {expected}", file.display())]
     NotThere {
-        /// Where it was looked for.
+        /// The expected location.
         file: PathBuf,
         /// What should be there.
         expected: String,
     },
-    /// A row of a file is not what the format says.
+    /// A row of a text file does not conform to the format.
     #[error("{}:{line}: expected {expected}, found `{snippet}`", file.display())]
     Row {
         /// The file.
         file: PathBuf,
-        /// Line, from 1.
+        /// Line number, from 1.
         line: usize,
-        /// What should stand there.
+        /// What was expected.
         expected: String,
-        /// How the row begins, or where it breaks.
+        /// The beginning of the row, or the place where it breaks.
         snippet: String,
     },
-    /// A row of a table is not what the format says.
+    /// A row of a table does not conform to the format.
     #[error("{}, row {row}: expected {expected}, found `{snippet}`", file.display())]
     TableRow {
         /// The file.
         file: PathBuf,
-        /// Row, from 1.
+        /// Row number, from 1.
         row: usize,
-        /// What should stand there.
+        /// What was expected.
         expected: String,
-        /// How the row begins.
+        /// The beginning of the row.
         snippet: String,
     },
-    /// A table without a column that is needed.
-    #[error("{}: no column `{wanted}`; there are {}", file.display(), columns.join(", "))]
+    /// A table lacks a required column.
+    #[error("{}: no column `{wanted}`; the columns are {}", file.display(), columns.join(", "))]
     NoColumn {
         /// The file.
         file: PathBuf,
-        /// The column asked for.
+        /// The required column.
         wanted: String,
-        /// The columns there are.
+        /// The table's columns.
         columns: Vec<String>,
     },
-    /// A column of a type that examples are not made of.
-    #[error("{}: column `{column}` is {found}; expected text, numbers, truth values, lists of these, or a list of messages", file.display())]
+    /// A column has a type that examples cannot be made of.
+    #[error("{}: column `{column}` is {found}; expected text, numbers, booleans, lists of these, or a list of messages", file.display())]
     ColumnType {
         /// The file.
         file: PathBuf,
         /// The column.
         column: String,
-        /// Its type.
+        /// The column's type.
         found: String,
     },
-    /// More than is read of a file that anybody may have written.
+    /// A file exceeds a limit for external files.
     #[error("{place}: {found}; the limit is {limit}")]
     Bound {
-        /// The file, with the line or row where there is one.
+        /// The file, with the line or row if there is one.
         place: String,
         /// What was found.
         found: String,
         /// The limit, and what to do.
         limit: String,
     },
-    /// A file whose rows are others than a moment ago.
-    #[error("{}: it had {before} rows and has {after}: it was changed while it was read", place.display())]
+    /// The number of a file's rows changed between two reads.
+    #[error("{}: the number of rows changed from {before} to {after} while it was being read", place.display())]
     Changed {
         /// The file or folder.
         place: PathBuf,
-        /// Rows at first.
+        /// Number of rows in the first read.
         before: usize,
-        /// Rows then.
+        /// Number of rows in the second read.
         after: usize,
     },
     /// A Parquet file that cannot be read.
-    #[error("{}: no readable Parquet file: {problem}", file.display())]
+    #[error("{}: not a readable Parquet file: {problem}", file.display())]
     Parquet {
         /// The file.
         file: PathBuf,
         /// What is wrong with it.
         problem: String,
     },
-    /// A task without files of a split. Files of another name are never taken for it.
-    #[error("{}: no {rows}; there are {files}", folder.display())]
+    /// A task has no files for a split. Files with another name are never used for it.
+    #[error("{}: no {rows}; found {files}", folder.display())]
     NoSplitFiles {
         /// The folder of the task.
         folder: PathBuf,
-        /// The split, its task, and how its file is called.
+        /// The split, its task, and the expected file name.
         rows: String,
-        /// The files of rows there are, and what to do with them.
+        /// The files of rows in the folder, and what to do with them.
         files: String,
     },
-    /// Files of which each could be a split.
-    #[error("{}: {} could each be the {split} rows: keep one of them there, or name it by `path`", folder.display(), files.join(", "))]
+    /// Several files could be a split.
+    #[error("{}: several files could be the {split} rows: {}; keep one of them, or set `path` to it", folder.display(), files.join(", "))]
     SeveralFiles {
         /// The folder.
         folder: PathBuf,
@@ -116,21 +116,21 @@ pub enum DataError {
         /// The files.
         files: Vec<String>,
     },
-    /// A file that was divided into parts, some of which are missing.
-    #[error("{}: {there} of {of} parts of the {split} rows are there; missing is {missing}", folder.display())]
+    /// Parts of a split are missing.
+    #[error("{}: found {there} of {of} parts of the {split} rows; missing: {missing}", folder.display())]
     PartsMissing {
         /// The folder.
         folder: PathBuf,
         /// `train` or `test`.
         split: &'static str,
-        /// Parts there are.
+        /// Number of parts found.
         there: usize,
-        /// Parts there should be.
+        /// Number of parts expected.
         of: usize,
-        /// The first part that is not there.
+        /// The first missing part.
         missing: String,
     },
-    /// A text that begins as a name on the Hub does and is none.
+    /// A text that begins like a name on the Hub but is not one.
     #[error("{name}: {problem}")]
     HubName {
         /// The text.
@@ -138,82 +138,82 @@ pub enum DataError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A name on the Hub that is neither whole in the cache nor to be had.
+    /// A name on the Hub that is neither complete in the cache nor available for download.
     #[error("{name}: {problem}")]
     Hub {
         /// The name.
         name: String,
-        /// What is missing in which folder of the cache, why it could not be fetched, and what to do.
+        /// What is missing in which cache folder, why it could not be fetched, and what to do.
         problem: String,
     },
-    /// A file or folder without a single example.
-    #[error("{}: no example in it; expected {expected}", file.display())]
+    /// A file or folder without examples.
+    #[error("{}: contains no examples; expected {expected}", file.display())]
     Empty {
         /// The file or folder.
         file: PathBuf,
-        /// What should be there.
+        /// What should be in it.
         expected: String,
     },
-    /// A format by an unknown name.
-    #[error("no dataset format `{name}`; there are {}", known.join(", "))]
+    /// The dataset format is unknown.
+    #[error("no dataset format `{name}`; the formats are {}", known.join(", "))]
     UnknownFormat {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The names there are.
+        /// The known names.
         known: Vec<&'static str>,
     },
     /// A task that the source does not have.
-    #[error("no task `{task}` in {place}; there are {}", known.join(", "))]
+    #[error("no task `{task}` in {place}; its tasks are {}", known.join(", "))]
     UnknownTask {
-        /// The name asked for.
+        /// The requested name.
         task: String,
         /// The format, or the folder.
         place: String,
-        /// The names there are.
+        /// The source's tasks.
         known: Vec<String>,
     },
-    /// A named order that the format does not have.
+    /// The format has no order with this name.
     #[error("format `{format}` has no order `{order}`; {}", list_orders(known))]
     UnknownOrder {
         /// The format.
         format: &'static str,
-        /// The name asked for.
+        /// The requested name.
         order: String,
-        /// The names there are.
+        /// The format's orders.
         known: Vec<&'static str>,
     },
-    /// A task that stands twice in an order.
-    #[error("task `{task}` stands twice in the order")]
+    /// A task is listed twice in an order.
+    #[error("task `{task}` is listed twice in the order")]
     TaskTwice {
         /// The task.
         task: String,
     },
-    /// A format that reads files, without a path.
+    /// A format that reads files has no path.
     #[error("format `{format}` needs a path: {expected}")]
     PathNeeded {
         /// The format.
         format: &'static str,
-        /// What the path should lead to.
+        /// What the path should refer to.
         expected: &'static str,
     },
-    /// A source whose rows are not divided into train and test, where a stream needs both.
-    #[error("format `{format}` has no test rows of its own here ({}): {advice}", file.display())]
+    /// The rows of a source are not split into train and test, but a stream needs both.
+    #[error("format `{format}` has no separate test rows here ({}): {advice}", file.display())]
     NoSplit {
         /// The format.
         format: &'static str,
         /// The file.
         file: PathBuf,
-        /// What to do instead.
+        /// The solution.
         advice: &'static str,
     },
-    /// A file of Cadre's own of another format version or kind.
+    /// A Cadre file has another format version or kind.
     #[error("{}:1: expected {kind} of format-version {version}, found `{found}`", file.display())]
     FormatVersion {
         /// The file.
         file: PathBuf,
-        /// Kind of file.
+        /// The expected kind of file.
         kind: &'static str,
-        /// The version this build reads.
+        /// The version that this build reads.
         version: u32,
         /// The first line, shortened.
         found: String,
@@ -226,20 +226,20 @@ pub enum DataError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A tokenizer without an end-of-sequence (or other special) token.
-    #[error("tokenizer {}: no {token} is named in {}", folder.display(), searched.join(", "))]
+    /// The end-of-sequence token (or another special token) of a tokenizer is not defined.
+    #[error("tokenizer {}: {token} is not defined in {}", folder.display(), searched.join(", "))]
     NoSpecialToken {
-        /// Folder of the tokenizer.
+        /// The tokenizer's folder.
         folder: PathBuf,
-        /// Which token: `eos_token`.
+        /// The token's key, such as `eos_token`.
         token: &'static str,
-        /// Files that were looked at or for.
+        /// The files that were searched.
         searched: Vec<String>,
     },
-    /// Training a tokenizer failed.
+    /// A tokenizer could not be trained.
     #[error("train a tokenizer of {size} tokens: {problem}")]
     TokenizerTraining {
-        /// Size asked for.
+        /// The requested size.
         size: u32,
         /// What is wrong.
         problem: String,
@@ -247,22 +247,22 @@ pub enum DataError {
     /// Text the tokenizer cannot encode or decode.
     #[error("tokenise `{snippet}`: {problem}")]
     Tokenise {
-        /// How the text begins.
+        /// The beginning of the text.
         snippet: String,
-        /// What the tokenizer said.
+        /// The tokenizer's error.
         problem: String,
     },
-    /// An indicator said to be an existing token that the tokenizer splits.
+    /// An indicator configured as an existing token is several tokens.
     #[error("indicator `{token}` is not one token of this tokenizer but {}: {}; use kind = \"text\" or \"new-token\"", pieces.len(), pieces.join(" | "))]
     SplitToken {
         /// The indicator.
         token: String,
-        /// Tokens it is split into.
+        /// The tokens it is split into.
         pieces: Vec<String>,
     },
-    /// An indicator said to be new that the tokenizer has already.
+    /// An indicator configured as a new token already exists.
     #[error(
-        "indicator `{token}` is a token of this tokenizer already (id {id}); use kind = \"existing-token\""
+        "indicator `{token}` is already a token of this tokenizer (id {id}); use kind = \"existing-token\""
     )]
     TokenExists {
         /// The indicator.
@@ -270,31 +270,31 @@ pub enum DataError {
         /// Its id.
         id: u32,
     },
-    /// Indicators of which one is empty, or the beginning of the other.
+    /// One of the indicators is empty or a prefix of the other.
     #[error(
-        "indicators `{accept}` and `{reject}` cannot be told apart: neither may be empty or begin with the other"
+        "indicators `{accept}` and `{reject}` cannot be distinguished: neither may be empty or begin with the other"
     )]
     IndicatorsAlike {
-        /// The accepting one.
+        /// The accepting indicator.
         accept: String,
-        /// The rejecting one.
+        /// The rejecting indicator.
         reject: String,
     },
-    /// A token that occurs and that the backbone has no embedding for.
+    /// A text contains a token that the backbone has no embedding for.
     #[error(
-        "{place} has the token `{token}` (id {id}), and the backbone has {rows} rows of embedding: ids from {rows} on cannot be used; take it out of the text or the template, or use a backbone with a row for it"
+        "{place} has the token `{token}` (id {id}), but the backbone's embedding has only {rows} rows; remove the token from the text or the template, or use a backbone with a row for it"
     )]
     NoRow {
         /// The token.
         token: String,
         /// Its id.
         id: u32,
-        /// Rows of the embedding.
+        /// Number of rows of the embedding.
         rows: u32,
-        /// Where it occurs: how the text begins, or the example.
+        /// Where the token occurs: the beginning of the text, or the example.
         place: String,
     },
-    /// An example whose text cannot be encoded.
+    /// The text of an example cannot be encoded.
     #[error("example `{id}`: {source}")]
     Example {
         /// The example.
@@ -302,21 +302,21 @@ pub enum DataError {
         /// What is wrong with it.
         source: Box<DataError>,
     },
-    /// An example to be marked where no indicator is set.
-    #[error("example `{id}` is to be marked, but no indicator is set")]
+    /// An example's target has an indicator, but no indicator is configured.
+    #[error("example `{id}` needs an indicator, but none is configured")]
     NoIndicator {
         /// The example.
         id: String,
     },
-    /// A template that does not parse or does not render.
+    /// A template does not parse or render.
     #[error("template {name}: {problem}")]
     Template {
-        /// Its file or name, with the line where known.
+        /// The template's file or name, with the line if known.
         name: String,
         /// What is wrong.
         problem: String,
     },
-    /// A conversation in a template that shows its last message only.
+    /// An example has earlier turns, but the template shows only the last message.
     #[error(
         "template {template} does not show the {turns} earlier turns of example `{id}`: use template = \"chat\", or a file that writes out `turns`"
     )]
@@ -325,33 +325,33 @@ pub enum DataError {
         template: String,
         /// The example.
         id: String,
-        /// How many turns it has before its last message.
+        /// Number of turns before the last message.
         turns: usize,
     },
-    /// A template whose own words exceed the longest prompt.
+    /// The template's own text exceeds the maximum prompt length.
     #[error("template {name} alone takes {tokens} tokens; max-prompt is {most}")]
     TemplateTooLong {
-        /// Its file or name.
+        /// The template's file or name.
         name: String,
-        /// Tokens it takes with empty fields.
+        /// Number of tokens with empty fields.
         tokens: usize,
-        /// The longest prompt.
+        /// Maximum length of a prompt in tokens.
         most: usize,
     },
-    /// A batch of nothing.
+    /// A batch or step without rows.
     #[error("batch ({batch}) and accumulate ({accumulate}) must be at least 1")]
     NoBatch {
-        /// Rows of a batch.
+        /// Rows per batch.
         batch: usize,
-        /// Batches of a step.
+        /// Batches per step.
         accumulate: usize,
     },
 }
 
 fn list_orders(known: &[&'static str]) -> String {
     if known.is_empty() {
-        "it has none: list the tasks".into()
+        "it has no named orders; list the tasks".into()
     } else {
-        format!("there are {}", known.join(", "))
+        format!("its orders are {}", known.join(", "))
     }
 }

@@ -1,4 +1,4 @@
-//! Examples and tasks: text as a dataset gives it. Knows no tokens and no files.
+//! Examples and tasks, as text.
 
 use cadre_store::Seed;
 use rand::SeedableRng;
@@ -6,24 +6,24 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// One query with its answer.
+/// A query with its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Example {
-    /// Name of the example, as the dataset gives it or `<task>/<split>/<row>`.
+    /// Name of the example, as given by the dataset or `<task>/<split>/<row>`.
     pub id: String,
     /// Task it belongs to.
     pub task: String,
-    /// What was said before, in a conversation: a system message, earlier messages and their answers.
+    /// Earlier turns of a conversation: a system message, earlier messages and their answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub turns: Vec<Turn>,
-    /// What is to be done; may be empty.
+    /// The instruction; may be empty.
     pub instruction: String,
-    /// What it is to be done to; may be empty.
+    /// The input that the instruction refers to; may be empty.
     pub input: String,
-    /// The answer that is learnt.
+    /// The answer to train on.
     pub output: String,
-    /// Every answer that counts as right; `output` is among them, if need be without the blanks around it.
+    /// All correct answers. They include `output`, possibly without surrounding blanks.
     pub references: Vec<String>,
 }
 
@@ -31,26 +31,26 @@ pub struct Example {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Turn {
-    /// Who says it.
+    /// The author of the message.
     pub role: TurnRole,
-    /// What is said.
+    /// The text of the message.
     pub content: String,
 }
 
-/// Who speaks in a conversation.
+/// The role of a message in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TurnRole {
-    /// Whoever says in front how to answer.
+    /// An initial instruction on how to answer.
     System,
-    /// Who asks.
+    /// The one who asks.
     User,
-    /// Who answers.
+    /// The one who answers.
     Assistant,
 }
 
 impl TurnRole {
-    /// The word for it in chat templates.
+    /// The role's name in chat templates.
     pub fn name(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -60,29 +60,29 @@ impl TurnRole {
     }
 }
 
-/// A task of a stream: what is learnt and what is measured.
+/// A task of a stream, with its training and test examples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
-    /// Name, as the format lists it.
+    /// Name of the task, as listed by the format.
     pub name: String,
-    /// Examples to train on.
+    /// Examples for training.
     pub train: Vec<Example>,
-    /// Examples to measure with.
+    /// Examples for evaluation.
     pub test: Vec<Example>,
 }
 
-/// Which part of a task.
+/// Part of a task's examples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {
-    /// To train on.
+    /// For training.
     Train,
-    /// To measure with.
+    /// For evaluation.
     Test,
 }
 
 impl Split {
-    /// The word for it in file names.
+    /// The split's name in file names.
     pub fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -91,9 +91,9 @@ impl Split {
     }
 }
 
-/// At most `limit` examples, drawn by `seed`; all of them, in a seeded order, without a limit.
+/// At most `limit` examples, drawn by `seed`; without a limit, all of them in a seeded order.
 ///
-/// The shuffle comes before the cut, as files may list all rows of one label first.
+/// The examples are shuffled before the cut, because files may list all rows of one label first.
 pub fn sample(mut examples: Vec<Example>, limit: Option<usize>, seed: Seed) -> Vec<Example> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed.derive("sample").0);
     examples.shuffle(&mut rng);
@@ -103,7 +103,7 @@ pub fn sample(mut examples: Vec<Example>, limit: Option<usize>, seed: Seed) -> V
     examples
 }
 
-/// The places of `count` examples in the order in which [`sample`] puts them.
+/// The indices of `count` examples in the order in which [`sample`] puts them.
 pub(crate) fn shuffled_places(count: usize, seed: Seed) -> Vec<usize> {
     let mut places: Vec<usize> = (0..count).collect();
     places.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.derive("sample").0));

@@ -1,4 +1,5 @@
-//! The dataset formats: one table line and one file each. Only reads; tells no format from another but here.
+//! The dataset formats: a table with one entry per format, and one file per format. All differences between formats
+//! must be in this table.
 
 mod alpaca;
 mod bounds;
@@ -6,11 +7,11 @@ mod cell;
 mod chat;
 mod csv_rows;
 mod field_rows;
+mod folder_contents;
 mod instructions;
 mod json;
 mod json_rows;
 mod jsonl;
-mod lying;
 mod natural_instructions;
 mod opened;
 mod parquet;
@@ -35,79 +36,80 @@ pub(crate) use opened::ending as row_ending;
 pub(crate) use rows::ENDINGS as ROW_ENDINGS;
 pub use sink::{Note, Sink};
 
-/// Where examples come from.
+/// The location and format of examples.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SourceSpec {
     /// Name of a format of [`FORMATS`].
     pub format: String,
-    /// File or folder, with variables and `~` already put in; none for a built-in format.
+    /// File or folder, with variables and `~` already expanded; `None` for a built-in format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// Names of the fields, for formats that leave them open (`jsonl`, `parquet`, `chat`).
+    /// Names of the fields, for formats whose fields are configurable (`jsonl`, `parquet`, `chat`).
     #[serde(default)]
     pub fields: FieldMap,
 }
 
-/// Names of a row's fields. A field that is named must stand in every row; one that is not named is looked for
-/// under its own name, and only `output` must then be there.
+/// Names of a row's fields. A field that is named here must be in every row. A field that is not named is looked up by
+/// its default name, and only `output` is then required.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct FieldMap {
-    /// What is to be done; default `instruction`.
+    /// Field of the instruction; default `instruction`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instruction: Option<String>,
-    /// What it is to be done to; default `input`.
+    /// Field of the input; default `input`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
-    /// The answer, or a list of right answers of which the first is learnt; default `output`.
+    /// Field of the answer, or of a list of correct answers whose first is trained on; default `output`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
-    /// The messages of a conversation; default `messages`, else `conversations`.
+    /// Field of the messages of a conversation; default `messages`, or else `conversations`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<String>,
 }
 
-/// One dataset format.
+/// A dataset format.
 #[derive(Debug, Clone, Copy)]
 pub struct FormatEntry {
     /// Name in recipes.
     pub name: &'static str,
-    /// Version of what it makes of its files, or of its own rows where it is built in: part of stage keys, raised
-    /// when rows change.
+    /// Version of the rows that the format produces from its files, or of its own rows if it is built in. Part of stage
+    /// keys; must be raised when the rows change.
     pub version: u32,
-    /// What it is and how its files lie.
+    /// Description of the format and of its file layout.
     pub doc: &'static str,
-    /// Paper or repository the layout comes from; empty where there is none.
+    /// Paper or repository that the layout comes from, or empty.
     pub reference: &'static str,
-    /// Whether it is a corpus, not a stream: its rows are not divided into train and test, and both splits give all.
+    /// Whether it is a corpus, not a stream: its rows are not split into train and test, and both splits return all
+    /// rows.
     pub corpus: bool,
     /// Whether its examples may have earlier turns, which not every template can show.
     pub turns: bool,
-    /// Whether `path` must be given.
+    /// Whether `path` is required.
     pub needs_path: bool,
-    /// Tasks there are.
+    /// Lists the tasks of a source.
     pub tasks: fn(&SourceSpec) -> Result<Vec<String>, DataError>,
-    /// Named orders of tasks; the first is the default where the source has all of its tasks.
+    /// Named orders of tasks. The first is the default if the source has all of its tasks.
     pub orders: &'static [(&'static str, &'static [&'static str])],
-    /// Files a split of a task is read from; their digests go into stage keys.
+    /// Lists the files of a split of a task; their digests are part of stage keys.
     pub files: fn(&SourceSpec, &str, Split) -> Result<Vec<PathBuf>, DataError>,
-    /// Gives a split of a task to a sink, in the order of the files.
+    /// Passes the rows of a split of a task to a sink, in file order.
     pub visit: fn(&SourceSpec, &str, Split, &mut Sink) -> Result<(), DataError>,
-    /// All of a corpus in one pass.
+    /// Reads a whole corpus in one pass.
     pub whole: Option<WholeSource>,
 }
 
-/// How a corpus is read at once, whatever tasks it holds.
+/// Reads a corpus at once, whatever its tasks.
 #[derive(Debug, Clone, Copy)]
 pub struct WholeSource {
-    /// All its files; no row is read for it.
+    /// Lists all files without reading rows.
     pub files: fn(&SourceSpec) -> Result<Vec<PathBuf>, DataError>,
-    /// Gives all its rows to a sink.
+    /// Passes all rows to a sink.
     pub visit: fn(&SourceSpec, &mut Sink) -> Result<(), DataError>,
 }
 
-/// The formats, in the order of the reference.
+/// All formats, in the order of the reference documentation.
 pub const FORMATS: &[FormatEntry] = &[
     FormatEntry {
         name: "synthetic",
@@ -251,10 +253,10 @@ pub const FORMATS: &[FormatEntry] = &[
     },
 ];
 
-/// The format of this name.
+/// The format with this name.
 ///
 /// # Errors
-/// [`DataError::UnknownFormat`], with the names there are.
+/// [`DataError::UnknownFormat`], with the known names.
 pub fn format(name: &str) -> Result<&'static FormatEntry, DataError> {
     FORMATS.iter().find(|entry| entry.name == name).ok_or_else(|| DataError::UnknownFormat {
         name: name.to_owned(),
@@ -262,7 +264,7 @@ pub fn format(name: &str) -> Result<&'static FormatEntry, DataError> {
     })
 }
 
-/// One JSON value, for what is beside datasets.
+/// Parses one JSON value, for files other than datasets.
 pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(
     file: &Path,
     bytes: &[u8],
@@ -271,7 +273,7 @@ pub(crate) fn parse_json<T: serde::de::DeserializeOwned>(
     json_rows::parse_whole(file, bytes, expected)
 }
 
-/// A file of one JSON value, for what is beside datasets.
+/// Reads a file with one JSON value, for files other than datasets.
 pub(crate) fn parse_json_file<T: serde::de::DeserializeOwned>(
     file: &Path,
     expected: &str,
@@ -279,7 +281,7 @@ pub(crate) fn parse_json_file<T: serde::de::DeserializeOwned>(
     json_rows::parse_whole(file, &json_rows::read(file, expected)?, expected)
 }
 
-/// The path of a source that needs one.
+/// The path of a source; an error if there is none.
 fn path_of<'a>(
     spec: &'a SourceSpec,
     format: &'static str,
@@ -288,7 +290,7 @@ fn path_of<'a>(
     spec.path.as_deref().ok_or(DataError::PathNeeded { format, expected })
 }
 
-/// The error for a task that is not there, the most similar names first.
+/// The error for an unknown task; it lists the most similar names first.
 pub(crate) fn unknown_task(task: &str, place: String, mut known: Vec<String>) -> DataError {
     const LISTED: usize = 12;
     known.sort_by_key(|name| strsim::damerau_levenshtein(name, task));

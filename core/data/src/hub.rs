@@ -1,6 +1,6 @@
-//! Names on Hugging Face's Hub, `hf://…`, as folders on this machine: from its cache where all that is needed lies
-//! there, else fetched into it, once. Takes no partial copy for a whole one, follows no revision that moved since, and
-//! reads no environment but in [`HubSettings::from_env`].
+//! Resolves names on Hugging Face's Hub (`hf://…`) to local folders: from its cache if everything needed is there, or
+//! else downloaded into the cache once. A partial copy must never be used as a complete one, and a cached revision is
+//! not updated. Only [`HubSettings::from_env`] may read the environment.
 
 mod name;
 mod needed;
@@ -16,32 +16,32 @@ use crate::error::DataError;
 use name::HubName;
 pub use needed::HubUse;
 
-/// What a name of the Hub begins with.
+/// Scheme of names on the Hub.
 const SCHEME: &str = "hf://";
-/// Where the Hub is.
+/// Default address of the Hub.
 const ENDPOINT: &str = "https://huggingface.co";
 
-/// Whether a recipe's path is a name on the Hub, and not a place on this machine.
+/// Whether a recipe's path is a name on the Hub rather than a local path.
 pub fn is_hub_name(path: &Path) -> bool {
     path.to_str().is_some_and(|text| text.starts_with(SCHEME))
 }
 
-/// Where the Hub and its cache are, as the tools of Hugging Face are told.
+/// The Hub's address and cache, configured as for Hugging Face's own tools.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubSettings {
-    /// The cache's folder, with `models--org--name` in it.
+    /// The cache folder, which contains folders such as `models--org--name`.
     pub cache: PathBuf,
-    /// The address of the Hub, without a slash at its end.
+    /// Address of the Hub, without a trailing slash.
     pub endpoint: String,
-    /// What names the user to it, for private and gated repositories.
+    /// Access token for private and gated repositories.
     pub token: Option<String>,
-    /// Whether it is not to be asked.
+    /// Whether network access is disabled.
     pub offline: bool,
 }
 
 impl HubSettings {
-    /// As `huggingface_hub` reads this process's environment: `HF_HUB_CACHE`, else `HF_HOME/hub`, else
-    /// `~/.cache/huggingface/hub`; `HF_ENDPOINT`; `HF_TOKEN`, else `HF_HOME/token`; `HF_HUB_OFFLINE`.
+    /// Reads this process's environment like `huggingface_hub`: `HF_HUB_CACHE`, or else `HF_HOME/hub`, or else
+    /// `~/.cache/huggingface/hub`; `HF_ENDPOINT`; `HF_TOKEN`, or else `HF_HOME/token`; `HF_HUB_OFFLINE`.
     pub fn from_env() -> Self {
         Self::from_variables(&|name| std::env::var(name).ok())
     }
@@ -68,15 +68,15 @@ impl HubSettings {
     }
 }
 
-/// The Hub and its cache.
+/// Access to the Hub and its cache.
 #[derive(Debug)]
 pub struct Hub {
     settings: HubSettings,
-    /// Why it could not be reached; it is then not tried again.
+    /// Why the Hub is unreachable; once set, it is not tried again.
     unreachable: Mutex<Option<String>>,
 }
 
-/// A repository that is looked for: its name, what is needed of it, where it would lie in the cache.
+/// A requested repository: its name, the files needed, and its folder in the cache.
 struct Wanted<'a> {
     name: HubName,
     what: HubUse,
@@ -85,21 +85,21 @@ struct Wanted<'a> {
 }
 
 impl Hub {
-    /// The Hub with these settings. Nothing is asked yet.
+    /// Access with these settings. Makes no request yet.
     pub fn new(settings: HubSettings) -> Self {
         Self { settings, unreachable: Mutex::new(None) }
     }
 
-    /// The folder (for [`HubUse::Tokenizer`]: the folder of `tokenizer.json`) that this name stands for.
+    /// The local folder of a name (for [`HubUse::Tokenizer`]: the folder of `tokenizer.json`).
     ///
-    /// The revision that the cache holds is the one that is used, as long as it holds it whole; without one in the name
-    /// it is `main` as it was when it was fetched. What was fetched here is known to be whole by its list of files,
-    /// which is kept beside it; of what another program fetched the list is asked for and what is missing is
-    /// fetched. Without a network such a copy is used if nothing can be seen to be missing: shards that an index names,
-    /// configuration, tokenizer.
+    /// If the cache has a complete copy of a revision, that copy is used. A name without a revision stands for `main`
+    /// as of the download. A copy that Cadre downloaded is checked against its list of files, which is stored beside
+    /// it. For a copy from another program the list is requested, and missing files are downloaded. Without a network,
+    /// such a copy is used if nothing is visibly missing: shards that an index lists, configuration, tokenizer.
     ///
     /// # Errors
-    /// A name that is none; one that is neither in the cache nor to be had, with the reasons of both.
+    /// A malformed name, or a name that is neither in the cache nor available for download; the error gives the reasons
+    /// of both.
     pub fn resolve(&self, name: &Path, what: HubUse) -> Result<PathBuf, DataError> {
         let text = name.to_str().unwrap_or_default();
         let parsed = HubName::parse(text, what)
@@ -124,16 +124,16 @@ impl Hub {
             Err(reason) => reason,
         };
         let missing = match &commit {
-            None => format!("there is no revision `{}` of it", wanted.name.revision),
-            // A copy with a list is known to lack something, whatever can be seen.
-            Some(commit) if wanted.listed(commit).is_some() => "a file of it is missing".to_owned(),
+            None => format!("it has no revision `{}`", wanted.name.revision),
+            // The list of files shows that a file is missing, whether or not `missing` can detect it.
+            Some(commit) if wanted.listed(commit).is_some() => "one of its files is missing".to_owned(),
             Some(commit) => match wanted.what.missing(&wanted.place(commit)) {
                 None => return Ok(wanted.place(commit)),
                 Some(missing) => missing,
             },
         };
         let problem = format!(
-            "not whole in the cache ({}: {missing}), and not to be had from {}: {network}. Where there is a network, `{}` fetches it; the cache can be copied here, and a folder of your own can stand for the name",
+            "not whole in the cache ({}: {missing}), and cannot be downloaded from {}: {network}. On a machine with network access, `{}` downloads it; then copy the cache here, or use a local folder in place of the name",
             wanted.folder.display(),
             self.settings.endpoint,
             wanted.command()
@@ -141,7 +141,7 @@ impl Hub {
         Err(DataError::Hub { name: wanted.text.to_owned(), problem })
     }
 
-    /// Why nothing can be fetched, if that is known.
+    /// Why nothing can be downloaded, if that is known.
     fn closed(&self) -> Option<String> {
         if self.settings.offline {
             return Some("HF_HUB_OFFLINE is set".to_owned());
@@ -149,35 +149,35 @@ impl Hub {
         self.unreachable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Fetches what is missing, and gives the commit that is then whole in the cache.
+    /// Downloads missing files; returns the commit that is then complete in the cache.
     fn fetch(&self, wanted: &Wanted, commit: Option<&str>, cache: &Path) -> Result<String, String> {
         let revision = commit.unwrap_or(&wanted.name.revision);
         let api = self.api(cache).map_err(|error| self.reason(&error))?;
         let info = api.repo(repository(&wanted.name, revision)).info();
         let info = info.map_err(|error| self.reason(&error))?;
         if !is_commit(&info.sha) {
-            return Err(format!("it answers with `{}` for a commit", info.sha.escape_default()));
+            return Err(format!("the Hub returned `{}` as a commit", info.sha.escape_default()));
         }
         let all: Vec<String> = info.siblings.into_iter().map(|file| file.rfilename).collect();
         if let Some(file) = all.iter().find(|file| !is_inside(file)) {
-            return Err(format!("it answers with `{}` for a file", file.escape_default()));
+            return Err(format!("the Hub returned `{}` as a file name", file.escape_default()));
         }
         let files = wanted.needed(&all);
         if files.is_empty() {
             let folder = wanted.name.folder.as_deref().unwrap_or("it");
             return Err(format!("there are no {} in {folder}", wanted.what.files()));
         }
-        // By its commit: what is fetched file by file is of one revision, and the name leads to it when it is whole.
+        // By commit, so that all files are of one revision; the revision's name is set only when the copy is complete.
         let repo = api.repo(repository(&wanted.name, &info.sha));
         for file in files {
             if !wanted.snapshot(&info.sha).join(file).is_file() {
                 repo.download(file).map_err(|error| format!("{file}: {}", self.reason(&error)))?;
             }
         }
-        wanted.keep_list(&info.sha, &all).map_err(|error| format!("keep the list of its files: {error}"))?;
+        wanted.keep_list(&info.sha, &all).map_err(|error| format!("store the list of its files: {error}"))?;
         if wanted.name.revision != info.sha {
             let named = Cache::new(cache.to_owned()).repo(repository(&wanted.name, &wanted.name.revision));
-            named.create_ref(&info.sha).map_err(|error| format!("note the revision: {error}"))?;
+            named.create_ref(&info.sha).map_err(|error| format!("store the revision: {error}"))?;
         }
         Ok(info.sha)
     }
@@ -186,30 +186,30 @@ impl Hub {
         ApiBuilder::from_cache(Cache::new(cache.to_owned()))
             .with_endpoint(self.settings.endpoint.clone())
             .with_token(self.settings.token.clone())
-            // Standard output is the program's own.
+            // Standard output is reserved for the program's own output.
             .with_progress(false)
             .with_retries(2)
             .build()
     }
 
-    /// An error in plain words; one of the network keeps the Hub from being tried again.
+    /// A readable reason for an error. After a network error the Hub is not tried again.
     fn reason(&self, error: &ApiError) -> String {
         let text = error.to_string();
-        let told = match text.rsplit_once("http status: ").map(|(_, status)| status) {
+        let reason = match text.rsplit_once("http status: ").map(|(_, status)| status) {
             Some(status) if status.starts_with("401") || status.starts_with("403") => {
-                format!("it answers {status}: no such repository, or one that needs HF_TOKEN")
+                format!("status {status}: no such repository, or it requires HF_TOKEN")
             }
             Some(status) if status.starts_with("404") => {
-                format!("it answers {status}: no such repository, revision or file")
+                format!("status {status}: no such repository, revision or file")
             }
-            Some(status) => format!("it answers {status}"),
+            Some(status) => format!("status {status}"),
             None => {
                 let mut unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
                 *unreachable = Some(text.clone());
                 text
             }
         };
-        told.lines().next().unwrap_or_default().to_owned()
+        reason.lines().next().unwrap_or_default().to_owned()
     }
 }
 
@@ -241,7 +241,7 @@ impl Wanted<'_> {
         all.iter().map(String::as_str).filter(|file| self.what.needs(folder, file)).collect()
     }
 
-    /// The needed files of a commit, if its list was kept. A list without any is not believed.
+    /// The needed files of a commit, from its stored list; `None` if there is no list, or it contains none of them.
     fn listed(&self, commit: &str) -> Option<Vec<String>> {
         let text = std::fs::read(self.list_file(commit)).ok()?;
         let all: Vec<String> = serde_json::from_slice(&text).ok()?;
@@ -260,7 +260,7 @@ impl Wanted<'_> {
         self.folder.join(format!("cadre-files-{commit}.json"))
     }
 
-    /// What fetches it with Hugging Face's own program.
+    /// The command that downloads the repository with Hugging Face's own tool.
     fn command(&self) -> String {
         let HubName { id, revision, dataset, .. } = &self.name;
         let kind = if *dataset { " --repo-type dataset" } else { "" };
@@ -278,7 +278,7 @@ fn is_commit(text: &str) -> bool {
     text.len() >= 7 && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Whether a path stays in the folder it starts from.
+/// Whether a relative path stays inside its base folder.
 fn is_inside(file: &str) -> bool {
     !file.is_empty() && file.split('/').all(|part| !matches!(part, "" | "." | "..")) && !file.contains('\\')
 }

@@ -1,4 +1,4 @@
-//! The indicator: which ids say "mine" and "not mine". Never chooses when to mark.
+//! The indicator tokens: the ids with which an expert accepts or rejects a query.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,31 +9,31 @@ use crate::tokenizer::Tokenizer;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IndicatorForm {
-    /// A token of its own, new to the tokenizer, with embedding and head rows trained by the expert.
+    /// A new token, whose embedding and head rows the expert trains.
     NewToken,
-    /// A token that the tokenizer has.
+    /// A token that the tokenizer already has.
     ExistingToken,
-    /// Text, as many tokens as it takes.
+    /// Text of any number of tokens.
     Text,
 }
 
-/// Ids that an accepting and a rejecting expert say first. Neither is empty; one id each but for
-/// [`IndicatorForm::Text`].
+/// Token ids with which an expert accepts or rejects a query. Neither list is empty; each has exactly one id, except
+/// for [`IndicatorForm::Text`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndicatorTokens {
-    /// Ids of acceptance.
+    /// Ids of the accepting indicator.
     pub accept: Vec<u32>,
-    /// Ids of rejection.
+    /// Ids of the rejecting indicator.
     pub reject: Vec<u32>,
 }
 
 impl IndicatorTokens {
-    /// Looks the indicators up, or adds them at ids `rows` (accept) and `rows + 1` (reject); gives the tokenizer
-    /// that knows them. `rows` is the number of rows of the backbone's embedding.
+    /// Looks the indicators up, or adds them with ids `rows` (accept) and `rows + 1` (reject); also returns the
+    /// tokenizer that includes them. `rows` is the number of rows of the backbone's embedding.
     ///
     /// # Errors
-    /// Indicators that are equal, empty or begin with each other; an existing token that is split, or that the backbone
-    /// has no row for; a new one that exists.
+    /// Indicators of which one is empty or a prefix of the other (or equal to it); an existing token that is split or
+    /// that the backbone has no row for; a new token that already exists.
     pub fn new(
         tokenizer: &Tokenizer,
         form: IndicatorForm,

@@ -1,5 +1,5 @@
-//! Text on its way to the learner: dataset formats and their tasks, prompts and their templates, tokens and
-//! their loss mask, batches, and what is kept of earlier tasks. Holds no tensor and knows no recipe.
+//! Data for the learner: dataset formats and their tasks, prompt templates, token ids with their loss mask, batches,
+//! and the replay buffer. Must not depend on tensors or recipes.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Rows as Cadre itself keeps them: JSON lines under a first line that names kind and version. Reads no dataset.
+//! Cadre's own files of rows: a first line with kind and version, then JSON lines.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::error::DataError;
 use crate::example::Example;
 use crate::format::{parse_json_lines, read_file, shorten};
 
-/// Version of these files.
+/// Format version of these files.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -20,37 +20,37 @@ struct Head {
     kind: String,
 }
 
-/// One row of a reconstructed task: an example and what is learnt of it.
+/// A row of a reconstructed task (an expert's training set): an example and what to train on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TrainingRow {
     /// The example.
     pub example: Example,
-    /// What is learnt of it.
+    /// Which part of it has a loss.
     pub target: Target,
-    /// Factor of its loss; 1 unless a selector says otherwise.
+    /// Weight of its loss; 1 unless a selector sets another.
     pub weight: f32,
 }
 
-/// Examples as a file's bytes.
+/// Serialises examples.
 pub fn write_examples(examples: &[Example]) -> Vec<u8> {
     write("examples", examples)
 }
 
-/// Examples of a file that [`write_examples`] made.
+/// Reads examples from a file written by [`write_examples`].
 ///
 /// # Errors
-/// A missing file; another kind or version; a broken row.
+/// A missing file, another kind or version, or a malformed row.
 pub fn read_examples(file: &Path) -> Result<Vec<Example>, DataError> {
     read("examples", file)
 }
 
-/// Training rows as a file's bytes.
+/// Serialises training rows.
 pub fn write_training_rows(rows: &[TrainingRow]) -> Vec<u8> {
     write("training-rows", rows)
 }
 
-/// Training rows of a file that [`write_training_rows`] made.
+/// Reads training rows from a file written by [`write_training_rows`].
 ///
 /// # Errors
 /// As [`read_examples`].

@@ -1,16 +1,16 @@
-//! A token example for the eye: the text of each token and whether it is learnt. Never prints.
+//! Renders a tokenised example for display: the text of each token and whether it has a loss.
 
 use crate::token_example::TokenExample;
 use crate::tokenizer::Tokenizer;
 
-/// One token to show.
+/// A token to display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownToken {
-    /// Its text; special tokens by name, bytes that are no character by themselves as `⟨e2 80⟩`.
+    /// Its text: special tokens by name, bytes that are not a character of their own as `⟨e2 80⟩`.
     pub text: String,
     /// Its id.
     pub id: u32,
-    /// Whether the loss is taken on it.
+    /// Whether the token has a loss.
     pub in_loss: bool,
 }
 
@@ -27,22 +27,22 @@ pub fn shown_tokens(example: &TokenExample, tokenizer: &Tokenizer) -> Vec<ShownT
 fn text(id: u32, tokenizer: &Tokenizer) -> String {
     let name = tokenizer.token(id);
     match tokenizer.decode(&[id]) {
-        // Special and added tokens decode to nothing.
+        // Special and added tokens decode to an empty text.
         Ok(text) if text.is_empty() => name.unwrap_or_else(|| format!("⟨no token {id}⟩")),
         Ok(text) if !text.contains('\u{FFFD}') => text,
         _ => name.map_or_else(|| format!("⟨no token {id}⟩"), |name| bytes(&name).unwrap_or(name)),
     }
 }
 
-/// The bytes that a byte-level vocabulary writes as characters, as hexadecimal digits.
+/// The hexadecimal digits of the bytes that a byte-level vocabulary writes as these characters.
 fn bytes(token: &str) -> Option<String> {
     let digits: Option<Vec<String>> =
         token.chars().map(|c| byte_of(c).map(|byte| format!("{byte:02x}"))).collect();
     digits.map(|digits| format!("⟨{}⟩", digits.join(" ")))
 }
 
-/// The byte behind a character of GPT-2's byte alphabet: printable Latin-1 stands for itself, the other bytes, in
-/// order, are the characters from U+0100 on.
+/// The byte that a character of GPT-2's byte alphabet stands for: printable Latin-1 characters stand for themselves,
+/// the other bytes are mapped, in order, to the characters from U+0100 on.
 fn byte_of(c: char) -> Option<u8> {
     let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     let code = u32::from(c);

@@ -1,5 +1,5 @@
-//! A stream of tasks out of a source: its order, its tasks, and all rows of a source at once. Never samples:
-//! what is cut, and by which seed, is the caller's.
+//! Turns a source into a stream of tasks: its order, its tasks, and all rows of a source. Does not sample: limits and
+//! seeds are up to the caller.
 
 use std::path::PathBuf;
 
@@ -7,22 +7,22 @@ use crate::error::DataError;
 use crate::example::{Example, Split, Task};
 use crate::format::{Note, Sink, SourceSpec, format, unknown_task};
 
-/// Which tasks, in which order.
+/// Which tasks to use, in which order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderChoice {
-    /// The format's first named order if the source has all of its tasks, else all tasks by name.
+    /// The format's first named order if the source has all of its tasks, or else all tasks in order of their names.
     Default,
-    /// An order the format has a name for.
+    /// A named order of the format.
     Named(String),
     /// These tasks.
     Tasks(Vec<String>),
 }
 
-/// The tasks of a stream in their order, each known to be there. Reads no row.
+/// The tasks of a stream in their order, checked for existence. Reads no rows.
 ///
 /// # Errors
-/// An unknown format, order or task; a task twice; a path that is missing or not as the format says; a source
-/// without test rows of its own (a corpus).
+/// An unknown format, order or task; a task listed twice; a path that is missing or does not match the format; a source
+/// without separate test rows (a corpus).
 pub fn task_order(spec: &SourceSpec, choice: &OrderChoice) -> Result<Vec<String>, DataError> {
     let entry = format(&spec.format)?;
     if let Some(path) = spec.path.as_deref().filter(|path| entry.corpus || path.is_file()) {
@@ -52,28 +52,28 @@ pub fn task_order(spec: &SourceSpec, choice: &OrderChoice) -> Result<Vec<String>
             _ => known.clone(),
         },
     };
-    for (place, task) in order.iter().enumerate() {
+    for (index, task) in order.iter().enumerate() {
         if !known.contains(task) {
             return Err(unknown_task(task, place_of(spec), known));
         }
-        if order[..place].contains(task) {
+        if order[..index].contains(task) {
             return Err(DataError::TaskTwice { task: task.clone() });
         }
     }
     Ok(order)
 }
 
-/// A task with both of its splits, in the order of their files.
+/// A task with both of its splits, in file order.
 ///
 /// # Errors
-/// As [`task_order`]; a missing file; a broken row.
+/// As [`task_order`]; a missing file; a malformed row.
 pub fn load_task(spec: &SourceSpec, task: &str) -> Result<Task, DataError> {
     let of = |split| load_source(spec, &[task.to_owned()], split);
     Ok(Task { name: task.to_owned(), train: of(Split::Train)?, test: of(Split::Test)? })
 }
 
-/// All rows of these tasks of a source (of all its tasks, if none is named), task after task or as they stand in
-/// one file.
+/// All rows of these tasks of a source (of all its tasks, if none is given), task by task, or in file order if the
+/// source is a corpus.
 ///
 /// # Errors
 /// As [`load_task`].
@@ -81,7 +81,7 @@ pub fn load_source(spec: &SourceSpec, tasks: &[String], split: Split) -> Result<
     Ok(visit_source(spec, tasks, split, Sink::keep())?.rows())
 }
 
-/// Like [`load_source`], with what a user must know of.
+/// Like [`load_source`], but also returns notes for the user.
 ///
 /// # Errors
 /// As [`load_task`].
@@ -95,7 +95,7 @@ pub fn load_source_noted(
     Ok((sink.rows(), notes))
 }
 
-/// Gives the rows that [`load_source`] says to a sink, which is given back.
+/// Passes the rows of [`load_source`] to a sink, and returns it.
 pub(crate) fn visit_source(
     spec: &SourceSpec,
     tasks: &[String],
@@ -131,10 +131,10 @@ pub(crate) fn visit_source(
     Ok(sink)
 }
 
-/// Files that these rows are read from; their digests belong into stage keys. Sorted, each once.
+/// The files that these rows are read from, sorted and without duplicates; their digests must be part of stage keys.
 ///
 /// # Errors
-/// As [`load_source`], but for broken rows: none is read.
+/// As [`load_source`], except for malformed rows, because no row is read.
 pub fn source_files(spec: &SourceSpec, tasks: &[String], split: Split) -> Result<Vec<PathBuf>, DataError> {
     let entry = format(&spec.format)?;
     if let (Some(whole), []) = (entry.whole, tasks) {

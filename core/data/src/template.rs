@@ -1,5 +1,5 @@
-//! How an example becomes a prompt. Knows no token ids; the blank line between instruction and input falls away
-//! where one of them is empty.
+//! Prompt templates: how an example becomes a prompt. The blank line between instruction and input is omitted if one of
+//! them is empty.
 
 mod chat;
 mod jinja;
@@ -15,37 +15,37 @@ use crate::tokenizer::Tokenizer;
 pub use chat::ChatTemplate;
 use jinja::Jinja;
 
-/// A way to write prompts. Cheap to clone.
+/// A prompt template. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Template {
-    /// Instruction, blank line, input; nothing else (SSR's `vanilla`).
+    /// Instruction, blank line, input, and nothing else (SSR's `vanilla`).
     Plain,
     /// The Alpaca prompt (<https://github.com/tatsu-lab/stanford_alpaca>), with and without input.
     Alpaca,
-    /// The tokenizer's own chat template: instruction and input, as in `Plain`, are one user message, after what was said
-    /// before.
+    /// The tokenizer's own chat template. Instruction and input, joined as in `Plain`, are one user message after the
+    /// earlier turns.
     Chat(ChatTemplate),
     /// A Jinja file.
     File(FileTemplate),
 }
 
-/// A prompt written in Jinja as in chat templates, with `instruction`, `input`, `task` and `turns` (earlier messages, each
-/// with `role` and `content`); an unknown variable is an error.
+/// A prompt in Jinja as in chat templates, with the variables `instruction`, `input`, `task` and `turns` (earlier
+/// messages, each with `role` and `content`). An unknown variable is an error.
 #[derive(Debug, Clone)]
 pub struct FileTemplate {
-    /// Whether it names `turns`.
+    /// Whether the template uses `turns`.
     turns: bool,
     jinja: Jinja,
 }
 
-/// What a template makes of an example.
+/// A rendered example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// Everything before the response.
     pub prompt: String,
-    /// The response, without an end token.
+    /// The response, without the end token.
     pub response: String,
-    /// The token that ends it, where the template writes one that is not the tokenizer's end token.
+    /// The end token of the response, if the template writes a different one than the tokenizer's.
     pub end: Option<u32>,
 }
 
@@ -53,25 +53,26 @@ impl Template {
     /// The chat template of a tokenizer.
     ///
     /// # Errors
-    /// A tokenizer without one; one that does not parse, or whose answers do not begin with its generation prompt.
+    /// The tokenizer has none, or it does not parse, or its answered conversations do not begin with the generation
+    /// prompt.
     pub fn chat(tokenizer: &Tokenizer) -> Result<Self, DataError> {
         ChatTemplate::new(tokenizer).map(Self::Chat)
     }
 
-    /// A Jinja file, tried out on a small example.
+    /// Reads a Jinja file and tests it on a small example.
     ///
     /// # Errors
-    /// A file that is not there; Jinja that does not parse or names an unknown variable.
+    /// A missing file, or Jinja that does not parse or uses an unknown variable.
     pub fn file(path: &Path) -> Result<Self, DataError> {
         let source = read_template(path, "a Jinja template of the prompt")?;
-        // A mark of the encoding at the beginning of a file is no part of the prompt.
+        // A byte-order mark at the beginning of a file is not part of the prompt.
         let source = source.strip_prefix('\u{FEFF}').unwrap_or(&source);
         let name = path.display().to_string();
         let jinja = Jinja::new(&name, source, UndefinedBehavior::Strict)?;
         let turns = jinja.reads("turns");
         if !turns && !jinja.reads("instruction") && !jinja.reads("input") {
             let problem =
-                "it shows neither `instruction` nor `input` nor `turns`: every prompt would be the same";
+                "it uses none of `instruction`, `input` and `turns`, so every prompt would be the same";
             return Err(DataError::Template { name, problem: problem.into() });
         }
         let template = Self::File(FileTemplate { turns, jinja });
@@ -81,7 +82,7 @@ impl Template {
         Ok(template)
     }
 
-    /// Whether earlier turns of a conversation have a place in its prompts.
+    /// Whether prompts can show earlier turns of a conversation.
     pub fn shows_turns(&self) -> bool {
         match self {
             Self::Plain | Self::Alpaca => false,
@@ -93,13 +94,13 @@ impl Template {
     /// The prompt of an example: everything before the response.
     ///
     /// # Errors
-    /// A template that does not render; an example with earlier turns where the template does not show them.
+    /// A template that does not render, or an example with earlier turns that the template does not show.
     pub fn prompt(&self, example: &Example) -> Result<String, DataError> {
         self.fits(example)?;
         self.prompt_of(example).map_err(|error| of_example(example, error))
     }
 
-    /// An example loses nothing on its way into a prompt.
+    /// Checks that the prompt shows everything in the example.
     fn fits(&self, example: &Example) -> Result<(), DataError> {
         if example.turns.is_empty() || self.shows_turns() {
             return Ok(());
@@ -120,10 +121,10 @@ impl Template {
         }
     }
 
-    /// Prompt and response of an example.
+    /// Renders the prompt and the response of an example.
     ///
     /// # Errors
-    /// As [`Self::prompt`]; a chat template that changes its prompt when there is a response.
+    /// As [`Self::prompt`]; a chat template whose prompt changes when there is a response.
     pub fn render(&self, example: &Example) -> Result<Rendered, DataError> {
         match self {
             Self::Chat(chat) => chat.render(example).map_err(|error| of_example(example, error)),
@@ -131,12 +132,12 @@ impl Template {
         }
     }
 
-    /// Whether special tokens written out by the template are meant as such, and an opening token is its own affair.
+    /// Whether special tokens in the template's text are encoded as special tokens, including an opening token.
     pub(crate) fn writes_special_tokens(&self) -> bool {
         matches!(self, Self::Chat(_))
     }
 
-    /// Name for messages.
+    /// Name of the template for messages.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Plain => "plain".into(),
@@ -155,10 +156,10 @@ impl FileTemplate {
     }
 }
 
-/// A text file of a template.
+/// Reads the text of a template file.
 ///
 /// # Errors
-/// A file that is not there, or is no UTF-8.
+/// A file that is missing or not UTF-8.
 pub(crate) fn read_template(path: &Path, expected: &str) -> Result<String, DataError> {
     std::fs::read_to_string(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => {
@@ -168,7 +169,7 @@ pub(crate) fn read_template(path: &Path, expected: &str) -> Result<String, DataE
     })
 }
 
-/// Messages as templates take them.
+/// The messages of a conversation as template values.
 fn said(turns: &[Turn]) -> Vec<Value> {
     turns.iter().map(|turn| message(turn.role.name(), &turn.content)).collect()
 }
@@ -186,7 +187,7 @@ fn plain(example: &Example) -> String {
     }
 }
 
-/// The words of stanford_alpaca's `train.py`. What stands alone is the instruction.
+/// The text of stanford_alpaca's `train.py`. A text without a counterpart is used as the instruction.
 fn alpaca(example: &Example) -> String {
     let Example { instruction, input, .. } = example;
     if instruction.is_empty() || input.is_empty() {
@@ -200,7 +201,7 @@ fn alpaca(example: &Example) -> String {
     )
 }
 
-/// The same mistake with the example it was found at.
+/// Adds the example to an error.
 fn of_example(example: &Example, error: DataError) -> DataError {
     match error {
         DataError::Template { name, problem } => {
@@ -210,7 +211,7 @@ fn of_example(example: &Example, error: DataError) -> DataError {
     }
 }
 
-/// The fault of a template that writes nothing.
+/// The error for a template that renders no text.
 const EMPTY: &str = "it is empty: the prompt of a small example has no text";
 
 fn small_example() -> Example {

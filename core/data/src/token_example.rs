@@ -1,26 +1,26 @@
-//! One example as the learner sees it: token ids and where the loss is taken. Knows no tokenizer and no tensor.
+//! An example in the learner's form: token ids and the positions with a loss.
 
 /// A sequence of token ids with its loss mask.
 ///
-/// The loss is taken on predicting `ids[t]` from `ids[..t]` wherever `mask[t]` is true. Both vectors have the
-/// same length; `mask[0]` is always false, as nothing precedes the first token.
+/// If `mask[t]` is true, the prediction of `ids[t]` from `ids[..t]` has a loss. Both vectors have the same length;
+/// `mask[0]` is always false, because nothing precedes the first token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenExample {
-    /// Token ids, the first token of the sequence first.
+    /// Token ids, in order.
     pub ids: Vec<u32>,
-    /// For each id, whether predicting it counts.
+    /// For each id, whether its prediction has a loss.
     pub mask: Vec<bool>,
-    /// Factor of this example's loss; 1 unless a selector says otherwise. Finite, at least 0.
+    /// Weight of this example's loss; 1 unless a selector sets another. Finite, at least 0.
     pub weight: f32,
-    /// How many tokens of the indicator stand first among those with a loss; 0 without an indicator.
+    /// Number of indicator tokens, which are the first tokens with a loss; 0 without an indicator.
     pub indicator: usize,
-    /// Factor of the loss at each of them; 1 unless a recipe says otherwise. Finite, above 0.
+    /// Weight of the loss at each indicator token; 1 unless a recipe sets another. Finite, above 0.
     pub indicator_weight: f32,
 }
 
 impl TokenExample {
-    /// A prompt that is given and a continuation that is learnt: the mask is true exactly on `learnt` (but never
-    /// on the very first token of the sequence). Weight 1.
+    /// A given prompt and a continuation to learn: the mask is true exactly on `learnt` (except for the very first
+    /// token of the sequence). The weight is 1.
     pub fn new(given: Vec<u32>, learnt: &[u32]) -> Self {
         let mut ids = given;
         let start = ids.len().max(1);
@@ -29,20 +29,20 @@ impl TokenExample {
         Self { ids, mask, weight: 1.0, indicator: 0, indicator_weight: 1.0 }
     }
 
-    /// The same sequence, of which the first `tokens` learnt tokens are an indicator.
+    /// Marks the first `tokens` learned tokens as an indicator.
     pub fn with_indicator(mut self, tokens: usize) -> Self {
         self.indicator = tokens;
         self
     }
 
-    /// The same sequence with another factor of the loss at its indicator.
+    /// Sets the weight of the loss at the indicator.
     pub fn with_indicator_weight(mut self, weight: f32) -> Self {
         self.indicator_weight = weight;
         self
     }
 
-    /// Where the loss is taken, in order, each with the factor of its token (the example's own weight not counted). The
-    /// first token of the sequence is predicted from nothing and is never among them.
+    /// The positions with a loss, in order, each with the weight of its token (without the example's own weight). The
+    /// first token of the sequence is never among them, because nothing precedes it.
     pub fn losses(&self) -> impl Iterator<Item = (usize, f32)> {
         let places = (1..self.ids.len()).filter(|&at| self.mask[at]);
         places
@@ -50,36 +50,36 @@ impl TokenExample {
             .map(|(number, at)| (at, if number < self.indicator { self.indicator_weight } else { 1.0 }))
     }
 
-    /// The same sequence with the loss on every token but the first, as in pretraining on plain text.
+    /// Puts a loss on every token except the first, as in pretraining on plain text.
     pub fn with_loss_everywhere(mut self) -> Self {
         self.mask = (0..self.ids.len()).map(|at| at > 0).collect();
         self
     }
 
-    /// The same sequence with another weight.
+    /// Sets the weight of the example.
     pub fn with_weight(mut self, weight: f32) -> Self {
         self.weight = weight;
         self
     }
 
-    /// The same sequence cut after its first `most` tokens.
+    /// Truncates the sequence to its first `most` tokens.
     pub fn truncated(mut self, most: usize) -> Self {
         self.ids.truncate(most);
         self.mask.truncate(most);
         self
     }
 
-    /// Tokens in all.
+    /// Total number of tokens.
     pub fn len(&self) -> usize {
         self.ids.len()
     }
 
-    /// Whether there is no token at all.
+    /// Whether there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// Tokens the loss is taken on.
+    /// Number of tokens with a loss.
     pub fn loss_tokens(&self) -> usize {
         self.mask.iter().filter(|&&counts| counts).count()
     }

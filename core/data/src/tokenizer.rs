@@ -1,5 +1,5 @@
-//! Text to token ids and back: a byte-level BPE trained here, or a Hugging Face `tokenizer.json`. Text is taken
-//! literally: a special token written out in a dataset stays text, but where a template puts it.
+//! Tokenizers: a byte-level BPE trained by Cadre, or a Hugging Face `tokenizer.json`. Text is encoded literally: a
+//! special token written out in a dataset stays text, unless a template writes it.
 
 mod affixes;
 mod joined;
@@ -22,42 +22,42 @@ use affixes::Affixes;
 use special::{SpecialTokens, save_config};
 use words::Words;
 
-/// Special tokens of a tokenizer trained here, in the order of their ids.
+/// Special tokens of a trained tokenizer, in the order of their ids.
 pub const SPECIAL_TOKENS: [&str; 3] = ["<pad>", "<bos>", "<eos>"];
 
-/// Least size of a trained tokenizer: the 256 bytes and the special tokens.
+/// Minimum size of a trained tokenizer: the 256 bytes and the special tokens.
 pub const MIN_VOCABULARY: u32 = 256 + SPECIAL_TOKENS.len() as u32;
 
-/// A text that every tokenizer of a language model has tokens for.
+/// A text that the tokenizer of any language model has tokens for.
 const PROBE: &str = "Say it again: 0 1 2";
 
-/// A pair must occur this often in the training text to become a token.
+/// Minimum number of occurrences of a pair in the training text to become a token.
 const MIN_PAIR_COUNT: u64 = 2;
 
-/// A tokenizer with its special tokens, and the indicator tokens put on top of it. Cheap to clone.
+/// A tokenizer with its special tokens and additional indicator tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: Arc<Inner>,
     added: Arc<[String]>,
     first_added: u32,
-    /// Rows of the embedding that is used with it; ids from there on must not occur.
+    /// Number of rows of the backbone's embedding; ids at or above it must not occur.
     rows: u32,
 }
 
 struct Inner {
-    /// Special tokens in text are text.
+    /// Encodes special tokens in a text as plain text.
     literal: tokenizers::Tokenizer,
-    /// Special tokens in text are special tokens; only chat templates need it.
+    /// Encodes special tokens in a text as special tokens; only chat templates need it.
     marked: OnceLock<tokenizers::Tokenizer>,
-    /// Whether [`words`] gives what `literal` gives.
+    /// Whether [`words`] gives the same result as `literal`.
     by_words: bool,
-    /// Whether a text's ids do not depend on what stands before it.
+    /// Whether the ids of a text are independent of the preceding text.
     apart: bool,
-    /// Whether characters without a token vanish, and which of those looked at do not.
+    /// Whether characters without a token are dropped silently. `leaves` caches which characters have a token.
     drops: bool,
     leaves: joined::Leaves,
     special: SpecialTokens,
-    /// What the post-processor puts before and behind a text.
+    /// Tokens that the post-processor adds before and after a text.
     affixes: Affixes,
     vocabulary: u32,
 }
@@ -73,17 +73,17 @@ impl std::fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// Trains a byte-level BPE (pre-tokenised as GPT-2) of at most `size` tokens, [`SPECIAL_TOKENS`] and the 256
-    /// bytes among them; fewer when the texts have no more pairs that occur twice. The same texts give the same
-    /// tokenizer, in whatever order they come.
+    /// Trains a byte-level BPE (with GPT-2's pre-tokenisation) of at most `size` tokens, including [`SPECIAL_TOKENS`]
+    /// and the 256 bytes. It has fewer tokens if the texts have no more pairs that occur twice. The same texts give the
+    /// same tokenizer, in any order.
     ///
     /// # Errors
-    /// A size below [`MIN_VOCABULARY`].
+    /// `size` is below [`MIN_VOCABULARY`].
     pub fn train_bpe(texts: &mut (dyn Iterator<Item = &str> + Send), size: u32) -> Result<Self, DataError> {
         let trouble = |problem: String| DataError::TokenizerTraining { size, problem };
         if size < MIN_VOCABULARY {
             return Err(trouble(format!(
-                "at least {MIN_VOCABULARY} are needed: 256 bytes and {}",
+                "at least {MIN_VOCABULARY} are required: 256 bytes and {}",
                 SPECIAL_TOKENS.join(", ")
             )));
         }
@@ -114,12 +114,14 @@ impl Tokenizer {
     /// `special_tokens_map.json`, `generation_config.json` and `config.json` beside it, in this order.
     ///
     /// # Errors
-    /// A missing or broken file; no end token named anywhere; a special token that the tokenizer does not have.
+    /// A missing or malformed file, no file that defines an end token, or a special token that the tokenizer does not
+    /// have.
     pub fn from_file(path: &Path) -> Result<Self, DataError> {
         let file = if path.is_dir() { path.join("tokenizer.json") } else { path.to_owned() };
         const EXPECTED: &str = "a Hugging Face tokenizer.json";
         let bytes = read_file(&file, EXPECTED)?;
-        // The crate ends the program at some files that are not JSON, to the last escape in a text.
+        // The tokenizers crate aborts the program on some files that are not valid JSON, even on an invalid escape in a
+        // text.
         parse_json::<Value>(&file, &bytes, EXPECTED)?;
         let trouble = |problem: String| DataError::Tokenizer { file: file.clone(), problem };
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
@@ -132,7 +134,7 @@ impl Tokenizer {
             let probe = tokenizer.inner.literal.encode_fast(PROBE, false);
             if probe.is_ok_and(|encoding| encoding.is_empty()) {
                 return Err(trouble(format!(
-                    "it encodes `{PROBE}` to no token at all: its vocabulary does not fit"
+                    "it encodes `{PROBE}` to no token at all, so its vocabulary is unusable"
                 )));
             }
             Ok(tokenizer)
@@ -140,11 +142,11 @@ impl Tokenizer {
         contain(read).unwrap_or_else(|problem| Err(trouble(problem)))
     }
 
-    /// Writes `tokenizer.json` and `tokenizer_config.json` into a folder, from where [`Self::from_file`] reads the
-    /// same tokenizer. Added tokens are not written: they belong to an expert.
+    /// Writes `tokenizer.json` and `tokenizer_config.json` to a folder, from which [`Self::from_file`] loads the same
+    /// tokenizer. Added tokens are not written, because they belong to an expert.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// A file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), DataError> {
         let file = folder.join("tokenizer.json");
         let json = self
@@ -157,7 +159,7 @@ impl Tokenizer {
     }
 
     fn assemble(mut literal: tokenizers::Tokenizer, special: SpecialTokens) -> Option<Self> {
-        // Files may carry settings of the model that was served with them; examples are cut by the encoder alone.
+        // Files may have settings of the model that was served with them; only the encoder must truncate examples.
         literal.with_truncation(None).ok()?;
         literal.with_padding(None);
         literal.set_encode_special_tokens(true);
@@ -182,11 +184,11 @@ impl Tokenizer {
         })
     }
 
-    /// The same tokenizer for a backbone with so many rows of embedding. There may be fewer than tokens (published
-    /// Gemma 3 has a token for images that its text model has no row for): such an id must only not occur.
+    /// The same tokenizer for a backbone whose embedding has this number of rows. There may be fewer rows than tokens
+    /// (published Gemma 3 has an image token for which its text model has no row): such an id must not occur.
     ///
     /// # Errors
-    /// An end token, or one that the tokenizer puts around every text, without a row.
+    /// The end token, or a token that the tokenizer adds to every text, has no row.
     pub fn with_rows(&self, rows: u32) -> Result<Self, DataError> {
         let mut needed = self.inner.affixes.ids().chain([self.eos()]);
         if let Some(id) = needed.find(|&id| id >= rows) {
@@ -200,11 +202,11 @@ impl Tokenizer {
         Ok(Self { rows, ..self.clone() })
     }
 
-    /// Token ids of a text, taken literally: nothing is put around it, and special tokens written out in it are
-    /// ordinary text.
+    /// Token ids of a text, encoded literally: no tokens are added around it, and special tokens written out in it are
+    /// plain text.
     ///
     /// # Errors
-    /// Text that the tokenizer has no token for, never with a byte-level one; a token without a row
+    /// Text that the tokenizer has no token for (never with a byte-level one), or a token without a row
     /// ([`Self::with_rows`]).
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
         if self.inner.by_words && !self.inner.drops {
@@ -213,7 +215,8 @@ impl Tokenizer {
         self.encode_with(&self.inner.literal, text)
     }
 
-    /// As [`Self::encode`], but special tokens written out are those tokens: for text a chat template made.
+    /// Like [`Self::encode`], but special tokens written out in the text are encoded as special tokens: for text from a
+    /// chat template.
     ///
     /// # Errors
     /// As [`Self::encode`].
@@ -221,7 +224,7 @@ impl Tokenizer {
         self.encode_with(self.marked(), text)
     }
 
-    /// As [`Self::encode`] (or [`Self::encode_marked`]) for many texts, on all cores.
+    /// Like [`Self::encode`] (or [`Self::encode_marked`] if `marked`) for many texts, on all cores.
     ///
     /// # Errors
     /// As [`Self::encode`].
@@ -233,8 +236,8 @@ impl Tokenizer {
         texts.par_iter().map(encode).collect()
     }
 
-    /// Ids with what the tokenizer's post-processor puts around a text: what transformers' `tokenizer(text)` gives. Never
-    /// empty: where there is nothing at all, a generation begins with the opening token, or with the end token.
+    /// The ids of a text with the tokens that the tokenizer's post-processor adds around it: the result of
+    /// transformers' `tokenizer(text)`. Never empty: without any ids, it is the opening token, or else the end token.
     pub fn surrounded(&self, ids: Vec<u32>) -> Vec<u32> {
         let ids = self.inner.affixes.put(ids);
         if ids.is_empty() {
@@ -244,7 +247,7 @@ impl Tokenizer {
         }
     }
 
-    /// As [`Self::surrounded`], without the last of the text's own ids where there are more than `most` in all.
+    /// Like [`Self::surrounded`], but truncates the text's own ids so that there are at most `most` in all.
     pub(crate) fn surrounded_within(&self, mut ids: Vec<u32>, most: usize) -> Vec<u32> {
         ids.truncate(most.saturating_sub(self.inner.affixes.ids().count()));
         self.surrounded(ids)
@@ -257,13 +260,14 @@ impl Tokenizer {
         if inner.drops
             && let Some(lost) = joined::dropped(&inner.literal, text, marked, &inner.leaves)
         {
-            let problem = format!("the vocabulary has no token for `{lost}`, and nothing in its place");
+            let problem =
+                format!("the vocabulary has no token for `{lost}` and no replacement for unknown characters");
             return Err(DataError::Tokenise { snippet: shorten(text), problem });
         }
         self.with_rows_for(text, encoding.get_ids().to_vec())
     }
 
-    /// The ids, if the backbone has a row for each.
+    /// Returns the ids if the backbone has a row for each of them.
     fn with_rows_for(&self, text: &str, ids: Vec<u32>) -> Result<Vec<u32>, DataError> {
         match ids.iter().find(|&&id| id >= self.rows) {
             None => Ok(ids),
@@ -284,17 +288,17 @@ impl Tokenizer {
         })
     }
 
-    /// The text of token ids; special and added tokens are left out, ids that are no token are too.
+    /// The text of token ids. Special and added tokens, and ids that are not tokens, are skipped.
     ///
     /// # Errors
-    /// When the tokenizer's decoder refuses.
+    /// The tokenizer's decoder fails.
     pub fn decode(&self, ids: &[u32]) -> Result<String, DataError> {
         let own: Vec<u32> =
             ids.iter().copied().filter(|&id| id < self.inner.vocabulary.min(self.first_added)).collect();
         joined::refused(&format!("{} ids", own.len()), || self.inner.literal.decode(&own, true))
     }
 
-    /// The token as the vocabulary writes it (byte-level tokenizers write a space as `Ġ`).
+    /// The token as written in the vocabulary (byte-level tokenizers write a space as `Ġ`).
     pub fn token(&self, id: u32) -> Option<String> {
         match id.checked_sub(self.first_added) {
             Some(place) => self.added.get(place as usize).cloned(),
@@ -302,7 +306,7 @@ impl Tokenizer {
         }
     }
 
-    /// The id of a token written as the vocabulary writes it; added tokens are found too.
+    /// The id of a token as written in the vocabulary, or of an added token.
     pub fn id_of(&self, token: &str) -> Option<u32> {
         match self.added.iter().position(|added| added == token) {
             Some(place) => Some(self.first_added + place as u32),
@@ -310,7 +314,7 @@ impl Tokenizer {
         }
     }
 
-    /// The one token that a text is: a special token by name, or a text the tokenizer keeps whole.
+    /// The single token that a text consists of: a special token by name, or a text that the tokenizer does not split.
     ///
     /// # Errors
     /// [`DataError::SplitToken`] with the pieces.
@@ -328,11 +332,11 @@ impl Tokenizer {
     }
 
     /// The same tokenizer with new tokens at ids `rows`, `rows + 1`, …, where `rows` is the number of rows of the
-    /// backbone's embedding (many checkpoints have spare rows; tokens of the tokenizer from there on must not occur, as
-    /// in [`Self::with_rows`]). No text is ever encoded to them: they are put in by the encoder.
+    /// backbone's embedding (many checkpoints have spare rows; the tokenizer's own tokens at or above `rows` must not
+    /// occur, as in [`Self::with_rows`]). No text is ever encoded to the new tokens; only the encoder inserts them.
     ///
     /// # Errors
-    /// A token that is there already; those of [`Self::with_rows`].
+    /// A token that already exists, and the errors of [`Self::with_rows`].
     pub fn with_added(&self, tokens: &[&str], rows: u32) -> Result<(Self, Vec<u32>), DataError> {
         let fitting = self.with_rows(rows)?;
         for token in tokens {
@@ -349,33 +353,33 @@ impl Tokenizer {
         Ok((with, ids))
     }
 
-    /// Tokens in all: one more than the largest id, added ones not counted.
+    /// Size of the vocabulary: the largest id plus one, without added tokens.
     pub fn vocabulary(&self) -> u32 {
         self.inner.vocabulary
     }
 
-    /// The token that the tokenizer's files name as the opening one. Whether a text opens with it, the post-processor
-    /// says: [`Self::surrounded`].
+    /// The opening token that the tokenizer's files define. The post-processor decides whether a text begins with it:
+    /// see [`Self::surrounded`].
     pub fn bos(&self) -> Option<u32> {
         self.inner.special.bos
     }
 
-    /// Token that ends a response.
+    /// The token that ends a response.
     pub fn eos(&self) -> u32 {
         self.inner.special.eos
     }
 
-    /// Token that fills a batch; the end token where none is named. Never learnt, never attended to.
+    /// The token that pads a batch; the end token if none is defined. It never has a loss and is never attended to.
     pub fn pad(&self) -> u32 {
         self.inner.special.pad.unwrap_or(self.inner.special.eos)
     }
 
-    /// Tokens at which generation ends: [`Self::eos`] and others that `generation_config.json` lists.
+    /// The tokens that end a generation: [`Self::eos`] and others listed in `generation_config.json`.
     pub fn stops(&self) -> &[u32] {
         &self.inner.special.stops
     }
 
-    /// The ids by which a text goes on after a prompt, whose own ids are `ids`: those of prompt and text as a whole,
+    /// The ids with which a text continues a prompt whose own ids are `ids`: those of prompt and text encoded as one,
     /// without the prompt's. `marked` as in [`Self::encode_all`].
     ///
     /// # Errors
@@ -398,7 +402,7 @@ impl Tokenizer {
         joined::continuation(tokenizer, prompt, ids, text)
     }
 
-    /// Ids of a text that stands after other text: without the blank that some tokenizers put in front of a text.
+    /// Ids of a text in the middle of other text: without the blank that some tokenizers insert before a text.
     ///
     /// # Errors
     /// As [`Self::encode`].
@@ -410,13 +414,13 @@ impl Tokenizer {
         joined::within(&self.inner.literal, text).and_then(|ids| self.with_rows_for(text, ids))
     }
 
-    /// Whether the ids of a text are the same wherever it stands.
+    /// Whether the ids of a text are independent of the preceding text.
     pub(crate) fn encodes_apart(&self) -> bool {
         self.inner.apart
     }
 
-    /// What the tokenizer's files say and nobody follows, for a warning: whether texts open and end with a special token
-    /// is decided by the post-processor alone, as in transformers.
+    /// Warnings about settings in the tokenizer's files that have no effect: as in transformers, only the
+    /// post-processor decides whether texts begin and end with a special token.
     pub fn remarks(&self) -> Vec<String> {
         let special = &self.inner.special;
         let writes = self.inner.affixes.has(special.bos, special.eos);
@@ -425,7 +429,7 @@ impl Tokenizer {
             let says = says.filter(|says| *says != does)?;
             let does = if does { "writes one" } else { "writes none" };
             Some(format!(
-                "tokenizer_config.json has `{key}: {says}`, and the post_processor of tokenizer.json {does}: as in transformers, the post-processor counts"
+                "tokenizer_config.json has `{key}: {says}`, but the post_processor of tokenizer.json {does}; as in transformers, the post-processor takes precedence"
             ))
         });
         contradicts.collect()
@@ -436,7 +440,7 @@ impl Tokenizer {
         self.inner.special.chat_template.as_deref()
     }
 
-    /// Text of the opening token as files name it, whether or not it is put before plain prompts.
+    /// Text of the opening token that the files define, whether or not it is added to plain prompts.
     pub(crate) fn bos_text(&self) -> Option<String> {
         self.inner.special.bos.and_then(|id| self.token(id))
     }

@@ -1,13 +1,13 @@
-//! Damaged files before every reader: rows, conversations, tokenizers, templates. Each gives what it can read or a
-//! mistake with the file in it, and never panics.
+//! Fuzz test: damaged files for every reader (rows, conversations, tokenizers, templates). Each must be read, or
+//! refused with an error that names the file, without a panic.
 //!
-//! A run of the tests tries a few thousand. More, for so many seconds, from a seed of one's own:
+//! By default a few thousand cases are tried. To run for a number of seconds from another seed:
 //!
 //! ```text
 //! CADRE_FUZZ_SECONDS=600 CADRE_FUZZ_SEED=7 cargo test -p cadre-data --test fuzz -- --nocapture
 //! ```
 
-#![expect(clippy::expect_used, reason = "a test without its files cannot say anything")]
+#![expect(clippy::expect_used, reason = "a test needs its files")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -20,27 +20,27 @@ use cadre_data::{
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Cases of a run without a time.
+/// Number of cases without a time limit.
 const CASES: u64 = 3000;
 
-/// What reads a file.
+/// The reader of a file.
 #[derive(Clone, Copy, Debug)]
 enum Reader {
     /// A dataset format.
     Rows(&'static str),
-    /// A format whose fields are named.
+    /// A format with named fields.
     Named(&'static str, [&'static str; 2]),
-    /// Rows as Cadre keeps them.
+    /// Cadre's own files of rows.
     Kept,
-    /// `tokenizer.json`, or one of the files beside it, with the chat template that it brings.
+    /// `tokenizer.json` or one of the files beside it, including the chat template.
     Tokenizer,
-    /// A template of one's own.
+    /// A template file.
     Template,
 }
 
-/// A file that is read well, and what reads it.
+/// A valid file and its reader.
 struct Whole {
-    /// Its place in the folder of a case.
+    /// Its path in the folder of a case.
     name: &'static str,
     bytes: Vec<u8>,
     readers: &'static [Reader],
@@ -109,7 +109,7 @@ fn wholes() -> Vec<Whole> {
     all
 }
 
-/// A small tokenizer, as it is written.
+/// The bytes of a small tokenizer.
 fn tokenizer() -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder");
     let texts = ["sort the list and say the list"];
@@ -118,7 +118,7 @@ fn tokenizer() -> Vec<u8> {
     std::fs::read(folder.path().join("tokenizer.json")).expect("written")
 }
 
-/// Reads a file in every way it may be read; what was wrong with it, if anything was.
+/// Reads a file in every supported way; returns the first error.
 fn read(reader: Reader, folder: &Path, name: &str) -> Result<(), String> {
     let file = folder.join(name);
     let example = || cadre_data::Example {
@@ -131,7 +131,7 @@ fn read(reader: Reader, folder: &Path, name: &str) -> Result<(), String> {
         references: vec!["c".into()],
     };
     let rows = |format: &str, fields: FieldMap| {
-        // Formats of tasks read the folder; a file lies in a folder of its task there.
+        // Task formats read the folder; their files are in a folder for the task.
         let path = if name.contains('/') { folder.to_owned() } else { file.clone() };
         let spec = SourceSpec { format: format.into(), path: Some(path), fields };
         let _ = task_order(&spec, &cadre_data::OrderChoice::Default);
@@ -167,10 +167,10 @@ fn read(reader: Reader, folder: &Path, name: &str) -> Result<(), String> {
     done.map_err(|error| error.to_string())
 }
 
-/// Numbers that lengths and counts go wrong at.
+/// Values at which lengths and counts tend to fail.
 const EDGES: [u32; 8] = [0, 1, 0x7F, 0xFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0x0001_0000];
 
-/// The bytes with one to three things wrong.
+/// The bytes with one to three faults.
 fn damaged(bytes: &[u8], other: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..rng.random_range(1..=3) {
@@ -195,7 +195,7 @@ fn damaged(bytes: &[u8], other: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
                 bytes.splice(at..at, again);
             }
             8 => {
-                // A length: often that of Parquet's foot, which stands eight bytes before the end.
+                // Overwrite a length: often that of Parquet's footer, eight bytes before the end.
                 let at = if rng.random_bool(0.3) { bytes.len().saturating_sub(8) } else { at };
                 let edge = EDGES[rng.random_range(0..EDGES.len())].to_le_bytes();
                 for (byte, new) in bytes[at..].iter_mut().zip(edge) {
@@ -212,7 +212,7 @@ fn damaged(bytes: &[u8], other: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
     bytes
 }
 
-/// A folder for a case, with what must lie beside the file.
+/// A folder for a case, with the files that a reader needs beside the damaged one.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["t", "tasks"] {
@@ -230,8 +230,10 @@ fn every_whole_file_is_read() {
         std::fs::write(folder.path().join(whole.name), &whole.bytes).expect("written");
         let read_well: Vec<Result<(), String>> =
             whole.readers.iter().map(|reader| read(*reader, folder.path(), whole.name)).collect();
-        let empty = |told: &String| {
-            told.contains("no example in it") || told.contains(", row ") || told.contains(":2: expected")
+        let empty = |error: &String| {
+            error.contains("contains no examples")
+                || error.contains(", row ")
+                || error.contains(":2: expected")
         };
         assert!(
             read_well.iter().all(|read| read.as_ref().err().is_none_or(empty)),
@@ -248,7 +250,7 @@ fn no_damage_makes_a_reader_panic() {
     let mut rng = ChaCha8Rng::seed_from_u64(number("CADRE_FUZZ_SEED").unwrap_or(0));
     let wholes = wholes();
     let folders: Vec<_> = wholes.iter().map(|_| folder()).collect();
-    // Panics that a reader holds in (those of the Parquet crate) would fill the screen.
+    // Panics that a reader contains (those of the Parquet crate) would flood the output.
     let (here, loud) = (std::thread::current().id(), std::panic::take_hook());
     std::panic::set_hook(Box::new(move |panic| {
         if std::thread::current().id() != here {
@@ -270,20 +272,20 @@ fn no_damage_makes_a_reader_panic() {
                     good += 1;
                     continue;
                 }
-                Ok(Err(told)) => {
+                Ok(Err(error)) => {
                     refused += 1;
-                    held += u64::from(told.contains("damaged: "));
-                    // Where it is: the file, the example, or what was made of it.
+                    held += u64::from(error.contains("damaged: "));
+                    // An error must give the location: the file, the example, or the text.
                     let place = folder.display().to_string();
-                    let located = told.contains(&place)
-                        || told.starts_with("example `")
-                        || told.starts_with("template ")
-                        || told.starts_with("tokenise ")
-                        || told.starts_with("tokenizer ");
-                    if located && !told.contains('\n') {
+                    let located = error.contains(&place)
+                        || error.starts_with("example `")
+                        || error.starts_with("template ")
+                        || error.starts_with("tokenise ")
+                        || error.starts_with("tokenizer ");
+                    if located && !error.contains('\n') {
                         continue;
                     }
-                    format!("this says nothing of where it is, or takes several lines: {told}")
+                    format!("the error does not give a location, or has several lines: {error}")
                 }
                 Err(panic) => {
                     let words = panic.downcast_ref::<String>().cloned();

@@ -1,5 +1,5 @@
-//! Real files: `$CADRE_DATA`, or `../shared/data` beside the repository. Where there are none, each test says so
-//! and passes.
+//! Tests on real files in `$CADRE_DATA`, or in `../shared/data` beside the repository. If there are none, each test
+//! prints a message and passes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use cadre_data::{
 };
 use cadre_store::Seed;
 
-/// A folder of the real data, or none after a plain message.
+/// A folder of the real data, or `None` after printing a message.
 fn real(place: &str) -> Option<PathBuf> {
     let root = match std::env::var_os("CADRE_DATA") {
         Some(root) => PathBuf::from(root),
@@ -183,7 +183,7 @@ fn minimind_with_its_chat_template() {
         (tokenizer.vocabulary(), tokenizer.bos(), tokenizer.eos(), tokenizer.pad()),
         (6400, Some(1), 2, 0)
     );
-    // It names an opening token, and nothing writes it.
+    // A file defines an opening token, but the post-processor does not write it.
     assert_eq!(tokenizer.surrounded(vec![7]), [7]);
     assert_eq!(tokenizer.encode(MIXED).expect("ids"), MINIMIND_MIXED);
     assert_eq!(tokenizer.decode(MINIMIND_MIXED).expect("text"), MIXED);
@@ -202,7 +202,7 @@ fn minimind_with_its_chat_template() {
     let limits = EncodingLimits { max_prompt: 64, max_response: 64 };
     let encoder = Encoder::new(tokenizer.clone(), template, None, limits);
     let tokens = encoder.encode(&example, Target::Plain).expect("ids");
-    // As `apply_chat_template` of transformers 5.23.0, but for the line break after the end token.
+    // As `apply_chat_template` of transformers 5.23.0, except for the line break after the end token.
     assert_eq!(tokens.ids, MINIMIND_CHAT);
     let learnt: String = shown_tokens(&tokens, &tokenizer)
         .into_iter()
@@ -219,7 +219,7 @@ fn round_trips(tokenizer: &Tokenizer) {
     let task = load_task(&spec("superni", &path), "trans").expect("a task");
     let texts: Vec<String> = task.test.into_iter().map(|row| row.output).collect();
     let all = tokenizer.encode_all(texts.clone(), false).expect("ids");
-    // The pipeline of the `tokenizers` crate; there is no special token in these texts.
+    // The pipeline of the `tokenizers` crate; there are no special tokens in these texts.
     let marked = tokenizer.encode_all(texts.clone(), true).expect("ids");
     assert_eq!(all, marked);
     for (text, ids) in texts.iter().zip(&all) {

@@ -1,5 +1,6 @@
-//! How fast the `gemm` crate multiplies with a weight stored [out, in], upright and on its side, in GFLOP a second on one
-//! thread: what `kernel/gemm.rs` chooses its ways by. Best of five rounds over copies that no cache holds together.
+//! Measures the `gemm` crate on weights stored as `[out, in]`: the direct product, the transposed product and the
+//! backward product, in GFLOP/s on one thread. These figures are the basis for the choices in `kernel/gemm.rs`. Takes
+//! the best of five rounds, over more copies of the weight than fit in the cache.
 //!
 //! ```text
 //! cargo run --example products -- 128
@@ -7,21 +8,21 @@
 
 use std::time::Instant;
 
-/// Inputs and outputs: SmolLM-135M's projections and head, and squares of a larger model.
+/// Inputs and outputs: the projections and the head of SmolLM-135M, and squares of a larger model.
 const SHAPES: [(usize, usize); 6] =
     [(576, 576), (576, 1536), (1536, 576), (576, 49152), (2048, 2048), (2048, 8192)];
 
-/// A matrix and its steps from column to column and from row to row.
+/// A matrix, with its steps from column to column and from row to row.
 struct Matrix<'a> {
     data: &'a [f32],
     steps: [usize; 2],
 }
 
-/// `to` [rows, columns] with its steps becomes `a` [rows, inner] times `b` [inner, columns].
+/// Writes `a` `[rows, inner]` times `b` `[inner, columns]` to `to` `[rows, columns]`, whose steps are `steps`.
 fn multiply([rows, inner, columns]: [usize; 3], to: &mut [f32], steps: [usize; 2], a: &Matrix, b: &Matrix) {
     let reach =
         |[across, down]: [usize; 2], rows: usize, columns: usize| (rows - 1) * down + (columns - 1) * across;
-    assert!(reach(steps, rows, columns) < to.len(), "the outcome fits");
+    assert!(reach(steps, rows, columns) < to.len(), "the output does not fit");
     assert!(reach(a.steps, rows, inner) < a.data.len() && reach(b.steps, inner, columns) < b.data.len());
     let [to_across, to_down] = steps.map(|step| step as isize);
     let [a_across, a_down] = a.steps.map(|step| step as isize);
@@ -54,7 +55,7 @@ fn multiply([rows, inner, columns]: [usize; 3], to: &mut [f32], steps: [usize; 2
 
 fn main() {
     let tokens = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(128);
-    println!("{tokens} tokens, GFLOP/s: upright, on its side (the turning over not counted), the way back");
+    println!("{tokens} tokens, GFLOP/s: direct, transposed (without transposing the result), backward");
     for (inputs, outputs) in SHAPES {
         let size = inputs * outputs;
         let copies = ((64 << 20) / size).clamp(1, 40);
@@ -67,16 +68,16 @@ fn main() {
             let mut spent = [0.0; 3];
             for weight in weights.chunks_exact(size) {
                 let rows = Matrix { data: &x, steps: [1, inputs] };
-                let x_turned = Matrix { data: &x, steps: [tokens, 1] };
-                let turned = Matrix { data: weight, steps: [inputs, 1] };
+                let x_t = Matrix { data: &x, steps: [tokens, 1] };
+                let weight_t = Matrix { data: weight, steps: [inputs, 1] };
                 let mut timed = |way: usize, work: &mut dyn FnMut()| {
                     let begun = Instant::now();
                     work();
                     spent[way] += begun.elapsed().as_secs_f64();
                 };
                 let sizes = [tokens, inputs, outputs];
-                timed(0, &mut || multiply(sizes, &mut y, [1, outputs], &rows, &turned));
-                timed(1, &mut || multiply(sizes, &mut y, [tokens, 1], &x_turned, &turned));
+                timed(0, &mut || multiply(sizes, &mut y, [1, outputs], &rows, &weight_t));
+                timed(1, &mut || multiply(sizes, &mut y, [tokens, 1], &x_t, &weight_t));
                 let dy = Matrix { data: &dy, steps: [1, outputs] };
                 let weight = Matrix { data: weight, steps: [1, inputs] };
                 timed(2, &mut || multiply([tokens, outputs, inputs], &mut dx, [1, inputs], &dy, &weight));
@@ -86,7 +87,7 @@ fn main() {
             }
         }
         let flop = 2.0 * (tokens * size * copies) as f64;
-        let [upright, side, back] = best.map(|seconds| flop / seconds / 1e9);
-        println!("{inputs:>5} -> {outputs:<6} {upright:>6.1} {side:>6.1} {back:>6.1}");
+        let [direct, transposed, backward] = best.map(|seconds| flop / seconds / 1e9);
+        println!("{inputs:>5} -> {outputs:<6} {direct:>6.1} {transposed:>6.1} {backward:>6.1}");
     }
 }

@@ -1,7 +1,6 @@
-//! A Llama-family decoder (Touvron et al. 2023), written once on [`Projection`]: grouped-query
-//! attention, rotary embedding, RMSNorm, gated feed-forward, tied or untied head; what families do
-//! differently is read off the shape. It trains nothing, and knows experts only as updates of its
-//! projections.
+//! A Llama-family decoder (Touvron et al. 2023), written once on top of [`Projection`]: grouped-query attention, rotary
+//! embedding, RMSNorm, gated feed-forward, tied or untied head. Differences between families are read from the shape.
+//! Experts appear only as updates to projections.
 
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use crate::kernel::{HeadShape, RotaryTable, attention, gated, gather, rms_norm, 
 use crate::packed_batch::PackedBatch;
 use crate::projection::{Products, Projection};
 
-/// Weights of a decoder on a device.
+/// The weights of a decoder on a device.
 #[derive(Clone, Debug)]
 pub(crate) struct Backbone {
     pub(crate) shape: BackboneShape,
@@ -26,11 +25,11 @@ pub(crate) struct Backbone {
     rotary: Rotary,
 }
 
-/// Rotary tables of the layers that turn by position.
+/// Rotary tables of the layers that use rotary embedding.
 #[derive(Clone, Debug)]
 pub(crate) struct Rotary {
     plain: RotaryTable,
-    /// Of windowed layers, where these have their own.
+    /// Table of windowed layers, if it differs.
     windowed: Option<RotaryTable>,
 }
 
@@ -46,34 +45,34 @@ struct Layer {
     attention_norm: Tensor<2>,
     /// In the order of [`TARGETS`].
     projections: Vec<Projection>,
-    /// Of a query's and of a key's head.
+    /// Norms of a query head and of a key head.
     head_norms: Option<[Tensor<2>; 2]>,
-    /// Behind attention and behind the feed-forward block.
+    /// Norms after attention and after the feed-forward block.
     post_norms: Option<[Tensor<2>; 2]>,
     feed_norm: Tensor<2>,
     kind: LayerKind,
 }
 
-/// What a forward pass carries besides its tokens.
+/// Inputs of a forward pass other than its tokens.
 pub(crate) struct PassContext<'a> {
     /// Experts of the rows.
     pub(crate) mix: &'a Mix,
-    /// Tokens whose last hidden state is wanted; all without it.
+    /// Tokens whose last hidden state is needed; `None` means all tokens.
     pub(crate) needed: Option<&'a Arc<Vec<usize>>>,
-    /// Keys and values of earlier tokens; the pass adds its own.
+    /// Keys and values of earlier tokens; the pass appends its own.
     pub(crate) cache: Option<&'a mut KvCache>,
-    /// How it multiplies.
+    /// How matmuls are computed.
     pub(crate) products: Products<'a>,
 }
 
-/// Gives a weight of this name and these sizes.
+/// Returns the weight with this name and shape.
 pub(crate) type TakeTensor<'a> = dyn FnMut(&str, &[usize]) -> Result<Tensor<2>, NnError> + 'a;
 
 impl Backbone {
-    /// A decoder whose weights are taken one by one, by name and sizes.
+    /// Builds a decoder, fetching weights one by one by name and shape.
     ///
     /// # Errors
-    /// What `take` says of a weight it cannot give.
+    /// Errors of `take`.
     pub(crate) fn load(shape: &BackboneShape, take: &mut TakeTensor<'_>) -> Result<Self, NnError> {
         let mut tensors = Vec::new();
         for (name, sizes) in weight_names(shape) {
@@ -84,10 +83,10 @@ impl Backbone {
         Self::of(shape, &Rotary::new(shape), &tensors)
     }
 
-    /// A decoder of tensors in the order of [`weight_names`].
+    /// Builds a decoder from tensors in the order of [`weight_names`].
     ///
     /// # Errors
-    /// More or fewer tensors than names.
+    /// The number of tensors differs from the number of names.
     pub(crate) fn of(shape: &BackboneShape, rotary: &Rotary, tensors: &[Tensor<2>]) -> Result<Self, NnError> {
         let parts = Part::all(shape);
         let expected = parts.len() * shape.layers + if shape.tied { 2 } else { 3 };
@@ -121,17 +120,17 @@ impl Backbone {
         tensors
     }
 
-    /// The matrix of the head, [vocabulary, hidden].
+    /// The weight matrix of the head, `[vocabulary, hidden]`.
     pub(crate) fn head(&self) -> Tensor<2> {
         self.head.clone().unwrap_or_else(|| self.embedding.clone())
     }
 
-    /// The embedding, [vocabulary, hidden].
+    /// The embedding table, `[vocabulary, hidden]`.
     pub(crate) fn embedding(&self) -> Tensor<2> {
         self.embedding.clone()
     }
 
-    /// Sizes of the attention heads of a layer.
+    /// Head layout of the attention in a layer.
     fn heads(&self, kind: LayerKind) -> HeadShape {
         let BackboneShape { heads, kv_heads, variation, .. } = &self.shape;
         let plain = HeadShape::new(*heads, *kv_heads, self.shape.head_width());
@@ -142,16 +141,16 @@ impl Backbone {
         }
     }
 
-    /// The last hidden states, after the last norm, of the needed tokens: [needed, hidden].
-    pub(crate) fn forward(&self, pass: &PackedBatch, mut around: PassContext<'_>) -> Tensor<2> {
-        let mut x = self.enter(pass, around.mix);
+    /// The last hidden states of the needed tokens, after the final norm: `[needed, hidden]`.
+    pub(crate) fn forward(&self, pass: &PackedBatch, mut context: PassContext<'_>) -> Tensor<2> {
+        let mut x = self.enter(pass, context.mix);
         for number in 0..self.layers.len() {
-            x = self.layer(number, x, pass, &mut around);
+            x = self.layer(number, x, pass, &mut context);
         }
         self.leave(x)
     }
 
-    /// What the first layer gets: [tokens, hidden].
+    /// The input of the first layer: `[tokens, hidden]`.
     pub(crate) fn enter(&self, pass: &PackedBatch, mix: &Mix) -> Tensor<2> {
         let x = mix.embed(gather(self.embedding.clone(), pass.indices()), pass);
         match self.shape.variation.embedding_scale {
@@ -160,7 +159,7 @@ impl Backbone {
         }
     }
 
-    /// The last norm, on what the last layer gave.
+    /// Applies the final norm to the output of the last layer.
     pub(crate) fn leave(&self, x: Tensor<2>) -> Tensor<2> {
         self.normed(x, &self.norm)
     }
@@ -169,8 +168,8 @@ impl Backbone {
         rms_norm(x, weight.clone(), self.shape.norm_epsilon)
     }
 
-    /// Queries (`which` 0) or keys (1) as they are compared: normalised head by head and uses_rope by
-    /// their position, where the layer does so.
+    /// Queries (`which` = 0) or keys (`which` = 1) as attention compares them: normalised per head and rotated by
+    /// position, where the layer does so.
     fn placed(&self, layer: &Layer, which: usize, x: Tensor<2>, pass: &PackedBatch) -> Tensor<2> {
         let x = match &layer.head_norms {
             Some(norms) => {
@@ -188,17 +187,17 @@ impl Backbone {
         rotate(x, own.unwrap_or(&self.rotary.plain), pass.positions())
     }
 
-    /// One layer, counted from 0, on its input: [tokens, hidden]; the last gives the needed tokens only.
+    /// Applies a layer (counted from 0) to its input `[tokens, hidden]`. The last layer returns only the needed tokens.
     pub(crate) fn layer(
         &self,
         number: usize,
         x: Tensor<2>,
         pass: &PackedBatch,
-        around: &mut PassContext<'_>,
+        context: &mut PassContext<'_>,
     ) -> Tensor<2> {
         let layer = &self.layers[number];
-        let mix = around.mix;
-        let products = around.products;
+        let mix = context.mix;
+        let products = context.products;
         let project = |slot: usize, x: Tensor<2>, needed: Option<&Arc<Vec<usize>>>| {
             let update = mix.update(number, TARGETS[slot].target, pass, needed);
             layer.projections[slot].forward(x, update.as_ref(), products)
@@ -213,12 +212,12 @@ impl Backbone {
         let k = self.placed(layer, 1, project(1, normal.clone(), None), pass);
         let v = project(2, normal, None);
         let heads = self.heads(layer.kind);
-        let mixed = match &mut around.cache {
+        let mixed = match &mut context.cache {
             Some(cache) => cache.attend(number, q, k, v, heads, pass.segments()),
             None => attention(q, k, v, heads, pass.segments()),
         };
-        // Behind the last attention only the needed tokens go on.
-        let needed = around.needed.filter(|_| number + 1 == self.layers.len());
+        // After the last attention, only the needed tokens are processed further.
+        let needed = context.needed.filter(|_| number + 1 == self.layers.len());
         let (x, mixed) = match needed {
             Some(needed) => (gather(x, needed), gather(mixed, needed)),
             None => (x, mixed),
@@ -234,7 +233,7 @@ impl Backbone {
 }
 
 impl Layer {
-    /// A layer of its parts, each with its tensor; none where a norm or a matrix is missing.
+    /// Builds a layer from its parts and their tensors; `None` if a norm or a matrix is missing.
     fn of(parts: impl Iterator<Item = (Part, Tensor<2>)>, kind: LayerKind) -> Option<Self> {
         let mut projections: Vec<Projection> = Vec::with_capacity(TARGETS.len());
         let mut norms: [Option<Tensor<2>>; 6] = Default::default();
@@ -263,7 +262,7 @@ impl Layer {
         })
     }
 
-    /// The tensor of a part.
+    /// The tensor of a part, if the layer has it.
     #[cfg(test)]
     fn part(&self, part: Part) -> Option<Tensor<2>> {
         let of = |pair: &Option<[Tensor<2>; 2]>, which: usize| pair.as_ref().map(|pair| pair[which].clone());

@@ -1,5 +1,5 @@
-//! From the name of a backend to a burn device: the one file that knows which backends were
-//! compiled in. It never touches a tensor.
+//! Maps the name of a backend to a burn device. All code that depends on which backends are compiled in belongs in this
+//! file.
 
 use burn::tensor::{DType, Device};
 
@@ -7,68 +7,66 @@ use crate::error::NnError;
 use crate::kernel::simd::asked;
 use crate::training::Activations;
 
-/// A backend that can compute.
+/// A compute backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendKind {
-    /// burn-flex on the processor: always there.
+    /// burn-flex on the CPU; always available.
     Cpu,
-    /// burn-ndarray on the processor: feature `ndarray`.
+    /// burn-ndarray on the CPU; requires the feature `ndarray`.
     NdArray,
-    /// CUDA device of this index: feature `cuda`.
+    /// The CUDA device with this index; requires the feature `cuda`.
     Cuda(usize),
 }
 
-/// Number type of frozen weights. What is trained, its gradients and the optimizer's state are f32 in
-/// memory whatever it is.
+/// Number type of frozen weights. Trained weights, their gradients and the optimizer state are always f32 in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// 32-bit floats.
     F32,
-    /// bfloat16. On the processor the matrices of a frozen backbone are kept in it and everything is
-    /// computed in f32: for weights that are bfloat16 already, results are those of f32 to the last
-    /// bit, with half the memory; others are rounded once, when they are read. Pretraining has no
-    /// frozen matrix and is f32 throughout. On CUDA activations and products are bfloat16 as well, in
-    /// pretraining too.
+    /// bfloat16. On the CPU, the matrices of a frozen backbone are stored in bfloat16 and everything is computed in
+    /// f32. If a checkpoint's weights are bfloat16 already, results are the same as with f32, to the last bit, with
+    /// half the memory; other weights are rounded once, when they are read. Pretraining has no frozen matrices and is
+    /// f32 throughout. On CUDA, activations and matmuls are bfloat16 as well, in pretraining too.
     Bf16,
 }
 
-/// Where and how to compute.
+/// The device and how to compute on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceSpec {
     /// The backend.
     pub backend: BackendKind,
-    /// Number type.
+    /// Number type of frozen weights.
     pub precision: Precision,
-    /// Worker threads on the processor; 0 means one for each core. Results do not depend on it.
+    /// Worker threads on the CPU; 0 means one per core. Results do not depend on it.
     pub threads: usize,
-    /// Training keeps the input of every layer and computes the rest of its forward pass again on the
-    /// way back (Chen et al. 2016): one activation a layer in memory, about a third more computing.
-    /// Results do not depend on it, on the processor to the last bit.
+    /// Gradient checkpointing (Chen et al. 2016): training keeps the input of every layer and recomputes the rest of
+    /// its forward pass in the backward pass. This keeps one activation per layer in memory, for about a third more
+    /// computation. Results do not depend on it; on the CPU they are the same to the last bit.
     pub gradient_checkpointing: bool,
 }
 
 /// Number types of tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Numbers {
-    /// Of the matrices of a frozen backbone.
+    /// Type of the matrices of a frozen backbone.
     pub(crate) matrices: DType,
-    /// Of everything that is computed: activations, and with them norms, biases and adapters.
+    /// Type of everything else: activations, norms, biases and adapters.
     pub(crate) others: DType,
 }
 
 impl Numbers {
-    /// The type of a frozen weight of this shape.
+    /// Number type of a frozen weight with this shape.
     pub(crate) fn of(self, shape: &[usize]) -> DType {
         if shape.len() > 1 { self.matrices } else { self.others }
     }
 }
 
 impl DeviceSpec {
-    /// The burn device of this description.
+    /// Opens the burn device of this description.
     ///
     /// # Errors
-    /// A backend that is not in this build, a precision the backend does not compute in, or a vector level asked for by the
-    /// environment that this processor does not have.
+    /// The backend is not in this build, it does not support the precision, or the environment requests a vector level
+    /// that this processor does not support.
     pub(crate) fn open(&self) -> Result<Device, NnError> {
         asked().map_err(|problem| NnError::Device { device: "cpu".into(), problem })?;
         match self.backend {
@@ -97,7 +95,7 @@ impl DeviceSpec {
         if self.gradient_checkpointing { Activations::Recomputed } else { Activations::Kept }
     }
 
-    /// Worker threads to use, at least one.
+    /// Number of worker threads, at least 1.
     fn thread_count(&self) -> usize {
         match self.threads {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -105,7 +103,7 @@ impl DeviceSpec {
         }
     }
 
-    /// Workers for independent pieces of work: one on a device that has its own parallelism.
+    /// Number of workers for independent pieces of work: 1 on a device that has its own parallelism.
     pub(crate) fn worker_count(&self) -> usize {
         match self.backend {
             BackendKind::Cpu | BackendKind::NdArray => self.thread_count(),
@@ -122,7 +120,7 @@ impl DeviceSpec {
 }
 
 #[cfg(feature = "ndarray")]
-#[expect(deprecated, reason = "burn marks it for removal after 0.22; it is offered while it is there")]
+#[expect(deprecated, reason = "burn will remove it after 0.22; it is offered until then")]
 fn ndarray() -> Result<Device, NnError> {
     Ok(Device::ndarray())
 }
@@ -137,10 +135,11 @@ fn ndarray() -> Result<Device, NnError> {
 
 #[cfg(feature = "cuda")]
 fn cuda(index: usize) -> Result<Device, NnError> {
-    // A missing driver makes the runtime panic; a person gets a sentence instead.
+    // The runtime panics if the driver is missing; this turns the panic into an error message.
     std::panic::catch_unwind(|| Device::cuda(index)).map_err(|_| NnError::Device {
         device: format!("cuda:{index}"),
-        problem: "the CUDA runtime did not start; is the driver there, and NVRTC on the library path?".into(),
+        problem: "the CUDA runtime did not start; check that the driver is installed and NVRTC is on the library path"
+            .into(),
     })
 }
 

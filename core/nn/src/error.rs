@@ -1,68 +1,68 @@
-//! What can go wrong with tensors, weights and training. Never a panic on bad input.
+//! Errors of models, weights and training. Bad input must be reported as one of these errors, never as a panic.
 
 use cadre_checkpoint::CheckpointError;
 use std::path::PathBuf;
 
-/// Why a model could not be opened, trained or asked.
+/// An error in opening, training or evaluating a model.
 #[derive(Debug, thiserror::Error)]
 pub enum NnError {
-    /// A file of a checkpoint or an adapter cannot be read or is not what it should be.
+    /// A file of a checkpoint or adapter cannot be read or is invalid.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// Writing a file of a checkpoint failed.
+    /// A file cannot be written.
     #[error(transparent)]
     Store(#[from] cadre_store::StoreError),
-    /// The order of the examples could not be laid out.
+    /// The order of the examples could not be computed.
     #[error(transparent)]
     Data(#[from] cadre_data::DataError),
-    /// An expert has no form in PEFT.
+    /// An expert cannot be represented in PEFT's format.
     #[error("export {}: {problem}", path.display())]
     NoPeftForm {
-        /// Folder of the expert.
+        /// The expert's folder.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         problem: &'static str,
     },
-    /// A module of an adapter has another rank than its configuration says.
-    #[error("{}: module `{module}` has rank {found}, the configuration says {expected}", path.display())]
+    /// The rank of an adapter's module differs from the one in its configuration.
+    #[error("{}: module `{module}` has rank {found}, but its configuration gives {expected}", path.display())]
     AdapterRank {
-        /// The configuration.
+        /// The configuration file.
         path: PathBuf,
         /// Name of the module.
         module: String,
-        /// Rank of its matrices.
+        /// Rank of the module's matrices.
         found: usize,
         /// Rank in the configuration.
         expected: f64,
     },
-    /// A configuration of an adapter chooses modules that are not there, or other ones than its weights are of.
+    /// An adapter's configuration selects modules that do not exist, or that are not those of its weights.
     #[error("{}: {problem}", path.display())]
     AdapterTargets {
-        /// The configuration, or the file of weights.
+        /// The configuration or the weights file.
         path: PathBuf,
-        /// What does not fit.
+        /// What is wrong.
         problem: String,
     },
-    /// A key of an adapter's configuration that may change what it computes.
+    /// An unknown key in an adapter's configuration, which may change what the adapter computes.
     #[error(
-        "{}: the key `{key}` = {value} is not known, and may change what the adapter computes (if it does not, take it \
-         out)",
+        "{}: the key `{key}` = {value} is not known and may change what the adapter computes; remove it if it \
+         does not",
         path.display()
     )]
     AdapterKey {
-        /// The configuration.
+        /// The configuration file.
         path: PathBuf,
         /// The key.
         key: String,
         /// Its value, shortened.
         value: String,
     },
-    /// A model was given more or fewer tensors than it has weights.
-    #[error("make a model of {found} tensors: it has {expected} weights")]
+    /// The number of tensors differs from the number of the model's weights.
+    #[error("build a model: got {found} tensors, expected {expected}")]
     TensorCount {
-        /// Tensors given.
+        /// Number of tensors given.
         found: usize,
-        /// Weights of the model.
+        /// Number of the model's weights.
         expected: usize,
     },
     /// A weight holds NaN or infinity.
@@ -73,30 +73,30 @@ pub enum NnError {
         /// Name of the tensor.
         name: String,
     },
-    /// A file was written by a newer version.
+    /// A file was written by a newer version of the program.
     #[error("{} has format-version {found}; this program reads up to {supported}", path.display())]
     FormatVersion {
         /// The file.
         path: PathBuf,
         /// Version in the file.
         found: u32,
-        /// Newest version read here.
+        /// Newest supported version.
         supported: u32,
     },
-    /// The backend was not compiled in.
+    /// The backend is not compiled in.
     #[error("the {backend} backend is not in this build; build it with `{command}`")]
     BackendMissing {
         /// The backend.
         backend: &'static str,
-        /// What builds it.
+        /// The command that builds it.
         command: &'static str,
     },
-    /// The backend does not compute in this precision.
+    /// The backend does not support this precision.
     #[error("the {backend} backend does not compute in {precision}")]
     Precision {
         /// The backend.
         backend: &'static str,
-        /// The precision asked for.
+        /// The requested precision.
         precision: &'static str,
     },
     /// The device could not be opened.
@@ -104,30 +104,30 @@ pub enum NnError {
     Device {
         /// The device.
         device: String,
-        /// What the backend said.
+        /// The backend's error.
         problem: String,
     },
     /// The worker threads could not be started.
     #[error("start worker threads: {source}")]
     Threads {
-        /// What the pool said.
+        /// The thread pool's error.
         source: rayon::ThreadPoolBuildError,
     },
-    /// A number of a training or adapter description is out of range.
-    #[error("{field} = {value} is out of range: {range}")]
+    /// A setting of a training or an adapter is out of range.
+    #[error("{field} = {value} is out of range: expected {range}")]
     Setting {
         /// The field.
         field: &'static str,
         /// Its value.
         value: f64,
-        /// What is allowed.
+        /// The allowed range.
         range: &'static str,
     },
-    /// There is nothing to train on.
-    #[error("no example has a token to learn")]
+    /// No example has a token with a loss.
+    #[error("no example has a token with a loss, so there is nothing to train on")]
     NothingToLearn,
-    /// An example's ids and mask differ in length.
-    #[error("example {example} has {ids} ids and a mask of {mask}")]
+    /// The ids and the mask of an example differ in length.
+    #[error("example {example} has {ids} token ids, but its mask has {mask} entries")]
     Mask {
         /// Index of the example.
         example: usize,
@@ -136,42 +136,42 @@ pub enum NnError {
         /// Length of the mask.
         mask: usize,
     },
-    /// An empty row.
+    /// A row has no tokens.
     #[error("row {row} is empty")]
     EmptyRow {
         /// Index of the row.
         row: usize,
     },
     /// A row is longer than the backbone's context.
-    #[error("row {row} has {tokens} tokens, the backbone's context is {context}")]
+    #[error("row {row} has {tokens} tokens; the backbone's context is {context}")]
     RowTooLong {
         /// Index of the row.
         row: usize,
-        /// Its length in tokens.
+        /// Length of the row in tokens.
         tokens: usize,
-        /// Longest row the backbone takes.
+        /// Maximum length of a row in tokens.
         context: usize,
     },
-    /// A token id that the row's answerer does not know.
-    #[error("row {row} has token id {id}; its answerer knows ids below {known}")]
+    /// A token id is outside the vocabulary of the row's answerer.
+    #[error("row {row} has token id {id}; expected an id below {known}")]
     TokenId {
         /// Index of the row.
         row: usize,
         /// The id.
         id: u32,
-        /// Ids the answerer knows.
+        /// Number of ids that the answerer has.
         known: usize,
     },
-    /// A handle of an expert that is not mounted here.
-    #[error("expert slot {slot} is not mounted; {mounted} experts are")]
+    /// The handle of an expert that is not mounted on this learner.
+    #[error("expert slot {slot} is not mounted: this learner has {mounted} experts")]
     ExpertSlot {
         /// The slot.
         slot: usize,
         /// Number of mounted experts.
         mounted: usize,
     },
-    /// A mix with a share that is not a number, or no share.
-    #[error("row {row} mixes experts with weight {weight}; weights are finite and a mix has at least one")]
+    /// A mix with a weight that is not finite, or a mix without experts.
+    #[error("row {row} mixes experts with weight {weight}; expected at least one expert and finite weights")]
     MixWeight {
         /// Index of the row.
         row: usize,
@@ -179,46 +179,46 @@ pub enum NnError {
         weight: f32,
     },
     /// The adapter was trained on another backbone.
-    #[error("adapter {} belongs to another backbone: {field} is {found}, here {expected}", path.display())]
+    #[error("adapter {} was trained on another backbone: {field} is {found}, expected {expected}", path.display())]
     ForeignAdapter {
         /// The adapter's folder.
         path: PathBuf,
-        /// What differs.
+        /// The size that differs.
         field: &'static str,
-        /// In the adapter.
+        /// Its value in the adapter.
         found: usize,
-        /// In the backbone.
+        /// Its value in the backbone.
         expected: usize,
     },
-    /// The loss stopped being a number.
-    #[error("the loss is {loss} at step {step}")]
+    /// The loss is not finite.
+    #[error("training diverged: the loss is {loss} at step {step}")]
     Diverged {
         /// The step, counted from one.
         step: u64,
         /// The loss.
         loss: f32,
     },
-    /// A gradient stopped being a number.
-    #[error("the gradient norm is {norm} at step {step}")]
+    /// A gradient is not finite.
+    #[error("training diverged: the gradient norm is {norm} at step {step}")]
     GradientDiverged {
         /// The step, counted from one.
         step: u64,
-        /// The norm.
+        /// The gradient norm.
         norm: f64,
     },
-    /// The backend failed while it computed.
+    /// The backend failed during a computation.
     #[error("compute: {problem}")]
     Compute {
-        /// What the backend said.
+        /// The backend's error.
         problem: String,
     },
-    /// A model gave logits that are not numbers.
+    /// The model's logits are not finite.
     #[error("the logits of row {row} are not finite")]
     Logits {
         /// Index of the row.
         row: usize,
     },
-    /// A caller asked to stop.
+    /// The caller requested a stop.
     #[error("stopped")]
     Stopped,
 }

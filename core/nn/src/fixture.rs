@@ -68,13 +68,13 @@ pub(crate) fn training(steps: u64) -> TrainingSpec {
     }
 }
 
-/// Rows of random ids below `ids`, of different lengths, with a loss on a part and a weight each.
+/// Rows of random ids below `ids`, of different lengths, each with a loss on a part of the row and a weight.
 pub(crate) fn examples(count: usize, ids: u32, seed: u64) -> Vec<TokenExample> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..count)
         .map(|_| {
-            let mut draw = |most: usize| -> Vec<u32> {
-                let length = rng.random_range(1..most);
+            let mut draw = |limit: usize| -> Vec<u32> {
+                let length = rng.random_range(1..limit);
                 (0..length).map(|_| rng.random_range(0..ids)).collect()
             };
             let (given, learnt) = (draw(14), draw(9));
@@ -95,7 +95,7 @@ pub(crate) fn train(
     learner.train_expert(spec, None, examples, training, &mut control, out).unwrap()
 }
 
-/// Shifts every weight of an adapter away from its start, so that tests see all of them at work.
+/// Moves every weight of an adapter away from its initial value, so that each affects the result.
 pub(crate) fn shaken(folder: &Path, learner: &Learner, spec: &AdapterSpec, seed: u64) {
     use crate::adapter::Adapter;
     let model = &learner.model;

@@ -1,7 +1,7 @@
-//! What a learner is asked without a gradient: probabilities, likelihoods, embeddings, answers.
-//! Rows are sorted so that those of one answerer and of like length are computed together, and
-//! answered in the order they came in. On burn-flex (the CPU backend) what is found of a row is a function of that row and
-//! its answerer, to the last bit: neither the size of the batch nor the rows beside it change it.
+//! Inference without gradients: probabilities, likelihoods, embeddings, answers. Rows are sorted so that those with the
+//! same answerer and similar length are computed together; results are in the order of the input. On burn-flex (the CPU
+//! backend) the result for a row must be a function of that row and its answerer alone, to the last bit: neither the
+//! batch size nor the other rows may change it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,28 +14,29 @@ use crate::packed_batch::PackedBatch;
 use crate::training::Flow;
 use crate::weights::download;
 
-/// Told how many rows are done; may stop the rest, which ends the call with [`NnError::Stopped`].
+/// Called with the number of finished rows. Returning [`Flow::Stop`] stops the rest, and the call returns
+/// [`NnError::Stopped`].
 pub type Progress<'a> = &'a mut dyn FnMut(usize) -> Flow;
 
-/// A row with who answers it.
+/// A row and its answerer.
 type Item<'a> = (&'a [u32], &'a Answerer);
 
-/// From row numbers to a value for each.
+/// Computes one value for each of the given row indices.
 type BatchWork<'a, T> = dyn Fn(&[usize]) -> Result<Vec<T>, NnError> + Sync + 'a;
 
 impl Learner {
-    /// Whether what is found of a row is the same, to the last bit, in batches of any size and beside any rows: so on the
-    /// CPU backend, whose products are made here. Other backends choose theirs by the number of rows.
+    /// Whether the result for a row is the same, to the last bit, in batches of any size and beside any other rows.
+    /// True on the CPU backend, whose matmuls are in this crate; other backends select their matmul by the number of
+    /// rows.
     pub fn rows_stand_alone(&self) -> bool {
         fused::serves(&self.model.device)
     }
 
-    /// Probability of each of `tokens` as the next token of each row: [rows][tokens], each 0 to 1.
-    /// The distribution is over the vocabulary and the tokens the row's experts added; a token
-    /// they do not know has probability 0.
+    /// Probability of each of `tokens` as the next token of each row: `[rows][tokens]`, each in [0, 1]. The
+    /// distribution covers the vocabulary and the tokens that the row's experts add; any other token has probability 0.
     ///
     /// # Errors
-    /// Bad rows, a failing backend, a stop.
+    /// Invalid rows, a failure of the backend, or a stop.
     pub fn next_token_probabilities(
         &self,
         rows: &[Row],
@@ -56,10 +57,10 @@ impl Learner {
         })
     }
 
-    /// Mean negative log-likelihood, in nats a token, of the tokens of each row from its `from` on.
+    /// Mean negative log-likelihood, in nats per token, of the tokens of each row from its `from` on.
     ///
     /// # Errors
-    /// Bad rows, a failing backend, a stop.
+    /// Invalid rows, a failure of the backend, or a stop.
     pub fn mean_negative_log_likelihoods(
         &self,
         rows: &[ScoredRow],
@@ -72,39 +73,43 @@ impl Learner {
             }
             if scored.from == 0 || scored.from >= scored.row.ids.len() {
                 let value = scored.from as f64;
-                return Err(NnError::Setting { field: "from", value, range: "1 up to the row's last index" });
+                return Err(NnError::Setting {
+                    field: "from",
+                    value,
+                    range: "1 to the last index of the row",
+                });
             }
         }
         let items: Vec<(&[u32], &Answerer)> =
             rows.iter().map(|scored| (scored.row.ids.as_slice(), &scored.row.answerer)).collect();
         self.in_batches(&items, batch, progress, &|batch| {
-            // The last token predicts nothing that is asked.
+            // The last token is not an input: the prediction after it is not scored.
             let pass = PackedBatch::new(
                 batch.iter().map(|&row| (&rows[row].row.ids[..rows[row].row.ids.len() - 1], 0)),
             );
             let mix = self.mix(batch.iter().map(|&row| &rows[row].row.answerer));
-            // Of each scored token: the token before it, its place in the batch, and its id.
+            // For each scored token: the token before it, the index of its row in the batch, and its id.
             let (mut needed, mut targets) = (Vec::new(), Vec::new());
-            for (place, (&row, segment)) in batch.iter().zip(pass.segments().iter()).enumerate() {
+            for (index, (&row, segment)) in batch.iter().zip(pass.segments().iter()).enumerate() {
                 let ScoredRow { row, from } = &rows[row];
                 needed.extend((from - 1..segment.length).map(|at| segment.start + at));
-                targets.extend(row.ids[*from..].iter().map(|&id| (place, id)));
+                targets.extend(row.ids[*from..].iter().map(|&id| (index, id)));
             }
             let mut totals = vec![(0.0f64, 0.0f64); batch.len()];
             self.model.logits(&pass, &mix, &Arc::new(needed), None, &mut |number, logits| {
-                let (place, id) = targets[number];
-                totals[place].0 -= f64::from(log_softmax_at(logits, &[id])[0]);
-                totals[place].1 += 1.0;
+                let (index, id) = targets[number];
+                totals[index].0 -= f64::from(log_softmax_at(logits, &[id])[0]);
+                totals[index].1 += 1.0;
             })?;
             Ok(totals.iter().map(|(total, count)| (total / count) as f32).collect())
         })
     }
 
-    /// Embedding of each prompt by the backbone: the mean of its last hidden states, of length
-    /// one. [prompts][hidden]
+    /// Embedding of each prompt by the backbone, `[prompts][hidden]`: the mean of its last hidden states, normalised to
+    /// unit length.
     ///
     /// # Errors
-    /// Bad rows, a failing backend, a stop.
+    /// Invalid rows, a failure of the backend, or a stop.
     pub fn embed(
         &self,
         prompts: &[Vec<u32>],
@@ -136,10 +141,10 @@ impl Learner {
         })
     }
 
-    /// An answer to each row. Each depends on its row and seed alone.
+    /// Generates an answer to each row. Each answer depends only on its row and seed.
     ///
     /// # Errors
-    /// Bad rows or decoding settings, a failing backend, a stop.
+    /// Invalid rows or decoding settings, a failure of the backend, or a stop.
     pub fn generate(
         &self,
         rows: &[Row],
@@ -158,8 +163,8 @@ impl Learner {
         })
     }
 
-    /// Checks the rows, divides them into batches and computes these on the workers. `work` gets
-    /// row numbers and gives one value for each.
+    /// Checks the rows, splits them into batches and computes these on the workers. `work` maps row indices to one
+    /// value each.
     fn in_batches<T: Send>(
         &self,
         items: &[Item<'_>],
@@ -196,8 +201,9 @@ impl Learner {
         Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect())
     }
 
-    /// Rows in this order in batches of at most `batch`. Rows of several answerers share one while the ranks of all their
-    /// adapters together are few: sums over more would be divided, and at other places than for one answerer alone.
+    /// Splits rows in the given order into batches of at most `batch`. Rows with different answerers share a batch only
+    /// while the sum of the ranks of their adapters is small: longer sums would be split, and at other places than for
+    /// one answerer alone.
     fn divided<'a>(&self, order: &'a [usize], items: &[Item<'_>], batch: usize) -> Vec<&'a [usize]> {
         let experts = self.experts.read().unwrap_or_else(PoisonError::into_inner);
         let mut batches = Vec::new();
@@ -252,7 +258,7 @@ impl Learner {
         }
     }
 
-    /// The experts of some rows, which were checked.
+    /// The experts of rows that have been checked.
     fn mix<'a>(&self, answerers: impl Iterator<Item = &'a Answerer>) -> Mix {
         let rows: Vec<Vec<(ExpertSlot, f32)>> = answerers.map(shares).collect();
         let mut slots: Vec<ExpertSlot> = rows.iter().flatten().map(|(slot, _)| *slot).collect();
@@ -275,7 +281,7 @@ impl Learner {
     }
 }
 
-/// Experts of an answerer with their weights.
+/// Experts of an answerer, with their weights.
 fn shares(answerer: &Answerer) -> Vec<(ExpertSlot, f32)> {
     match answerer {
         Answerer::Backbone => vec![],
@@ -284,12 +290,12 @@ fn shares(answerer: &Answerer) -> Vec<(ExpertSlot, f32)> {
     }
 }
 
-/// Rows of equal groups share their experts.
+/// A key that is equal for rows with the same experts and weights.
 fn group(answerer: &Answerer) -> Vec<(ExpertSlot, u32)> {
     shares(answerer).into_iter().map(|(slot, weight)| (slot, weight.to_bits())).collect()
 }
 
-/// Names a row as the caller counts.
+/// Converts the row index in an error from the batch to the caller's rows.
 fn in_caller_rows(error: NnError, batch: &[usize]) -> NnError {
     match error {
         NnError::Logits { row } => NnError::Logits { row: batch.get(row).copied().unwrap_or(row) },

@@ -1,5 +1,5 @@
-//! The face of the crate: a backbone with its experts. Text stays outside; ids, bytes and f32 go
-//! in and out, never a tensor.
+//! The public entry point of the crate: a backbone with its experts. The interface must use only ids, bytes and f32: no
+//! text and no tensors.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,7 +23,7 @@ use crate::training::{
 use crate::weights::{self, Weight, WeightMap};
 use crate::workers::Workers;
 
-/// A backbone that experts are trained on, mounted on and asked.
+/// A backbone on which experts are trained and mounted, and which answers rows.
 pub struct Learner {
     pub(crate) model: Model,
     pub(crate) workers: Workers,
@@ -38,12 +38,12 @@ impl std::fmt::Debug for Learner {
 }
 
 impl Learner {
-    /// Opens a folder with `config.json` and `model.safetensors`, or shards with their index, as Hugging
-    /// Face lays it out. Weights are converted one by one from where they lie.
+    /// Opens a folder with `config.json` and `model.safetensors`, or shards with their index, in Hugging Face's layout.
+    /// Weights are converted one by one from the mapped file.
     ///
     /// # Errors
-    /// Missing or damaged files, a family or a setting that is not supported, a weight that is missing,
-    /// misshapen or has no place, a backend that is not in this build.
+    /// Missing or damaged files, an unsupported family or setting, a weight that is missing, has the wrong shape or is
+    /// not used, or a backend that is not in this build.
     pub fn open(folder: &Path, device: &DeviceSpec) -> Result<Self, NnError> {
         let CheckpointFolder { shape, files, remarks } = CheckpointFolder::open(folder)?;
         for remark in remarks {
@@ -54,10 +54,10 @@ impl Learner {
         })
     }
 
-    /// A backbone with the start weights of [`Learner::pretrain`], trained on nothing.
+    /// A backbone with the initial weights of [`Learner::pretrain`], without any training.
     ///
     /// # Errors
-    /// Sizes that do not fit, a backend that is not in this build.
+    /// Sizes that do not fit together, or a backend that is not in this build.
     pub fn untrained(shape: &BackboneShape, seed: u64, device: &DeviceSpec) -> Result<Self, NnError> {
         shape.check()?;
         let seed = Seed(seed).derive("backbone");
@@ -84,16 +84,15 @@ impl Learner {
         &self.model.backbone.shape
     }
 
-    /// Trains a backbone from nothing and writes `config.json` and `model.safetensors` to `out`.
+    /// Trains a backbone from scratch and writes `config.json` and `model.safetensors` to `out`.
     ///
-    /// Weights start normal: matrices with deviation 1/√(3·in) (the spread of PyTorch's linear
-    /// layers), those that write to the residual stream with that over √(2·layers) (Radford et al.
-    /// 2019), embeddings with 0.02; norms start at one. They and the optimizer's state are f32 whatever
-    /// the precision, and so is the file; on the processor everything is computed in f32.
+    /// Initial weights are normally distributed: matrices with standard deviation 1/√(3·in) (that of PyTorch's linear
+    /// layers), those that write to the residual stream with that divided by √(2·layers) (Radford et al. 2019),
+    /// embeddings with 0.02; norms start at 1. Weights and optimizer state are f32 whatever the precision, and so is
+    /// the file; on the CPU everything is computed in f32.
     ///
     /// # Errors
-    /// Sizes or settings out of range, bad examples, a loss that is not a number, a file that
-    /// cannot be written.
+    /// Sizes or settings out of range, invalid examples, a loss that is not finite, or a file that cannot be written.
     pub fn pretrain(
         shape: &BackboneShape,
         examples: &[TokenExample],
@@ -130,16 +129,16 @@ impl Learner {
         Ok(outcome)
     }
 
-    /// Trains one expert on this backbone, which stays as it is, and writes `adapter.json` and
-    /// `adapter.safetensors` to `out`. `start` is the folder of an expert of the same form whose
-    /// weights it starts from; without it, it starts as the backbone.
+    /// Trains one expert on this backbone, which does not change, and writes `adapter.json` and `adapter.safetensors`
+    /// to `out`. `start` is the folder of an expert with the same spec, whose weights are the initial weights; without
+    /// it, the expert initially computes the same as the backbone.
     ///
-    /// The loss of a step is `Σ weight · nll / loss tokens`: an example's weight counts for what it
-    /// says, also among equals.
+    /// The loss of a step is `Σ weight · nll / loss tokens`. The weights are not normalised: they have an effect even
+    /// if they are all equal.
     ///
     /// # Errors
-    /// Settings out of range, a start of another form, bad examples, a loss that is not a number,
-    /// a file that cannot be written.
+    /// Settings out of range, an incompatible `start`, invalid examples, a loss that is not finite, or a file that
+    /// cannot be written.
     pub fn train_expert<'a>(
         &self,
         spec: &AdapterSpec,
@@ -185,10 +184,10 @@ impl Learner {
         Ok(outcome)
     }
 
-    /// Puts an expert beside the others; the handle is good for this learner only.
+    /// Mounts an expert. The handle is valid for this learner only.
     ///
     /// # Errors
-    /// Missing or damaged files, another backbone.
+    /// Missing or damaged files, or an expert of another backbone.
     pub fn mount(&self, folder: &Path) -> Result<ExpertSlot, NnError> {
         let adapter = Adapter::read(folder, self.shape())?;
         let tensors = adapter.tensors(self.shape(), &self.model.device, self.model.dtype)?;
@@ -198,7 +197,7 @@ impl Learner {
     }
 }
 
-/// Gives a weight of this name and these sizes.
+/// Returns the weight with this name and shape.
 type TakeWeight<'a> = dyn FnMut(&str, &[usize], &Device, DType) -> Result<Tensor<2>, NnError> + 'a;
 
 fn start_weights(shape: &BackboneShape, names: &[(String, Vec<usize>)], seed: Seed) -> WeightMap {

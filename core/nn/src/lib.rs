@@ -1,6 +1,6 @@
-//! Everything with a tensor: a Llama-family backbone, the adapters of experts, their training,
-//! scoring and generation, on burn. [`Learner`] is the face; ids, bytes and f32 go in and out. No
-//! tensor, no burn type and no text leaves or enters this crate.
+//! All tensor code: a Llama-family backbone, the adapters of experts, and their training, scoring and generation, on
+//! burn. [`Learner`] is the entry point. The public interface must use only ids, bytes and f32: no tensor, no burn type
+//! and no text.
 
 mod adapter;
 mod allocator;

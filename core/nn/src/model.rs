@@ -1,4 +1,4 @@
-//! A backbone on its plain device, and what is computed with it without a gradient.
+//! A frozen backbone on its device, and computations without gradients.
 
 use std::sync::Arc;
 
@@ -13,19 +13,19 @@ use crate::packed_batch::PackedBatch;
 use crate::projection::Products;
 use crate::weights::download;
 
-/// Logits that exist together.
+/// Maximum number of logits in memory at once.
 const LOGITS: usize = 1 << 22;
 
 /// A frozen backbone.
 pub(crate) struct Model {
     pub(crate) backbone: Backbone,
     pub(crate) device: Device,
-    /// Of activations, and of the adapters put on it.
+    /// Number type of activations and of mounted adapters.
     pub(crate) dtype: DType,
 }
 
 impl Model {
-    /// The last hidden states of the needed tokens, or of all: [tokens, hidden].
+    /// The last hidden states, `[tokens, hidden]`, of the needed tokens or of all.
     pub(crate) fn hidden(
         &self,
         pass: &PackedBatch,
@@ -36,12 +36,11 @@ impl Model {
         self.backbone.forward(pass, PassContext { mix, needed, cache, products: Products::ByRow })
     }
 
-    /// Tells `each` the logits of every needed token, in order: its number, and one logit for each
-    /// id of the vocabulary and the added tokens its row's experts know. Only a block of tokens
-    /// has logits at a time.
+    /// Calls `each` for every needed token, in order, with its index and its logits: one for each id of the vocabulary
+    /// and for each token that its row's experts add. Only one block of tokens has logits in memory at a time.
     ///
     /// # Errors
-    /// When the backend fails, or a logit is not a number; the row is one of the pass.
+    /// The backend failed, or a logit is not finite; the error's row counts within the packed batch.
     pub(crate) fn logits(
         &self,
         pass: &PackedBatch,
@@ -52,10 +51,10 @@ impl Model {
     ) -> Result<(), NnError> {
         let all = self.hidden(pass, mix, Some(needed), cache);
         let vocabulary = self.backbone.shape.vocabulary;
-        let most = (LOGITS / vocabulary).max(16);
+        let block_rows = (LOGITS / vocabulary).max(16);
         let mut row_logits = Vec::with_capacity(vocabulary);
-        for first in (0..needed.len()).step_by(most) {
-            let block = most.min(needed.len() - first);
+        for first in (0..needed.len()).step_by(block_rows) {
+            let block = block_rows.min(needed.len() - first);
             let hidden = all.clone().narrow(0, first, block);
             let base = download(linear_by_row(hidden.clone(), self.backbone.head()))?;
             let added = match mix.added_head() {

@@ -1,4 +1,4 @@
-//! Checkpoints as backbones: one file or shards, and weights that are no numbers. Nothing is downloaded.
+//! Tests of opening checkpoints: single files, shards, and weights that are not finite.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::fixture::{device, shape};
 use crate::learner::Learner;
 use crate::weights::{self, Weight, WeightMap, download};
 
-/// Writes a model of the test shape into a folder, as one file or as shards.
+/// Writes a model of the test shape to a folder, as one file or as shards.
 fn written(folder: &Path, shards: usize) -> Vec<String> {
     let shape = shape(false);
     let names = weight_names(&shape);
@@ -76,7 +76,7 @@ fn warnings(work: impl FnOnce()) -> String {
 }
 
 #[test]
-fn a_weight_that_is_no_number_is_told_by_name() {
+fn a_weight_that_is_not_finite_is_reported_by_name() {
     let folder = tempfile::tempdir().unwrap();
     written(folder.path(), 1);
     let file = folder.path().join("model.safetensors");

@@ -1,11 +1,10 @@
-//! The tokens of one forward pass: sequences end to end, where each begins, and where its tokens
-//! stand. It holds no tensor.
+//! The tokens of one forward pass: packed sequences, with the start of each sequence and the position of each token.
 
 use std::sync::Arc;
 
 use crate::kernel::Segment;
 
-/// Tokens of several rows, end to end without padding.
+/// Tokens of several rows, packed without padding.
 #[derive(Clone, Debug)]
 pub(crate) struct PackedBatch {
     ids: Arc<Vec<usize>>,
@@ -15,7 +14,7 @@ pub(crate) struct PackedBatch {
 }
 
 impl PackedBatch {
-    /// Rows of ids, each with the number of its tokens that are in the cache already.
+    /// `rows` gives the ids of each row and the number of its tokens that are already in the cache.
     pub(crate) fn new<'a>(rows: impl IntoIterator<Item = (&'a [u32], usize)>) -> Self {
         let (mut ids, mut positions, mut row_of, mut segments) = (vec![], vec![], vec![], vec![]);
         for (row, (tokens, cached)) in rows.into_iter().enumerate() {
@@ -32,12 +31,12 @@ impl PackedBatch {
         }
     }
 
-    /// Token ids; those from the vocabulary on are added tokens.
+    /// Token ids; those at or above the vocabulary size are added tokens.
     pub(crate) fn indices(&self) -> &Arc<Vec<usize>> {
         &self.ids
     }
 
-    /// Place of each token in its row.
+    /// Position of each token in its row.
     pub(crate) fn positions(&self) -> &Arc<Vec<usize>> {
         &self.positions
     }
@@ -47,7 +46,7 @@ impl PackedBatch {
         &self.rows
     }
 
-    /// Where each row lies.
+    /// The segment of each row.
     pub(crate) fn segments(&self) -> &Arc<Vec<Segment>> {
         &self.segments
     }

@@ -1,6 +1,6 @@
-//! Cadre against what `transformers` and `peft` computed on tiny models of every family: logits,
-//! gradients of every low-rank matrix, losses of a training, greedy answers. The recording is made by
-//! `tests/parity/record.py`; no Python is needed here. It is compiled for tests only.
+//! Tests of Cadre against recordings from `transformers` and `peft` on tiny models of every family: logits, gradients
+//! of every low-rank matrix, training losses, greedy answers. `tests/parity/record.py` makes the recordings; running
+//! the tests needs no Python.
 
 mod adapters;
 mod formula;
@@ -27,7 +27,7 @@ use crate::training::{
 use crate::weights::Weight;
 use crate::workers::Workers;
 
-/// What `record.py` keeps beside the tensors.
+/// Metadata that `record.py` stores beside the tensors.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Facts {
@@ -50,7 +50,7 @@ struct Given {
     learnt: Vec<u32>,
 }
 
-/// A recorded model, as cadre opens it.
+/// A recorded model, opened by Cadre.
 struct Case {
     name: String,
     facts: Facts,
@@ -72,7 +72,7 @@ fn cases() -> Vec<Case> {
     files.sort();
     assert!(files.len() >= 10, "a recording of every family");
     let mut cases: Vec<Case> = files.iter().map(|file| Case::open(file, Precision::F32)).collect();
-    // What was recorded in bfloat16 is computed from weights kept in it, too.
+    // Models recorded in bfloat16 are also computed from weights stored in it.
     let halves: Vec<&PathBuf> = files
         .iter()
         .zip(&cases)
@@ -98,7 +98,7 @@ impl Case {
         }
     }
 
-    /// The start of the recorded training.
+    /// The initial adapter of the recorded training.
     fn adapter(&self) -> Adapter {
         let spec = AdapterSpec {
             rank: self.facts.rank,
@@ -141,7 +141,7 @@ impl Case {
         self.recorded.values(name, &shape).unwrap()
     }
 
-    /// Largest difference, relative to the largest recorded value.
+    /// Largest difference from the recording, relative to its largest value.
     fn difference(&self, name: &str, found: &[f32]) -> f32 {
         let recorded = self.recorded(name);
         assert_eq!(found.len(), recorded.len(), "{}: {name}", self.name);
@@ -152,7 +152,7 @@ impl Case {
     }
 }
 
-/// Writes configuration and weights in the recorded number type.
+/// Writes the configuration and the weights in the recorded number type.
 fn write_model(folder: &Path, facts: &Facts) {
     let config = folder.join("config.json");
     std::fs::write(&config, facts.config.to_string()).unwrap();

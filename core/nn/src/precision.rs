@@ -1,5 +1,4 @@
-//! bfloat16 on the processor: what it leaves as it is, what it rounds, what it saves. Compiled for tests
-//! only.
+//! Tests of bfloat16 on the CPU: what stays identical, what is rounded, and how much memory it saves.
 
 use std::path::Path;
 
@@ -18,7 +17,7 @@ use crate::generation::{Answerer, Decoding, Row, ScoredRow, Strategy};
 use crate::learner::Learner;
 use crate::training::{Flow, TrainingControl, TrainingOutcome, TrainingSpec};
 
-/// Large enough that the head is multiplied in several blocks both ways.
+/// Large enough that the head is multiplied in several blocks, forward and backward.
 fn shape(tied: bool) -> BackboneShape {
     let head =
         BackboneShape { vocabulary: 2000, hidden: 160, feed_forward: 328, ..crate::fixture::shape(tied) };
@@ -29,7 +28,7 @@ fn bf16() -> DeviceSpec {
     DeviceSpec { precision: Precision::Bf16, ..device(2) }
 }
 
-/// Writes a random checkpoint in this type.
+/// Writes a random checkpoint with this number type.
 fn written(folder: &Path, shape: &BackboneShape, dtype: Dtype) {
     std::fs::write(folder.join("config.json"), shape.config_json()).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(7);
@@ -56,7 +55,7 @@ fn written(folder: &Path, shape: &BackboneShape, dtype: Dtype) {
     std::fs::write(folder.join("model.safetensors"), safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
-/// Everything a learner can be asked, and an expert it trains.
+/// Every kind of result of a learner, and an expert that it trains.
 #[derive(Debug, PartialEq)]
 struct Asked {
     answers: Vec<(Vec<u32>, u32)>,

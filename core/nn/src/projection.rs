@@ -1,6 +1,5 @@
-//! A linear slot: its frozen (or, in pretraining, trained) weight, and the one place where
-//! "output of the base + updates of the experts" is decided. Updates are added to the activation,
-//! never to the weight.
+//! A linear projection: its weight, frozen or (in pretraining) trained, plus the updates of experts. Updates must be
+//! added to the activation here, never to the weight.
 
 use burn::tensor::Tensor;
 
@@ -8,27 +7,27 @@ use crate::adapter::{Shares, Update};
 use crate::kernel::{gather, linear, linear_by_row};
 use crate::training::Dropout;
 
-/// A weight [out, in] and, in some families, a bias [1, out].
+/// A weight `[out, in]` and, in some families, a bias `[1, out]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Projection {
     pub(crate) weight: Tensor<2>,
     pub(crate) bias: Option<Tensor<2>>,
 }
 
-/// `x` and a weight to `x · Wᵀ`.
+/// Maps `x` and a weight to `x · Wᵀ`.
 type Linear = fn(Tensor<2>, Tensor<2>) -> Tensor<2>;
 
-/// How a pass multiplies.
+/// How the matmuls of a pass are computed.
 #[derive(Clone, Copy)]
 pub(crate) enum Products<'a> {
-    /// Each row by itself, to the last bit: what is asked of a model depends on no neighbour.
+    /// Each row independently, to the last bit: for inference, where results must not depend on other rows.
     ByRow,
-    /// As is fastest, with a gradient, and with this dropout on the input of updates.
+    /// The fastest way, with a gradient, and with this dropout on the input of updates.
     Trained(Option<&'a Dropout>),
 }
 
 impl Projection {
-    /// `x` [n, in] through the weight and the update, as [n, out].
+    /// Applies the weight and the update to `x` `[n, in]`: `[n, out]`.
     pub(crate) fn forward(&self, x: Tensor<2>, update: Option<&Update>, products: Products<'_>) -> Tensor<2> {
         let (linear, dropout): (Linear, Option<&Dropout>) = match products {
             Products::ByRow => (linear_by_row, None),

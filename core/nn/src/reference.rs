@@ -1,5 +1,5 @@
-//! The decoder in plain f64 loops, written from the papers' formulas without a look at the fast
-//! one: what the tests hold it against. It is compiled for tests only.
+//! The reference for tests: the decoder in plain f64 loops, written from the papers' formulas. Must stay independent of
+//! the fast implementation.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::weights::WeightMap;
 pub(crate) struct Reference {
     pub(crate) shape: BackboneShape,
     pub(crate) weights: BTreeMap<String, Vec<f64>>,
-    /// scale, added tokens
+    /// (scale, number of added tokens)
     pub(crate) adapter: Option<(f64, usize)>,
 }
 
@@ -73,7 +73,7 @@ impl Reference {
         out
     }
 
-    /// Last hidden states of a row, after the last norm.
+    /// Last hidden states of a row, after the final norm.
     pub(crate) fn hidden(&self, ids: &[u32]) -> Rows {
         let hidden = self.shape.hidden;
         let mut x: Rows = ids
@@ -142,7 +142,7 @@ impl Reference {
             .collect()
     }
 
-    /// Log-probabilities over vocabulary and added tokens, after each token.
+    /// Log-probabilities over the vocabulary and added tokens, after each token.
     pub(crate) fn log_probabilities(&self, ids: &[u32]) -> Rows {
         let hidden = self.hidden(ids);
         let head = if self.shape.tied { "model.embed_tokens.weight" } else { "lm_head.weight" };
@@ -160,8 +160,8 @@ impl Reference {
         logits
     }
 
-    /// `Σ weight · factor · nll / Σ factor` over the tokens with a loss of examples; the factor is the indicator's
-    /// weight at the indicator and 1 elsewhere.
+    /// `Σ weight · factor · nll / Σ factor` over the tokens with a loss. The factor is the indicator weight at the
+    /// indicator and 1 elsewhere.
     pub(crate) fn loss(&self, examples: &[TokenExample]) -> f64 {
         let (mut total, mut count) = (0.0, 0.0);
         for example in examples {

@@ -1,4 +1,4 @@
-//! Named weights on the host, and safetensors files of them. It knows no model.
+//! Named weights in host memory, and safetensors files of them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,12 +9,12 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use crate::error::NnError;
 
-/// A matrix, or a vector (one row), of f32.
+/// An f32 matrix, or a vector (one row).
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Weight {
-    /// One or two sizes, as the file has them.
+    /// One or two dimensions, as in the file.
     pub(crate) shape: Vec<usize>,
-    /// Row-major.
+    /// Row-major values.
     pub(crate) values: Vec<f32>,
 }
 
@@ -27,22 +27,22 @@ impl Weight {
         }
     }
 
-    /// Puts the weight on a device.
+    /// Uploads the weight to a device.
     pub(crate) fn tensor(&self, device: &Device, dtype: DType) -> Tensor<2> {
         upload(self.values.clone(), self.sizes(), device).cast(dtype)
     }
 }
 
-/// Puts a matrix on a device.
+/// Uploads a matrix to a device.
 pub(crate) fn upload(values: Vec<f32>, sizes: [usize; 2], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values, sizes), device)
 }
 
-/// Puts a tensor of a file on a device: [rows, columns], a vector as one row. A value that is not finite is told in a
-/// warning.
+/// Uploads a tensor of a file to a device as `[rows, columns]`; a vector becomes one row. Warns if a value is not
+/// finite.
 ///
 /// # Errors
-/// A tensor that is not there or has another shape or a type that is not read.
+/// The tensor is missing, or has another shape or an unsupported number type.
 pub(crate) fn load(
     files: &TensorFiles,
     name: &str,
@@ -68,16 +68,16 @@ pub(crate) fn load(
         tracing::warn!(
             file = %files.file_of(name).display(),
             tensor = name,
-            "a weight holds values that are not finite; what is computed with it will not be either"
+            "a weight has values that are not finite; results computed with it will not be finite either"
         );
     }
     Ok(Tensor::from_data(data, (device, dtype)))
 }
 
-/// Takes a matrix off its device.
+/// Downloads a matrix from its device, row-major.
 ///
 /// # Errors
-/// When the backend failed in the computation that made it.
+/// The backend failed in the computation of the matrix.
 pub(crate) fn download(tensor: Tensor<2>) -> Result<Vec<f32>, NnError> {
     let data = tensor
         .cast(DType::F32)
@@ -89,7 +89,7 @@ pub(crate) fn download(tensor: Tensor<2>) -> Result<Vec<f32>, NnError> {
 /// Weights by name.
 pub(crate) type WeightMap = BTreeMap<String, Weight>;
 
-/// Reads a safetensors file of f32, f16 or bf16.
+/// Reads a safetensors file of f32, f16 or bf16 tensors.
 ///
 /// # Errors
 /// A missing or damaged file, another number type, or a value that is not finite.
@@ -107,10 +107,10 @@ pub(crate) fn read(path: &Path) -> Result<WeightMap, NnError> {
     Ok(weights)
 }
 
-/// The bytes of a safetensors file of f32, in the order of names.
+/// The bytes of a safetensors file of f32 tensors, in the order of names.
 ///
 /// # Errors
-/// When the writer refuses; it does not for weights whose sizes match their values.
+/// The writer fails, which does not happen if the weights' shapes match their values.
 pub(crate) fn bytes(weights: &WeightMap, path: &Path) -> Result<Vec<u8>, NnError> {
     let wrong = |source| CheckpointError::Weights { path: path.into(), source };
     let raw: Vec<(&String, &Weight, Vec<u8>)> = weights
@@ -126,10 +126,10 @@ pub(crate) fn bytes(weights: &WeightMap, path: &Path) -> Result<Vec<u8>, NnError
     Ok(safetensors::serialize(views, None).map_err(wrong)?)
 }
 
-/// Takes a weight of a known shape.
+/// Returns a weight after checking its shape.
 ///
 /// # Errors
-/// When it is missing or has another shape.
+/// The weight is missing or has another shape.
 pub(crate) fn expect<'a>(
     weights: &'a WeightMap,
     name: &str,

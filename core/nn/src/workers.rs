@@ -1,5 +1,5 @@
-//! Threads for independent pieces of work: as many workers as there are pieces or threads, whichever are fewer, each
-//! with its share of the threads for its inner products.
+//! Threads for independent pieces of work. There are as many workers as pieces or threads, whichever is fewer; the
+//! threads are divided among the workers for their inner matmuls.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,32 +9,32 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::NnError;
 
-/// Worker threads of a learner.
+/// The worker threads of a learner.
 pub(crate) struct Workers {
     threads: usize,
     wide: ThreadPool,
-    /// The workers for so many pieces of work, made when they are first wanted.
+    /// Worker teams by number of workers, created on first use.
     teams: Mutex<BTreeMap<usize, Team>>,
 }
 
 type Team = Arc<[ThreadPool]>;
 
 impl Workers {
-    /// `threads` threads, at least one.
+    /// Creates `threads` threads, at least one.
     ///
     /// # Errors
-    /// When the system gives no threads.
+    /// The system cannot create the threads.
     pub(crate) fn new(threads: usize) -> Result<Self, NnError> {
         let threads = threads.max(1);
         Ok(Self { threads, wide: pool(threads)?, teams: Mutex::default() })
     }
 
-    /// Runs `work` with all threads for its inner products.
+    /// Runs `work` with all threads available to its matmuls.
     pub(crate) fn wide<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         self.wide.install(work)
     }
 
-    /// Workers for `count` pieces of work; all threads are dealt out to them.
+    /// The workers for `count` pieces of work; all threads are divided among them.
     fn team(&self, count: usize) -> Result<Team, NnError> {
         let workers = count.clamp(1, self.threads);
         let mut teams = self.teams.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,10 +47,10 @@ impl Workers {
         Ok(team)
     }
 
-    /// Runs `work` for every number below `count`, several at a time.
+    /// Runs `work` for every index below `count`, several at a time.
     ///
     /// # Errors
-    /// The error of the lowest number that had one; numbers not begun by then are left out.
+    /// The error with the lowest index. Indices that have not started when an error occurs are skipped.
     pub(crate) fn each(
         &self,
         count: usize,
@@ -59,8 +59,8 @@ impl Workers {
         self.each_watched(count, work, &mut |_| true)
     }
 
-    /// The same, telling each number that is done on the calling thread; `false` stops the rest
-    /// with [`NnError::Stopped`].
+    /// Like [`Workers::each`], but calls `done` on the calling thread with each finished index. If `done` returns
+    /// `false`, the rest is skipped and the call returns [`NnError::Stopped`].
     pub(crate) fn each_watched(
         &self,
         count: usize,
@@ -76,9 +76,9 @@ impl Workers {
         let failed: Mutex<Option<(usize, NnError)>> = Mutex::new(None);
         let mut stopped = false;
         std::thread::scope(|scope| {
-            let (tell, told) = mpsc::channel();
+            let (sender, finished) = mpsc::channel();
             for pool in team.iter() {
-                let (next, failed, tell) = (&next, &failed, tell.clone());
+                let (next, failed, sender) = (&next, &failed, sender.clone());
                 scope.spawn(move || {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -86,8 +86,8 @@ impl Workers {
                             return;
                         }
                         match pool.install(|| work(number)) {
-                            // The listener may be gone; the work is not.
-                            Ok(()) => drop(tell.send(number)),
+                            // The receiver may be gone; the work itself is complete.
+                            Ok(()) => drop(sender.send(number)),
                             Err(error) => {
                                 next.store(count, Ordering::Relaxed);
                                 let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,8 +99,8 @@ impl Workers {
                     }
                 });
             }
-            drop(tell);
-            for number in told {
+            drop(sender);
+            for number in finished {
                 if !stopped && !done(number) {
                     stopped = true;
                     next.store(count, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What configurations of every family mean, and what is refused of them.
+//! Tests of configurations of every family: how they are interpreted and what is refused.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn windowed(shape: &BackboneShape) -> Vec<usize> {
 }
 
 #[test]
-fn families_differ_where_their_configurations_say() {
+fn families_differ_as_their_configurations_specify() {
     let llama = config(&json!({ "rope_theta": 5e5, "rope_scaling": { "rope_type": "llama3", "factor": 32.0,
         "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192 } }))
     .unwrap();
@@ -53,7 +53,7 @@ fn families_differ_where_their_configurations_say() {
 }
 
 #[test]
-fn what_changes_the_computation_and_is_not_done_is_named() {
+fn unsupported_settings_that_change_the_computation_are_named() {
     let refused = |changes: Value, part: &str| {
         let error = config(&changes).expect_err(part).to_string();
         assert!(error.contains("config.json") && error.contains(part), "{error}");
@@ -74,7 +74,7 @@ fn what_changes_the_computation_and_is_not_done_is_named() {
     refused(json!({ "vocab_size": null }), "`vocab_size` = null");
     refused(json!({ "num_hidden_layers": 1u64 << 40 }), "`num_hidden_layers`");
     assert!(config(&json!({ "num_attention_heads": 5 })).is_err());
-    // What is null, false or neutral changes nothing.
+    // Null, false and neutral values have no effect.
     let neutral = json!({ "quantization_config": null, "partial_rotary_factor": 1.0, "attention_bias": false,
         "rope_scaling": null, "pretraining_tp": 2, "unheard_of": 3 });
     assert_eq!(config(&neutral).unwrap(), config(&json!({})).unwrap());

@@ -1,4 +1,4 @@
-//! Whatever is done to a file, it is read or refused, and nothing panics.
+//! Fuzz tests: damaged files are read or refused without a panic.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{config, file_of};
 use crate::tensor_files::TensorFiles;
 
-/// How many of each: `CADRE_FUZZ_CASES`, 400 without it.
+/// Number of cases per test: `CADRE_FUZZ_CASES`, or 400.
 fn cases() -> u32 {
     std::env::var("CADRE_FUZZ_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(400)
 }
@@ -14,7 +14,7 @@ fn cases() -> u32 {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
 
-    /// Whatever is done to a weight file, it is read or refused, and nothing panics.
+    /// A damaged weight file is read or refused without a panic.
     #[test]
     fn mangled_weight_files_do_not_panic(cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), length in any::<prop::sample::Index>(), cut in any::<bool>()) {
         let folder = tempfile::tempdir().unwrap();
@@ -40,7 +40,7 @@ proptest! {
         }
     }
 
-    /// So with configurations: any value under any key that is read.
+    /// A configuration with any value under any supported key is read or refused without a panic.
     #[test]
     fn mangled_configurations_do_not_panic(
         kind in prop::sample::select(vec!["llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma3_text"]),

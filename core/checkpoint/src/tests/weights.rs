@@ -1,4 +1,4 @@
-//! Weight files and their index: damaged ones are located.
+//! Tests of weight files and their index: errors name the damaged file.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::shape::BackboneShape;
 use crate::tensor_files::TensorFiles;
 use crate::variation::Variation;
 
-/// A small shape with a head of its own.
+/// A small shape with an untied head.
 fn small() -> BackboneShape {
     BackboneShape {
         vocabulary: 29,
@@ -29,7 +29,7 @@ fn small() -> BackboneShape {
     }
 }
 
-/// Writes a model of a small shape into a folder, as one file or as shards.
+/// Writes a model of the small shape to a folder, as one file or as shards.
 fn written(folder: &Path, shards: usize) -> Vec<String> {
     let shape = small();
     let names = weight_names(&shape);
@@ -112,7 +112,7 @@ fn index_and_shards_fit_or_are_named() {
     let index = folder.path().join("model.safetensors.index.json");
     let good = std::fs::read_to_string(&index).unwrap();
     std::fs::write(&index, good.replace("model-00002-of", "model-00009-of")).unwrap();
-    assert!(refusal(folder.path()).contains("shard `model-00009-of-00003.safetensors` is not there"));
+    assert!(refusal(folder.path()).contains("shard `model-00009-of-00003.safetensors` is missing"));
     std::fs::write(&index, good.replace("model-00002-of-00003", "../elsewhere")).unwrap();
     assert!(refusal(folder.path()).contains("no safetensors file of this folder"));
     std::fs::write(&index, good.replace("model-00002-of", "model-00001-of")).unwrap();
@@ -123,7 +123,7 @@ fn index_and_shards_fit_or_are_named() {
     assert!(refusal(folder.path()).contains("weight_map"));
     std::fs::write(&index, &good).unwrap();
     std::fs::remove_file(folder.path().join("model-00003-of-00003.safetensors")).unwrap();
-    assert!(refusal(folder.path()).contains("`model-00003-of-00003.safetensors` is not there"));
+    assert!(refusal(folder.path()).contains("`model-00003-of-00003.safetensors` is missing"));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn half_precision_is_read_as_it_is() {
     assert!(matches!(files.values("c", &[6]), Err(CheckpointError::TensorType { .. })));
 }
 
-/// A small checkpoint whose configuration ties the head, with a head made from the embedding.
+/// A small checkpoint whose configuration ties the head, with a head computed from the embedding.
 fn tied(head: impl Fn(&[f32]) -> Option<Vec<f32>>) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let shape = BackboneShape { tied: true, ..small() };
@@ -182,7 +182,7 @@ fn a_head_that_differs_is_used_though_the_configuration_ties_it() {
     let checkpoint = opened(&folder);
     assert!(!checkpoint.shape.tied && !BackboneShape::of_folder(folder.path()).unwrap().tied);
     assert!(checkpoint.remarks[0].contains("`lm_head.weight` that differs"), "{:?}", checkpoint.remarks);
-    // A head of other sizes is no head, tied or not.
+    // A head with other sizes is refused, tied or not.
     let error = refusal(tied(|embedding| Some(embedding[24..].to_vec())).path());
     assert!(error.contains("lm_head.weight") && error.contains("[28, 24]"), "{error}");
 }
@@ -195,7 +195,7 @@ fn an_untied_checkpoint_without_a_head_is_refused() {
 }
 
 #[test]
-fn number_types_that_are_not_read_are_told_by_the_head_of_the_file() {
+fn unsupported_number_types_are_reported_from_the_header() {
     let folder = tied(|_| None);
     let file = folder.path().join("model.safetensors");
     let mut bytes = std::fs::read(&file).unwrap();
@@ -210,7 +210,7 @@ fn number_types_that_are_not_read_are_told_by_the_head_of_the_file() {
 }
 
 #[test]
-fn weights_that_nobody_reads_are_told() {
+fn ignored_weights_are_reported() {
     let folder = tied(|_| None);
     for name in ["consolidated.safetensors", "model-00001-of-00002.safetensors", "adapter_config.json"] {
         std::fs::write(folder.path().join(name), b"{}").unwrap();

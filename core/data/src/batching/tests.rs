@@ -1,4 +1,4 @@
-//! Batches: every row once an epoch, the same plan from any starting step, little padding.
+//! Tests of batches: every row once per epoch, the same plan from any starting step, little padding.
 
 use std::collections::BTreeSet;
 
@@ -70,7 +70,7 @@ fn rows_of_a_batch_have_like_lengths() {
             tokens += batch.iter().map(|&row| lengths[row]).sum::<usize>();
         }
     }
-    // Without bucketing it is almost a half.
+    // Without bucketing it is almost half.
     let waste = 1.0 - tokens as f64 / padded as f64;
     assert!(waste < 0.18, "{waste:.3} of the batch is padding");
 }

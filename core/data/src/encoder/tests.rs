@@ -1,4 +1,4 @@
-//! Ids and masks, position by position.
+//! Tests of ids and masks, position by position.
 
 use super::{Encoder, EncodingLimits, Target};
 use crate::error::DataError;
@@ -39,7 +39,7 @@ fn encoder(template: Template, max_prompt: usize, max_response: usize) -> Encode
     Encoder::new(with, template, Some(indicators), limits)
 }
 
-/// The sequence that these given and learnt ids should make.
+/// The expected sequence of the given ids (without a loss) and learned ids (with a loss).
 fn sequence(given: &[u32], learnt: &[u32]) -> TokenExample {
     let mut mask = vec![false; given.len()];
     mask.extend(vec![true; learnt.len()]);
@@ -203,7 +203,7 @@ fn turn(role: TurnRole, content: &str) -> Turn {
     Turn { role, content: content.into() }
 }
 
-/// A template that writes out what was said before.
+/// A template that writes out the earlier turns.
 fn turns_template() -> Template {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("turns.jinja");

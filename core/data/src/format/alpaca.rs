@@ -1,5 +1,6 @@
-//! Triples of instruction, input and output, as Stanford Alpaca's data and its many likes have them, with the `system`
-//! and `history` that LLaMA-Factory's have beside them. Reads no `text` field: the prompt is the recipe's template.
+//! Triples of instruction, input and output, as in Stanford Alpaca's data and its many derivatives, with the optional
+//! `system` and `history` fields of LLaMA-Factory. A `text` field is ignored, because the prompt comes from the
+//! recipe's template.
 
 use std::path::{Path, PathBuf};
 
@@ -13,11 +14,11 @@ use crate::error::DataError;
 use crate::example::{Example, Split, Turn, TurnRole};
 
 pub(super) const DOC: &str = concat!(
-    "triples of `instruction`, `input` (which may be empty, null or missing) and `output`, as alpaca_data.json has them, as a JSON array, JSON lines, CSV or Parquet; a `system` message and a `history` of [question, answer] pairs, where a row has them, are the turns before (`template = \"chat\"` shows them): ",
+    "triples of `instruction`, `input` (may be empty, null or missing) and `output`, as in alpaca_data.json, as a JSON array, JSON lines, CSV or Parquet; a row's `system` message and `history` of [question, answer] pairs, if any, become earlier turns (`template = \"chat\"` shows them): ",
     layout_doc!()
 );
 
-/// What is read of a row.
+/// Fields to read from a row.
 pub(super) const WANTED: [Wanted; 7] = [
     must("instruction"),
     maybe("input"),
@@ -40,7 +41,7 @@ pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink
     visit_with(&files(spec, task, split)?, task, split, &WANTED, sink, &mut triple)
 }
 
-/// Takes the triple of a row.
+/// Passes the triple of a row to the sink.
 pub(super) fn triple(row: &Row, ids: &Ids, sink: &mut Sink) -> Result<(), DataError> {
     if row.left_out(sink) {
         return Ok(());
@@ -58,7 +59,7 @@ pub(super) fn triple(row: &Row, ids: &Ids, sink: &mut Sink) -> Result<(), DataEr
     sink.take(row.file, example)
 }
 
-/// The system message and the earlier questions with their answers.
+/// The system message, and the earlier questions with their answers.
 fn before(row: &Row) -> Result<Vec<Turn>, DataError> {
     let mut turns = Vec::new();
     if let Some(content) = row.text_if_any("system")?.filter(|text| !text.trim().is_empty()) {
@@ -67,7 +68,7 @@ fn before(row: &Row) -> Result<Vec<Turn>, DataError> {
     let pairs = || row.wrong("a list of [question, answer] pairs of text in field `history`");
     let history = match row.get("history") {
         None => return Ok(turns),
-        // Tables of text have an empty field as a text.
+        // Text tables represent an empty field as a text.
         Some(Cell::Text(text)) if matches!(text.trim(), "" | "[]") => return Ok(turns),
         Some(Cell::List(history)) => history,
         Some(_) => return Err(pairs()),

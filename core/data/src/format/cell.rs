@@ -1,4 +1,4 @@
-//! A value of a row, whatever file it came from. Holds text as it stands in the file; compares and computes nothing.
+//! A value of a row, independent of the file type. Text must stay exactly as in the file.
 
 use std::fmt::Write;
 
@@ -7,23 +7,24 @@ use std::fmt::Write;
 pub(super) enum Cell {
     /// `null`, or a missing value of a table.
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
-    /// A number as text writes it: whole numbers digit for digit, others as the shortest decimal.
+    /// A number as text: whole numbers with all their digits, others as the shortest decimal.
     Number(String),
     /// Text.
     Text(String),
-    /// What a file may hold and no text can: `NaN`, `Infinity`, a number beyond all bounds, half of a surrogate pair,
-    /// bytes that are not UTF-8. How it is written in the file.
+    /// A value that a file can hold but text cannot represent: `NaN`, `Infinity`, an out-of-range number, an unpaired
+    /// surrogate, bytes that are not UTF-8. Contains its spelling in the file.
     NoText(String),
     /// A list.
     List(Vec<Cell>),
-    /// A record, its fields in the order of the file.
+    /// A record, with its fields in file order.
     Record(Vec<(String, Cell)>),
 }
 
 impl Cell {
-    /// Text as it is; numbers and truth values as JSON writes them, since labels are often such.
+    /// Text as it is, numbers and booleans as JSON writes them (labels are often numbers or booleans); `None` for other
+    /// values.
     pub(super) fn plain(&self) -> Option<String> {
         match self {
             Self::Text(text) | Self::Number(text) => Some(text.clone()),
@@ -32,7 +33,7 @@ impl Cell {
         }
     }
 
-    /// Whether there is anything in it: not null, nor empty text, nor a list or record of nothing but such.
+    /// Whether the value has content: it is not null, not an empty text, and not a list or record of only such values.
     pub(super) fn is_filled(&self) -> bool {
         match self {
             Self::Null => false,
@@ -43,17 +44,17 @@ impl Cell {
         }
     }
 
-    /// The field of a record; the last of that name, as Python's `json` takes it.
+    /// The field of a record. For a duplicate name it is the last one, as in Python's `json`.
     pub(super) fn field(&self, name: &str) -> Option<&Self> {
         let Self::Record(fields) = self else { return None };
         fields.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// What it is, in few words for messages.
+    /// A short description of the value's type, for messages.
     pub(super) fn kind(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
-            Self::Bool(_) => "a truth value".to_owned(),
+            Self::Bool(_) => "a boolean".to_owned(),
             Self::Number(_) => "a number".to_owned(),
             Self::Text(_) => "text".to_owned(),
             Self::NoText(source) => source.clone(),
@@ -62,7 +63,7 @@ impl Cell {
         }
     }
 
-    /// Writes it as JSON, until `to` has this many bytes.
+    /// Writes the value as JSON until `to` has `most` bytes.
     pub(super) fn show(&self, to: &mut String, most: usize) {
         if to.len() > most {
             return;

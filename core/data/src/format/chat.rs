@@ -1,5 +1,6 @@
 //! Conversations: `messages` of {role, content}, or ShareGPT's `conversations` of {from, value}. Every turn of the
-//! assistant becomes an example, and what was said before is its prompt. Reads no messages of tools and repairs nothing.
+//! assistant becomes an example whose prompt is the preceding turns. Tool messages are refused, and malformed
+//! conversations must not be repaired.
 
 use std::path::{Path, PathBuf};
 
@@ -14,14 +15,14 @@ use crate::error::DataError;
 use crate::example::{Example, Split, Turn, TurnRole};
 
 pub(super) const DOC: &str = concat!(
-    "conversations as a JSON array, JSON lines or Parquet, a row each: `messages`, a list of {role, content} with the roles system, user and assistant, or `conversations`, a list of {from, value} with system, human and gpt (ShareGPT); `fields.messages` names another field. A system message may come first, there or in a field `system`, then user and assistant take turns. Content is text, or a list of parts that are text. An answer with `weight` 0 or `train` false is shown and not learned. Every turn of the assistant is an example of its own, what stands before it is its prompt (`template = \"chat\"` shows it all). Lies as ",
+    "conversations as a JSON array, JSON lines or Parquet, one per row: `messages`, a list of {role, content} with the roles system, user and assistant, or `conversations`, a list of {from, value} with system, human and gpt (ShareGPT); `fields.messages` names another field. A system message may come first, in the list or in a field `system`; then user and assistant alternate. Content is text, or a list of parts that are text. An answer with `weight` 0 or `train` false is shown but not trained on. Every turn of the assistant becomes an example whose prompt is everything before it (`template = \"chat\"` shows it all). Layout: ",
     layout_doc!()
 );
 
-/// Fields that are looked for where none is named.
+/// Default field names, in order of preference.
 const USUAL: [&str; 2] = ["messages", "conversations"];
 
-/// Who speaks, by the words for it in data.
+/// Role names used by datasets.
 const ROLES: [(&str, TurnRole); 5] = [
     ("system", TurnRole::System),
     ("user", TurnRole::User),
@@ -30,17 +31,17 @@ const ROLES: [(&str, TurnRole); 5] = [
     ("gpt", TurnRole::Assistant),
 ];
 
-/// Roles of tools, which are refused by name: a template shows them in ways of its own.
+/// Roles of tool messages, which are refused by name: each template shows them in its own way.
 const TOOLS: [&str; 6] = ["tool", "function", "function_call", "observation", "ipython", "tool_calls"];
 
-/// Fields of messages with calls of tools.
+/// Fields of messages that contain tool calls.
 const CALLS: [&str; 2] = ["tool_calls", "function_call"];
 
 /// Fields of messages that are read.
 const READ: [&str; 8] =
     ["role", "from", "content", "value", "weight", "train", "tool_calls", "function_call"];
 
-/// All fields of messages that mean something here: those of a table that are read.
+/// All fields of messages that have a meaning here: the ones to read from a table.
 pub(super) const MESSAGE_FIELDS: [&str; 18] = [
     "role",
     "from",
@@ -77,7 +78,7 @@ pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink
     })
 }
 
-/// The fields to read.
+/// Fields to read from a row.
 pub(super) fn wanted(fields: &FieldMap) -> Vec<Wanted<'_>> {
     let mut wanted = match &fields.messages {
         Some(name) => vec![must(name)],
@@ -87,7 +88,7 @@ pub(super) fn wanted(fields: &FieldMap) -> Vec<Wanted<'_>> {
     wanted
 }
 
-/// Takes the examples of a conversation.
+/// Passes the examples of a conversation to the sink.
 pub(super) fn conversation(
     row: &Row,
     fields: &FieldMap,
@@ -115,8 +116,8 @@ pub(super) fn conversation(
     let id = ids.of(row);
     let answers = said.iter().filter(|said| said.turn.role == TurnRole::Assistant).count();
     let (mut number, mut learned) = (0, 0);
-    for place in 1..said.len() {
-        let (before, [question, answer, ..]) = said.split_at(place - 1) else { continue };
+    for index in 1..said.len() {
+        let (before, [question, answer, ..]) = said.split_at(index - 1) else { continue };
         if answer.turn.role != TurnRole::Assistant {
             continue;
         }
@@ -137,18 +138,21 @@ pub(super) fn conversation(
         sink.take(row.file, example)?;
     }
     if learned == 0 {
-        row.note(sink, "no answer of the conversation is learned: `weight` is 0, or `train` false, for each");
+        row.note(
+            sink,
+            "no answer in the conversation is trained on: `weight` is 0 or `train` is false for each of them",
+        );
     }
     Ok(())
 }
 
-/// A message, and whether it is an answer that is learned.
+/// A message, and whether it is an answer to train on.
 struct Said {
     turn: Turn,
     is_learned: bool,
 }
 
-/// What is said in a conversation, in an order that a prompt can have.
+/// The turns of a conversation, in an order that a prompt can have.
 fn said(row: &Row, name: &str, messages: &[Cell], sink: &mut Sink) -> Result<Vec<Said>, DataError> {
     let mut all: Vec<Said> = Vec::with_capacity(messages.len() + 1);
     if let Some(content) = row.text_if_any("system")?.filter(|text| !text.trim().is_empty()) {
@@ -157,8 +161,8 @@ fn said(row: &Row, name: &str, messages: &[Cell], sink: &mut Sink) -> Result<Vec
     if row.get("tools").is_some_and(has_tools) {
         row.note(sink, "`tools` are not shown to the model");
     }
-    for (place, message) in messages.iter().enumerate() {
-        let wrong = |expected: &str| row.wrong(&format!("{expected} (message {} of `{name}`)", place + 1));
+    for (index, message) in messages.iter().enumerate() {
+        let wrong = |expected: &str| row.wrong(&format!("{expected} (message {} of `{name}`)", index + 1));
         let said = message_of(message, |what| row.note(sink, what)).map_err(|expected| wrong(&expected))?;
         let before = all.last().map(|said| said.turn.role);
         let fits = match said.turn.role {
@@ -168,21 +172,21 @@ fn said(row: &Row, name: &str, messages: &[Cell], sink: &mut Sink) -> Result<Vec
         };
         if !fits {
             return Err(wrong(match said.turn.role {
-                TurnRole::System if place == 0 => "a system message in field `system` or here, not in both",
-                TurnRole::System => "a system message only in front",
-                TurnRole::User => "an answer of the assistant between two messages of the user",
-                TurnRole::Assistant => "a message of the user before each of the assistant",
+                TurnRole::System if index == 0 => "a system message in field `system` or here, not in both",
+                TurnRole::System => "a system message only at the beginning",
+                TurnRole::User => "an assistant message between two user messages",
+                TurnRole::Assistant => "a user message before each assistant message",
             }));
         }
         all.push(said);
     }
     if all.last().map(|said| said.turn.role) != Some(TurnRole::Assistant) {
-        return Err(row.wrong(&format!("an answer of the assistant at the end of `{name}`")));
+        return Err(row.wrong(&format!("an assistant message at the end of `{name}`")));
     }
     Ok(all)
 }
 
-/// Whether there are any, as a list or as the JSON text of one.
+/// Whether there are any tools, given as a list or as the JSON text of one.
 fn has_tools(tools: &Cell) -> bool {
     match tools {
         Cell::Text(text) => !matches!(text.trim(), "" | "[]" | "{}" | "null" | "None"),
@@ -190,10 +194,10 @@ fn has_tools(tools: &Cell) -> bool {
     }
 }
 
-/// One message, or what should stand there instead.
+/// Reads one message; the error describes what was expected instead.
 fn message_of(message: &Cell, mut note: impl FnMut(&str)) -> Result<Said, String> {
     let Cell::Record(fields) = message else {
-        return Err("a message as an object of role and content, or of from and value".to_owned());
+        return Err("a message as an object with role and content, or with from and value".to_owned());
     };
     let filled = |name: &str| message.field(name).filter(|value| **value != Cell::Null);
     let role = match filled("role").or_else(|| filled("from")) {
@@ -201,38 +205,38 @@ fn message_of(message: &Cell, mut note: impl FnMut(&str)) -> Result<Said, String
         _ => return Err("a role in `role` or `from`".to_owned()),
     };
     if TOOLS.contains(&role.as_str()) {
-        return Err(format!("no messages of tools, which are not read, here of `{role}`"));
+        return Err(format!("no tool messages, which are not supported, but the role is `{role}`"));
     }
     let is_call = |call: &Cell| call.is_filled() || matches!(call, Cell::List(list) if !list.is_empty());
     if let Some(calls) = CALLS.iter().find(|name| filled(name).is_some_and(is_call)) {
-        return Err(format!("no calls of tools, which are not read, here in `{calls}`"));
+        return Err(format!("no tool calls, which are not supported, but there are some in `{calls}`"));
     }
     let Some((_, known)) = ROLES.iter().find(|(name, _)| *name == role) else {
         let names: Vec<&str> = ROLES.iter().map(|(name, _)| *name).collect();
-        return Err(format!("a role of {}, not `{role}`", names.join(", ")));
+        return Err(format!("one of the roles {}, not `{role}`", names.join(", ")));
     };
     let content = filled("content").or_else(|| filled("value"));
     let content = text_of(content)
-        .map_err(|found| format!("text in `content` or `value` of the message from `{role}`, not {found}"))?;
+        .map_err(|found| format!("text in `content` or `value` of the `{role}` message, not {found}"))?;
     if content.trim().is_empty() {
-        return Err(format!("a message that is not empty from `{role}`"));
+        return Err(format!("a non-empty `{role}` message"));
     }
     for (name, value) in fields {
         if value.is_filled() && !READ.contains(&name.as_str()) {
-            note(&format!("field `{}` of messages is not read", shorten(name)));
+            note(&format!("the message field `{}` is ignored", shorten(name)));
         }
     }
     let is_learned = learned(filled("weight"), filled("train"))?;
     Ok(Said { turn: Turn { role: *known, content }, is_learned })
 }
 
-/// The text of a message: a text, or a list of parts that are all texts, which follow each other without a gap as in
-/// the templates that take parts. Otherwise what it is.
+/// The text of a message: a text, or a list of parts that are all texts, concatenated without a separator as in
+/// templates that accept parts. The error describes what was found instead.
 fn text_of(content: Option<&Cell>) -> Result<String, String> {
     match content {
         Some(Cell::Text(text)) => Ok(text.clone()),
         Some(Cell::List(parts)) => {
-            parts.iter().enumerate().map(|(place, part)| part_of(part, place + 1)).collect()
+            parts.iter().enumerate().map(|(index, part)| part_of(part, index + 1)).collect()
         }
         Some(other) => Err(other.kind()),
         None => Err("null".to_owned()),
@@ -243,11 +247,11 @@ fn part_of(part: &Cell, number: usize) -> Result<String, String> {
     match (part.field("type"), part.field("text")) {
         (Some(Cell::Text(kind)), Some(Cell::Text(text))) if kind == "text" => Ok(text.clone()),
         (Some(Cell::Text(kind)), _) => Err(format!("part {number} of type `{}`", shorten(kind))),
-        _ => Err(format!("part {number}, which is no {{\"type\": \"text\", \"text\": …}}")),
+        _ => Err(format!("part {number}, which is not {{\"type\": \"text\", \"text\": …}}")),
     }
 }
 
-/// Whether an answer is learned: OpenAI's `weight` of 0 or 1, axolotl's `train`.
+/// Whether an answer is trained on, according to OpenAI's `weight` (0 or 1) and axolotl's `train`.
 fn learned(weight: Option<&Cell>, train: Option<&Cell>) -> Result<bool, String> {
     let by_weight =
         match weight.map(|weight| (weight, weight.plain().and_then(|text| text.parse::<f64>().ok()))) {

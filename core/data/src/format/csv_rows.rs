@@ -1,5 +1,6 @@
-//! CSV and TSV files as rows of named fields: the first record names the columns. Every field is text; an empty one is
-//! a missing value, as pandas and `datasets` take it. Guesses no separator: the ending says it.
+//! Reads CSV and TSV files as rows of named fields; the first record gives the column names. Every field is text, and
+//! an empty one is a missing value, as in pandas and `datasets`. The separator follows from the file ending; it is
+//! never guessed.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -14,7 +15,7 @@ use super::rows::{Each, Place, Row, Wanted};
 use super::sink::Sink;
 use crate::error::DataError;
 
-/// Every row of a file.
+/// Passes every row of a file to `act`.
 pub(super) fn each(
     file: &Path,
     from: &mut dyn BufRead,
@@ -33,7 +34,7 @@ pub(super) fn each(
         number += 1;
         let texts = records.texts(line)?;
         if texts.len() != names.len() {
-            let expected = format!("{} fields as in the header, and there are {}", names.len(), texts.len());
+            let expected = format!("{} fields as in the header, not {}", names.len(), texts.len());
             return Err(row_error(file, line, expected, &texts.join(",")));
         }
         let mut row = Row::new(file, Place::Line(line), number, Some(&names));
@@ -49,12 +50,12 @@ pub(super) fn each(
     Ok(())
 }
 
-/// The names of the columns, each of which must be another's, with all that every row must have.
+/// The column names. They must be distinct and include all required ones.
 fn header(file: &Path, line: usize, texts: &[&str], wanted: &[Wanted]) -> Result<Vec<String>, DataError> {
     let names: Vec<String> = texts.iter().map(|name| on_one_line(name.trim())).collect();
-    for (place, name) in names.iter().enumerate() {
-        if names[..place].contains(name) && !name.is_empty() {
-            let expected = format!("a header of different names, where `{name}` stands twice");
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) && !name.is_empty() {
+            let expected = format!("distinct names in the header, but `{name}` occurs twice");
             return Err(row_error(file, line, expected, &names.join(",")));
         }
     }
@@ -73,7 +74,7 @@ struct Records<'a> {
     file: &'a Path,
     from: &'a mut dyn BufRead,
     reader: Reader,
-    /// Blank lines that the reader has not seen.
+    /// Number of blank lines that the CSV reader has not seen.
     skipped: usize,
     bytes: Vec<u8>,
     ends: Vec<usize>,
@@ -86,7 +87,7 @@ impl Records<'_> {
         self.from.fill_buf().map_err(|source| DataError::Read { file: file.to_owned(), source })
     }
 
-    /// Reads the next record; the line it begins on, if there is one.
+    /// Reads the next record. Returns the line on which it begins, or `None` at the end.
     fn advance(&mut self) -> Result<Option<usize>, DataError> {
         self.pass_blank_lines()?;
         let line = usize::try_from(self.reader.line()).unwrap_or(usize::MAX).saturating_add(self.skipped);
@@ -111,8 +112,7 @@ impl Records<'_> {
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
                     return Err(DataError::Bound {
                         place: format!("{}:{line}", self.file.display()),
-                        found: "a record without end, as a quotation mark makes that is never closed"
-                            .to_owned(),
+                        found: "a record that does not end (is there an unclosed quotation mark?)".to_owned(),
                         limit: format!("{} or {MAX_VALUES} fields per row", size(MAX_ROW)),
                     });
                 }
@@ -138,13 +138,13 @@ impl Records<'_> {
         }
     }
 
-    /// The fields of the record that was read, from this line.
+    /// The fields of the current record, which begins on `line`.
     fn texts(&self, line: usize) -> Result<Vec<&str>, DataError> {
         let mut from = 0;
         let mut texts = Vec::with_capacity(self.fields);
-        for (place, &end) in self.ends[..self.fields].iter().enumerate() {
+        for (index, &end) in self.ends[..self.fields].iter().enumerate() {
             let text = std::str::from_utf8(&self.bytes[from..end]).map_err(|_| {
-                let expected = format!("UTF-8 text (field {} has other bytes)", place + 1);
+                let expected = format!("UTF-8 text (field {} is not UTF-8)", index + 1);
                 let found = String::from_utf8_lossy(&self.bytes[from..end]);
                 row_error(self.file, line, expected, &found)
             })?;
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn records_whatever_the_buffer() {
+    fn records_with_any_buffer_size() {
         let long = "x".repeat(10_000);
         let text = format!("\r\na,b\r\n\"1\n\"\"2\"\"\",\r\n\n{long},y\n,z");
         for room in [1, 2, 5, 1 << 16] {
@@ -192,8 +192,8 @@ mod tests {
         let mut text = b"a,b\n1,2\n\"".to_vec();
         text.resize(70 << 20, b'\n');
         let error = read(&text, 1 << 16).expect_err("no end");
-        assert!(error.starts_with("t.csv:3: a record without end"), "{error}");
+        assert!(error.starts_with("t.csv:3: a record that does not end"), "{error}");
         let error = read(b"a,b\n\n1\n", 4).expect_err("too few");
-        assert!(error.starts_with("t.csv:3: expected 2 fields as in the header, and there are 1"), "{error}");
+        assert!(error.starts_with("t.csv:3: expected 2 fields as in the header, not 1"), "{error}");
     }
 }

@@ -1,5 +1,5 @@
-//! Rows whose fields the recipe names, out of any file of rows: what `jsonl` and `parquet` share. Never guesses a field:
-//! what is named must be in every row.
+//! Rows whose fields the recipe names, from any kind of file: shared by `jsonl` and `parquet`. Fields must not be
+//! guessed: a named field must be in every row.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::{FieldMap, SourceSpec, task_files};
 use crate::error::DataError;
 use crate::example::{Example, Split};
 
-/// A split of a task from the files of these endings below `path`.
+/// Reads a split of a task from the files with these endings below `path`.
 pub(super) fn visit(
     spec: &SourceSpec,
     path: &Path,
@@ -27,10 +27,10 @@ pub(super) fn visit(
     })
 }
 
-/// What is done with every row of a split.
+/// Called with every row of a split.
 pub(super) type EachOfTask<'a> = &'a mut dyn FnMut(&Row, &Ids, &mut Sink) -> Result<(), DataError>;
 
-/// The rows of all these files, each of which must have some.
+/// Passes the rows of all these files to `each`. Each file must have some.
 pub(super) fn visit_with(
     files: &[PathBuf],
     task: &str,
@@ -56,7 +56,7 @@ pub(super) fn visit_with(
     Ok(())
 }
 
-/// The fields to read: the answer, and either or both of instruction and input.
+/// The fields to read: the answer, and the instruction or the input or both.
 pub(super) fn wanted(fields: &FieldMap) -> Vec<Wanted<'_>> {
     let mut wanted = vec![
         wanted_field(fields.instruction.as_deref(), "instruction"),
@@ -70,7 +70,7 @@ pub(super) fn wanted(fields: &FieldMap) -> Vec<Wanted<'_>> {
     wanted
 }
 
-/// Whether `weight` is a field of the recipe's own.
+/// Whether the recipe uses `weight` as one of its own fields.
 fn weighted(fields: &FieldMap) -> bool {
     [&fields.instruction, &fields.input, &fields.output]
         .into_iter()
@@ -81,16 +81,16 @@ fn wanted_field<'a>(named: Option<&'a str>, usual: &'a str) -> Wanted<'a> {
     Wanted { name: named.unwrap_or(usual), must: named.is_some() }
 }
 
-/// How examples of a file are named that have no name of their own.
+/// Names the examples of a file that have no name of their own.
 #[derive(Debug)]
 pub(super) struct Ids {
-    /// The task they belong to.
+    /// The task of the examples.
     pub(super) task: String,
     start: String,
 }
 
 impl Ids {
-    /// `<task>/<split>/<row>`; where a split has several files, with the file in between.
+    /// `<task>/<split>/<row>`; if a split has several files, the file name is in between.
     pub(super) fn new(task: &str, split: Split, file: &Path, several: bool) -> Self {
         let mut start = format!("{task}/{}/", split.name());
         if several {
@@ -105,13 +105,13 @@ impl Ids {
         row.id().unwrap_or_else(|| self.numbered(row.number))
     }
 
-    /// The name of what stands at this place and has none.
+    /// The name of an unnamed example with this number.
     pub(super) fn numbered(&self, number: usize) -> String {
         format!("{}{number}", self.start)
     }
 }
 
-/// The example of a row; one without an `id` is named by `ids` and its place.
+/// The example of a row. Without an `id`, its name comes from `ids` and its row number.
 pub(super) fn example(row: &Row, fields: &FieldMap, ids: &Ids) -> Result<Example, DataError> {
     let instruction = part(row, fields.instruction.as_deref(), "instruction")?;
     let input = part(row, fields.input.as_deref(), "input")?;
@@ -120,7 +120,7 @@ pub(super) fn example(row: &Row, fields: &FieldMap, ids: &Ids) -> Result<Example
     }
     let references = row.texts(fields.output.as_deref().unwrap_or("output"))?;
     let Some(output) = references.first().cloned() else {
-        return Err(row.wrong("at least one right answer"));
+        return Err(row.wrong("at least one correct answer"));
     };
     Ok(Example {
         id: ids.of(row),
@@ -133,7 +133,7 @@ pub(super) fn example(row: &Row, fields: &FieldMap, ids: &Ids) -> Result<Example
     })
 }
 
-/// The field as text; none only where it is not named, and not there or null.
+/// The field as text; `None` only if it is not named by the recipe and is missing or null.
 fn part(row: &Row, named: Option<&str>, usual: &str) -> Result<Option<String>, DataError> {
     match named {
         Some(name) => row.text(name).map(Some),

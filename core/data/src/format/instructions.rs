@@ -1,4 +1,4 @@
-//! Instruction rows as a corpus: many tasks in one file, nothing held back for test. Never a stream.
+//! Instruction rows as a corpus: many tasks in one file, without a test split. Cannot be used as a stream.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use super::{SourceSpec, path_of, task_folders};
 use crate::error::DataError;
 use crate::example::Example;
 
-pub(super) const DOC: &str = "a corpus of JSON lines or a JSON array (a .jsonl or .json file, also packed as .gz or .zst, or a folder of them): rows with instruction, input, output, outputs and task_id, or rows of SSR's files with full_prompt, input, output and task_name. Both splits give all rows; a task is what task_id or task_name says, else the file's name";
+pub(super) const DOC: &str = "a corpus of JSON lines or a JSON array (a .jsonl or .json file, also compressed as .gz or .zst, or a folder of them): rows with instruction, input, output, outputs and task_id, or rows of SSR's files with full_prompt, input, output and task_name. Both splits give all rows; a row's task is its task_id or task_name, or else the file's name";
 
 const EXPECTED: &str = "instruction rows as JSON lines, in .jsonl or .json files";
-/// Endings of its files.
+/// File endings of the format.
 const ENDINGS: &[&str] = &["jsonl", "json"];
 
 const WANTED: [Wanted; 9] = [
@@ -64,7 +64,7 @@ pub(super) fn visit(spec: &SourceSpec, sink: &mut Sink) -> Result<(), DataError>
     Err(DataError::Empty { file: path(spec)?.to_owned(), expected: EXPECTED.into() })
 }
 
-/// Takes a row of a file of this name.
+/// Passes a row of the file with this stem to the sink.
 pub(super) fn instruction_row(row: &Row, stem: &str, sink: &mut Sink) -> Result<(), DataError> {
     if row.left_out(sink) {
         return Ok(());
@@ -100,7 +100,7 @@ fn stem(file: &Path) -> String {
     task_folders::name_of(file)
 }
 
-/// The instruction of a prompt that was put together as instruction, blank line, input.
+/// The instruction in a prompt of the form instruction, blank line, input.
 fn before_input<'a>(prompt: &'a str, input: &str) -> &'a str {
     let head = prompt.strip_suffix(input).unwrap_or(prompt);
     head.strip_suffix("\n\n").unwrap_or(head)

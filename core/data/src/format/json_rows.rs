@@ -1,5 +1,4 @@
-//! Reading files and JSON in them with the place of every mistake: file, line, what was expected, what stands
-//! there. Knows no format.
+//! Reads files and parses JSON, and locates every error: file, line, what was expected, what was found.
 
 use std::path::Path;
 
@@ -7,10 +6,11 @@ use serde::de::DeserializeOwned;
 
 use crate::error::DataError;
 
-/// Characters of a broken row that a message shows.
+/// Maximum characters of a malformed row in a message.
 const SNIPPET: usize = 60;
 
-/// The bytes of a file as it lies, without a byte-order mark. `expected` says what should be there if it is not.
+/// The bytes of a file, without decompression and without a byte-order mark. `expected` describes the file for the
+/// error if it is missing.
 pub(crate) fn read(file: &Path, expected: &str) -> Result<Vec<u8>, DataError> {
     let mut bytes = super::opened::raw(file, expected)?;
     if bytes.starts_with(b"\xEF\xBB\xBF") {
@@ -19,7 +19,7 @@ pub(crate) fn read(file: &Path, expected: &str) -> Result<Vec<u8>, DataError> {
     Ok(bytes)
 }
 
-/// Every line that is not blank, with its number from 1, parsed.
+/// Parses every non-blank line; returns values with line numbers from 1.
 pub(crate) fn parse_lines<T: DeserializeOwned>(
     file: &Path,
     bytes: &[u8],
@@ -37,7 +37,7 @@ pub(crate) fn parse_lines<T: DeserializeOwned>(
     Ok(rows)
 }
 
-/// A whole file as one JSON value.
+/// Parses a whole file as one JSON value.
 pub(super) fn parse_whole<T: DeserializeOwned>(
     file: &Path,
     bytes: &[u8],
@@ -50,7 +50,7 @@ pub(super) fn parse_whole<T: DeserializeOwned>(
     })
 }
 
-/// A row error with a message of the reader's own.
+/// A row error with a message of its own.
 pub(super) fn row_error(file: &Path, line: usize, expected: String, found: &str) -> DataError {
     DataError::Row { file: file.to_owned(), line, expected, snippet: shorten(found) }
 }
@@ -65,19 +65,19 @@ fn located(
 ) -> DataError {
     let message = error.to_string();
     let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
-    // A syntax error is shown from a little before its place, a missing field from the row's beginning.
+    // A syntax error is shown from a little before its position, a missing field from the beginning of the row.
     let from = if error.is_data() { 0 } else { column.saturating_sub(SNIPPET / 2).min(text.len()) };
     let until = text.len().min(from + 4 * SNIPPET);
     DataError::Row {
         file: file.to_owned(),
         line,
-        // A key of the file may stand in it.
+        // The expectation may contain a key of the file.
         expected: on_one_line(&format!("{expected} ({reason}, column {column})")),
         snippet: shorten(&String::from_utf8_lossy(&text[from..until])),
     }
 }
 
-/// The place of a byte: lines before it, its column from 1, and what stands around it.
+/// The position of a byte: number of lines before it, column from 1, and the surrounding text.
 pub(super) fn spot(bytes: &[u8], at: usize) -> (usize, usize, String) {
     let before = &bytes[..at.min(bytes.len())];
     let line = before.iter().filter(|&&byte| byte == b'\n').count();

@@ -1,4 +1,4 @@
-//! JSON lines, a JSON array or CSV, with fields named by the recipe. Never guesses a field: see `field_rows`.
+//! JSON lines, a JSON array or CSV, with fields named by the recipe (see `field_rows`).
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,9 @@ use crate::error::DataError;
 use crate::example::Split;
 
 pub(super) const DOC: &str = concat!(
-    "JSON lines (`.jsonl`), a JSON array or JSON lines (`.json`), or CSV with a header (`.csv`, `.tsv`), each also packed (`.gz`, `.zst`): ",
+    "JSON lines (`.jsonl`), a JSON array or JSON lines (`.json`), or CSV with a header (`.csv`, `.tsv`), each also compressed (`.gz`, `.zst`): ",
     layout_doc!(),
-    ". `fields` names the fields of instruction, input and output; an output may be a list of right answers, the first of which is learnt"
+    ". `fields` names the fields of instruction, input and output; an output may be a list of correct answers, the first of which is trained on"
 );
 
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {

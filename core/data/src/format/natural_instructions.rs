@@ -1,5 +1,5 @@
-//! Task files of natural-instructions as they come. The collection divides tasks, not
-//! instances; the cut into train and test here is our own, the same in every run.
+//! Original task files of natural-instructions. The collection splits tasks, not instances. The split of instances into
+//! train and test is Cadre's own, and the same in every run.
 
 use std::path::{Path, PathBuf};
 
@@ -14,18 +14,18 @@ use super::{SourceSpec, json_rows, opened, path_of, task_folders};
 use crate::error::DataError;
 use crate::example::{Example, Split};
 
-pub(super) const DOC: &str = "a folder of original task files (`task*.json` with Definition and Instances), or of a clone with `tasks/` in it; a task is named as its file. A fifth of the instances, at most 500, is test: those whose input has the smallest digests, so the cut is the same for everyone and equal inputs never stand on both sides. The first definition and first answer are learnt";
+pub(super) const DOC: &str = "a folder of original task files (`task*.json` with Definition and Instances), or of a clone with `tasks/` in it; a task has the name of its file. A fifth of the instances, at most 500, is the test split: those whose inputs have the smallest digests, so that the split is always the same and equal inputs are never in both splits. The first definition and the first answer are trained on";
 
 const EXPECTED: &str =
     "a natural-instructions task: an object with Definition and Instances[].{input, output}";
 
-/// The largest test part.
+/// Maximum size of the test split.
 const MAX_TEST: usize = 500;
 
-/// What is read of an instance.
+/// Fields to read from an instance.
 const WANTED: [Wanted; 3] = [must("input"), must("output"), maybe("id")];
 
-/// What is read of a file.
+/// The parsed contents of a file.
 struct TaskFile {
     definition: String,
     instances: Vec<Instance>,
@@ -62,7 +62,7 @@ pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink
             return Err(DataError::Empty {
                 file,
                 expected: format!(
-                    "at least two instances with different inputs, to have {} rows",
+                    "at least two instances with different inputs, so that there are {} rows",
                     split.name()
                 ),
             });
@@ -71,7 +71,7 @@ pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink
     Ok(())
 }
 
-/// Takes the rows of a split of a task file.
+/// Passes the rows of a split of a task file to the sink.
 pub(super) fn parse(
     file: &Path,
     bytes: &[u8],
@@ -101,7 +101,7 @@ pub(super) fn parse(
     Ok(())
 }
 
-/// A task file; every instance has an answer.
+/// Parses a task file. Every instance must have an answer.
 fn task_file(file: &Path, bytes: &[u8]) -> Result<TaskFile, DataError> {
     let broken = |fault: &Fault| rows::located(file, 1, bytes, fault, Division::ArrayOrLines);
     let (mut definitions, mut instances) = (None, None);
@@ -154,7 +154,7 @@ fn task_file(file: &Path, bytes: &[u8]) -> Result<TaskFile, DataError> {
     Ok(TaskFile { definition, instances: instances.ok_or_else(|| missing("Instances"))? })
 }
 
-/// Keeps an error that the reader of JSON has no form for, and stops that.
+/// Stores an error that the JSON reader cannot represent, and stops the reader.
 fn keep(trouble: &mut Option<DataError>, error: DataError) -> Fault {
     *trouble = Some(error);
     Fault { at: 0, problem: String::new() }
@@ -164,13 +164,13 @@ fn instance(row: &Row, number: usize) -> Result<Instance, DataError> {
     let output = row.texts("output")?;
     if output.is_empty() {
         return Err(
-            row.wrong(&format!("at least one right answer (instance {number} has an empty output list)"))
+            row.wrong(&format!("at least one correct answer (instance {number} has an empty output list)"))
         );
     }
     Ok(Instance { id: row.id(), input: row.text("input")?, output })
 }
 
-/// The lines of places that are asked for in their order.
+/// Line numbers of offsets that are requested in ascending order.
 struct Lines<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -189,7 +189,8 @@ fn line_of(bytes: &[u8], at: usize) -> usize {
     Lines { bytes, at: 0, line: 1 }.of(at)
 }
 
-/// Digests of the inputs of the test part, sorted: whole inputs, smallest digests first, while they fit in it.
+/// Sorted digests of the inputs of the test split: inputs in the order of their digests, with all of their instances,
+/// as long as they fit.
 fn test_inputs(instances: &[Instance]) -> Vec<Digest> {
     let mut digests: Vec<Digest> = instances.iter().map(|instance| digest(&instance.input)).collect();
     digests.sort();
@@ -202,7 +203,7 @@ fn test_inputs(instances: &[Instance]) -> Vec<Digest> {
         end += same.len();
     }
     if end == digests.len() {
-        // One input alone: nothing to divide.
+        // With a single input there is nothing to split.
         end = 0;
     }
     digests.truncate(end);

@@ -1,5 +1,5 @@
-//! A file of rows opened for reading: unpacked where its name says that it is packed, without a byte-order mark, bounded
-//! in what it may unpack to. Reads no row.
+//! Opens a file of rows for reading: decompresses it if its name says so, strips a byte-order mark, and limits the
+//! decompressed size.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -8,17 +8,17 @@ use std::path::Path;
 use super::bounds::{MAX_EXPANDED, MAX_RATIO, MAX_WHOLE, size};
 use crate::error::DataError;
 
-/// Endings of packed files that are unpacked while they are read.
+/// Endings of compressed files that are decompressed while reading.
 pub(super) const PACKED: [&str; 2] = ["gz", "zst"];
 
-/// The ending that says what rows a file has: that before `.gz` or `.zst`, if there is such.
+/// The ending that gives the type of a file's rows: the one before `.gz` or `.zst`, if there is such.
 pub(crate) fn ending(file: &Path) -> Option<&str> {
     let name = file.file_name()?.to_str()?;
     let inner = PACKED.iter().find_map(|ending| name.strip_suffix(ending)?.strip_suffix('.'));
     inner.unwrap_or(name).rsplit_once('.').map(|(_, ending)| ending)
 }
 
-/// Opens a file. `expected` says what should be there if it is not.
+/// Opens a file. `expected` describes the file for the error if it is missing.
 pub(super) fn open(file: &Path, expected: &str) -> Result<Box<dyn BufRead>, DataError> {
     let trouble = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => {
@@ -36,7 +36,7 @@ pub(super) fn open(file: &Path, expected: &str) -> Result<Box<dyn BufRead>, Data
     };
     let head = rows.fill_buf().map_err(trouble)?;
     if head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF") {
-        let expected = "UTF-8 text; the file begins with the byte-order mark of UTF-16: save it as UTF-8";
+        let expected = "UTF-8 text, but the file begins with the byte-order mark of UTF-16; save it as UTF-8";
         return Err(super::json_rows::row_error(file, 1, expected.to_owned(), "\u{feff}"));
     }
     let mark = if head.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
@@ -44,7 +44,7 @@ pub(super) fn open(file: &Path, expected: &str) -> Result<Box<dyn BufRead>, Data
     Ok(rows)
 }
 
-/// All bytes of a file, without a byte-order mark.
+/// All bytes of a file, decompressed and without a byte-order mark.
 pub(super) fn whole(file: &Path, expected: &str) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
     let rows = open(file, expected)?;
@@ -54,7 +54,7 @@ pub(super) fn whole(file: &Path, expected: &str) -> Result<Vec<u8>, DataError> {
     Ok(bytes)
 }
 
-/// All bytes of a file that is read as it lies.
+/// All bytes of a file, as stored.
 pub(super) fn raw(file: &Path, expected: &str) -> Result<Vec<u8>, DataError> {
     let trouble = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => {
@@ -71,8 +71,8 @@ fn bound(file: &Path, length: usize) -> Result<(), DataError> {
     }
     Err(DataError::Bound {
         place: file.display().to_string(),
-        found: format!("more than {} in a file that is read as a whole", size(MAX_WHOLE)),
-        limit: format!("{}; divide the file", size(MAX_WHOLE)),
+        found: format!("more than {} in a file that must be read as a whole", size(MAX_WHOLE)),
+        limit: format!("{}; split the file", size(MAX_WHOLE)),
     })
 }
 
@@ -81,7 +81,7 @@ fn unpacked(reader: impl Read + 'static, length: u64) -> Box<dyn BufRead> {
     Box::new(BufReader::with_capacity(1 << 16, Bounded { reader, length, left }))
 }
 
-/// Stops what unpacks to far more than any text does.
+/// Stops the decompression of a file that expands much more than text does.
 struct Bounded<R> {
     reader: R,
     length: u64,
@@ -94,7 +94,7 @@ impl<R: Read> Read for Bounded<R> {
         let Some(left) = self.left.checked_sub(read as u64) else {
             let most = MAX_EXPANDED.saturating_add(self.length.saturating_mul(MAX_RATIO));
             return Err(io::Error::other(format!(
-                "{} unpack to more than {}, which is the limit for a packed file of this length",
+                "{} decompress to more than {}, the limit for a compressed file of this length",
                 size(usize::try_from(self.length).unwrap_or(usize::MAX)),
                 size(usize::try_from(most).unwrap_or(usize::MAX)),
             )));
@@ -141,7 +141,7 @@ mod tests {
             let mut read = String::new();
             open(&file, "rows").expect("opened").read_to_string(&mut read).expect("read");
             assert_eq!(read, "größer\n", "{name}");
-            // Half a packed file is no file.
+            // A truncated compressed file is an error.
             std::fs::write(&file, &bytes[..bytes.len() / 2]).expect("written");
             let half = open(&file, "rows").and_then(|mut rows| {
                 rows.read_to_end(&mut Vec::new())
@@ -152,11 +152,11 @@ mod tests {
         let file = folder.path().join("wide.jsonl");
         std::fs::write(&file, b"\xFF\xFE{\0}\0").expect("written");
         let error = open(&file, "rows").err().expect("UTF-16").to_string();
-        assert!(error.contains("wide.jsonl:1: expected UTF-8 text; the file begins with"), "{error}");
+        assert!(error.contains("wide.jsonl:1: expected UTF-8 text, but the file begins with"), "{error}");
     }
 
     #[test]
-    fn what_unpacks_to_no_end_is_stopped() {
+    fn excessive_decompression_is_stopped() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("bomb.jsonl.zst");
         let bomb = zstd::stream::encode_all(std::io::repeat(b' ').take(3 << 30), 1).expect("packed");
@@ -164,6 +164,6 @@ mod tests {
         std::fs::write(&file, bomb).expect("written");
         let mut rows = open(&file, "rows").expect("opened");
         let error = std::io::copy(&mut rows, &mut std::io::sink()).expect_err("no end").to_string();
-        assert!(error.contains("unpack to more than 1.0 GiB, which is the limit"), "{error}");
+        assert!(error.contains("decompress to more than 1.0 GiB, the limit"), "{error}");
     }
 }

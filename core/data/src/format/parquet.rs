@@ -1,4 +1,4 @@
-//! Parquet with columns named by the recipe. Never guesses a column: see `field_rows`.
+//! Parquet, with columns named by the recipe (see `field_rows`).
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::example::Split;
 pub(super) const DOC: &str = concat!(
     "Parquet: ",
     layout_doc!(),
-    ". `fields` names the columns of instruction, input and output, which hold texts, numbers or truth values; an output may be a list of right answers, the first of which is learnt"
+    ". `fields` names the columns of instruction, input and output, which contain texts, numbers or booleans; an output may be a list of correct answers, the first of which is trained on"
 );
 
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {

@@ -1,6 +1,6 @@
-//! Parquet files as rows of named fields: texts, numbers, truth values, lists and records of them, which is what
-//! datasets of text are made of. A column of another type is told by its name, and only if it is wanted. Reads no other
-//! column, holds the pages of one row group's columns, and trusts no figure that the file gives of itself.
+//! Reads Parquet files as rows of named fields: texts, numbers, booleans, and lists and records of them, which text
+//! datasets consist of. A column of another type is reported by name, but only if it is requested. Reads no other
+//! columns, holds the pages of only one row group's columns, and must not trust any size that the file states.
 
 mod assembly;
 mod footer;
@@ -25,12 +25,12 @@ use super::sink::Sink;
 use crate::contained::contain;
 use crate::error::DataError;
 
-/// Most rows of a file.
+/// Maximum number of rows of a file.
 const MAX_ROWS: i64 = 100_000_000;
-/// Deepest nesting of a schema.
+/// Maximum nesting depth of a schema.
 const MAX_DEPTH: usize = 32;
 
-/// Every row of a file, with the columns that are wanted.
+/// Passes every row of a file to `act`, with the requested columns.
 pub(super) fn each(
     file: &Path,
     bytes: Vec<u8>,
@@ -59,16 +59,13 @@ fn read(file: &Path, bytes: Bytes, wanted: &[Wanted], sink: &mut Sink, act: Each
     let counted: i64 =
         metadata.row_groups().iter().fold(0, |sum, group| group.num_rows().saturating_add(sum));
     if counted != said {
-        return Err(broken(
-            file,
-            &format!("it says that it has {said} rows, and its row groups have {counted}"),
-        ));
+        return Err(broken(file, &format!("the file states {said} rows, but its row groups have {counted}")));
     }
     if said > MAX_ROWS {
         return Err(DataError::Bound {
             place: file.display().to_string(),
-            found: format!("it says that it has {said} rows"),
-            limit: format!("{MAX_ROWS} rows per file; divide the file"),
+            found: format!("the file states {said} rows"),
+            limit: format!("{MAX_ROWS} rows per file; split the file"),
         });
     }
     let fields = projection(file, schema.get_fields(), &columns, wanted, sink, metadata.row_groups())?;
@@ -95,16 +92,13 @@ fn read(file: &Path, bytes: Bytes, wanted: &[Wanted], sink: &mut Sink, act: Each
             }
         }
         if !assembly.is_over().map_err(trouble)? {
-            return Err(broken(
-                file,
-                &format!("row group {group} holds more than the {rows} rows it says it has"),
-            ));
+            return Err(broken(file, &format!("row group {group} has more rows than the {rows} it states")));
         }
     }
     Ok(())
 }
 
-/// The columns to read, each as far as it is read. What has meaning and is not read is noted.
+/// The columns to read, each reduced to its readable part. Columns that have a meaning but are not read are noted.
 fn projection(
     file: &Path,
     all: &[TypePtr],
@@ -127,10 +121,10 @@ fn projection(
         }
         match schema::readable(field) {
             Some(read) => fields.push(read),
-            // A name of another type is no name; the rows get names by their places.
+            // A name of another type is not a name; rows are then named by their number.
             None if *name == "id" => {}
             None if !must && MEANING.contains(name) => {
-                let what = format!("column `{name}` is {} and is not read", schema::kind_of(field));
+                let what = format!("column `{name}` is {} and is ignored", schema::kind_of(field));
                 sink.note(file, String::new(), &what);
             }
             None => {
@@ -158,7 +152,7 @@ fn projection(
     Ok(fields)
 }
 
-/// Whether a field alone makes no example.
+/// Whether a field alone does not make an example.
 fn is_aside(wanted: &Wanted) -> bool {
     !wanted.must && (wanted.name == "id" || MEANING.contains(&wanted.name))
 }
@@ -167,7 +161,7 @@ fn broken(file: &Path, problem: &str) -> DataError {
     DataError::Parquet { file: file.to_owned(), problem: shorten_line(problem) }
 }
 
-/// The first line of a message, and not a page of bytes.
+/// The first line of a message, shortened so that it does not contain a page of bytes.
 fn shorten_line(problem: &str) -> String {
     let line = problem.lines().next().unwrap_or_default();
     match line.char_indices().nth(200) {

@@ -1,6 +1,6 @@
-//! Rows of named fields, whatever file they lie in: JSON lines, a JSON array, CSV, Parquet. Every mistake is told with its
-//! file and line or row, and what a row has beside the fields that are read is told where it carries meaning. Knows no
-//! format: which fields a row should have is its reader's business.
+//! Rows of named fields from any kind of file: JSON lines, a JSON array, CSV, Parquet. Every error gives the file and
+//! the line or row. Fields that have a meaning but are not read are noted. Which fields a row needs is up to each
+//! format.
 
 use std::path::Path;
 
@@ -11,17 +11,17 @@ use super::sink::Sink;
 use super::{csv_rows, json_rows, opened, parquet_file};
 use crate::error::DataError;
 
-/// Endings of files with rows, in the order in which they are looked for.
+/// Endings of files of rows, in the order in which they are tried.
 pub(crate) const ENDINGS: &[&str] = &["jsonl", "json", "csv", "tsv", "parquet"];
-/// Those of text.
+/// Endings of text files.
 pub(super) const TEXT_ENDINGS: &[&str] = &["jsonl", "json", "csv", "tsv"];
-/// Those of JSON.
+/// Endings of JSON files.
 pub(super) const JSON_ENDINGS: &[&str] = &["jsonl", "json"];
-/// That of Parquet.
+/// Ending of Parquet files.
 pub(super) const PARQUET_ENDINGS: &[&str] = &["parquet"];
 
-/// Fields that change what a row means to whoever wrote it. Where a format does not read one and a row has something in
-/// it, that is told.
+/// Fields that change the meaning of a row for its author. If a format does not read one and a row has a value in it,
+/// this is noted.
 pub(super) const MEANING: [&str; 19] = [
     "system",
     "history",
@@ -44,10 +44,10 @@ pub(super) const MEANING: [&str; 19] = [
     "function_call",
 ];
 
-/// Names that a message lists.
+/// Maximum number of names in a message.
 const LISTED: usize = 20;
 
-/// A field that a reader asks for.
+/// A field that a format reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wanted<'a> {
     /// Its name.
@@ -56,37 +56,37 @@ pub(super) struct Wanted<'a> {
     pub(super) must: bool,
 }
 
-/// A field that may be missing.
+/// An optional field.
 pub(super) const fn maybe(name: &str) -> Wanted<'_> {
     Wanted { name, must: false }
 }
 
-/// A field that every row must have.
+/// A required field.
 pub(super) const fn must(name: &str) -> Wanted<'_> {
     Wanted { name, must: true }
 }
 
-/// One row and where it stands.
+/// A row and its location.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
     /// The file.
     pub(super) file: &'a Path,
     place: Place,
-    /// Its line in a JSON file, its place among the rows of any other; from 1.
+    /// Line number in a JSON file, row number in any other file; from 1.
     pub(super) number: usize,
-    /// The columns of a file that has such; rows of JSON may each have fields of their own.
+    /// Columns of a file that has columns; rows of JSON may each have different fields.
     columns: Option<&'a [String]>,
     fields: Vec<(String, Cell)>,
     others: Vec<(String, bool)>,
     twice: Option<String>,
 }
 
-/// Where a row stands, from 1.
+/// Location of a row, counted from 1.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place {
-    /// The line it begins on.
+    /// The line on which the row begins.
     Line(usize),
-    /// Its place among the rows of a table.
+    /// The row number in a table.
     Row(usize),
 }
 
@@ -95,7 +95,7 @@ impl<'a> Row<'a> {
         Self { file, place, number, columns, fields: Vec::new(), others: Vec::new(), twice: None }
     }
 
-    /// A field as it stands in the file; whether it is kept depends on what is wanted.
+    /// Adds a field. Its value is kept only if the field is wanted.
     pub(super) fn put(&mut self, name: String, cell: Cell, wanted: &[Wanted]) {
         if wanted.iter().any(|wanted| wanted.name == name) {
             if self.fields.iter().any(|(known, _)| *known == name) {
@@ -107,17 +107,18 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// A field, if it is there and not null: tables have to write something where a value is missing.
+    /// The value of a field; `None` if the field is missing or null, because tables must write something for a missing
+    /// value.
     pub(super) fn get(&self, name: &str) -> Option<&Cell> {
         self.cell(name).filter(|cell| **cell != Cell::Null)
     }
 
-    /// A field, if it is there.
+    /// The value of a field, or `None` if the field is missing.
     fn cell(&self, name: &str) -> Option<&Cell> {
         self.fields.iter().rev().find(|(known, _)| known == name).map(|(_, cell)| cell)
     }
 
-    /// A text that must be there.
+    /// The text of a required field.
     pub(super) fn text(&self, name: &str) -> Result<String, DataError> {
         match self.cell(name) {
             Some(cell) => cell.plain().ok_or_else(|| self.no_text(name, cell)),
@@ -125,12 +126,12 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// A text that may be missing.
+    /// The text of an optional field.
     pub(super) fn text_if_any(&self, name: &str) -> Result<Option<String>, DataError> {
         if self.get(name).is_some() { self.text(name).map(Some) } else { Ok(None) }
     }
 
-    /// A text, or a list of texts.
+    /// The texts of a field that contains a text or a list of texts.
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, DataError> {
         let Some(cell) = self.cell(name) else {
             return Err(self.wrong(&format!("field `{name}`")));
@@ -148,7 +149,7 @@ impl<'a> Row<'a> {
         self.wrong(&format!("text in field `{name}`, not {}", cell.kind()))
     }
 
-    /// Its own name, where it has one: `id` as text or number.
+    /// The row's own name, if it has one: `id` as text or number.
     pub(super) fn id(&self) -> Option<String> {
         match self.get("id") {
             Some(Cell::Text(id) | Cell::Number(id)) => Some(id.clone()),
@@ -156,25 +157,28 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Whether a `weight` of 0 says that it is to be left out, which is then noted.
+    /// Whether the row is skipped because its `weight` is 0; if so, this is noted.
     pub(super) fn left_out(&self, sink: &mut Sink) -> bool {
         match self.get("weight") {
             None => false,
             Some(weight) => match weight.plain().and_then(|text| text.parse::<f64>().ok()) {
                 Some(0.0) => {
-                    self.note(sink, "`weight` is 0: the row is left out");
+                    self.note(sink, "`weight` is 0: the row is skipped");
                     true
                 }
                 Some(1.0) => false,
                 _ => {
-                    self.note(sink, "`weight` is neither 0 nor 1 and is not read: every row counts alike");
+                    self.note(
+                        sink,
+                        "`weight` is neither 0 nor 1 and is ignored: all rows have the same weight",
+                    );
                     false
                 }
             },
         }
     }
 
-    /// Notes a thing about this row.
+    /// Adds a note about this row.
     pub(super) fn note(&self, sink: &mut Sink, what: &str) {
         let place = match self.place {
             Place::Line(line) => format!(":{line}"),
@@ -183,7 +187,7 @@ impl<'a> Row<'a> {
         sink.note(self.file, place, what);
     }
 
-    /// Notes what has meaning in it and is not read, and what stands twice.
+    /// Notes fields that have a meaning but are not read, and duplicate fields.
     fn note_unread(&self, sink: &mut Sink) {
         for (name, filled) in &self.others {
             if *filled && MEANING.contains(&name.as_str()) {
@@ -194,12 +198,12 @@ impl<'a> Row<'a> {
             let name = json_rows::shorten(name);
             self.note(
                 sink,
-                &format!("field `{name}` stands twice in the row: the last counts, as in Python"),
+                &format!("field `{name}` occurs twice in the row: the last one counts, as in Python"),
             );
         }
     }
 
-    /// What is wrong with this row, with the fields that it has.
+    /// The error for this row; it lists the row's fields.
     pub(super) fn wrong(&self, expected: &str) -> DataError {
         let names: Vec<&str> = match self.columns {
             Some(columns) => columns.iter().map(String::as_str).collect(),
@@ -230,7 +234,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The value of a list that is no text, or the value itself.
+/// The first value in a list that is not text, or else the value itself.
 fn odd(cell: &Cell) -> &Cell {
     match cell {
         Cell::List(list) => list.iter().find(|cell| cell.plain().is_none()).unwrap_or(cell),
@@ -238,11 +242,11 @@ fn odd(cell: &Cell) -> &Cell {
     }
 }
 
-/// What is done with every row.
+/// Called with every row.
 pub(super) type Each<'a> = &'a mut dyn FnMut(&Row, &mut Sink) -> Result<(), DataError>;
 
-/// Every row of a file, with the fields that are wanted; the ending of the file says what it is. A column that every row
-/// must have and that a table has not is told before any row.
+/// Passes every row of a file to `act`, with the wanted fields. The file's ending determines its type. A required
+/// column that a table lacks is reported before any row.
 pub(super) fn each(file: &Path, wanted: &[Wanted], sink: &mut Sink, act: Each) -> Result<(), DataError> {
     let mut act = |row: &Row, sink: &mut Sink| {
         row.note_unread(sink);
@@ -267,7 +271,7 @@ pub(super) fn each(file: &Path, wanted: &[Wanted], sink: &mut Sink, act: Each) -
     }
 }
 
-/// Every row of a JSON text.
+/// Passes every row of a JSON text to `act`.
 pub(super) fn each_json(
     file: &Path,
     from: &mut dyn std::io::BufRead,
@@ -284,23 +288,24 @@ pub(super) fn each_json(
     })
 }
 
-/// The fields of an object, which is all that these bytes hold.
+/// Reads the fields of an object, which must be all that these bytes contain.
 fn read_object(bytes: &[u8], row: &mut Row, wanted: &[Wanted]) -> Result<(), Fault> {
     let mut reader = JsonReader::new(bytes)?;
     if reader.peek() == Some(b'[') {
-        let problem = "it begins an array; a file that is one JSON array must end in .json".to_owned();
+        let problem =
+            "the line begins an array; the name of a file with one JSON array must end in .json".to_owned();
         return Err(Fault { at: 0, problem });
     }
     read_fields(&mut reader, row, wanted)?;
     reader.end()
 }
 
-/// The fields of the object that comes next.
+/// Reads the fields of the next object.
 pub(super) fn read_fields(reader: &mut JsonReader, row: &mut Row, wanted: &[Wanted]) -> Result<(), Fault> {
     let at = reader.place();
     if reader.peek() != Some(b'{') {
         reader.skip()?;
-        return Err(Fault { at, problem: "it is no object".to_owned() });
+        return Err(Fault { at, problem: "not an object".to_owned() });
     }
     reader.object(|reader, key| {
         if wanted.iter().any(|wanted| wanted.name == key) {
@@ -314,7 +319,7 @@ pub(super) fn read_fields(reader: &mut JsonReader, row: &mut Row, wanted: &[Want
     })
 }
 
-/// A fault in a row, at its own line and column.
+/// Converts a fault in a row to an error with line and column.
 pub(super) fn located(
     file: &Path,
     first: usize,
@@ -324,7 +329,7 @@ pub(super) fn located(
 ) -> DataError {
     let (line, column, snippet) = json_rows::spot(bytes, fault.at);
     let ends = fault.problem.contains("the text ends");
-    let advice = if ends && division == Division::Lines { "; a row must stand on one line" } else { "" };
+    let advice = if ends && division == Division::Lines { "; a row must be on a single line" } else { "" };
     let expected = format!("a JSON object ({}, column {column}{advice})", fault.problem);
     json_rows::row_error(file, first + line, expected, &snippet)
 }

@@ -1,5 +1,5 @@
-//! Where the rows of a source go: counted, kept, or those kept that a draw needs; and what was seen on the way that a
-//! user must know of. Bounds what is held; reads no file.
+//! The destination of a source's rows: counts them, keeps them all, or keeps those that a draw needs. Collects notes
+//! for the user and limits the memory of the rows that are held.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -9,16 +9,16 @@ use super::bounds::{MAX_HELD, PER_EXAMPLE, size};
 use crate::error::DataError;
 use crate::example::Example;
 
-/// Something in a file that was read otherwise than its author may think, or not at all.
+/// A part of a file that is ignored, or read differently than its author may expect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// The file.
     pub file: PathBuf,
-    /// Where it was seen first, as `:12` or `, row 12`; empty for the file as a whole.
+    /// The first location, as `:12` or `, row 12`; empty for the file as a whole.
     pub place: String,
-    /// In how many more rows it was seen.
+    /// Number of further rows with the same note.
     pub more: usize,
-    /// What was seen, and what became of it.
+    /// What was found, and how it is treated.
     pub what: String,
 }
 
@@ -33,20 +33,20 @@ impl fmt::Display for Note {
     }
 }
 
-/// Most notes of one source.
+/// Maximum number of notes per source.
 const MAX_NOTES: usize = 100;
 
-/// What is done with rows.
+/// What to do with the rows.
 enum Mode {
-    /// All are kept; none from the one on that makes them more than so many bytes, where that is given.
+    /// Keep all rows. With `spill`, drop them all as soon as they exceed that many bytes, and only count from then on.
     Keep { spill: Option<usize> },
-    /// They are counted, and reading stops when they would have taken so many bytes.
+    /// Only count the rows, and stop reading when they exceed `most` bytes.
     Count { most: usize },
-    /// Those at these places are kept, each at its own.
+    /// Keep the rows with these indices; each value is the position in the result.
     Pick(HashMap<usize, usize>),
 }
 
-/// Takes the rows of a source.
+/// Receives the rows of a source.
 pub struct Sink {
     mode: Mode,
     seen: usize,
@@ -58,7 +58,7 @@ pub struct Sink {
     only: Vec<String>,
     tasks: BTreeSet<String>,
     notes: Vec<Note>,
-    untold: usize,
+    omitted: usize,
 }
 
 impl fmt::Debug for Sink {
@@ -80,32 +80,32 @@ impl Sink {
             only: Vec::new(),
             tasks: BTreeSet::new(),
             notes: Vec::new(),
-            untold: 0,
+            omitted: 0,
         }
     }
 
-    /// Keeps every row.
+    /// A sink that keeps every row.
     pub(crate) fn keep() -> Self {
         Self::new(Mode::Keep { spill: None })
     }
 
-    /// Keeps every row, and fails when they take more than `most` bytes.
+    /// A sink that keeps every row and fails when they exceed `most` bytes.
     #[cfg(test)]
     pub(crate) fn keep_within(most: usize) -> Self {
         Self { most, ..Self::keep() }
     }
 
-    /// Keeps every row while they take no more than `spill` bytes, then only counts.
+    /// A sink that keeps rows up to `spill` bytes; when they exceed that, it drops them and only counts.
     pub(crate) fn keep_up_to(spill: usize) -> Self {
         Self::new(Mode::Keep { spill: Some(spill) })
     }
 
-    /// Keeps none, and is full when the rows would take `most` bytes.
+    /// A sink that keeps no rows and is full when they exceed `most` bytes.
     pub(crate) fn count(most: usize) -> Self {
         Self::new(Mode::Count { most })
     }
 
-    /// Keeps the rows at these places, in this order.
+    /// A sink that keeps the rows with these indices, in this order.
     pub(crate) fn pick(places: &[usize]) -> Self {
         let mut sink =
             Self::new(Mode::Pick(places.iter().enumerate().map(|(slot, place)| (*place, slot)).collect()));
@@ -113,13 +113,13 @@ impl Sink {
         sink
     }
 
-    /// Takes rows of these tasks only, where some are named.
+    /// Restricts the sink to rows of these tasks, if any are given.
     pub(crate) fn of_tasks(mut self, tasks: &[String]) -> Self {
         self.only = tasks.to_vec();
         self
     }
 
-    /// Whether no further row is wanted.
+    /// Whether reading can stop.
     pub(crate) fn is_full(&self) -> bool {
         matches!(self.mode, Mode::Count { most } if self.bytes > most)
     }
@@ -167,7 +167,7 @@ impl Sink {
                     size(self.most)
                 ),
                 limit: format!(
-                    "{}; set `limits` (or `limit`) in the recipe, or divide the files",
+                    "{}; set `limits` (or `limit`) in the recipe, or split the files",
                     size(self.most)
                 ),
             });
@@ -175,29 +175,29 @@ impl Sink {
         Ok(())
     }
 
-    /// Remembers what a user must know of, once for each file.
+    /// Adds a note for the user; equal notes are merged per file.
     pub(crate) fn note(&mut self, file: &Path, place: String, what: &str) {
         let is_full = self.notes.len() >= MAX_NOTES;
         match self.notes.iter_mut().find(|note| note.file == file && note.what == what) {
             Some(note) => note.more += 1,
-            None if is_full => self.untold += 1,
+            None if is_full => self.omitted += 1,
             None => {
                 self.notes.push(Note { file: file.to_owned(), place, more: 0, what: what.to_owned() });
             }
         }
     }
 
-    /// How many rows were taken.
+    /// Number of rows taken.
     pub(crate) fn seen(&self) -> usize {
         self.seen
     }
 
-    /// Whether rows were let go because they took too much.
+    /// Whether the rows were dropped because they exceeded the limit.
     pub(crate) fn spilled(&self) -> bool {
         self.spilled
     }
 
-    /// The tasks of all rows, where some were asked for.
+    /// The tasks of all rows, if the sink is restricted to tasks; otherwise empty.
     pub(crate) fn tasks(&self) -> Vec<String> {
         self.tasks.iter().cloned().collect()
     }
@@ -207,17 +207,17 @@ impl Sink {
         self.with_turns.take()
     }
 
-    /// What was noted; of more kinds than anybody reads, how many more there are.
+    /// All notes. If there were more than the maximum, the last one gives their number.
     pub(crate) fn notes(&mut self) -> Vec<Note> {
         let mut notes = std::mem::take(&mut self.notes);
-        if let Some(last) = notes.last().filter(|_| self.untold > 0) {
-            let what = format!("{} more things were found that are not read", self.untold);
+        if let Some(last) = notes.last().filter(|_| self.omitted > 0) {
+            let what = format!("{} more notes were omitted", self.omitted);
             notes.push(Note { file: last.file.clone(), place: String::new(), more: 0, what });
         }
         notes
     }
 
-    /// The rows that were kept, in their order.
+    /// The rows that were kept, in order.
     pub(crate) fn rows(self) -> Vec<Example> {
         self.kept.into_iter().flatten().collect()
     }
@@ -292,6 +292,6 @@ mod tests {
         }
         let notes = sink.notes();
         assert_eq!(notes.len(), 101);
-        assert_eq!(notes[100].to_string(), "a.jsonl: 50 more things were found that are not read");
+        assert_eq!(notes[100].to_string(), "a.jsonl: 50 more notes were omitted");
     }
 }

@@ -1,5 +1,5 @@
-//! Super-NaturalInstructions tasks as JSON lines, a folder a task. Gives rows in the order of the file: some of
-//! these files list one label first, so sample before cutting.
+//! Super-NaturalInstructions tasks as JSON lines, one folder per task. Rows are in file order: some of these files list
+//! one label first, so sample before cutting.
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,9 @@ use super::{SourceSpec, path_of, task_files};
 use crate::error::DataError;
 use crate::example::{Example, Split};
 
-pub(super) const DOC: &str = "a folder of <task>/{train,test}.jsonl (or .json), rows with instruction, input, output and, where there are several right answers, outputs; `id` is kept, other fields are not read";
+pub(super) const DOC: &str = "a folder of <task>/{train,test}.jsonl (or .json), rows with instruction, input, output and, if there are several correct answers, outputs; `id` is kept, other fields are ignored";
 
-/// Tasks and orders of SSR's study (arXiv 2403.01244), which SEE follows.
+/// Tasks and orders of the SSR study (arXiv 2403.01244), which SEE follows.
 pub(super) const ORDERS: &[(&str, &[&str])] = &[
     ("O1", &["qa", "qg", "sa", "sum", "trans"]),
     ("O2", &["trans", "sa", "qa", "sum", "qg"]),
@@ -20,7 +20,7 @@ pub(super) const ORDERS: &[(&str, &[&str])] = &[
     ("ten", &["qa", "qg", "sa", "sum", "trans", "dsg", "expl", "para", "pe", "pos"]),
 ];
 
-/// What is read of a row.
+/// Fields to read from a row.
 pub(super) const WANTED: [Wanted; 6] =
     [must("instruction"), maybe("input"), must("output"), maybe("outputs"), maybe("id"), maybe("weight")];
 
@@ -36,7 +36,7 @@ pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink
     visit_with(&files(spec, task, split)?, task, split, &WANTED, sink, &mut row)
 }
 
-/// Takes a row.
+/// Passes a row to the sink.
 pub(super) fn row(row: &Row, ids: &Ids, sink: &mut Sink) -> Result<(), DataError> {
     if row.left_out(sink) {
         return Ok(());
@@ -55,7 +55,7 @@ pub(super) fn row(row: &Row, ids: &Ids, sink: &mut Sink) -> Result<(), DataError
     sink.take(row.file, example)
 }
 
-/// All right answers with the learnt one among them, in front where it was missing.
+/// All correct answers. The one to train on is inserted in front if it is missing.
 pub(super) fn references(output: &str, mut others: Vec<String>) -> Vec<String> {
     if !others.iter().any(|other| other == output) {
         others.insert(0, output.to_owned());

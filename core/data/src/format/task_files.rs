@@ -1,20 +1,20 @@
-//! Where the files of tasks lie, for formats of rows: `<task>/{train,test}.<ending>`, the layouts of Hugging Face's
-//! Hub (parts as `train-00000-of-00002.parquet`, in `data/`, in a folder a configuration, or `train/0000.parquet`),
-//! one folder, one file. Lists and locates; reads no row, and takes no `validation` for `test`.
+//! Locates the files of tasks for row formats: `<task>/{train,test}.<ending>`, the layouts of Hugging Face's Hub (parts
+//! such as `train-00000-of-00002.parquet`, in `data/`, in one folder per configuration, or `train/0000.parquet`), a
+//! single folder, a single file. `validation` must never be used as `test`.
 
 use std::path::{Path, PathBuf};
 
-use super::lying::lying;
+use super::folder_contents::describe;
 use super::opened::PACKED;
 use super::task_folders::{entries, name_of};
 use crate::error::DataError;
 use crate::example::Split;
 use crate::format::unknown_task;
 
-/// The words that formats of this layout share in their docs.
+/// The description of the layout, shared by the DOC strings of these formats.
 macro_rules! layout_doc {
     () => {
-        "a folder a task, or a configuration, with its train and test rows, or one such folder (one task, named as the folder or the data set): as `train.<ending>`, in parts as `train-00000-of-00002.<ending>`, or as `train/0000.<ending>`, there or in `data/`; text also packed, as `train.<ending>.gz` or `.zst`; or one file (one task, named as the file, all rows in whichever split; not for a stream). `validation` is never taken for test"
+        "one folder per task or configuration with its train and test rows, or a single such folder (one task, named after the folder or data set): as `train.<ending>`, in parts as `train-00000-of-00002.<ending>`, or as `train/0000.<ending>`, directly or in `data/`; text also compressed, as `train.<ending>.gz` or `.zst`; or a single file (one task, named after the file, with the same rows in both splits; not for a stream). `validation` is never used as test"
     };
 }
 pub(super) use layout_doc;
@@ -43,19 +43,19 @@ pub(super) fn files(
     if found.is_empty() {
         let (split, ending) = (split.name(), endings.first().unwrap_or(&""));
         let listed = match row_files(folder, endings) {
-            files if files.is_empty() => lying(folder, endings).unwrap_or_else(|| "no files".to_owned()),
+            files if files.is_empty() => describe(folder, endings).unwrap_or_else(|| "no files".to_owned()),
             files => files.join(", "),
         };
         return Err(DataError::NoSplitFiles {
             folder: folder.clone(),
             rows: format!("{split} rows of task `{task}` ({split}.{ending})"),
-            files: format!("{listed}; what is to be the {split} rows must be named so"),
+            files: format!("{listed}; the file with the {split} rows must have that name"),
         });
     }
     Ok(found)
 }
 
-/// Every task with the folder its files lie in, or the one file.
+/// Every task with its folder, or with the single file.
 fn folders(path: &Path, endings: &[&str]) -> Result<Vec<(String, PathBuf)>, DataError> {
     if path.is_file() {
         return Ok(vec![(name_of(path), path.to_owned())]);
@@ -79,33 +79,33 @@ fn folders(path: &Path, endings: &[&str]) -> Result<Vec<(String, PathBuf)>, Data
         *name = name_of(path);
     }
     if found.is_empty() {
-        let there = lying(path, endings).map(|there| format!("; there are {there}")).unwrap_or_default();
+        let there = describe(path, endings).map(|there| format!("; found {there}")).unwrap_or_default();
         let expected = format!("{}{there}", expected());
         return Err(DataError::Empty { file: path.to_owned(), expected });
     }
     Ok(found)
 }
 
-/// Whether a folder holds rows of a split.
+/// Whether a folder has rows of a split.
 fn has_rows(folder: &Path, endings: &[&str]) -> bool {
     let splits = [Split::Train, Split::Test];
     splits.iter().any(|split| endings.iter().any(|ending| !matching(folder, *split, ending).is_empty()))
 }
 
-/// Names that a message lists.
+/// Maximum number of names in a message.
 const LISTED: usize = 12;
 
-/// A file of a split, and which part it is of how many.
+/// A file of a split, with its part number and the number of parts.
 struct Part {
     file: PathBuf,
-    /// Its ending, with that of its packing.
+    /// Its ending, including that of its compression.
     kind: String,
-    /// Whether it is the split by its name, not one of several files in a folder of the split.
+    /// Whether the file name denotes the whole split, not one of several files in the split's folder.
     is_whole: bool,
     place: Option<(usize, usize)>,
 }
 
-/// The files of a split, which all have one ending.
+/// The files of a split, which must all have the same ending.
 fn split_files(folder: &Path, split: Split, endings: &[&str]) -> Result<Vec<PathBuf>, DataError> {
     let parts: Vec<Part> = endings.iter().flat_map(|ending| matching(folder, split, ending)).collect();
     let whole: Vec<&Part> = parts.iter().filter(|part| part.is_whole).collect();
@@ -125,8 +125,8 @@ fn split_files(folder: &Path, split: Split, endings: &[&str]) -> Result<Vec<Path
         let missing = (0..of).find(|place| there.iter().filter(|there| *there == place).count() != 1);
         if missing.is_some() || parts.iter().any(|part| part.place.is_none_or(|(_, all)| all != of)) {
             let missing = match missing {
-                Some(place) => format!("part {place:05} of {of:05}, or it is there twice"),
-                None => "a whole: files of several divisions lie side by side".to_owned(),
+                Some(place) => format!("part {place:05} of {of:05} (or it exists twice)"),
+                None => "a complete set (files with different numbers of parts are mixed)".to_owned(),
             };
             return Err(DataError::PartsMissing {
                 folder: folder.to_owned(),
@@ -140,9 +140,9 @@ fn split_files(folder: &Path, split: Split, endings: &[&str]) -> Result<Vec<Path
     Ok(parts.into_iter().map(|part| part.file).collect())
 }
 
-/// The files of a split with this ending, as they are or packed, sorted by name.
+/// The files of a split with this ending, compressed or not, sorted by name.
 fn matching(folder: &Path, split: Split, ending: &str) -> Vec<Part> {
-    // Parquet packs its own pages.
+    // Parquet compresses its own pages.
     let packings: &[&str] = if ending == "parquet" { &[] } else { &PACKED };
     let kinds: Vec<String> = std::iter::once(ending.to_owned())
         .chain(packings.iter().map(|packing| format!("{ending}.{packing}")))
@@ -168,7 +168,7 @@ fn matching(folder: &Path, split: Split, ending: &str) -> Vec<Part> {
     if !found.is_empty() {
         return found;
     }
-    // As the Hub converts what was uploaded in another form.
+    // The Hub's layout for data sets that it converted from another format.
     let numbered = |(stem, kind, file): (String, String, PathBuf)| {
         let is_number = !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then_some(Part { file, kind, is_whole: false, place: None })
@@ -176,7 +176,7 @@ fn matching(folder: &Path, split: Split, ending: &str) -> Vec<Part> {
     listed(&folder.join(split.name())).into_iter().filter_map(numbered).collect()
 }
 
-/// `-00001-of-00004`, and what older uploads have behind it: `-0a1b2c3d4e5f6071`.
+/// Parses `-00001-of-00004`, optionally followed by a digest as in older uploads: `-0a1b2c3d4e5f6071`.
 fn part_of(rest: &str) -> Option<(usize, usize)> {
     let mut words = rest.strip_prefix('-')?.split('-');
     let number = |word: &str| {
@@ -192,7 +192,7 @@ fn part_of(rest: &str) -> Option<(usize, usize)> {
     (hash && words.next().is_none() && place < of).then_some((place, of))
 }
 
-/// The names of all files of rows in a folder, for messages.
+/// The names of all row files in a folder, for messages.
 fn row_files(folder: &Path, endings: &[&str]) -> Vec<String> {
     let Ok(all) = entries(folder, String::new) else { return Vec::new() };
     let mut names: Vec<String> = all

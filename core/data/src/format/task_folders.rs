@@ -1,12 +1,12 @@
-//! What lies in folders of data, and how it is called. Lists and locates; reads no row.
+//! Lists the contents of data folders and derives task names from paths.
 
 use std::path::{Path, PathBuf};
 
-use super::lying::lying;
+use super::folder_contents::describe;
 use super::opened::{self, PACKED};
 use crate::error::DataError;
 
-/// What lies in a folder, sorted by name. `expected` says what the folder should hold if it is not there.
+/// The contents of a folder, sorted by name. `expected` describes the folder for the error if it is missing.
 pub(super) fn entries(folder: &Path, expected: impl Fn() -> String) -> Result<Vec<PathBuf>, DataError> {
     let trouble = |source: std::io::Error| {
         if source.kind() == std::io::ErrorKind::NotFound {
@@ -23,7 +23,7 @@ pub(super) fn entries(folder: &Path, expected: impl Fn() -> String) -> Result<Ve
     Ok(paths)
 }
 
-/// The files with one of these endings that `path` holds, or `path` itself if it is a file.
+/// The files with one of these endings in `path`, or `path` itself if it is a file.
 pub(super) fn files_with(path: &Path, endings: &[&str], expected: &str) -> Result<Vec<PathBuf>, DataError> {
     if path.is_file() {
         return Ok(vec![path.to_owned()]);
@@ -33,14 +33,14 @@ pub(super) fn files_with(path: &Path, endings: &[&str], expected: &str) -> Resul
         file.is_file() && opened::ending(file).is_some_and(|ending| endings.contains(&ending))
     });
     if found.is_empty() {
-        let there = lying(path, endings).map(|there| format!("; there are {there}")).unwrap_or_default();
+        let there = describe(path, endings).map(|there| format!("; found {there}")).unwrap_or_default();
         return Err(DataError::Empty { file: path.to_owned(), expected: format!("{expected}{there}") });
     }
     Ok(found)
 }
 
-/// The last part of a path, for a folder; without its ending (and that of its packing), for a file. A folder of Hugging Face's cache, which is
-/// called by a commit, has the name of its data set.
+/// For a folder, the last component of its path; for a file, the name without its ending (and that of its compression).
+/// A folder in Hugging Face's cache, which is named after a commit, has the name of its data set.
 pub(super) fn name_of(path: &Path) -> String {
     if let Some(name) = hub_name(path) {
         return name;
@@ -54,7 +54,7 @@ pub(super) fn name_of(path: &Path) -> String {
     Path::new(inner).file_stem().map_or_else(|| inner.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-/// The name of the data set whose snapshot this is: `…/datasets--org--name/snapshots/<commit>`.
+/// The name of the data set of a snapshot in the cache: `…/datasets--org--name/snapshots/<commit>`.
 fn hub_name(path: &Path) -> Option<String> {
     let snapshots = path.parent().filter(|parent| parent.ends_with("snapshots"))?;
     let repository = snapshots.parent()?.file_name()?.to_str()?.strip_prefix("datasets--")?;

@@ -1,4 +1,5 @@
-//! Formats on small files made here: what is read, what is refused and where, and that no bytes make a panic.
+//! Tests of formats on small generated files: what is read, what is refused and at which location, and that no input
+//! causes a panic.
 
 mod meaning;
 mod of_rows;
@@ -34,8 +35,8 @@ fn spec(format: &str, path: &Path) -> SourceSpec {
     SourceSpec { format: format.into(), path: Some(path.to_owned()), fields: FieldMap::default() }
 }
 
-/// The examples that a reader makes of the rows of a JSON text, and what it notes.
-fn told(
+/// The examples and notes that a reader produces from the rows of a JSON text.
+fn read_noted(
     file: &Path,
     bytes: &[u8],
     wanted: &[Wanted],
@@ -50,15 +51,15 @@ fn told(
     Ok((sink.rows(), notes))
 }
 
-/// Rows of a file of rows, by these fields.
+/// The rows of a file, with these fields.
 fn mapped(file: &Path, bytes: &[u8], fields: &FieldMap) -> Result<Vec<Example>, DataError> {
-    let (rows, _) = told(file, bytes, &field_rows::wanted(fields), &mut |row, ids, sink| {
+    let (rows, _) = read_noted(file, bytes, &field_rows::wanted(fields), &mut |row, ids, sink| {
         sink.take(row.file, field_rows::example(row, fields, ids)?)
     })?;
     Ok(rows)
 }
 
-/// A task of natural-instructions.
+/// The examples of a natural-instructions task.
 fn natural(file: &Path, bytes: &[u8], split: Split) -> Result<Vec<Example>, DataError> {
     let mut sink = Sink::keep();
     natural_instructions::parse(file, bytes, "t", split, &mut sink)?;
@@ -72,7 +73,7 @@ fn names(tasks: &[&str]) -> Vec<String> {
 const ROW: &str = r#"{"instruction": "Do.", "input": "a", "output": "b", "outputs": ["c", "b"], "id": "x-1", "licence": 3}"#;
 
 #[test]
-fn names_are_told_apart_and_documented() {
+fn formats_have_distinct_names_and_descriptions() {
     for (place, entry) in FORMATS.iter().enumerate() {
         assert!(!entry.doc.is_empty());
         assert!(FORMATS[..place].iter().all(|other| other.name != entry.name));
@@ -109,7 +110,7 @@ fn superni_rows() {
     assert_eq!(task.test[0].id, "qa/test/1");
     assert_eq!(task.test[0].references, [""]);
     let error = load_task(&spec, "sa").expect_err("no test file").to_string();
-    assert!(error.contains("sa: no test rows of task `sa` (test.jsonl); there are train.jsonl;"), "{error}");
+    assert!(error.contains("sa: no test rows of task `sa` (test.jsonl); found train.jsonl;"), "{error}");
     let error = load_task(&spec, "qb").expect_err("no task").to_string();
     assert!(error.starts_with("no task `qb` in "), "{error}");
     assert!(error.ends_with("there are qa, sa"), "{error}");
@@ -138,9 +139,9 @@ fn a_path_that_is_missing_or_empty() {
         assert!(error.starts_with(&format!("format `{format}` needs a path: ")), "{error}");
         let away = spec(format, &folder.path().join("away"));
         let error = (entry.tasks)(&away).expect_err("no folder").to_string();
-        assert!(error.contains("away: not there; expected "), "{error}");
+        assert!(error.contains("away: not found; expected "), "{error}");
         let error = (entry.tasks)(&spec(format, folder.path())).expect_err("empty").to_string();
-        assert!(error.contains("no example in it; expected "), "{error}");
+        assert!(error.contains("contains no examples; expected "), "{error}");
     }
 }
 
@@ -165,7 +166,7 @@ fn jsonl_by_field_names() {
     };
     refused(&fields, r#"{"answer": "x"}"#, "field `question`; the row has answer");
     refused(&fields, r#"{"question": "x"}"#, "field `answer`");
-    refused(&fields, r#"{"question": "x", "answer": []}"#, "at least one right answer");
+    refused(&fields, r#"{"question": "x", "answer": []}"#, "at least one correct answer");
     refused(&fields, r#"{"question": "x", "answer": {}}"#, "text or a list of texts");
     refused(&fields, r#"{"question": null, "answer": "x"}"#, "text in field `question`");
     refused(&fields, "[]", "a JSON object");
@@ -188,7 +189,7 @@ fn jsonl_layouts() {
     let rows = load_source(&at("rows.jsonl"), &[], Split::Test).expect("a file");
     assert_eq!(rows[0].task, "rows");
     let error = task_order(&at("rows.jsonl"), &OrderChoice::Default).expect_err("no test rows");
-    assert!(error.to_string().contains("no test rows of its own"), "{error}");
+    assert!(error.to_string().contains("no separate test rows"), "{error}");
 }
 
 #[test]
@@ -206,9 +207,9 @@ fn orders_are_named_listed_or_by_default() {
         order(OrderChoice::Named("ten".into())).expect_err("five are there").starts_with("no task `dsg`")
     );
     let error = order(OrderChoice::Named("O9".into())).expect_err("no such order");
-    assert_eq!(error, "format `superni` has no order `O9`; there are O1, O2, O3, ten");
+    assert_eq!(error, "format `superni` has no order `O9`; its orders are O1, O2, O3, ten");
     let error = order(OrderChoice::Tasks(names(&["sa", "sa"]))).expect_err("twice");
-    assert_eq!(error, "task `sa` stands twice in the order");
+    assert_eq!(error, "task `sa` is listed twice in the order");
     let error = order(OrderChoice::Tasks(names(&["sun"]))).expect_err("a slip");
     assert!(error.contains("there are sum, "), "the closest comes first: {error}");
 }
@@ -264,7 +265,7 @@ fn a_broken_task_file_is_located() {
     refused(&TASK.replace("[\"Say the name.\"]", "[]"), "Definition is empty");
     refused(
         &TASK.replace("\"one\"", "[]"),
-        "task1.json:7: expected at least one right answer (instance 1 has an empty output list",
+        "task1.json:7: expected at least one correct answer (instance 1 has an empty output list",
     );
     refused("", "the text ends where there should be an object");
     refused(&TASK.replace("\"four\"", "'four'"), "task1.json:11: ");
@@ -283,7 +284,7 @@ fn trace_arrays() {
     assert_eq!(rows[1].id, "FOMC/train/1");
     assert_eq!((rows[0].input.as_str(), rows[0].output.as_str()), ("<s> p", "A"));
     let error = load_source(&spec, &[], Split::Test).expect_err("no row").to_string();
-    assert!(error.contains("no example in it"), "{error}");
+    assert!(error.contains("contains no examples"), "{error}");
     std::fs::write(folder.path().join("FOMC/test.json"), "[\n{\"prompt\": \"x\"}]").expect("written");
     let error = load_source(&spec, &[], Split::Test).expect_err("no answer").to_string();
     assert!(error.contains("FOMC/test.json:2: expected field `answer`; the row has prompt"), "{error}");
@@ -328,14 +329,14 @@ fn text_in_pieces() {
     assert_eq!(error.to_string(), "a.txt:2: expected UTF-8 text, found `bad`");
 }
 
-/// Every reader on the same bytes.
+/// Runs every reader on the same bytes.
 fn read_everywhere(bytes: &[u8]) {
     let file = PathBuf::from("any");
-    let _ = told(&file, bytes, &superni::WANTED, &mut superni::row);
-    let _ = told(&file, bytes, &alpaca::WANTED, &mut alpaca::triple);
+    let _ = read_noted(&file, bytes, &superni::WANTED, &mut superni::row);
+    let _ = read_noted(&file, bytes, &alpaca::WANTED, &mut alpaca::triple);
     let fields = FieldMap::default();
     let _ = mapped(&file, bytes, &fields);
-    let _ = told(&file, bytes, &chat::wanted(&fields), &mut |row, ids, sink| {
+    let _ = read_noted(&file, bytes, &chat::wanted(&fields), &mut |row, ids, sink| {
         chat::conversation(row, &fields, ids, sink)
     });
     let _ = natural(&file, bytes, Split::Test);
@@ -368,7 +369,7 @@ proptest! {
         let rows = text::parse(Path::new("any"), text.as_bytes()).expect("text");
         let words: Vec<&str> = text.split_whitespace().collect();
         let kept: String = rows.iter().map(|row| row.output.clone()).collect::<Vec<_>>().join(" ");
-        // A word longer than a piece is cut; there is none here but runs without a space.
+        // Only a word longer than a piece is cut; here, that is a run without a space.
         let joined: String = kept.split_whitespace().collect();
         prop_assert_eq!(joined, words.concat());
     }

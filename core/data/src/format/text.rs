@@ -1,5 +1,5 @@
-//! Plain text as a corpus to pretrain on: files cut into pieces at paragraph, sentence or word ends. No text is
-//! lost or changed but blank space at the cuts. Never a stream.
+//! Plain text as a corpus to pretrain on: files are cut into pieces at the ends of paragraphs, sentences or words. Text
+//! must not be lost or changed, except for whitespace at the cuts. Cannot be used as a stream.
 
 use std::path::{Path, PathBuf};
 
@@ -8,13 +8,13 @@ use super::{SourceSpec, json_rows, opened, path_of, task_folders};
 use crate::error::DataError;
 use crate::example::{Example, Split};
 
-pub(super) const DOC: &str = "a corpus of plain UTF-8 text (a file, or a folder of .txt files), cut into pieces of at most 512 characters at the end of a paragraph, sentence or word; a piece is an output without a prompt, a task is a file. Both splits give all pieces";
+pub(super) const DOC: &str = "a corpus of plain UTF-8 text (a file, or a folder of .txt files), cut into pieces of at most 512 characters at the end of a paragraph, sentence or word; each piece is an output without a prompt, each file is a task. Both splits give all pieces";
 
-/// Most characters of a piece: about 170 tokens of a small vocabulary.
+/// Maximum characters per piece: about 170 tokens with a small vocabulary.
 const PIECE: usize = 512;
 
-/// A cut at a paragraph or sentence end is taken from this share of a piece on; before, a word end is better than
-/// a short piece.
+/// Minimum length at which a piece may end with a paragraph or sentence; below it, the end of a word is better than a
+/// short piece.
 const MIN_PIECE: usize = PIECE / 2;
 
 pub(super) fn tasks(spec: &SourceSpec) -> Result<Vec<String>, DataError> {
@@ -95,7 +95,7 @@ fn pieces(text: &str) -> Vec<&str> {
     pieces
 }
 
-/// Where to cut a stretch that is too long: after a paragraph, a sentence, a word, or at its end.
+/// Where to cut a text that is too long: after a paragraph, a sentence or a word, or at its end.
 fn cut(stretch: &str) -> usize {
     let late = |at: usize| stretch[..at].chars().count() >= MIN_PIECE;
     let after = |mark: &str| stretch.rfind(mark).map(|at| at + mark.len());

@@ -1,5 +1,5 @@
-//! TRACE in its official layout: an array of prompts and answers, a folder a task. The prompt goes through as it
-//! is, `<s>` and `<EOL>` and all; its `eval.json` is not read.
+//! TRACE in its official layout: one folder per task, with arrays of prompts and answers. Prompts are used unchanged,
+//! including `<s>` and `<EOL>`; `eval.json` is ignored.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,14 @@ use super::{SourceSpec, path_of, task_files};
 use crate::error::DataError;
 use crate::example::{Example, Split};
 
-pub(super) const DOC: &str = "a folder of <task>/{train,test}.json (or .jsonl), each a JSON array of {\"prompt\", \"answer\"}; the prompt is the input, without an instruction of its own";
+pub(super) const DOC: &str = "a folder of <task>/{train,test}.json (or .jsonl), each a JSON array of {\"prompt\", \"answer\"}; the prompt becomes the input, without an instruction";
 
 pub(super) const ORDERS: &[(&str, &[&str])] = &[(
     "paper",
     &["C-STANCE", "FOMC", "MeetingBank", "Py150", "ScienceQA", "NumGLUE-cm", "NumGLUE-ds", "20Minuten"],
 )];
 
-/// As the official files end, first.
+/// File endings; the one of the official files comes first.
 const ENDINGS: &[&str] = &["json", "jsonl"];
 
 const WANTED: [Wanted; 3] = [must("prompt"), must("answer"), maybe("weight")];
@@ -38,7 +38,7 @@ pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink
     })
 }
 
-/// Takes a pair, which is named by its place from 0.
+/// Passes a pair to the sink, named by its index from 0.
 fn pair(row: &Row, ids: &Ids, number: usize, sink: &mut Sink) -> Result<(), DataError> {
     if row.left_out(sink) {
         return Ok(());

@@ -1,22 +1,22 @@
-//! The parts of a name on the Hub: `hf://[datasets/]ORG/NAME[@REVISION][/FOLDER]`. Looks at no cache.
+//! Parses names on the Hub: `hf://[datasets/]ORG/NAME[@REVISION][/FOLDER]`.
 
 use super::{HubUse, SCHEME, is_inside};
 
-/// A repository, its revision, and a folder or file in it.
+/// A repository, its revision, and an optional folder or file in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HubName {
     /// `org/name`.
     pub(super) id: String,
     /// Branch, tag or commit.
     pub(super) revision: String,
-    /// What is meant in it; all of it where there is none.
+    /// Folder or file in the repository; `None` for all of it.
     pub(super) folder: Option<String>,
-    /// Whether it is a data set, not a model.
+    /// Whether it is a data set rather than a model.
     pub(super) dataset: bool,
 }
 
 impl HubName {
-    /// The parts of a text that begins with `hf://`, or what is wrong with it.
+    /// Parses a text that begins with `hf://`; the error describes what is wrong with it.
     pub(super) fn parse(text: &str, what: HubUse) -> Result<Self, String> {
         let form = if what == HubUse::Dataset {
             "expected hf://datasets/ORG/NAME[@REVISION][/FOLDER]"
@@ -42,7 +42,7 @@ impl HubName {
         };
         let mut folder: Vec<&str> = parts.collect();
         let revision = match revision {
-            // These have slashes of their own: `refs/convert/parquet`, `refs/pr/3`.
+            // These revisions contain slashes: `refs/convert/parquet`, `refs/pr/3`.
             Some(first) if first == "refs" && folder.len() >= 2 => {
                 let rest: Vec<&str> = folder.drain(..2).collect();
                 format!("{first}/{}", rest.join("/"))
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name() {
+    fn malformed_names_are_refused() {
         for text in [
             "hf://",
             "hf://one",

@@ -1,4 +1,4 @@
-//! What is needed of a repository, and what can be seen to be missing in a copy of it. Fetches nothing.
+//! Which files of a repository are needed, and which are visibly missing in a local copy.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::format::{ROW_ENDINGS, row_ending};
 
-/// What a name on the Hub is to be.
+/// What a name on the Hub is used as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HubUse {
-    /// Rows: files ending in `.jsonl`, `.json`, `.csv`, `.tsv` (also packed as `.gz` or `.zst`) or `.parquet`.
+    /// Rows: files ending in `.jsonl`, `.json`, `.csv`, `.tsv` (also compressed as `.gz` or `.zst`) or `.parquet`.
     Dataset,
     /// A backbone: configuration, weights, tokenizer.
     Checkpoint,
@@ -30,11 +30,11 @@ const TOKENIZER: [&str; 5] = [
 const INDEX: &str = "model.safetensors.index.json";
 
 impl HubUse {
-    /// Whether a file is one of those needed; `folder` is the one that is named, if it is not all.
+    /// Whether a file is needed. `folder` is the folder or file in the name, if there is one.
     pub(super) fn needs(self, folder: Option<&str>, file: &str) -> bool {
         let inner = match folder {
             None => file,
-            // The name may be that of a file.
+            // The name may refer to a single file.
             Some(folder) if self == Self::Dataset && folder == file => file,
             Some(folder) => match file.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) {
                 Some(inner) => inner,
@@ -48,7 +48,7 @@ impl HubUse {
             }
             Self::Tokenizer => TOKENIZER.contains(&inner),
             Self::Checkpoint => {
-                // `consolidated.safetensors` holds the same weights once more, under other names.
+                // `consolidated.safetensors` contains the same weights again, under other names.
                 let others = ["adapter_", "consolidated"];
                 let weights =
                     inner.ends_with(".safetensors") && !others.iter().any(|other| inner.starts_with(other));
@@ -61,7 +61,7 @@ impl HubUse {
         }
     }
 
-    /// What it consists of, for messages.
+    /// The files that are needed, for messages.
     pub(super) fn files(self) -> &'static str {
         match self {
             Self::Dataset => "files ending in .jsonl, .json, .csv, .tsv or .parquet",
@@ -71,14 +71,16 @@ impl HubUse {
         }
     }
 
-    /// What can be seen to be missing in a copy, where no list of its files is at hand.
+    /// What is visibly missing in a copy for which there is no list of files.
     pub(super) fn missing(self, place: &Path) -> Option<String> {
         let absent = |names: &[&str]| {
             let name = names.iter().find(|name| !place.join(name).is_file())?;
             Some(format!("{} is missing", place.join(name).display()))
         };
         match self {
-            Self::Dataset => (!any_rows(place, 8)).then(|| format!("no rows lie in {}", place.display())),
+            Self::Dataset => {
+                (!any_rows(place, 8)).then(|| format!("there are no rows in {}", place.display()))
+            }
             Self::Tokenizer => absent(&["tokenizer.json"]),
             Self::Adapter => absent(&["adapter_config.json", "adapter_model.safetensors"]),
             Self::Checkpoint => absent(&["config.json", "tokenizer.json"]).or_else(|| missing_weights(place)),
@@ -86,7 +88,7 @@ impl HubUse {
     }
 }
 
-/// The shards that an index names, or without one any weights at all.
+/// The missing shards of an index, or without an index, missing weights.
 fn missing_weights(place: &Path) -> Option<String> {
     let index = place.join(INDEX);
     if let Ok(text) = std::fs::read(&index) {
@@ -100,7 +102,7 @@ fn missing_weights(place: &Path) -> Option<String> {
             shards.iter().copied().filter(|shard| !place.join(shard).is_file()).collect();
         let first = missing.first()?;
         let (count, all) = (missing.len(), shards.len());
-        return Some(format!("{count} of {all} shards that {INDEX} names are missing, such as {first}"));
+        return Some(format!("{count} of {all} shards listed in {INDEX} are missing, such as {first}"));
     }
     let has_weights = std::fs::read_dir(place).is_ok_and(|mut entries| {
         entries.any(|entry| {
@@ -110,7 +112,7 @@ fn missing_weights(place: &Path) -> Option<String> {
     (!has_weights).then(|| format!("there are no *.safetensors in {}", place.display()))
 }
 
-/// Whether a file of rows lies there, or in a folder of it.
+/// Whether there is a file of rows in this folder or below it.
 fn any_rows(place: &Path, depth: usize) -> bool {
     if place.is_file() {
         return true;

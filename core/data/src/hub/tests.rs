@@ -1,4 +1,4 @@
-//! Names resolved against a cache made here, a Hub that answers from this process, and one that is dead.
+//! Tests of name resolution with a generated cache, a fake Hub in this process, and an unreachable one.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -23,7 +23,7 @@ impl FakeHub {
         Self::with(files, None)
     }
 
-    /// `cut`: a file whose body ends early.
+    /// `cut` is a file whose body ends early.
     fn with(files: &[(&str, &str)], cut: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
@@ -40,7 +40,7 @@ impl FakeHub {
         Self { endpoint, asked }
     }
 
-    /// The paths that were asked for since the last look.
+    /// The paths requested since the last call.
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().expect("no panic"))
     }
@@ -115,7 +115,7 @@ fn hub(cache: &Path, endpoint: &str) -> Hub {
     })
 }
 
-/// A port that nobody listens at.
+/// An address on which nothing listens.
 fn dead() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     format!("http://{}", listener.local_addr().expect("an address"))
@@ -167,14 +167,17 @@ fn a_model_is_fetched_once_and_only_what_is_needed() {
     assert_eq!(server.asked()[0], "/api/models/org/name/revision/main");
     assert_eq!(resolve(&hub, "hf://org/name", HubUse::Checkpoint), Ok(at.clone()));
     assert_eq!(server.asked(), Vec::<String>::new(), "what is whole is not asked for again");
-    // The cache alone does it, for whoever comes later; its revision is followed as it was.
+    // The cache alone is sufficient from now on, and its revision is used as it was.
     let without = self::hub(folder.path(), &dead());
     assert_eq!(resolve(&without, "hf://org/name", HubUse::Checkpoint), Ok(at.clone()));
     assert_eq!(resolve(&without, &format!("hf://org/name@{COMMIT}"), HubUse::Checkpoint), Ok(at.clone()));
-    // A file that is lost is fetched again, and without a network it is told.
+    // A lost file is downloaded again; without a network this is an error.
     std::fs::remove_file(at.join("tokenizer.json")).expect("removed");
     let error = resolve(&without, "hf://org/name", HubUse::Checkpoint).expect_err("not whole");
-    assert!(error.contains("a file of it is missing") && error.contains("hf download org/name"), "{error}");
+    assert!(
+        error.contains("one of its files is missing") && error.contains("hf download org/name"),
+        "{error}"
+    );
     assert_eq!(resolve(&hub, "hf://org/name", HubUse::Checkpoint), Ok(at.clone()));
     assert!(at.join("tokenizer.json").is_file());
 }
@@ -205,7 +208,7 @@ fn rows_of_a_folder_of_a_data_set() {
         "{error}"
     );
     let error = resolve(&hub, "hf://datasets/org/none", HubUse::Dataset).expect_err("no such data set");
-    assert!(error.contains("it answers 404: no such repository, revision or file"), "{error}");
+    assert!(error.contains("status 404: no such repository, revision or file"), "{error}");
 }
 
 #[test]
@@ -219,10 +222,10 @@ fn neither_cache_nor_network() {
     for part in [
         "hf://datasets/org/name@v2: not whole in the cache (",
         &place,
-        "there is no revision `v2` of it",
-        &format!("not to be had from {endpoint}: "),
+        "it has no revision `v2`",
+        &format!("cannot be downloaded from {endpoint}: "),
         "onnection refused",
-        "`hf download org/name --repo-type dataset --revision v2` fetches it",
+        "`hf download org/name --repo-type dataset --revision v2` downloads it",
     ] {
         assert!(error.contains(part), "{part} in {error}");
     }
@@ -245,10 +248,10 @@ fn a_copy_of_another_program_is_used_where_nothing_is_missing() {
     let folder = cache("models--org--name", &whole);
     let found = resolve(&hub(folder.path(), &dead()), "hf://org/name", HubUse::Checkpoint);
     assert_eq!(found, Ok(at(&folder)));
-    for (left_out, told) in [
+    for (left_out, expected) in [
         (
             "model-2.safetensors",
-            "1 of 2 shards that model.safetensors.index.json names are missing, such as model-2.safetensors",
+            "1 of 2 shards listed in model.safetensors.index.json are missing, such as model-2.safetensors",
         ),
         ("config.json", "config.json is missing"),
         ("tokenizer.json", "tokenizer.json is missing"),
@@ -256,8 +259,8 @@ fn a_copy_of_another_program_is_used_where_nothing_is_missing() {
         let files: Vec<&str> = whole.into_iter().filter(|name| *name != left_out).collect();
         let folder = cache("models--org--name", &files);
         let error =
-            resolve(&hub(folder.path(), &dead()), "hf://org/name", HubUse::Checkpoint).expect_err(told);
-        assert!(error.contains(told), "{error}");
+            resolve(&hub(folder.path(), &dead()), "hf://org/name", HubUse::Checkpoint).expect_err(expected);
+        assert!(error.contains(expected), "{error}");
     }
     let folder = cache("models--org--name", &["adapter_config.json"]);
     let error =
@@ -267,7 +270,7 @@ fn a_copy_of_another_program_is_used_where_nothing_is_missing() {
     let hub = hub(folder.path(), &dead());
     assert!(resolve(&hub, "hf://datasets/org/name/data", HubUse::Dataset).is_ok());
     let error = resolve(&hub, "hf://datasets/org/name/other", HubUse::Dataset).expect_err("no such folder");
-    assert!(error.contains("no rows lie in"), "{error}");
+    assert!(error.contains("there are no rows in"), "{error}");
 }
 
 #[test]
@@ -294,7 +297,7 @@ fn a_body_that_ends_early_is_not_taken_for_the_file() {
     let place = folder.path().join("models--org--name");
     assert!(!place.join("snapshots").join(COMMIT).join("model.safetensors").exists());
     assert!(!place.join("refs/main").exists(), "the name leads to whole copies only");
-    // Later it goes on where it was.
+    // The next call resumes.
     let server = FakeHub::start(&files);
     let at =
         resolve(&hub(folder.path(), &server.endpoint), "hf://org/name", HubUse::Checkpoint).expect("whole");
@@ -307,7 +310,7 @@ fn a_hub_that_names_files_outside_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let error = resolve(&hub(folder.path(), &server.endpoint), "hf://org/name", HubUse::Checkpoint)
         .expect_err("outside");
-    assert!(error.contains("it answers with `../../../outside.json` for a file"), "{error}");
+    assert!(error.contains("the Hub returned `../../../outside.json` as a file name"), "{error}");
 }
 
 #[test]
@@ -338,7 +341,7 @@ fn settings_as_hugging_faces_own_tools_read_them() {
 }
 
 #[test]
-fn names_are_told_from_paths() {
+fn hub_names_are_distinguished_from_paths() {
     assert!(is_hub_name(Path::new("hf://org/name")));
     assert!(!is_hub_name(Path::new("/data/hf://org/name")) && !is_hub_name(Path::new("data")));
 }

@@ -1,6 +1,6 @@
-//! The chat template that comes with a tokenizer, rendered as Hugging Face's `apply_chat_template` does (but for
-//! `strftime_now`, which is not there: a prompt does not depend on the day). Tells prompt from response by rendering
-//! twice, never by looking for marks.
+//! The chat template of a tokenizer, rendered like Hugging Face's `apply_chat_template` (except for `strftime_now`,
+//! which is not available, because a prompt must not depend on the day). Prompt and response are separated by rendering
+//! twice, never by searching for markers.
 
 use minijinja::value::Value;
 use minijinja::{UndefinedBehavior, context};
@@ -33,7 +33,7 @@ impl ChatTemplate {
         Self::of(source, tokenizer.bos_text().unwrap_or_default(), tokenizer.eos_text(), stops)
     }
 
-    /// The template of this Jinja text, tried out on a small example.
+    /// Parses a chat template and tests it on a small example.
     pub(super) fn of(
         source: &str,
         bos: String,
@@ -59,10 +59,10 @@ impl ChatTemplate {
         let whole = self.text(messages, false)?;
         let Some(rest) = whole.strip_prefix(&prompt) else {
             return Err(problem(
-                "an answered conversation does not begin with the generation prompt, so that prompt and response cannot be told apart; write the prompt as a template file",
+                "an answered conversation does not begin with the generation prompt, so prompt and response cannot be separated; write the prompt as a template file",
             ));
         };
-        // After the end token templates put a line break, which no generation reaches.
+        // Templates write a line break after the end token, which generation never reaches.
         let trimmed = rest.trim_end();
         let ended = |(text, id): &(String, u32)| Some((trimmed.strip_suffix(text.as_str())?, *id));
         let (response, end) = match self.stops.iter().filter(|(text, _)| !text.is_empty()).find_map(ended) {
@@ -81,7 +81,7 @@ impl ChatTemplate {
     }
 }
 
-/// What was said before, and the message that is to be answered.
+/// The earlier turns, and the message to answer.
 fn asked(example: &Example) -> Vec<Value> {
     let mut messages = said(&example.turns);
     messages.push(message("user", &plain(example)));

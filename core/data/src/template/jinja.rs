@@ -1,6 +1,6 @@
-//! Jinja2 as transformers sets it up for chat templates: blocks trimmed, Python's methods, printing and JSON, loop
-//! controls, an immutable sandbox, and bounds on what a rendering may take. `strftime_now` is not there: a prompt does
-//! not depend on the day it is made on. Knows no examples and no tokens.
+//! Jinja2 as transformers configures it for chat templates: trimmed blocks, Python's methods, printing and JSON, loop
+//! controls, an immutable sandbox, and limits on the resources of a rendering. `strftime_now` is not available, because
+//! a prompt must not depend on the day on which it is rendered.
 
 mod arguments;
 mod bounds;
@@ -22,7 +22,7 @@ use regex::Regex;
 
 use crate::error::DataError;
 
-/// The name under which a template stands in its environment.
+/// Name of a template in its environment.
 const NAME: &str = "template";
 
 /// A parsed template. Cheap to clone.
@@ -33,15 +33,16 @@ pub(super) struct Jinja {
 }
 
 impl Jinja {
-    /// Parses a template; `name` stands in messages. Line ends are those of a text that Python reads: `\n`.
+    /// Parses a template; `name` is used in messages. Line ends are normalised to `\n`, as when Python reads a text
+    /// file.
     ///
     /// # Errors
-    /// Text that is too long, or no Jinja.
+    /// Text that is too long or not valid Jinja.
     pub(super) fn new(name: &str, source: &str, undefined: UndefinedBehavior) -> Result<Self, DataError> {
         if source.len() > bounds::SOURCE {
             return Err(DataError::Template {
                 name: name.to_owned(),
-                problem: format!("it has {} bytes; at most {} are read", source.len(), bounds::SOURCE),
+                problem: format!("it has {} bytes; the limit is {}", source.len(), bounds::SOURCE),
             });
         }
         let mut environment = Environment::new();
@@ -52,7 +53,7 @@ impl Jinja {
             .map_err(|error| template_error(name, &error))?;
         environment.set_syntax(syntax);
         environment.set_undefined_behavior(undefined);
-        // Files are named as users like, and no name asks for HTML.
+        // File names are up to the user; none of them must enable HTML escaping.
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.set_fuel(Some(bounds::STEPS));
         environment.set_recursion_limit(bounds::RECURSION);
@@ -68,21 +69,21 @@ impl Jinja {
         Ok(Self { name: name.to_owned(), environment: Arc::new(environment) })
     }
 
-    /// Whether the template reads this variable anywhere.
+    /// Whether the template uses this variable.
     pub(super) fn reads(&self, variable: &str) -> bool {
         let template = self.environment.get_template(NAME);
         template.is_ok_and(|template| template.undeclared_variables(false).contains(variable))
     }
 
-    /// The name in messages.
+    /// Name of the template for messages.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The text that the template makes of some variables.
+    /// Renders the template with these variables.
     ///
     /// # Errors
-    /// Whatever Jinja2 refuses, and a rendering that takes more than [`bounds`] allow.
+    /// Anything that Jinja2 refuses, and a rendering that exceeds the [`bounds`].
     pub(super) fn render(&self, variables: Value) -> Result<String, DataError> {
         let mut text = bounds::Output::default();
         self.environment
@@ -93,8 +94,8 @@ impl Jinja {
     }
 }
 
-/// `{% generation %}` and its end only mark the answer for transformers' own mask. A condition that always holds keeps
-/// the line breaks around them as they are.
+/// Replaces `{% generation %}` and its end tag, which only mark the answer for transformers' own mask, by a condition
+/// that always holds. This keeps the line breaks around them.
 fn without_generation_marks(source: &str) -> String {
     let mut text = source.to_owned();
     for (mark, instead) in [("generation", "if true"), ("endgeneration", "endif")] {
@@ -105,7 +106,7 @@ fn without_generation_marks(source: &str) -> String {
     text
 }
 
-/// A template's error with its line and the reason.
+/// A template error with its line and reason.
 fn template_error(name: &str, error: &minijinja::Error) -> DataError {
     let name = match error.line() {
         Some(line) => format!("{name}:{line}"),
@@ -114,12 +115,12 @@ fn template_error(name: &str, error: &minijinja::Error) -> DataError {
     let detail = error.detail().unwrap_or_default();
     let problem = match error.kind() {
         ErrorKind::OutOfFuel => format!(
-            "its rendering takes more than {} steps, which is the limit; a prompt takes a few thousand: look for loops within loops",
+            "its rendering takes more than {} steps (the limit); a prompt normally takes a few thousand; look for nested loops",
             bounds::STEPS
         ),
         ErrorKind::WriteFailure => bounds::too_much_text(),
         ErrorKind::UnknownFunction if detail.contains("strftime_now") => {
-            "it calls strftime_now, which is not available: the same example must give the same prompt on every day; write a fixed date in place of the call in the chat template, or the whole prompt as a template file (stream.template = { file = \"…\" })".to_owned()
+            "it calls strftime_now, which is not available: the same example must give the same prompt on every day; replace the call in the chat template by a fixed date, or write the whole prompt as a template file (stream.template = { file = \"…\" })".to_owned()
         }
         kind if detail.is_empty() => kind.to_string(),
         kind => format!("{kind}: {detail}"),

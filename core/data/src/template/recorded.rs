@@ -1,5 +1,5 @@
-//! Chat templates against what transformers made of them: text, token ids, and which tokens are learnt. The recording is
-//! made by `tests/parity/record_chats.py`; no Python is needed here.
+//! Tests of chat templates against recordings from transformers: text, token ids, and which tokens have a loss.
+//! `tests/parity/record_chats.py` makes the recordings; running the tests needs no Python.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ fn parity() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/parity")
 }
 
-/// The recorded tokenizer with a chat template and its special tokens, as a folder of Hugging Face's has them.
+/// The recorded tokenizer with a chat template and its special tokens, as a folder in Hugging Face's layout.
 fn tokenizer(recorded: &Recorded) -> Tokenizer {
     let folder = tempfile::tempdir().expect("a folder");
     let from = parity().join("fixtures/chats/tokenizer.json");

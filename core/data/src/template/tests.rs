@@ -1,4 +1,4 @@
-//! Prompts word for word, and what of a chat is the response.
+//! Tests of the exact text of prompts, and of which part of a chat is the response.
 
 use super::chat::ChatTemplate;
 use super::{Template, small_example};
@@ -37,7 +37,7 @@ fn file(text: &str) -> Result<Template, String> {
 }
 
 #[test]
-fn a_file_of_ones_own() {
+fn a_template_file() {
     let template = file("Task {{ task }}: {{ instruction }}\n{% if input %}Q: {{ input }}\n{% endif %}A:")
         .expect("a template");
     assert_eq!(template.prompt(&example("Do.", "<a>")).expect("text"), "Task probe: Do.\nQ: <a>\nA:");
@@ -55,7 +55,7 @@ fn a_file_of_ones_own() {
     let error = file("{{ instruction").expect_err("not closed");
     assert!(error.contains("prompt.jinja:1: "), "{error}");
     let error = Template::file(std::path::Path::new("no/such.jinja")).expect_err("nothing there");
-    assert!(error.to_string().contains("no/such.jinja: not there"), "{error}");
+    assert!(error.to_string().contains("no/such.jinja: not found"), "{error}");
 }
 
 const CHATML: &str = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'].strip() + '<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
@@ -87,7 +87,7 @@ fn a_chat_template_that_cannot_be_used() {
             ChatTemplate::of(source, String::new(), "</s>".into(), vec![]).expect_err(part).to_string();
         assert!(error.starts_with("template chat") && error.contains(part), "{error}");
     };
-    refused("{% if add_generation_prompt %}think:{% endif %}{{ messages|length }}", "cannot be told apart");
+    refused("{% if add_generation_prompt %}think:{% endif %}{{ messages|length }}", "cannot be separated");
     refused("{{ raise_exception('only tools') }}", "only tools");
     refused("{% for %}", "syntax error");
 }
@@ -119,7 +119,7 @@ fn a_template_file_is_read_as_text() {
 }
 
 #[test]
-fn a_file_is_given_what_was_said_before() {
+fn a_template_file_gets_the_earlier_turns() {
     let template =
         file("{% for turn in turns %}{{ turn.role }}={{ turn.content }};{% endfor %}{{ instruction }}")
             .expect("a template");

@@ -1,5 +1,6 @@
-//! Text that goes on after other text. Tokenizers made from SentencePiece write a blank before the first word of a text,
-//! or join characters across any border: a response encoded by itself has other ids than within its conversation.
+//! Encodes text that follows other text. Tokenizers made from SentencePiece insert a blank before the first word of a
+//! text, or merge characters across any boundary, so a response encoded by itself has different ids than within its
+//! conversation.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,10 +14,12 @@ use crate::contained::contain;
 use crate::error::DataError;
 use crate::format::shorten;
 
-/// Texts after which a piece is encoded to find its ids within a text: whatever they end in joins with little.
+/// Texts after which a piece is encoded to find its ids within a text; their last characters rarely merge with what
+/// follows.
 const ANCHORS: [&str; 4] = ["\n", ".", "a", "0"];
 
-/// Whether the ids of a text do not depend on what stands before it: byte-level tokenizers that put no blank in front.
+/// Whether the ids of a text are independent of the preceding text: true for byte-level tokenizers that insert no
+/// blank.
 pub(super) fn apart(tokenizer: &Tokenizer) -> bool {
     let normalizers_keep = tokenizer.get_normalizer().is_none_or(keeps);
     normalizers_keep && tokenizer.get_pre_tokenizer().is_some_and(is_byte_level)
@@ -50,8 +53,8 @@ fn is_byte_level(pre_tokenizer: &PreTokenizerWrapper) -> bool {
     }
 }
 
-/// Whether characters that have no token leave nothing behind: a BPE without a token for what is unknown, and without
-/// one for each byte.
+/// Whether characters without a token are dropped silently: a BPE without an unknown token and without a token for
+/// every byte.
 pub(super) fn drops(tokenizer: &Tokenizer) -> bool {
     let ModelWrapper::BPE(bpe) = tokenizer.get_model() else { return false };
     if bpe.unk_token.is_some() || bpe.byte_fallback {
@@ -68,11 +71,11 @@ pub(super) fn drops(tokenizer: &Tokenizer) -> bool {
     !(bytes && every())
 }
 
-/// Whether characters, by themselves, leave a token behind.
+/// Cache: whether a character by itself has a token.
 pub(super) type Leaves = Mutex<HashMap<char, bool>>;
 
-/// The first character, no blank, that leaves nothing behind; characters of special tokens do not count where these are
-/// read as such. Offsets do not tell: those of what follows a dropped character are short by it.
+/// The first non-blank character that is dropped. Ignores characters of special tokens if these are encoded as such.
+/// Offsets cannot be used to find it, because the offsets after a dropped character do not account for it.
 pub(super) fn dropped(tokenizer: &Tokenizer, text: &str, marked: bool, known: &Leaves) -> Option<char> {
     let first = |text: &str| text.chars().find(|&c| !c.is_whitespace() && !leaves(tokenizer, c, known));
     let found = first(text)?;
@@ -92,7 +95,7 @@ fn leaves(tokenizer: &Tokenizer, c: char, known: &Leaves) -> bool {
     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
     *known.entry(c).or_insert_with(|| {
         let ids = |text: &str| encode_fast(tokenizer, text).map(|found| found.get_ids().to_vec());
-        // Behind another character, for a blank in front leaves a token too.
+        // After another character, because an inserted blank has a token too.
         match (ids("a"), ids(&format!("a{c}"))) {
             (Ok(before), Ok(both)) => before != both,
             _ => false,
@@ -100,8 +103,9 @@ fn leaves(tokenizer: &Tokenizer, c: char, known: &Leaves) -> bool {
     })
 }
 
-/// The ids by which `text` goes on after `prompt`: what follows the prompt's ids, or, where these are no prefix of the
-/// whole, the tokens that begin after it. Of a token across the border the part behind it is encoded by itself.
+/// The ids with which `text` continues `prompt`: those after the prompt's ids or, if the prompt's ids are not a prefix
+/// of the whole, the tokens that begin after the prompt. If a token crosses the boundary, its part after the boundary
+/// is encoded by itself.
 pub(super) fn continuation(
     tokenizer: &Tokenizer,
     prompt: &str,
@@ -124,7 +128,7 @@ pub(super) fn continuation(
     Ok(found)
 }
 
-/// The ids of a piece of text that stands in the middle of other text.
+/// The ids of a piece of text in the middle of other text.
 pub(super) fn within(tokenizer: &Tokenizer, piece: &str) -> Result<Vec<u32>, DataError> {
     for anchor in ANCHORS {
         let before = encode(tokenizer, anchor)?;
@@ -135,24 +139,24 @@ pub(super) fn within(tokenizer: &Tokenizer, piece: &str) -> Result<Vec<u32>, Dat
             return Ok(rest.to_vec());
         }
     }
-    let problem = "a token holds the end of the prompt and the beginning of the response, and the part of the response has no tokens of its own".to_owned();
+    let problem = "a token spans the end of the prompt and the beginning of the response, and the response's part of it cannot be encoded separately".to_owned();
     Err(DataError::Tokenise { snippet: shorten(piece), problem })
 }
 
-/// A text in the whole pipeline of the tokenizer, without what its post-processor adds.
+/// Encodes a text with the tokenizer's whole pipeline, except for the post-processor's tokens.
 ///
 /// # Errors
-/// What the tokenizer refuses; a damaged tokenizer.
+/// Errors of the tokenizer, or a damaged tokenizer.
 pub(super) fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Encoding, DataError> {
     refused(text, || tokenizer.encode(text, false))
 }
 
-/// As [`encode`], without offsets.
+/// Like [`encode`], without offsets.
 pub(super) fn encode_fast(tokenizer: &Tokenizer, text: &str) -> Result<Encoding, DataError> {
     refused(text, || tokenizer.encode_fast(text, false))
 }
 
-/// What the tokenizer crate says of a text.
+/// Converts errors and panics of the tokenizers crate to an error about the text.
 pub(super) fn refused<T>(text: &str, act: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, DataError> {
     contain(act)
         .and_then(|result| result.map_err(|error| error.to_string()))

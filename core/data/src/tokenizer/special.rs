@@ -1,4 +1,5 @@
-//! The special tokens of a tokenizer as Hugging Face files name them. Never guesses one by its looks.
+//! The special tokens of a tokenizer as defined in Hugging Face's files. They must never be guessed from their
+//! spelling.
 
 use std::path::Path;
 
@@ -9,14 +10,14 @@ use crate::error::DataError;
 use crate::format::parse_json_file;
 use crate::template::read_template;
 
-/// Files of a tokenizer that name special tokens.
+/// The tokenizer's files that define special tokens.
 const CONFIG: &str = "tokenizer_config.json";
 const MAP: &str = "special_tokens_map.json";
-/// Files of a model that name them by number.
+/// The model's files that define special tokens by id.
 const GENERATION: &str = "generation_config.json";
 const MODEL: &str = "config.json";
 
-/// What classes of transformers name where the files name nothing.
+/// Defaults of transformers' tokenizer classes: class, opening token, end token.
 const CLASSES: [(&str, &str, &str); 4] = [
     ("LlamaTokenizer", "<s>", "</s>"),
     ("GPT2Tokenizer", "<|endoftext|>", "<|endoftext|>"),
@@ -24,7 +25,7 @@ const CLASSES: [(&str, &str, &str); 4] = [
     ("CodeLlamaTokenizer", "<s>", "</s>"),
 ];
 
-/// What the files beside a `tokenizer.json` say.
+/// The settings in the files beside a `tokenizer.json`.
 #[derive(Debug, Clone)]
 pub(super) struct SpecialTokens {
     pub(super) bos: Option<u32>,
@@ -33,19 +34,19 @@ pub(super) struct SpecialTokens {
     /// All ids that end a generation, `eos` first.
     pub(super) stops: Vec<u32>,
     pub(super) chat_template: Option<String>,
-    /// `add_bos_token` and `add_eos_token`, which are not followed.
+    /// `add_bos_token` and `add_eos_token`, which have no effect.
     pub(super) adds: [Option<bool>; 2],
 }
 
 impl SpecialTokens {
-    /// Those of a tokenizer trained here.
+    /// The special tokens of a tokenizer trained by Cadre.
     pub(super) fn trained(tokenizer: &tokenizers::Tokenizer) -> Self {
-        let id = |place: usize| tokenizer.token_to_id(SPECIAL_TOKENS[place]);
+        let id = |index: usize| tokenizer.token_to_id(SPECIAL_TOKENS[index]);
         let eos = id(2).unwrap_or_default();
         Self { bos: id(1), eos, pad: id(0), stops: vec![eos], chat_template: None, adds: [None, None] }
     }
 
-    /// Those named in the files of a folder.
+    /// Reads the special tokens from the files in a folder.
     pub(super) fn read(folder: &Path, tokenizer: &tokenizers::Tokenizer) -> Result<Self, DataError> {
         let read = |name: &'static str| -> Result<Option<Map<String, Value>>, DataError> {
             let file = folder.join(name);
@@ -96,9 +97,9 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    /// What the tokenizer's own files say of a token, as transformers reads them: `special_tokens_map.json` counts, and
-    /// before `tokenizer_config.json`, where that lists no `added_tokens_decoder`. Nothing where no file has the key; an
-    /// empty list where a file says that there is no such token.
+    /// The ids of a token according to the tokenizer's own files, read like transformers: `special_tokens_map.json`
+    /// takes precedence over `tokenizer_config.json`, but is ignored if the latter lists an `added_tokens_decoder`.
+    /// `None` if no file has the key; empty if a file states that there is no such token.
     fn of_tokenizer(&self, token: &str) -> Result<Option<Vec<u32>>, DataError> {
         let listed = |file: &Map<String, Value>| file.contains_key("added_tokens_decoder");
         let map = self.map.as_ref().filter(|_| !self.config.as_ref().is_some_and(listed));
@@ -119,7 +120,7 @@ impl Files<'_> {
         Ok(text.and_then(|text| self.tokenizer.token_to_id(text)).map(|id| vec![id]))
     }
 
-    /// A token that may be missing. What the model's files say counts only where the tokenizer has no file of its own.
+    /// The ids of an optional token. The model's files are used only if the tokenizer has no configuration file.
     fn named(&self, token: &'static str) -> Result<Vec<u32>, DataError> {
         if let Some(ids) = self.of_tokenizer(token)? {
             return Ok(ids);
@@ -130,11 +131,11 @@ impl Files<'_> {
         self.of_model(token, &[(GENERATION, &self.generation), (MODEL, &self.model)])
     }
 
-    /// The end token, without which nothing can be learned: the model's files name it where the tokenizer's do not.
+    /// The ids of the end token, which training requires. The model's files define it if the tokenizer's do not.
     fn ends(&self) -> Result<Vec<u32>, DataError> {
         match self.of_tokenizer("eos_token")? {
             Some(ids) if !ids.is_empty() => Ok(ids),
-            // The tokenizer has none; how a generation ends is another question.
+            // The tokenizer states that it has none; `generation_config.json` may still define how a generation ends.
             Some(_) => self.of_model("eos_token", &[(GENERATION, &self.generation)]),
             None => self.of_model("eos_token", &[(GENERATION, &self.generation), (MODEL, &self.model)]),
         }
@@ -164,8 +165,8 @@ impl Files<'_> {
     }
 }
 
-/// The ids a file gives a special token: `<token>` as text or as an object with `content`, or `<token>_id` as a
-/// number or a list. The text of a token the tokenizer lacks is the error.
+/// The ids that a file gives for a special token: `<token>` as text or as an object with `content`, or `<token>_id` as
+/// a number or a list. The error is the text of a token that the tokenizer does not have.
 fn ids(
     file: &Map<String, Value>,
     token: &str,
@@ -198,8 +199,8 @@ fn ids(
     Ok(found)
 }
 
-/// `chat_template.jinja`, or what `tokenizer_config.json` has under `chat_template`: a text, or a list of named
-/// ones of which `default` is taken.
+/// `chat_template.jinja`, or `chat_template` in `tokenizer_config.json`: a text, or a list of named templates of which
+/// `default` is used.
 fn chat_template(folder: &Path, config: Option<&Map<String, Value>>) -> Result<Option<String>, DataError> {
     let file = folder.join("chat_template.jinja");
     if file.is_file() {
@@ -217,7 +218,7 @@ fn chat_template(folder: &Path, config: Option<&Map<String, Value>>) -> Result<O
     })
 }
 
-/// Writes what [`SpecialTokens::read`] needs to find the same again.
+/// Writes the files from which [`SpecialTokens::read`] restores the same special tokens.
 pub(super) fn save_config(
     folder: &Path,
     special: &SpecialTokens,

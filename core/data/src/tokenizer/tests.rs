@@ -1,4 +1,4 @@
-//! Tokenizers: trained ones are deterministic and lossless, special tokens in text stay text, files without an
+//! Tests of tokenizers: trained ones are deterministic and lossless, special tokens in text stay text, files without an
 //! end token are refused.
 
 use std::path::Path;
@@ -42,7 +42,7 @@ fn special_tokens_come_first_and_the_size_holds() {
     assert_eq!(trained(MIN_VOCABULARY).vocabulary(), MIN_VOCABULARY);
     assert!(trained(100_000).vocabulary() < 1_000, "the texts have no more pairs");
     let error = Tokenizer::train_bpe(&mut TEXTS.iter().copied(), 100).expect_err("too small");
-    assert!(error.to_string().contains("at least 259 are needed"), "{error}");
+    assert!(error.to_string().contains("at least 259 are required"), "{error}");
 }
 
 #[test]
@@ -122,14 +122,14 @@ fn indicators_of_each_form() {
 }
 
 #[test]
-fn a_tokenizer_whose_end_token_nobody_names_is_refused() {
+fn a_tokenizer_without_a_defined_end_token_is_refused() {
     let (folder, _) = saved(&trained(300));
     let config = folder.path().join("tokenizer_config.json");
     let load = || Tokenizer::from_file(folder.path());
     std::fs::remove_file(&config).expect("removed");
     let error = load().expect_err("no end token").to_string();
     assert!(
-        error.contains("no eos_token is named in tokenizer_config.json, special_tokens_map.json"),
+        error.contains("eos_token is not defined in tokenizer_config.json, special_tokens_map.json"),
         "{error}"
     );
 
@@ -159,7 +159,7 @@ fn a_tokenizer_whose_end_token_nobody_names_is_refused() {
 fn a_file_that_is_missing_or_no_tokenizer() {
     let folder = tempfile::tempdir().expect("a folder");
     let error = Tokenizer::from_file(folder.path()).expect_err("nothing there").to_string();
-    assert!(error.contains("tokenizer.json: not there; expected a Hugging Face tokenizer.json"), "{error}");
+    assert!(error.contains("tokenizer.json: not found; expected a Hugging Face tokenizer.json"), "{error}");
     std::fs::write(folder.path().join("tokenizer.json"), "{}").expect("written");
     let error = Tokenizer::from_file(Path::new(folder.path())).expect_err("no tokenizer").to_string();
     assert!(error.starts_with("tokenizer ") && error.contains("tokenizer.json: "), "{error}");

@@ -1,5 +1,5 @@
-//! The weights of one expert: low-rank pairs (Hu et al. 2021) named as PEFT names them, and the
-//! rows of its added tokens; their start values and their files.
+//! The weights of one expert: low-rank pairs (Hu et al. 2021), named as in PEFT, and the rows of its added tokens.
+//! Covers their initial values and their files.
 
 use std::path::Path;
 
@@ -15,35 +15,35 @@ use super::spec::AdapterSpec;
 use crate::error::NnError;
 use crate::weights::{self, Weight, WeightMap};
 
-/// Newest layout of `adapter.json` that is read and written.
+/// Newest version of `adapter.json` that is read and written.
 const FORMAT_VERSION: u32 = 1;
 
-/// Name of the embedding rows of added tokens.
+/// Name of the embedding rows of added tokens, `[added tokens, hidden]`.
 pub(crate) const ADDED_EMBEDDING: &str = "added_tokens.embed_tokens.weight";
-/// Name of their head rows.
+/// Name of the head rows of added tokens, `[added tokens, hidden]`.
 pub(crate) const ADDED_HEAD: &str = "added_tokens.lm_head.weight";
 
-/// Noise on the rows of an added token, as a share of the spread of the table it is drawn into.
+/// Standard deviation of the noise on an added token's row, relative to that of the table it is added to.
 const ADDED_NOISE: f32 = 0.1;
 
-/// Elements of a table that are taken off the device together.
+/// Maximum number of table elements downloaded from the device at once.
 const ROWS_ELEMENTS: usize = 1 << 20;
 
-/// An expert on the host.
+/// An expert in host memory.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Adapter {
     pub(crate) spec: AdapterSpec,
     pub(crate) weights: WeightMap,
 }
 
-/// `adapter.json`.
+/// The contents of `adapter.json`.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct AdapterFile {
     format_version: u32,
     kind: AdapterKind,
     adapter: AdapterSpec,
-    /// Sizes of the backbone it was trained on.
+    /// Sizes of the backbone that the expert was trained on.
     vocabulary: usize,
     hidden: usize,
     layers: usize,
@@ -56,7 +56,7 @@ enum AdapterKind {
 }
 
 impl Adapter {
-    /// Names and shapes of the weights, in the order of the forward pass.
+    /// Names and shapes of an expert's weights, in the order of the forward pass.
     pub(crate) fn names(spec: &AdapterSpec, shape: &BackboneShape) -> Vec<(String, Vec<usize>)> {
         let mut names = Vec::new();
         if spec.added_tokens > 0 {
@@ -74,18 +74,18 @@ impl Adapter {
         names
     }
 
-    /// Names of the two matrices of a site.
+    /// Names of the A and B matrices of a projection.
     pub(crate) fn pair_names(layer: usize, target: Target) -> (String, String) {
         pair(layer, target)
     }
 
-    /// Start values. `A` is uniform within ±1/√in (Kaiming's with a = √5, as PEFT has it), `B` is
-    /// zero: the expert starts as the backbone. An added token starts at the mean of the rows of the
-    /// embedding (of the head) that the spec names, or at the mean of all rows plus normal noise of a
-    /// tenth of the table's spread, so that several of them start apart.
+    /// Initial values. `A` is uniform within ±1/√in (Kaiming initialisation with a = √5, as in PEFT) and `B` is zero,
+    /// so the expert initially computes the same as the backbone. An added token starts at the mean of the embedding
+    /// rows (head rows) that the spec names, or at the mean of all rows plus normal noise of a tenth of the table's
+    /// standard deviation, so that several tokens start apart.
     ///
     /// # Errors
-    /// When the backend fails.
+    /// The backend failed.
     pub(crate) fn start(
         spec: &AdapterSpec,
         shape: &BackboneShape,
@@ -111,10 +111,10 @@ impl Adapter {
         Ok(Self { spec: spec.clone(), weights })
     }
 
-    /// Reads `adapter.json` and `adapter.safetensors` of a folder.
+    /// Reads `adapter.json` and `adapter.safetensors` from a folder.
     ///
     /// # Errors
-    /// Missing or damaged files, a newer format, another backbone.
+    /// Missing or damaged files, a newer format, or an adapter of another backbone.
     pub(crate) fn read(folder: &Path, shape: &BackboneShape) -> Result<Self, NnError> {
         let path = folder.join("adapter.json");
         let text =
@@ -140,23 +140,23 @@ impl Adapter {
         spec.check()?;
         let path = folder.join("adapter.safetensors");
         let mut all = weights::read(&path)?;
-        let mut kept = WeightMap::new();
+        let mut weights = WeightMap::new();
         for (name, sizes) in Self::names(&spec, shape) {
             weights::expect(&all, &name, &sizes, &path)?;
             if let Some(entry) = all.remove_entry(&name) {
-                kept.insert(entry.0, entry.1);
+                weights.insert(entry.0, entry.1);
             }
         }
         if let Some(name) = all.into_keys().next() {
             return Err(CheckpointError::ExtraTensor { path, name }.into());
         }
-        Ok(Self { spec, weights: kept })
+        Ok(Self { spec, weights })
     }
 
     /// Writes both files, the weights first.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// A file cannot be written.
     pub(crate) fn write(&self, folder: &Path, shape: &BackboneShape) -> Result<(), NnError> {
         let path = folder.join("adapter.safetensors");
         write_atomic(&path, &weights::bytes(&self.weights, &path)?)?;
@@ -175,10 +175,10 @@ impl Adapter {
         Ok(write_atomic(&path, &text)?)
     }
 
-    /// Puts the weights on a device.
+    /// Uploads the weights to a device.
     ///
     /// # Errors
-    /// Weights that are not those of the adapter.
+    /// The weights do not match the adapter's spec.
     pub(crate) fn tensors(
         &self,
         shape: &BackboneShape,
@@ -197,18 +197,18 @@ impl Adapter {
 #[derive(Clone, Debug)]
 pub(crate) struct AdapterTensors {
     pub(crate) scale: f32,
-    /// (layer, slot, A [rank, in], B [out, rank]).
+    /// (layer, target, A `[rank, in]`, B `[out, rank]`).
     pub(crate) pairs: Vec<(usize, Target, Tensor<2>, Tensor<2>)>,
-    /// Embedding and head rows of added tokens, each [tokens, hidden].
+    /// Embedding and head rows of the added tokens, each `[added tokens, hidden]`.
     pub(crate) added: Option<(Tensor<2>, Tensor<2>)>,
     pub(crate) added_tokens: usize,
 }
 
 impl AdapterTensors {
-    /// An expert of tensors in the order of [`Adapter::names`].
+    /// Builds an expert from tensors in the order of [`Adapter::names`].
     ///
     /// # Errors
-    /// More or fewer tensors than names.
+    /// The number of tensors differs from the number of names.
     pub(crate) fn of(
         spec: &AdapterSpec,
         shape: &BackboneShape,
@@ -228,13 +228,13 @@ impl AdapterTensors {
         Ok(Self { scale: spec.scale(), pairs, added, added_tokens: spec.added_tokens })
     }
 
-    /// Rank of its updates.
+    /// Rank of the updates.
     pub(crate) fn rank(&self) -> usize {
         self.pairs.iter().map(|(_, _, a, _)| a.dims()[0]).max().unwrap_or(0)
     }
 }
 
-/// Where updates sit, in the order of the forward pass.
+/// Layers and targets of the updates, in the order of the forward pass.
 fn sites<'a>(
     spec: &'a AdapterSpec,
     shape: &BackboneShape,
@@ -259,7 +259,7 @@ fn pair(layer: usize, target: Target) -> (String, String) {
     (format!("{at}.lora_A.weight"), format!("{at}.lora_B.weight"))
 }
 
-/// The first rows of added tokens: the mean of the rows that the spec names, or of all rows plus noise.
+/// Initial rows of the added tokens: the mean of the rows that the spec names, or of all rows plus noise.
 fn added_rows(table: &Tensor<2>, spec: &AdapterSpec, rng: &mut ChaCha8Rng) -> Result<Vec<f32>, NnError> {
     let [rows, width] = table.dims();
     if !spec.added_start.is_empty() {
@@ -285,7 +285,7 @@ fn added_rows(table: &Tensor<2>, spec: &AdapterSpec, rng: &mut ChaCha8Rng) -> Re
     Ok(added)
 }
 
-/// For each list of ids, the mean of their rows.
+/// The mean row of each list of ids.
 fn named_rows(table: &Tensor<2>, starts: &[Vec<u32>]) -> Result<Vec<f32>, NnError> {
     let [rows, width] = table.dims();
     let mut added = Vec::with_capacity(starts.len() * width);
@@ -305,12 +305,12 @@ fn named_rows(table: &Tensor<2>, starts: &[Vec<u32>]) -> Result<Vec<f32>, NnErro
     Ok(added)
 }
 
-/// The rows of a table, in order; few of them are taken off the device at a time.
+/// Calls `take` with each row of a table, in order. Downloads only a few rows from the device at a time.
 fn each_row(table: &Tensor<2>, take: &mut dyn FnMut(&[f32])) -> Result<(), NnError> {
     let [rows, width] = table.dims();
-    let most = (ROWS_ELEMENTS / width.max(1)).max(1);
-    for first in (0..rows).step_by(most) {
-        let block = weights::download(table.clone().narrow(0, first, most.min(rows - first)))?;
+    let max_rows = (ROWS_ELEMENTS / width.max(1)).max(1);
+    for first in (0..rows).step_by(max_rows) {
+        let block = weights::download(table.clone().narrow(0, first, max_rows.min(rows - first)))?;
         block.chunks_exact(width).for_each(&mut *take);
     }
     Ok(())

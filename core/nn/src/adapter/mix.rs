@@ -1,6 +1,6 @@
-//! Rows × experts: which experts answer which rows of a batch, and with what weight. Experts that
-//! occur are laid side by side (`x · [A₁;A₂]ᵀ`, times each row's shares, times `[B₁ B₂]ᵀ`), so that
-//! a batch costs two thin products a slot whatever its mixture. It owns no expert.
+//! Which experts answer which rows of a batch, and with what weights. The matrices of all experts in use are
+//! concatenated (`x · [A₁;A₂]ᵀ`, times the weights of each row, times `[B₁ B₂]ᵀ`), so a batch costs two thin matmuls
+//! per projection, whatever its mixture.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use crate::kernel::gather;
 use crate::packed_batch::PackedBatch;
 use crate::weights::upload;
 
-/// Experts of the rows of a pass.
+/// The experts of the rows of a packed batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Mix {
     experts: Vec<Arc<AdapterTensors>>,
-    /// Of each row: experts (by index) and weights.
+    /// For each row: experts (as indices into `experts`) and weights.
     rows: Vec<Vec<(usize, f32)>>,
     slots: BTreeMap<(usize, Target), Slot>,
     added: Option<Added>,
     vocabulary: usize,
 }
 
-/// Updates of all experts on one slot.
+/// The updates of all experts to one projection.
 #[derive(Clone, Debug)]
 struct Slot {
     number: usize,
@@ -39,48 +39,48 @@ enum SlotShares {
     Rows(Box<Tensor<2>>),
 }
 
-/// Rows of all experts' added tokens.
+/// Rows of the added tokens of all experts.
 #[derive(Clone, Debug)]
 struct Added {
     embedding: Tensor<2>,
     head: Tensor<2>,
-    /// Where each expert's rows begin.
+    /// Index of each expert's first row.
     starts: Vec<usize>,
 }
 
 /// The update of one projection.
 pub(crate) struct Update {
-    /// [ranks, in]
+    /// `[ranks, in]`, where `ranks` is the sum of the experts' ranks.
     pub(crate) a: Tensor<2>,
-    /// [out, ranks]
+    /// `[out, ranks]`
     pub(crate) b: Tensor<2>,
     pub(crate) shares: Shares,
-    /// Number of the slot, for the dropout's seed.
+    /// Index of the projection, which seeds its dropout.
     pub(crate) site: usize,
-    /// Tokens the rows of the input are; all without it.
+    /// Tokens that the rows of the input stand for; `None` means all tokens.
     pub(crate) needed: Option<Arc<Vec<usize>>>,
 }
 
-/// How much of an update each token gets.
+/// The factors of an update by token.
 pub(crate) enum Shares {
-    /// The same factor for all.
+    /// The same factor for all tokens.
     Whole(f32),
-    /// Row `row_of[token]` of the table [rows, ranks].
+    /// Row `row_of[token]` of the table `[rows, ranks]`.
     Rows { table: Box<Tensor<2>>, row_of: Arc<Vec<usize>> },
 }
 
 impl Mix {
-    /// No expert for any row.
+    /// No experts.
     pub(crate) fn none(vocabulary: usize) -> Self {
         Self { experts: vec![], rows: vec![], slots: BTreeMap::new(), added: None, vocabulary }
     }
 
-    /// One expert for all rows.
+    /// One expert, with weight 1, for all rows.
     pub(crate) fn single(expert: AdapterTensors, rows: usize, vocabulary: usize, device: &Device) -> Self {
         Self::new(vec![Arc::new(expert)], vec![vec![(0, 1.0)]; rows], vocabulary, device)
     }
 
-    /// Experts (by index into `experts`) and weights of each row.
+    /// `rows` gives the experts (as indices into `experts`) and weights of each row.
     pub(crate) fn new(
         experts: Vec<Arc<AdapterTensors>>,
         rows: Vec<Vec<(usize, f32)>>,
@@ -132,32 +132,32 @@ impl Mix {
         Self { experts, rows, slots, added, vocabulary }
     }
 
-    /// The same experts for some of the rows.
-    pub(crate) fn keep(&self, rows: &[usize], device: &Device) -> Self {
-        let kept: Vec<Vec<(usize, f32)>> = if self.rows.is_empty() {
+    /// The experts of a subset of the rows, in the given order.
+    pub(crate) fn retain_rows(&self, rows: &[usize], device: &Device) -> Self {
+        let retained: Vec<Vec<(usize, f32)>> = if self.rows.is_empty() {
             vec![]
         } else {
             rows.iter().map(|&row| self.rows[row].clone()).collect()
         };
-        let mut used: Vec<usize> = kept.iter().flatten().map(|(expert, _)| *expert).collect();
+        let mut used: Vec<usize> = retained.iter().flatten().map(|(expert, _)| *expert).collect();
         used.sort_unstable();
         used.dedup();
         if used.len() == self.experts.len()
             && self.slots.values().all(|slot| matches!(slot.shares, SlotShares::Whole(_)))
         {
-            return Self { rows: kept, ..self.clone() };
+            return Self { rows: retained, ..self.clone() };
         }
         let renumbered = |row: Vec<(usize, f32)>| {
             row.into_iter()
                 .filter_map(|(expert, weight)| Some((used.binary_search(&expert).ok()?, weight)))
                 .collect()
         };
-        let kept = kept.into_iter().map(renumbered).collect();
+        let retained = retained.into_iter().map(renumbered).collect();
         let experts = used.iter().map(|&expert| Arc::clone(&self.experts[expert])).collect();
-        Self::new(experts, kept, self.vocabulary, device)
+        Self::new(experts, retained, self.vocabulary, device)
     }
 
-    /// The update of a slot for the tokens of a pass, or for those of them that are needed.
+    /// The update of a projection for the tokens of a packed batch, or for its `needed` tokens only.
     pub(crate) fn update(
         &self,
         layer: usize,
@@ -185,7 +185,7 @@ impl Mix {
         })
     }
 
-    /// Adds the embedding of added tokens, whose rows of `x` are zero so far.
+    /// Adds the embeddings of added tokens to `x`, whose rows for them are zero.
     pub(crate) fn embed(&self, mut x: Tensor<2>, pass: &PackedBatch) -> Tensor<2> {
         let Some(added) = &self.added else { return x };
         if pass.indices().iter().all(|&id| id < self.vocabulary) {
@@ -217,18 +217,18 @@ impl Mix {
         x
     }
 
-    /// Head rows of all experts' added tokens, [rows, hidden].
+    /// Head rows of all experts' added tokens, `[added tokens, hidden]`.
     pub(crate) fn added_head(&self) -> Option<Tensor<2>> {
         self.added.as_ref().map(|added| added.head.clone())
     }
 
-    /// Number of added tokens the experts of a row know.
+    /// Number of added tokens in the vocabulary of a row's experts.
     pub(crate) fn added_tokens(&self, row: usize) -> usize {
         let shares = self.rows.get(row).map_or(&[][..], Vec::as_slice);
         shares.iter().map(|(expert, _)| self.experts[*expert].added_tokens).max().unwrap_or(0)
     }
 
-    /// Logits of a row's added tokens, from its products with all rows of [`Mix::added_head`].
+    /// Logits of a row's added tokens, given its products with all rows of [`Mix::added_head`].
     pub(crate) fn added_logits(&self, row: usize, products: &[f32]) -> Vec<f32> {
         let mut logits = vec![0.0; self.added_tokens(row)];
         let Some(added) = &self.added else { return logits };
@@ -258,7 +258,7 @@ impl Added {
     }
 }
 
-/// One tensor of several; the only one as it is, so that it stays a leaf.
+/// Concatenates tensors. A single tensor is returned unchanged, so that it stays a leaf of the tape.
 fn join(mut tensors: Vec<Tensor<2>>, dim: usize) -> Tensor<2> {
     match (tensors.len(), tensors.pop()) {
         (1, Some(only)) => only,

@@ -1,5 +1,4 @@
-//! Experts: what their adapters are, how they are stored, and how several of them answer rows of
-//! one batch.
+//! Experts: the description of an adapter, its files, and mixtures of experts within a batch.
 
 mod lora;
 mod mix;
@@ -10,7 +9,7 @@ pub(crate) use mix::{Mix, Shares, Update};
 
 pub use spec::AdapterSpec;
 
-/// Handle of an expert mounted on a learner. It is good for that learner only.
+/// Handle of an expert mounted on a learner. It is valid for that learner only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExpertSlot(pub(crate) usize);
 

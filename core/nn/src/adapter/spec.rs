@@ -1,4 +1,4 @@
-//! What an expert's adapter looks like: where it sits and how wide it is. It holds no weights.
+//! The description of an expert's adapter: which projections it updates and its rank.
 
 use cadre_checkpoint::Target;
 use serde::{Deserialize, Serialize};
@@ -13,23 +13,23 @@ pub struct AdapterSpec {
     pub rank: usize,
     /// The update is multiplied by `alpha / rank`.
     pub alpha: f64,
-    /// Share of the update's input that is dropped while it is trained: 0 up to, not including, 1.
+    /// Dropout probability on the input of an update during training, in [0, 1).
     pub dropout: f64,
-    /// Slots the updates sit on, at least one.
+    /// Projections that are updated, at least one.
     pub targets: Vec<Target>,
-    /// Tokens the expert brings: ids from the backbone's vocabulary on. Their embedding and head
+    /// Number of tokens that the expert adds, with ids following the backbone's vocabulary. Their embedding and head
     /// rows are trained and belong to the expert.
     pub added_tokens: usize,
-    /// Where the rows of the added tokens start: for each of them ids of the backbone's vocabulary, whose mean row it
-    /// starts at. Empty: all of them start at the mean row of the whole vocabulary, with noise that tells them apart.
+    /// Initial rows of the added tokens: for each token, ids of the backbone's vocabulary; the token starts at their
+    /// mean row. If empty, all tokens start at the mean row of the whole vocabulary, plus noise that separates them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub added_start: Vec<Vec<u32>>,
-    /// Seed of the start values.
+    /// Seed of the initial values.
     pub seed: u64,
 }
 
 impl AdapterSpec {
-    /// The factor of the update.
+    /// Scale of the update: `alpha / rank`.
     pub(crate) fn scale(&self) -> f32 {
         (self.alpha / self.rank as f64) as f32
     }
@@ -37,7 +37,7 @@ impl AdapterSpec {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`NnError::Setting`] names the first number that is out of range.
+    /// [`NnError::Setting`] for the first value that is out of range.
     pub(crate) fn check(&self) -> Result<(), NnError> {
         let out = |field, value, range| Err(NnError::Setting { field, value, range });
         if self.rank == 0 {
@@ -51,7 +51,7 @@ impl AdapterSpec {
         }
         let starts = self.added_start.len();
         if starts > 0 && (starts != self.added_tokens || self.added_start.iter().any(Vec::is_empty)) {
-            return out("added-start", starts as f64, "ids for every added token, or none at all");
+            return out("added-start", starts as f64, "one list of ids per added token, or no list");
         }
         if self.targets.is_empty() {
             return out("targets", 0.0, "at least one of q, k, v, o, gate, up, down");

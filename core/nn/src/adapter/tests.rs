@@ -1,4 +1,4 @@
-//! Experts: mixtures, starts, files and their damage. Small random models; nothing is downloaded.
+//! Tests of experts: mixtures, initial values, files, and damaged files. Uses small random models.
 
 use super::*;
 use crate::error::NnError;

@@ -1,8 +1,8 @@
-//! The throughput of training, printed as one JSON line with the fields of
-//! `peer_lora_train.py`: tokens a second (median over the steps), peak memory, loss. It is a
-//! measure, not a training: ids are random and nothing is kept.
+//! Measures training throughput on random ids and prints one JSON line with the fields of `peer_lora_train.py`: tokens
+//! per second (median over the steps), peak memory, loss. Writes no expert.
 //!
-//! `cargo run --release --package cadre-nn --bin lora-train -- --shape tiny --batch 16 --seq 128 --steps 10 --threads 2`
+//! `cargo run --release --package cadre-nn --bin lora-train -- --shape tiny --batch 16 --seq 128 --steps 10 --threads
+//! 2`
 
 use std::time::Instant;
 
@@ -19,43 +19,43 @@ use rand_chacha::ChaCha8Rng;
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator {};
 
-/// Measures the throughput of training.
+/// Measures training throughput.
 #[derive(Parser)]
 struct Arguments {
     /// tiny, small, smollm-135m; or hidden,layers,heads,kv-heads,feed-forward,vocabulary
     #[arg(long, default_value = "tiny")]
     shape: String,
-    /// Rows of a step.
+    /// Rows per step.
     #[arg(long, default_value_t = 16)]
     batch: usize,
-    /// Tokens of a row.
+    /// Tokens per row.
     #[arg(long, default_value_t = 128)]
     seq: usize,
-    /// Steps that are measured.
+    /// Measured steps.
     #[arg(long, default_value_t = 10)]
     steps: u64,
-    /// Steps before them.
+    /// Steps before the measured ones.
     #[arg(long, default_value_t = 3)]
     warmup: u64,
-    /// Rank of the updates.
+    /// Rank of the low-rank updates.
     #[arg(long, default_value_t = 8)]
     rank: usize,
-    /// Slots of the updates.
+    /// Projections to update.
     #[arg(long, default_value = "q,v")]
     targets: String,
-    /// Threads; 0 is one a core.
+    /// Threads; 0 means one per core.
     #[arg(long, default_value_t = 2)]
     threads: usize,
-    /// Rows of a micro-batch; 0 chooses.
+    /// Rows per micro-batch; 0 means automatic.
     #[arg(long, default_value_t = 0)]
     micro_batch: usize,
-    /// Share of the tokens with a loss, from the end of a row. 1 is the peer's measure.
+    /// Fraction of the tokens that have a loss, from the end of a row. With 1 the measurement matches the peer's.
     #[arg(long, default_value_t = 1.0)]
     loss_share: f64,
     /// Train the whole backbone instead of an expert.
     #[arg(long)]
     pretrain: bool,
-    /// Keep only the layers' inputs and compute the rest again on the way back.
+    /// Keep only the input of each layer and recompute the rest in the backward pass.
     #[arg(long)]
     gradient_checkpointing: bool,
     /// cpu, ndarray or cuda.
@@ -75,12 +75,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "cpu" => BackendKind::Cpu,
             "ndarray" => BackendKind::NdArray,
             "cuda" => BackendKind::Cuda(0),
-            other => return Err(format!("no device {other}: cpu, ndarray or cuda").into()),
+            other => return Err(format!("unknown device {other}: expected cpu, ndarray or cuda").into()),
         },
         precision: match arguments.dtype.as_str() {
             "f32" => Precision::F32,
             "bf16" => Precision::Bf16,
-            other => return Err(format!("no dtype {other}: f32 or bf16").into()),
+            other => return Err(format!("unknown dtype {other}: expected f32 or bf16").into()),
         },
         threads: arguments.threads,
         gradient_checkpointing: arguments.gradient_checkpointing,
@@ -139,7 +139,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Seconds of each step, and the last loss.
+/// Seconds per step, and the last loss.
 fn measure(
     arguments: &Arguments,
     shape: &BackboneShape,

@@ -1,5 +1,5 @@
-//! The memory of opening a checkpoint, printed as one JSON line: the bytes of its weights in the precision
-//! of the run, and the most the process ever held. It computes nothing with it.
+//! Measures the memory needed to open a checkpoint and prints one JSON line: the bytes of its weights in the requested
+//! precision, and the peak memory of the process.
 //!
 //! `cargo run --bin open-checkpoint -- FOLDER --precision bf16`
 
@@ -13,10 +13,10 @@ use clap::Parser;
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator {};
 
-/// Measures the memory of opening a checkpoint.
+/// Measures the memory needed to open a checkpoint.
 #[derive(Parser)]
 struct Arguments {
-    /// The folder: `config.json` and `model.safetensors`, or shards.
+    /// The checkpoint folder: `config.json` and `model.safetensors`, or shards.
     folder: PathBuf,
     /// f32 or bf16.
     #[arg(long, default_value = "f32")]
@@ -29,14 +29,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (precision, width) = match arguments.precision.as_str() {
         "f32" => (Precision::F32, 4),
         "bf16" => (Precision::Bf16, 2),
-        other => return Err(format!("no precision {other}: f32 or bf16").into()),
+        other => return Err(format!("unknown precision {other}: expected f32 or bf16").into()),
     };
     let device =
         DeviceSpec { backend: BackendKind::Cpu, precision, threads: 0, gradient_checkpointing: false };
     let start = Instant::now();
     let learner = Learner::open(&arguments.folder, &device)?;
     let seconds = start.elapsed().as_secs_f64();
-    // Norms and biases are f32 on the processor.
+    // Norms and biases are f32 on the CPU.
     let bytes = |(_, sizes): (String, Vec<usize>)| {
         sizes.iter().product::<usize>() * if sizes.len() > 1 { width } else { 4 }
     };

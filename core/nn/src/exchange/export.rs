@@ -1,5 +1,5 @@
-//! An expert as a PEFT adapter: `adapter_config.json` and `adapter_model.safetensors`, with the rows
-//! of its added tokens as trainable tokens. It changes no weight.
+//! Exports an expert as a PEFT adapter: `adapter_config.json` and `adapter_model.safetensors`, with the rows of its
+//! added tokens as trainable tokens. Must not change any weight.
 
 use std::path::Path;
 
@@ -12,17 +12,16 @@ use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter};
 use crate::error::NnError;
 use crate::weights::{self, Weight, WeightMap};
 
-/// Writes the expert of the folder `expert`, trained on the backbone of the folder `backbone`, into
-/// `to`, from where `PeftModel.from_pretrained` reads it.
+/// Writes the expert in the folder `expert`, trained on the backbone in the folder `backbone`, to `to`, in the format
+/// that `PeftModel.from_pretrained` reads. Returns the number of added tokens.
 ///
-/// Added tokens have the ids after the backbone's rows: before the adapter is loaded, the model is
-/// resized to as many rows (`model.resize_token_embeddings`). Where the backbone's head is its
-/// embedding, the two tables list their tokens in different orders: by that PEFT knows that they are
-/// not to be tied. Gives the number of added tokens.
+/// Added tokens have the ids after the backbone's rows. Before loading the adapter, the model must be resized to that
+/// many rows (`model.resize_token_embeddings`). If the backbone's head is tied to its embedding, the two tables list
+/// their tokens in different orders, which tells PEFT not to tie them.
 ///
 /// # Errors
-/// Missing or damaged files, an expert of another backbone, a single added token on a tied backbone,
-/// a file that cannot be written.
+/// Missing or damaged files, an expert of another backbone, a single added token on a tied backbone, or a file that
+/// cannot be written.
 pub fn export_adapter(backbone: &Path, expert: &Path, to: &Path) -> Result<usize, NnError> {
     let shape = BackboneShape::of_folder(backbone)?;
     let Adapter { spec, mut weights } = Adapter::read(expert, &shape)?;

@@ -1,5 +1,5 @@
-//! A PEFT LoRA adapter, made elsewhere, as an expert: scales by rank or by its root, patterns of ranks
-//! and alphas, modules that are missing in some layers. It trains nothing.
+//! Imports a PEFT LoRA adapter as an expert. Supports scaling by rank or by its square root, rank and alpha patterns,
+//! and modules that are missing in some layers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,18 +12,18 @@ use crate::error::NnError;
 use crate::weights::{Weight, WeightMap};
 use cadre_checkpoint::{BackboneShape, CheckpointError, TARGETS, Target, TensorFiles};
 
-/// What was imported.
+/// The result of an import.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImportedAdapter {
-    /// The adapter it has become.
+    /// The spec of the resulting expert.
     pub spec: AdapterSpec,
-    /// Weights in the file.
+    /// Number of weights in the file.
     pub parameters: u64,
-    /// What a person should know: names in `target_modules` that no module has.
+    /// Remarks for the user, such as names in `target_modules` that match no module.
     pub remarks: Vec<String>,
 }
 
-/// One update as the file has it.
+/// One update, as stored in the file.
 struct Pair {
     a: Vec<f32>,
     b: Vec<f32>,
@@ -31,21 +31,21 @@ struct Pair {
     scale: f64,
 }
 
-/// Embedding and head rows of added tokens, each row-major.
+/// Embedding and head rows of the added tokens, each row-major.
 type AddedRows = (Vec<f32>, Vec<f32>);
 
 type Pairs = BTreeMap<(usize, Target), Pair>;
 
-/// Reads the PEFT adapter of the folder `adapter` for the backbone of the folder `backbone` and writes
-/// it to `out` as an expert.
+/// Reads the PEFT adapter in the folder `adapter` for the backbone in the folder `backbone` and writes it to `out` as
+/// an expert.
 ///
-/// Where modules differ in rank or scale, ranks are filled up with zeros and scales are multiplied
-/// into the second matrices; a module that has no update in some layer gets one of zeros. Both leave
-/// the function as it is.
+/// If modules differ in rank or scale, ranks are padded with zeros and scales are multiplied into the B matrices. A
+/// module without an update in some layer gets an update of zeros. Neither changes the function that the adapter
+/// computes.
 ///
 /// # Errors
-/// Missing or damaged files; another kind of adapter; a setting that is not done here or not known; modules that the
-/// backbone does not have, or that are not those of the weights; a tensor that nothing reads; an adapter of another
+/// Missing or damaged files; another kind of adapter; a setting that is unsupported or unknown; modules that the
+/// backbone does not have, or that differ from those of the weights; a tensor that nothing reads; an adapter of another
 /// backbone; values that are not finite.
 pub fn import_adapter(backbone: &Path, adapter: &Path, out: &Path) -> Result<ImportedAdapter, NnError> {
     let shape = BackboneShape::of_folder(backbone)?;
@@ -57,7 +57,7 @@ pub fn import_adapter(backbone: &Path, adapter: &Path, out: &Path) -> Result<Imp
     Ok(imported)
 }
 
-/// What [`import_adapter`] would take over for a backbone of this shape, read and checked, and nothing written.
+/// Reads and checks an adapter as [`import_adapter`] does, without writing anything.
 ///
 /// # Errors
 /// As [`import_adapter`].
@@ -65,7 +65,7 @@ pub fn check_adapter(shape: &BackboneShape, adapter: &Path) -> Result<ImportedAd
     read(shape, adapter).map(|(_, imported)| imported)
 }
 
-/// The expert that a PEFT adapter is, and what is to be said of it.
+/// Reads a PEFT adapter as an expert, with the report of the import.
 fn read(shape: &BackboneShape, adapter: &Path) -> Result<(Adapter, ImportedAdapter), NnError> {
     let config_path = adapter.join(CONFIG);
     let config = PeftConfig::read(&config_path)?;
@@ -148,24 +148,24 @@ fn read(shape: &BackboneShape, adapter: &Path) -> Result<(Adapter, ImportedAdapt
     Ok((Adapter { spec, weights }, imported))
 }
 
-/// Whether the modules that the configuration means are those that the file has updates of.
+/// Checks that the configuration selects exactly the modules that the file has updates of.
 fn same_modules(pairs: &Pairs, sites: &Sites, path: &Path) -> Result<(), NnError> {
     let wrong = |problem: String| Err(NnError::AdapterTargets { path: path.into(), problem });
     if let Some((name, _)) = sites.iter().find(|(_, site)| !pairs.contains_key(site)) {
-        return wrong(format!("it has no update of `{name}`, which `target_modules` in {CONFIG} means"));
+        return wrong(format!("it has no update of `{name}`, which `target_modules` in {CONFIG} selects"));
     }
     let meant: BTreeSet<(usize, Target)> = sites.values().copied().collect();
     if let Some((layer, target)) = pairs.keys().find(|site| !meant.contains(site)) {
         let module = TARGETS.iter().find(|entry| entry.target == *target).map_or("", |entry| entry.module);
         return wrong(format!(
-            "it has an update of `model.layers.{layer}.{module}`, which `target_modules` in {CONFIG} does not mean"
+            "it has an update of `model.layers.{layer}.{module}`, which `target_modules` in {CONFIG} does not select"
         ));
     }
     Ok(())
 }
 
-/// All updates of the file; a tensor that is none, and no row of tokens, is an error. What is read is taken out of
-/// `unread`.
+/// All updates in the file. A tensor that is neither an update nor rows of tokens is an error. Names of tensors that
+/// are read are removed from `unread`.
 fn pairs(
     files: &TensorFiles,
     config: &PeftConfig,
@@ -205,14 +205,14 @@ fn pairs(
     Ok(pairs)
 }
 
-/// The layer and the slot of a module's name.
+/// The layer and target of a module's name.
 fn site(module: &str, shape: &BackboneShape) -> Option<(usize, Target)> {
     let (layer, module) = module.strip_prefix("model.layers.")?.split_once('.')?;
     let layer: usize = layer.parse().ok().filter(|layer| *layer < shape.layers)?;
     TARGETS.iter().find(|entry| entry.module == module).map(|entry| (layer, entry.target))
 }
 
-/// Embedding and head rows of added tokens, in the order of their ids.
+/// Embedding and head rows of the added tokens, in the order of their ids.
 fn added_rows(
     files: &TensorFiles,
     config: &PeftConfig,
@@ -234,21 +234,23 @@ fn added_rows(
             ids.iter().copied().zip(values.chunks_exact(shape.hidden)).collect();
         rows.sort_by_key(|(id, _)| *id);
         if !rows.iter().map(|(id, _)| *id).eq(shape.vocabulary..shape.vocabulary + ids.len()) {
-            return Err(unsupported(path, "ids other than those right after the backbone's rows"));
+            return Err(unsupported(path, "ids other than those right after the backbone's vocabulary"));
         }
         *into = Some(rows.into_iter().flat_map(|(_, row)| row.iter().copied()).collect::<Vec<f32>>());
     }
     let Some(embedding) = embedding.filter(|rows| !rows.is_empty()) else {
         return match head {
-            Some(rows) if !rows.is_empty() => Err(unsupported(path, "rows of the head alone")),
+            Some(rows) if !rows.is_empty() => {
+                Err(unsupported(path, "rows of the head without rows of the embedding"))
+            }
             _ => Ok(None),
         };
     };
     let head = match head {
         Some(head) if head.len() == embedding.len() => head,
-        // One table for both, as the backbone has it.
+        // The backbone uses one table for both.
         None if shape.tied => embedding.clone(),
-        _ => return Err(unsupported(path, "rows of the embedding that the head does not have")),
+        _ => return Err(unsupported(path, "rows of the embedding without rows of the head")),
     };
     Ok(Some((embedding, head)))
 }

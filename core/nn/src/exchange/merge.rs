@@ -1,5 +1,5 @@
-//! A backbone with an expert merged into its weights: a full checkpoint, written tensor by tensor in
-//! the number types of the backbone's own files. It trains nothing.
+//! Merges an expert into a backbone and writes the result as a full checkpoint, tensor by tensor, in the number types
+//! of the backbone's own files.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,17 +22,17 @@ const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
 const FILE: &str = "model.safetensors";
 
-/// What becomes of a tensor of the backbone.
+/// How a tensor of the backbone changes.
 enum Change {
-    /// Copied as it is.
+    /// Copied unchanged.
     None,
-    /// The update of a slot is added: names of its two matrices.
+    /// Gets the update of a projection, given by the names of its two matrices.
     Update(String, String),
-    /// Rows of added tokens are put behind.
+    /// Gets the rows of added tokens appended, given by the name of their tensor.
     Rows(&'static str),
 }
 
-/// One tensor to write.
+/// A tensor to write.
 struct Planned {
     name: String,
     from: String,
@@ -41,13 +41,13 @@ struct Planned {
     change: Change,
 }
 
-/// Writes the backbone of the folder `backbone` with the expert of the folder `expert` merged into it
-/// to `to`: `config.json` and `model.safetensors`, which `transformers` loads. Added tokens become
-/// rows of the embedding and of the head; a tied head becomes one of its own then. Values are
-/// computed in f32 and rounded to the type of the backbone's file.
+/// Merges the expert in the folder `expert` into the backbone in the folder `backbone` and writes `config.json` and
+/// `model.safetensors` to `to`, in the format that `transformers` loads. Added tokens become rows of the embedding and
+/// of the head; a tied head then becomes a separate one. Values are computed in f32 and rounded to the number type of
+/// the backbone's file.
 ///
 /// # Errors
-/// Missing or damaged files, an expert of another backbone, a file that cannot be written.
+/// Missing or damaged files, an expert of another backbone, or a file that cannot be written.
 pub fn export_merged(backbone: &Path, expert: &Path, to: &Path) -> Result<(), NnError> {
     let config = backbone.join("config.json");
     let CheckpointFolder { shape, files, .. } = CheckpointFolder::open(backbone)?;
@@ -73,7 +73,7 @@ pub fn export_merged(backbone: &Path, expert: &Path, to: &Path) -> Result<(), Nn
     if adapter.spec.added_tokens > 0 {
         keys.insert("vocab_size".into(), json!(shape.vocabulary + adapter.spec.added_tokens));
     }
-    // A head of its own, by the backbone's files or by the added rows, whatever its configuration says.
+    // The head is separate if the backbone's files or the added rows make it so, whatever the configuration says.
     if adapter.spec.added_tokens > 0 || !shape.tied {
         keys.insert("tie_word_embeddings".into(), json!(false));
     }
@@ -119,7 +119,7 @@ fn plan(files: &TensorFiles, adapter: &Adapter, shape: &BackboneShape) -> Result
     Ok(planned)
 }
 
-/// The header of a safetensors file, its length before it.
+/// The header of a safetensors file, preceded by its length.
 fn header(planned: &[Planned]) -> Vec<u8> {
     let mut tensors = Map::new();
     tensors.insert("__metadata__".into(), json!({ "format": "pt" }));
@@ -165,7 +165,7 @@ fn bytes(tensor: &Planned, files: &TensorFiles, adapter: &Adapter) -> Result<Vec
     }
 }
 
-/// Values in a number type.
+/// Converts values to a number type.
 fn rounded(values: &[f32], dtype: Dtype) -> Vec<u8> {
     match dtype {
         Dtype::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),

@@ -1,5 +1,5 @@
-//! Experts in the layout of PEFT, and backbones with an expert merged in, in the layout of
-//! transformers: out and in. Files to files; nothing is put on a device and nothing is trained.
+//! Import and export of experts in PEFT's format, and export of merged backbones in the format of `transformers`. Works
+//! from files to files on the host, without a device.
 
 mod export;
 mod import;
@@ -14,11 +14,11 @@ pub use merge::export_merged;
 #[cfg(test)]
 mod tests;
 
-/// What PEFT puts before the name of a module.
+/// PEFT's prefix for module names.
 const PREFIX: &str = "base_model.model.";
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
-/// Rows of tokens in place of those of a table: PEFT's `trainable_token_indices`.
+/// Rows of tokens that replace those of a table: PEFT's `trainable_token_indices`.
 const TOKENS: &str = "token_adapter.trainable_tokens_delta";
 const EMBEDDING: &str = "embed_tokens";
 const HEAD: &str = "lm_head";

@@ -1,5 +1,5 @@
-//! `adapter_config.json` as PEFT writes it: what of it scales an update or chooses modules, what changes nothing, and what
-//! is not done here. A key that is in no list is refused: it may change the result. Reads no weight.
+//! Reads PEFT's `adapter_config.json`: keys that scale an update or select modules, keys that have no effect on the
+//! result, and unsupported settings. A key in none of the lists must be refused, because it may change the result.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::peft_targets::{Chosen, PeftTargets};
 use crate::error::NnError;
 
-/// Keys that must be absent, null, false, empty or the text beside them.
+/// Keys that must be absent, null, false, empty, or equal to the given text.
 const REFUSED: &[(&str, &str)] = &[
     ("bias", "none"),
     ("use_dora", ""),
@@ -47,8 +47,8 @@ const READ: &[&str] = &[
     "layers_pattern",
 ];
 
-/// Keys that change nothing of what a trained adapter computes: where it is from, how it was started and trained, where
-/// it is loaded. (`lora_dtype` and `lorap_…` are ms-swift's.)
+/// Keys that do not change what a trained adapter computes: its origin, how it was initialised and trained, and where
+/// it is loaded. (`lora_dtype` and `lorap_…` are written by ms-swift.)
 const HARMLESS: &[&str] = &[
     "auto_mapping",
     "base_model_name_or_path",
@@ -69,7 +69,7 @@ const HARMLESS: &[&str] = &[
     "task_type",
 ];
 
-/// Words for `init_lora_weights` that leave the backbone's weights as they are; others may change them too.
+/// Values of `init_lora_weights` that leave the backbone's weights unchanged; others may change them too.
 const PLAIN_STARTS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
 /// The scaling of a PEFT adapter.
@@ -82,9 +82,9 @@ pub(super) struct PeftConfig {
     alphas: Vec<(Regex, f64)>,
     root: bool,
     pub(super) dropout: f64,
-    /// Ids of trained rows by table; `None` as table where the file gives a bare list.
+    /// Ids of trained rows by table; the table is `None` if the file gives a bare list.
     pub(super) tokens: Vec<(Option<String>, Vec<usize>)>,
-    /// The modules it means; none where it does not say.
+    /// The selected modules; `None` if the file does not specify them.
     pub(super) targets: Option<PeftTargets>,
 }
 
@@ -111,7 +111,7 @@ impl PeftConfig {
     /// Reads and checks the file.
     ///
     /// # Errors
-    /// A missing or broken file; another kind of adapter; a setting that is not done here.
+    /// A missing or malformed file, another kind of adapter, or an unsupported setting.
     pub(super) fn read(path: &Path) -> Result<Self, NnError> {
         let json = |source| CheckpointError::Json { path: path.into(), source };
         let value: Value = read_json(path, LARGEST_CONFIG)?;
@@ -164,10 +164,10 @@ impl PeftConfig {
         })
     }
 
-    /// Factor of the update of a module (`model.layers.0.self_attn.q_proj`) whose matrices have this rank.
+    /// Scale of the update of a module (such as `model.layers.0.self_attn.q_proj`) whose matrices have this rank.
     ///
     /// # Errors
-    /// A rank other than the configuration gives the module; an alpha that is no number.
+    /// The rank differs from the one in the configuration, or alpha is not a finite number.
     pub(super) fn scale(&self, module: &str, rank: usize) -> Result<f64, NnError> {
         let of = |patterns: &[(Regex, f64)]| {
             patterns.iter().find(|(pattern, _)| pattern.is_match(module)).map(|(_, value)| *value)
@@ -191,7 +191,7 @@ impl PeftConfig {
     }
 }
 
-/// A value for a message.
+/// A value, shortened for an error message.
 fn short(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(80) {
@@ -210,7 +210,7 @@ fn is_neutral(value: &Value, neutral: &str) -> bool {
     }
 }
 
-/// PEFT's patterns: regular expressions for the end of a module's name, the first that fits counts.
+/// PEFT's patterns: regular expressions for the end of a module's name. The first match applies.
 fn patterns(path: &Path, given: Option<Map<String, Value>>) -> Result<Vec<(Regex, f64)>, NnError> {
     let one = |(pattern, value): (String, Value)| {
         let regex = Regex::new(&format!(r"^(?:.*\.)?(?:{pattern})$")).ok();

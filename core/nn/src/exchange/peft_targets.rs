@@ -1,5 +1,5 @@
-//! Which modules of a decoder `target_modules` means, as PEFT reads it, with `exclude_modules`, `layers_to_transform` and
-//! `layers_pattern`. Reads no file.
+//! Selects the modules of a decoder from `target_modules`, `exclude_modules`, `layers_to_transform` and
+//! `layers_pattern`, as PEFT does.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::{EMBEDDING, HEAD};
 use crate::error::NnError;
 
-/// PEFT's word for every linear layer but the head.
+/// PEFT's keyword for every linear layer except the head.
 const ALL: &str = "all-linear";
 
-/// The settings of a configuration that choose modules.
+/// The settings of a configuration that select modules.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Chosen {
     #[serde(default)]
@@ -36,24 +36,24 @@ enum Names {
     Listed(Vec<String>),
 }
 
-/// The modules that a configuration means, by what it says of them.
+/// The modules that a configuration selects.
 #[derive(Debug)]
 pub(super) struct PeftTargets {
     targets: Names,
     excluded: Option<Names>,
     layers: Option<Vec<usize>>,
-    /// Of the number of a layer in a module's name; any of them.
+    /// Patterns that capture the layer number in a module's name; any of them may match.
     patterns: Vec<Regex>,
 }
 
-/// Modules by name, each with its place.
+/// Modules by name, with their layer and target.
 pub(super) type Sites = BTreeMap<String, (usize, Target)>;
 
 impl PeftTargets {
-    /// Reads the settings; none where `target_modules` is not given.
+    /// Reads the settings; `None` if `target_modules` is not given.
     ///
     /// # Errors
-    /// A value of another type, or a regular expression that cannot be read.
+    /// A value of the wrong type, or an invalid regular expression.
     pub(super) fn read(path: &Path, chosen: &Chosen) -> Result<Option<Self>, NnError> {
         let refused = |key, value: &Value| {
             let (path, value) = (path.to_path_buf(), value.to_string());
@@ -85,15 +85,18 @@ impl PeftTargets {
         let targets = names("target_modules", &targets)?;
         if !matches!(targets, Names::Listed(_)) && layers.is_some() {
             let value = chosen.layers_to_transform.clone().unwrap_or_default();
-            return Err(refused("layers_to_transform (beside a `target_modules` that is no list)", &value));
+            return Err(refused(
+                "layers_to_transform (beside a `target_modules` that is not a list)",
+                &value,
+            ));
         }
         Ok(Some(Self { targets, excluded, layers, patterns }))
     }
 
-    /// The modules of a decoder that are meant, and the names in `target_modules` that no module has.
+    /// The selected modules of a decoder, and the names in `target_modules` that match no module.
     ///
     /// # Errors
-    /// No module is meant, or one on which no update can sit here.
+    /// No module is selected, or one that cannot be updated here.
     pub(super) fn of(&self, shape: &BackboneShape, path: &Path) -> Result<(Sites, Vec<String>), NnError> {
         let wrong = |problem: String| NnError::AdapterTargets { path: path.into(), problem };
         let mut sites = Sites::new();
@@ -106,7 +109,7 @@ impl PeftTargets {
         let means = |name: &str| self.means(name);
         if let Some(table) = tables.iter().find(|table| !matches!(self.targets, Names::All) && means(table)) {
             return Err(wrong(format!(
-                "`target_modules` means `{table}`, and updates of the embedding or the head are not read"
+                "`target_modules` selects `{table}`, but updates of the embedding or the head are not supported"
             )));
         }
         let unknown: Vec<String> = match &self.targets {
@@ -166,7 +169,7 @@ impl std::fmt::Display for Names {
     }
 }
 
-/// Whether a name, or the end of one, is this module's.
+/// Whether `name` is this module's name or a dot-separated suffix of it.
 fn is_named(module: &str, name: &str) -> bool {
     module == name || module.strip_suffix(name).is_some_and(|before| before.ends_with('.'))
 }
@@ -191,7 +194,7 @@ fn names(value: &Value) -> Option<Names> {
     }
 }
 
-/// One number, or a list of them.
+/// One number, or a list of numbers.
 fn numbers(value: &Value) -> Option<Vec<usize>> {
     let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
     match value {
@@ -238,13 +241,13 @@ mod tests {
         assert_eq!(only(named).0, q[1..]);
         let without = json!({ "target_modules": ["q_proj", "v_proj"], "exclude_modules": ["v_proj"] });
         assert_eq!(only(without).0, q);
-        // `proj` is the end of a name, but not of one of its parts.
+        // `proj` is a suffix of a name, but not a whole dot-separated component.
         let (sites, unknown) = only(json!({ "target_modules": ["q_proj", "query_key_value", "proj"] }));
         assert_eq!((sites, unknown.join(" ")), (q.to_vec(), "query_key_value proj".to_owned()));
     }
 
     #[test]
-    fn what_means_no_module_is_refused_by_name() {
+    fn targets_that_select_no_module_are_refused_by_name() {
         for (config, part) in [
             (json!({ "target_modules": ["query_key_value"] }), "[query_key_value] means no module"),
             (json!({ "target_modules": ".*c_attn" }), "c_attn"),

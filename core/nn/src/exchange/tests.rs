@@ -1,5 +1,5 @@
-//! Experts out and in, against what PEFT wrote and computed, and damage. Fixtures are made by
-//! `tests/parity/record_adapters.py`.
+//! Tests of export and import against files and results recorded from PEFT, and of damaged files.
+//! `tests/parity/record_adapters.py` makes the fixtures.
 
 mod mangled;
 
@@ -13,7 +13,7 @@ use crate::learner::Learner;
 use crate::weights;
 use cadre_checkpoint::{BackboneShape, CheckpointError};
 
-/// A backbone of the test shape and an expert on it, each in a folder.
+/// A backbone of the test shape and an expert on it, each in its own folder.
 fn model(folder: &Path, tied: bool, added: usize) -> (std::path::PathBuf, std::path::PathBuf) {
     let (backbone, expert) = (folder.join("backbone"), folder.join("expert"));
     let shape = shape(tied);
@@ -34,7 +34,7 @@ fn model(folder: &Path, tied: bool, added: usize) -> (std::path::PathBuf, std::p
 }
 
 #[test]
-fn what_goes_out_comes_in_as_it_was() {
+fn an_exported_expert_is_imported_unchanged() {
     for (tied, added) in [(false, 0), (false, 1), (true, 2)] {
         let folder = tempfile::tempdir().unwrap();
         let (backbone, expert) = model(folder.path(), tied, added);
@@ -85,7 +85,7 @@ fn a_merged_backbone_answers_as_the_expert() {
     }
 }
 
-/// What an imported adapter is refused for, after a change of its configuration.
+/// Asserts that an adapter is refused with a message containing `part` after a change to its configuration.
 fn refusal(change: impl Fn(&mut serde_json::Value), part: &str) {
     let folder = tempfile::tempdir().unwrap();
     let (backbone, expert) = model(folder.path(), false, 0);
@@ -107,7 +107,7 @@ fn adapters_of_other_kinds_are_refused_by_name() {
     refusal(|config| config["bias"] = "all".into(), "`bias` = \"all\"");
     refusal(|config| config["init_lora_weights"] = "pissa_niter_4".into(), "`init_lora_weights`");
     refusal(|config| config["modules_to_save"] = serde_json::json!(["lm_head"]), "`modules_to_save`");
-    refusal(|config| config["r"] = 4.into(), "rank 3, the configuration says 4");
+    refusal(|config| config["r"] = 4.into(), "rank 3, but its configuration gives 4");
     refusal(|config| config["rank_pattern"] = serde_json::json!({ "(": 3 }), "rank_pattern");
     refusal(|config| config["r"] = "eight".into(), "invalid type");
     refusal(|config| config["lora_bias"] = true.into(), "`lora_bias` = true");
@@ -118,7 +118,7 @@ fn adapters_of_other_kinds_are_refused_by_name() {
 }
 
 #[test]
-fn a_key_that_nobody_knows_is_refused_unless_it_says_nothing() {
+fn an_unknown_key_is_refused_unless_it_is_neutral() {
     refusal(|config| config["use_twice"] = true.into(), "key `use_twice` = true is not known");
     refusal(|config| config["scale_of_next_year"] = 2.0.into(), "key `scale_of_next_year` = 2.0");
     let folder = tempfile::tempdir().unwrap();
@@ -132,7 +132,7 @@ fn a_key_that_nobody_knows_is_refused_unless_it_says_nothing() {
     assert!(check_adapter(&shape(false), &out).unwrap().remarks.is_empty());
 }
 
-/// A backbone and an adapter of it in PEFT's layout.
+/// A backbone and one of its adapters in PEFT's format.
 fn exported(folder: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
     let (backbone, expert) = model(folder, false, 0);
     let out = folder.join("peft");
@@ -159,7 +159,7 @@ fn the_modules_of_configuration_and_weights_are_the_same() {
     let error = refused(serde_json::json!(["query_key_value"]));
     assert!(error.contains("adapter_config.json") && error.contains("q_proj, k_proj"), "{error}");
     let error = refused(serde_json::json!(["q_proj"]));
-    assert!(error.contains("adapter_model.safetensors") && error.contains("does not mean"), "{error}");
+    assert!(error.contains("adapter_model.safetensors") && error.contains("does not select"), "{error}");
     let all = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
     assert!(check(serde_json::json!(all)).unwrap().remarks.is_empty());
     assert!(check("all-linear".into()).unwrap().remarks.is_empty());

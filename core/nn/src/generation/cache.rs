@@ -1,15 +1,14 @@
-//! Keys and values of tokens already seen, row by row. Rows have no padding: each is as long as it
-//! is, and a finished row is dropped.
+//! The key-value cache. Rows are not padded on burn-flex, and finished rows are dropped.
 
 use burn::tensor::{Bool, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::kernel::{HeadShape, Segment, attend_cached, attention_padded, fused, pack, pad};
 
-/// Room added at once where the cache is one tensor.
+/// Number of tokens by which the capacity grows where the cache is one tensor.
 const GROWTH: usize = 64;
 
-/// The cache of a batch, one entry a layer.
+/// The cache of a batch, with one entry per layer.
 #[derive(Debug)]
 pub(crate) struct KvCache {
     layers: Vec<CacheLayer>,
@@ -18,9 +17,9 @@ pub(crate) struct KvCache {
 #[derive(Debug)]
 enum CacheLayer {
     Empty,
-    /// burn-flex: one growing list a row.
+    /// burn-flex: one growing list per row.
     Lists(Vec<RowCache>),
-    /// Other backends: [rows, room, width] each, and the tokens of each row.
+    /// Other backends: `[rows, capacity, width]` each, and the number of tokens in each row.
     Padded(Box<PaddedCache>),
 }
 
@@ -38,12 +37,12 @@ struct RowCache {
 }
 
 impl KvCache {
-    /// A cache for a decoder of so many layers.
+    /// An empty cache for a decoder with this many layers.
     pub(crate) fn new(layers: usize) -> Self {
         Self { layers: (0..layers).map(|_| CacheLayer::Empty).collect() }
     }
 
-    /// Adds the keys and values of a pass, and attends its queries to all there are.
+    /// Appends the keys and values of a pass and attends its queries to all tokens in the cache.
     pub(crate) fn attend(
         &mut self,
         layer: usize,
@@ -89,8 +88,8 @@ impl KvCache {
         }
     }
 
-    /// Keeps some rows, in this (ascending) order.
-    pub(crate) fn keep(&mut self, kept: &[usize]) {
+    /// Retains the given rows, in ascending order.
+    pub(crate) fn retain_rows(&mut self, retained: &[usize]) {
         for layer in &mut self.layers {
             match layer {
                 CacheLayer::Empty => {}
@@ -98,16 +97,16 @@ impl KvCache {
                     let mut number = 0;
                     rows.retain(|_| {
                         number += 1;
-                        kept.binary_search(&(number - 1)).is_ok()
+                        retained.binary_search(&(number - 1)).is_ok()
                     });
                 }
                 CacheLayer::Padded(padded) => {
                     let PaddedCache { k, v, lengths } = padded.as_mut();
-                    let places: Vec<i64> = kept.iter().map(|&row| row as i64).collect();
-                    let places = Tensor::from_data(TensorData::new(places, [kept.len()]), &k.device());
-                    *k = k.clone().select(0, places.clone());
-                    *v = v.clone().select(0, places);
-                    *lengths = kept.iter().map(|&row| lengths[row]).collect();
+                    let indices: Vec<i64> = retained.iter().map(|&row| row as i64).collect();
+                    let indices = Tensor::from_data(TensorData::new(indices, [retained.len()]), &k.device());
+                    *k = k.clone().select(0, indices.clone());
+                    *v = v.clone().select(0, indices);
+                    *lengths = retained.iter().map(|&row| lengths[row]).collect();
                 }
             }
         }
@@ -140,7 +139,7 @@ fn attend_lists(
     fused::tensor(fused::Panel::new(outs.concat(), q.rows, q.columns))
 }
 
-/// Puts the new tokens of each row behind those it has.
+/// Appends the new tokens of each row to its cached ones.
 fn append(all: &mut Tensor<3>, new: Tensor<3>, cached: &[usize], segments: &[Segment]) {
     let [rows, room, width] = all.dims();
     let device = all.device();
@@ -155,8 +154,8 @@ fn append(all: &mut Tensor<3>, new: Tensor<3>, cached: &[usize], segments: &[Seg
         room += more;
     }
     for offset in 0..new.dims()[1] {
-        let places = cached.iter().zip(segments);
-        let here: Vec<bool> = places
+        let indices = cached.iter().zip(segments);
+        let here: Vec<bool> = indices
             .flat_map(|(cached, segment)| {
                 (0..room).map(move |at| offset < segment.length && at == cached + offset)
             })

@@ -1,4 +1,4 @@
-//! From logits to the next token: greedy or by chance. Pure functions of one row's logits.
+//! Chooses the next token from the logits of one row: greedily or by sampling.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::spec::Strategy;
 use crate::kernel::simd::{exp, max, sum2, vectorised};
 
-/// Chooses a token by the row's logits. `seen` are the row's tokens so far.
+/// Chooses a token from the row's logits. `seen` contains the row's tokens so far.
 pub(crate) fn choose(logits: &[f32], seen: &[u32], strategy: Strategy, rng: &mut ChaCha8Rng) -> usize {
     match strategy {
         Strategy::Greedy => first_largest(logits),
@@ -19,7 +19,7 @@ pub(crate) fn choose(logits: &[f32], seen: &[u32], strategy: Strategy, rng: &mut
                 .enumerate()
                 .map(|(id, logit)| (id, (f64::from(logit - largest) / f64::from(temperature)).exp()))
                 .collect();
-            // The order is total: equal shares stand by id.
+            // The order is total: ties are broken by id.
             shares.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             let whole: f64 = shares.iter().map(|(_, share)| share).sum();
             let mut kept = 0.0;
@@ -53,8 +53,8 @@ fn first_largest(logits: &[f32]) -> usize {
     best
 }
 
-/// Keskar et al. 2019: a seen token's logit is divided by the penalty when positive, multiplied
-/// when negative; once, however often it was seen.
+/// Repetition penalty (Keskar et al. 2019): the logit of a token seen before is divided by the penalty if positive and
+/// multiplied if negative, once, however often the token was seen.
 fn penalise(logits: &mut [f32], seen: &[u32], penalty: f32) {
     if penalty == 1.0 {
         return;
@@ -69,7 +69,7 @@ fn penalise(logits: &mut [f32], seen: &[u32], penalty: f32) {
     }
 }
 
-/// Log-probabilities of some ids under logits; negative infinity for an id past them.
+/// Log-probabilities of the given ids; negative infinity for an id past the end of the logits.
 pub(crate) fn log_softmax_at(logits: &[f32], ids: &[u32]) -> Vec<f32> {
     let log_sum = log_sum_exp(logits);
     let of = |&id: &u32| match logits.get(id as usize) {
@@ -82,7 +82,7 @@ pub(crate) fn log_softmax_at(logits: &[f32], ids: &[u32]) -> Vec<f32> {
 vectorised! {
     fn log_sum_exp(logits: &[f32]) -> f64 {
         let largest = max(logits);
-        // Short f32 sums, added up in f64.
+        // Short sums in f32, added up in f64.
         let sum: f64 = logits
             .chunks(512)
             .map(|chunk| f64::from(sum2(chunk, chunk, |logit, _| exp(logit - largest))))

@@ -1,5 +1,5 @@
-//! The loop over new tokens of a batch: the prompts once, then one token a row and step, rows that
-//! are done leaving at once.
+//! The decoding loop of a batch: processes the prompts once, then one token per row and step. Finished rows leave the
+//! batch at once.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::error::NnError;
 use crate::model::Model;
 use crate::packed_batch::PackedBatch;
 
-/// A row that is still being answered.
+/// A row that is not finished.
 struct Open {
-    /// Its place in the batch as it was given.
-    place: usize,
+    /// Index of the row in the batch as given.
+    index: usize,
     ids: Vec<u32>,
     prompt: usize,
     log_probability: f64,
@@ -25,10 +25,10 @@ struct Open {
     rng: ChaCha8Rng,
 }
 
-/// Answers the rows of one batch, each with its seed.
+/// Generates answers to the rows of one batch; each row has its own seed.
 ///
 /// # Errors
-/// When the backend fails or the model gives no numbers.
+/// The backend failed, or the model's logits are not finite.
 pub(crate) fn generate(
     model: &Model,
     prompts: &[&[u32]],
@@ -44,8 +44,8 @@ pub(crate) fn generate(
         .iter()
         .zip(seeds)
         .enumerate()
-        .map(|(place, (prompt, seed))| Open {
-            place,
+        .map(|(index, (prompt, seed))| Open {
+            index,
             ids: prompt.to_vec(),
             prompt: prompt.len(),
             log_probability: 0.0,
@@ -59,7 +59,7 @@ pub(crate) fn generate(
     let mut pass = PackedBatch::new(open.iter().map(|row| (row.ids.as_slice(), 0)));
     loop {
         let wanted: Arc<Vec<usize>> = pass.last_tokens();
-        let mut kept = Vec::with_capacity(open.len());
+        let mut retained = Vec::with_capacity(open.len());
         let mut each = |number: usize, logits: &[f32]| {
             let row = &mut open[number];
             let token = choose(logits, &row.ids, decoding.strategy, &mut row.rng) as u32;
@@ -70,26 +70,26 @@ pub(crate) fn generate(
                 row.ids.push(token);
             }
             if ended || row.ids.len() - row.prompt == decoding.max_new_tokens || row.ids.len() >= context {
-                answers[row.place] = Some(row.answer(ended));
+                answers[row.index] = Some(row.answer(ended));
             } else {
-                kept.push(number);
+                retained.push(number);
             }
         };
-        let told = model.logits(&pass, &mix, &wanted, Some(&mut cache), &mut each);
-        told.map_err(|error| match error {
-            NnError::Logits { row } => NnError::Logits { row: open[row].place },
+        let result = model.logits(&pass, &mix, &wanted, Some(&mut cache), &mut each);
+        result.map_err(|error| match error {
+            NnError::Logits { row } => NnError::Logits { row: open[row].index },
             other => other,
         })?;
-        if kept.is_empty() {
+        if retained.is_empty() {
             break;
         }
-        if kept.len() < open.len() {
-            cache.keep(&kept);
-            mix = mix.keep(&kept, &model.device);
+        if retained.len() < open.len() {
+            cache.retain_rows(&retained);
+            mix = mix.retain_rows(&retained, &model.device);
             let mut number = 0;
             open.retain(|_| {
                 number += 1;
-                kept.binary_search(&(number - 1)).is_ok()
+                retained.binary_search(&(number - 1)).is_ok()
             });
         }
         pass = PackedBatch::new(open.iter().map(|row| (&row.ids[row.ids.len() - 1..], row.ids.len() - 1)));

@@ -1,4 +1,4 @@
-//! Answers: scoring and generating token by token, without a gradient anywhere.
+//! Scoring and generation of answers, token by token, without gradients.
 
 mod cache;
 mod choose;

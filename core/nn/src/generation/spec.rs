@@ -1,78 +1,77 @@
-//! What is asked of a model and what comes back: rows, decoding, answers. It computes nothing.
+//! Inputs and outputs of inference: rows, decoding settings, answers.
 
 use crate::adapter::ExpertSlot;
 
-/// Who answers a row.
+/// The model that answers a row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answerer {
     /// The backbone alone.
     Backbone,
-    /// One expert on the backbone.
+    /// The backbone with one expert.
     Expert(ExpertSlot),
-    /// A weighted sum of experts' updates on the backbone; weights are used as given.
+    /// The backbone with a weighted sum of experts' updates. Weights are used as given, without normalisation.
     Mix(Vec<(ExpertSlot, f32)>),
 }
 
-/// One question.
+/// A prompt and the model that answers it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// Token ids, at least one.
     pub ids: Vec<u32>,
-    /// Who answers.
+    /// The model that answers.
     pub answerer: Answerer,
 }
 
-/// A row and the place from which its tokens are scored.
+/// A row whose tokens are scored from an index on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoredRow {
     /// The row.
     pub row: Row,
-    /// Index of the first scored token, 1 up to the last index. The first token of a row has
-    /// nothing before it and cannot be scored.
+    /// Index of the first scored token, from 1 to the last index. The first token of a row has no predecessor and
+    /// cannot be scored.
     pub from: usize,
 }
 
 /// How the next token is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Strategy {
-    /// The most probable token; the lowest id among equals.
+    /// The most probable token; ties go to the lowest id.
     Greedy,
-    /// A random token.
+    /// A token sampled from the distribution.
     Sample {
-        /// Divides the logits: above 0.
+        /// Divisor of the logits, above 0.
         temperature: f32,
-        /// Keeps the most probable tokens up to this mass (Holtzman et al. 2020): above 0, up to 1.
+        /// Probability mass of the most probable tokens to sample from (Holtzman et al. 2020): above 0, up to 1.
         top_p: f32,
-        /// Divides positive and multiplies negative logits of tokens already in the row (Keskar
-        /// et al. 2019): 1 changes nothing.
+        /// Divides positive and multiplies negative logits of tokens that are already in the row (Keskar et al. 2019),
+        /// above 0; 1 has no effect.
         repetition_penalty: f32,
     },
 }
 
-/// How answers are generated.
+/// Settings of generation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoding {
-    /// Most tokens an answer has.
+    /// Maximum number of tokens in an answer.
     pub max_new_tokens: usize,
     /// Ids that end an answer; they are not part of it.
     pub stop: Vec<u32>,
     /// How tokens are chosen.
     pub strategy: Strategy,
-    /// Seed of a row's choices: row i uses the i-th. Fewer seeds than rows, or none: the row's
-    /// index is its seed. An answer does not depend on the other rows.
+    /// Seeds by row. A row without one uses its index as the seed. An answer does not depend on the other rows.
     pub seeds: Vec<u64>,
-    /// Rows computed together, at least 1.
+    /// Maximum number of rows computed together, at least 1.
     pub batch: usize,
 }
 
-/// An answer.
+/// A generated answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Generated {
-    /// Ids of the answer, without the id that ended it.
+    /// Token ids of the answer, without the stop id.
     pub ids: Vec<u32>,
-    /// Mean log-probability of the chosen tokens, the ending one included, under the model's own
-    /// distribution (before temperature and penalties); 0 for an answer of no token.
+    /// Mean log-probability of the chosen tokens, including the stop id, under the model's own distribution (before
+    /// temperature and penalties); 0 for an answer without tokens.
     pub mean_log_probability: f32,
-    /// Whether a stop id ended it, not the limit or the context.
+    /// Whether a stop id ended the answer, rather than the token limit or the context.
     pub stopped: bool,
 }

@@ -1,5 +1,5 @@
-//! Answers, scores and embeddings against the f64 reference, and against themselves in other batches.
-//! Small random models; it trains nothing.
+//! Tests of answers, scores and embeddings against the f64 reference, and against themselves in other batches. Uses
+//! small random models.
 
 use super::*;
 use crate::adapter::Adapter;

@@ -1,6 +1,6 @@
-//! What is found of a row is the same to the last bit in batches of any size and beside any other rows. Sizes are such
-//! that the matrix product has a way of its own for each number of rows: sums of more than 512 terms, updates of a few
-//! ranks, a vocabulary of many blocks.
+//! Tests that the result for a row is the same, to the last bit, in batches of any size and beside any other rows. The
+//! sizes are such that the matmul uses a different kernel for each number of rows: sums of more than 512 terms, updates
+//! of a few ranks, a vocabulary of many blocks.
 
 use cadre_checkpoint::BackboneShape;
 
@@ -51,7 +51,7 @@ fn rows(scene: &Scene, who: impl Fn(usize) -> usize, count: usize) -> Vec<Row> {
     prompts(count).into_iter().enumerate().map(with).collect()
 }
 
-/// All that can be found of each row, as bits.
+/// Every kind of result for each row, as bits.
 fn found(scene: &Scene, rows: &[Row], batch: usize) -> Vec<Vec<u32>> {
     let learner = &scene.learner;
     let claims = learner.next_token_probabilities(rows, &[1500, 1501, 7], batch, &mut |_| Flow::Go).unwrap();
@@ -105,7 +105,7 @@ fn batches_of_any_size_find_the_same_in_bf16() {
 
 #[test]
 fn neighbours_of_other_experts_change_nothing() {
-    // The last two have more ranks together than a product adds up in one go.
+    // The last two have a larger sum of ranks than a matmul adds up without splitting.
     for ranks in [[2, 1, 16], [3, 300, 300]] {
         let scene = scene(Precision::F32, &ranks);
         let mixed = rows(&scene, |at| at % 4, 48);
@@ -113,7 +113,7 @@ fn neighbours_of_other_experts_change_nothing() {
         for batch in [5, 48] {
             assert_eq!(differing(&alone, &found(&scene, &mixed, batch)), [0; 0], "{ranks:?} in {batch}");
         }
-        // Beside others than before.
+        // Beside other rows than before.
         let shifted: Vec<Row> = mixed.iter().skip(7).cloned().collect();
         assert_eq!(differing(&alone[7..], &found(&scene, &shifted, 48)), [0; 0], "{ranks:?} shifted");
     }

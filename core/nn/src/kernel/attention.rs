@@ -1,6 +1,6 @@
-//! Causal attention over sequences that lie end to end, grouped queries included (Ainslie et al.
-//! 2023). Probabilities are not kept for the backward but computed again from the log-sum of each
-//! query (Dao et al. 2022), so that memory grows with the tokens, not with their square.
+//! Causal attention over packed sequences, including grouped queries (Ainslie et al. 2023). Probabilities are not saved
+//! for the backward pass but recomputed from each query's log-sum-exp (Dao et al. 2022), so memory grows linearly with
+//! the tokens, not quadratically.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::attention_composed::{attention_padded, pack, pad};
 use super::attention_rows::{backward_segment, forward_segment};
 use super::fused::{self, FusedOp, Panel};
 
-/// A sequence among the tokens of a pass.
+/// A sequence within the tokens of a packed batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     /// Index of its first token.
@@ -20,46 +20,45 @@ pub(crate) struct Segment {
     pub(crate) length: usize,
 }
 
-/// Heads of an attention block.
+/// The head layout of an attention block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadShape {
-    /// Query heads.
+    /// Number of query heads.
     pub(crate) heads: usize,
-    /// Key and value heads.
+    /// Number of key and value heads; divides `heads`.
     pub(crate) kv_heads: usize,
     /// Width of a head.
     pub(crate) width: usize,
-    /// Factor of the scores.
+    /// Scale of the scores.
     pub(crate) scale: f32,
-    /// Tokens a query sees, its own included; none: all before it.
+    /// Number of tokens a query attends to, itself included; `None` means all preceding tokens.
     pub(crate) window: Option<usize>,
 }
 
 impl HeadShape {
-    /// Heads with the usual factor `1 / sqrt(width)` and no window.
+    /// Heads with the usual scale `1 / sqrt(width)` and no window.
     pub(crate) fn new(heads: usize, kv_heads: usize, width: usize) -> Self {
         Self { heads, kv_heads, width, scale: 1.0 / (width as f32).sqrt(), window: None }
     }
 
-    /// The first token that the one at `position` sees.
+    /// Index of the first token that the token at `position` attends to.
     pub(crate) fn first_seen(self, position: usize) -> usize {
         self.window.map_or(0, |window| (position + 1).saturating_sub(window))
     }
 
-    /// Width of a row of queries.
+    /// Width of a row of queries: `heads · width`.
     pub(crate) fn query_width(self) -> usize {
         self.heads * self.width
     }
 
-    /// Width of a row of keys.
+    /// Width of a row of keys: `kv_heads · width`.
     pub(crate) fn key_width(self) -> usize {
         self.kv_heads * self.width
     }
 }
 
-/// Attention of each token on itself and those before it in its segment. `q` is
-/// [tokens, heads · width], `k` and `v` are [tokens, kv heads · width]; segments cover the tokens
-/// in order.
+/// Attention of each token to itself and to the tokens before it in its segment. `q` is `[tokens, heads · width]`, `k`
+/// and `v` are `[tokens, kv_heads · width]`. Segments cover the tokens in order.
 pub(crate) fn attention(
     q: Tensor<2>,
     k: Tensor<2>,
@@ -83,7 +82,7 @@ struct Attention {
     segments: Arc<Vec<Segment>>,
 }
 
-/// Inputs, value and the log-sum of each head and query.
+/// Inputs, output, and the log-sum-exp of each query and head.
 #[derive(Clone, Debug)]
 struct Saved {
     q: Panel,
@@ -141,7 +140,7 @@ fn rows<'a>(panel: &'a Panel, segment: &Segment) -> &'a [f32] {
     &panel.data()[segment.start * panel.columns..][..segment.length * panel.columns]
 }
 
-/// Divides a matrix into the rows of its segments.
+/// Splits a matrix into the rows of each segment.
 fn split<'a>(mut data: &'a mut [f32], segments: &[Segment], width: usize) -> Vec<&'a mut [f32]> {
     let mut parts = Vec::with_capacity(segments.len());
     for segment in segments {

@@ -1,13 +1,12 @@
-//! Attention of burn's own operations, on sequences padded to one length: for the backends that
-//! have no fused one. What stands in the padding, NaN included, changes nothing.
+//! Attention composed of burn's own operations on padded sequences, for backends without a fused kernel. The contents
+//! of the padding, NaN included, must not affect the result.
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 
 use super::attention::{HeadShape, Segment};
 
-/// Sequences that lie end to end, [tokens, width], side by side: [segments, longest, width], each
-/// followed by zeros.
+/// Unpacks sequences `[tokens, width]` to `[segments, longest, width]`, padding each with zeros.
 pub(crate) fn pad(x: Tensor<2>, segments: &[Segment], longest: usize) -> Tensor<3> {
     let [tokens, width] = x.dims();
     let device = x.device().inner();
@@ -38,9 +37,8 @@ pub(crate) fn pack(x: Tensor<3>, segments: &[Segment]) -> Tensor<2> {
         .select(0, Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &device))
 }
 
-/// Attention of `q` [rows, queries, heads · width] on `k` and `v` [rows, keys, kv heads · width].
-/// Query i of row r stands at position `cached[r] + i` and sees the keys of its window up to there
-/// that lie before `known[r]`.
+/// Attention of `q` `[rows, queries, heads · width]` to `k` and `v` `[rows, keys, kv_heads · width]`. Query i of row r
+/// has position `cached[r] + i`; it attends to the keys of its window up to its position and below `known[r]`.
 pub(crate) fn attention_padded(
     q: Tensor<3>,
     k: Tensor<3>,
@@ -59,7 +57,7 @@ pub(crate) fn attention_padded(
     let absent = Tensor::<3, Bool>::from_data(TensorData::new(absent, [rows, keys, 1]), &device);
     let absent = absent.expand([rows, keys, kv_heads * width]);
     let [k, v] = [k, v].map(|x| {
-        // Zero times NaN is NaN: what is not seen must not be there.
+        // 0 · NaN is NaN, so keys and values in the padding must be replaced, not only masked.
         let x = x.mask_fill(absent.clone(), 0.0).reshape([rows, keys, kv_heads, width]).swap_dims(1, 2);
         let group = heads / kv_heads;
         x.reshape([rows, kv_heads, 1, keys * width]).repeat_dim(2, group).reshape([rows, heads, keys, width])
@@ -72,7 +70,7 @@ pub(crate) fn attention_padded(
         .flat_map(|(&cached, &known)| {
             (0..queries).flat_map(move |query| {
                 let position = cached + query;
-                // A query in the padding sees the first key, so that its softmax is a number.
+                // A query in the padding attends to the first key, so that its softmax is finite.
                 let seen = if position < known { shape.first_seen(position)..position + 1 } else { 0..1 };
                 (0..keys).map(move |key| !seen.contains(&key))
             })

@@ -1,16 +1,16 @@
-//! Attention of one sequence on slices, forward, backward, and of new tokens on cached ones. It
-//! looks at nothing beyond a query's own position.
+//! Attention of one sequence on slices: forward, backward, and new tokens against cached ones. The result for a query
+//! must not depend on anything after its position.
 
 use super::attention::HeadShape;
 use super::gemm::{View, new_product, product};
 use super::simd::{exp, flush_small, max, sum_map, sum2, vectorised};
 
-/// Queries handled together: large enough for the matrix product, small enough that little above
-/// the diagonal is computed in vain.
+/// Queries per block: large enough for an efficient matmul, small enough that little is computed above the diagonal and
+/// thrown away.
 const BLOCK: usize = 64;
 
-/// Attention of a sequence on itself. `out` and `q` are [tokens, heads · width], `k` and `v`
-/// [tokens, kv heads · width]; `log_sums` gets [tokens, heads].
+/// Self-attention of one sequence. `out` and `q` are `[tokens, heads · width]`, `k` and `v` are `[tokens, kv_heads ·
+/// width]`. Writes the log-sum-exp of each query and head to `log_sums`, `[tokens, heads]`.
 pub(crate) fn forward_segment(
     out: &mut [f32],
     log_sums: &mut [f32],
@@ -26,7 +26,7 @@ pub(crate) fn forward_segment(
         let (at, kv_at) = offsets(head, shape);
         for first in (0..tokens).step_by(BLOCK) {
             let block = BLOCK.min(tokens - first);
-            // Keys are counted from the first that the block sees.
+            // Keys are numbered from the first one that the block attends to.
             let begin = shape.first_seen(first);
             let (keys, before, kv_at) = (first + block - begin, first - begin, begin * narrow + kv_at);
             let mut scores = scores(&q[first * wide + at..], &k[kv_at..], block, keys, shape);
@@ -47,8 +47,8 @@ pub(crate) fn forward_segment(
     }
 }
 
-/// Gradients of [`forward_segment`]. Takes `[dq, dk, dv]`, all zero before, and
-/// `[q, k, v, out, gradient of out]`.
+/// Gradients of [`forward_segment`]. `gradients` is `[dq, dk, dv]`, all zero on entry; `inputs` is `[q, k, v, out,
+/// gradient of out]`.
 pub(crate) fn backward_segment(
     gradients: [&mut [f32]; 3],
     inputs: [&[f32]; 5],
@@ -96,8 +96,8 @@ pub(crate) fn backward_segment(
     }
 }
 
-/// Attention of `q` [tokens, heads · width], the last tokens of a sequence, on all of it: `k` and
-/// `v` are [all tokens, kv heads · width].
+/// Attention of `q` `[tokens, heads · width]`, the last tokens of a sequence, to the whole sequence: `k` and `v` are
+/// `[all tokens, kv_heads · width]`.
 pub(crate) fn attend_cached(out: &mut [f32], q: &[f32], k: &[f32], v: &[f32], shape: HeadShape) {
     let (wide, narrow, width) = (shape.query_width(), shape.key_width(), shape.width);
     let (tokens, all) = (q.len() / wide, k.len() / narrow);
@@ -127,21 +127,21 @@ pub(crate) fn attend_cached(out: &mut [f32], q: &[f32], k: &[f32], v: &[f32], sh
     }
 }
 
-/// Where a query head and its key head begin in their rows.
+/// Offsets of a query head and of its key head in their rows.
 fn offsets(head: usize, shape: HeadShape) -> (usize, usize) {
     let group = shape.heads / shape.kv_heads;
     (head * shape.width, head / group * shape.width)
 }
 
-/// Scaled scores of `block` queries on the first `keys` keys.
+/// Scaled scores of `block` queries against the first `keys` keys: `[block, keys]`.
 fn scores(q: &[f32], k: &[f32], block: usize, keys: usize, shape: HeadShape) -> Vec<f32> {
     let queries = View::strided(q, block, shape.width, shape.query_width());
     let keys = View::strided(k, keys, shape.width, shape.key_width());
     new_product(queries, keys.transposed(), shape.scale)
 }
 
-/// Divides a row of scores by what its query sees: too early, seen, later. `before` keys lie before
-/// the first query of the block.
+/// Splits a row of scores into keys before the query's window, keys the query attends to, and keys after it. `before`
+/// is the number of keys before the first query of the block.
 #[inline(always)]
 fn parts(row: &mut [f32], at: usize, before: usize, shape: HeadShape) -> [&mut [f32]; 3] {
     let (past, later) = row.split_at_mut(before + at + 1);
@@ -150,7 +150,7 @@ fn parts(row: &mut [f32], at: usize, before: usize, shape: HeadShape) -> [&mut [
 }
 
 vectorised! {
-    /// Row r of `scores` becomes the softmax of what its query sees, and zeros.
+    /// Replaces row r of `scores` with the softmax over the keys its query attends to, and zeros elsewhere.
     fn softmax_rows(scores: &mut [f32], log_sums: &mut [f32], keys: usize, before: usize, shape: HeadShape) {
         for (row, (scores, log_sum)) in scores.chunks_exact_mut(keys).zip(log_sums).enumerate() {
             let [early, seen, later] = parts(scores, row, before, shape);
@@ -168,7 +168,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// Scores become probabilities by the log-sums of their rows.
+    /// Turns scores into probabilities, given the log-sum-exp of each row.
     fn probabilities(scores: &mut [f32], log_sums: &[f32], keys: usize, before: usize, shape: HeadShape) {
         for (row, (scores, log_sum)) in scores.chunks_exact_mut(keys).zip(log_sums).enumerate() {
             let [early, seen, later] = parts(scores, row, before, shape);
@@ -182,7 +182,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// Gradients of probabilities become gradients of scores: `p · (dp - Σ p dp)`.
+    /// Turns gradients of probabilities into gradients of scores: `p · (dp - Σ p dp)`.
     fn score_gradient(d: &mut [f32], p: &[f32], deltas: &[f32], keys: usize, before: usize, shape: HeadShape) {
         let rows = d.chunks_exact_mut(keys).zip(p.chunks_exact(keys)).zip(deltas).enumerate();
         for (row, ((d, p), delta)) in rows {
@@ -203,7 +203,7 @@ vectorised! {
 }
 
 vectorised! {
-    /// One head of one query on the keys and values of all tokens it sees, `step` apart.
+    /// Attention of one head of one query to the keys and values of the tokens it sees, which are `step` apart.
     fn attend_one(out: &mut [f32], scores: &mut [f32], q: &[f32], k: &[f32], v: &[f32], step: usize, scale: f32) {
         let width = q.len();
         for (token, score) in scores.iter_mut().enumerate() {

@@ -1,5 +1,5 @@
-//! The head and the cross-entropy in one: logits live only a block of rows at a time, and their
-//! gradient is taken where they are (as in Hsu et al. 2024, "Liger kernel").
+//! Fused output head and cross-entropy. Logits exist for one block of rows at a time, and their gradient is computed in
+//! place (as in Hsu et al. 2024, "Liger Kernel").
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use super::half::HalfPanel;
 use super::linear::view;
 use super::simd::{exp, flush_small, max, sum_map, vectorised};
 
-/// Logits that exist together: few enough to stay in a cache.
+/// Logits per block: few enough to stay in the cache.
 const LOGITS: usize = 1 << 21;
 
-/// Rows that are computed together at least, whatever they take: every block of rows lays the whole head out
-/// anew for its products, which a large vocabulary makes dearer than reading logits from memory.
-const FEWEST: usize = 128;
+/// Minimum number of rows per block, whatever memory they take: each block packs the whole head for its matmuls, which
+/// costs more for a large vocabulary than reading logits from memory.
+const MIN_ROWS: usize = 128;
 
-/// `Σ weight · -log softmax(h · [head; added]ᵀ)[target]`, in nats, as [1, 1].
+/// `Σ weight · -log softmax(h · [head; added]ᵀ)[target]`, in nats, as `[1, 1]`.
 ///
-/// `hidden` is [n, width], `head` [vocabulary, width], `added` [tokens, width] or none; a target
+/// `hidden` is `[n, width]`, `head` is `[vocabulary, width]`, `added` is `[added tokens, width]` or `None`. Each target
 /// is an id below vocabulary + added tokens.
 pub(crate) fn cross_entropy(
     hidden: Tensor<2>,
@@ -58,18 +58,18 @@ struct CrossEntropy {
     weights: Arc<Vec<f32>>,
 }
 
-/// The same without added tokens.
+/// [`CrossEntropy`] without added tokens.
 #[derive(Clone, Debug)]
 struct Unadded(CrossEntropy);
 
-/// The same with a frozen head in bfloat16.
+/// [`CrossEntropy`] with a frozen head in bfloat16.
 #[derive(Clone, Debug)]
 struct Frozen {
     op: CrossEntropy,
     head: HalfPanel,
 }
 
-/// The matrix of the head.
+/// The head's weight matrix.
 #[derive(Clone, Copy)]
 enum Head<'a> {
     Single(&'a Panel),
@@ -84,7 +84,7 @@ impl Head<'_> {
         }
     }
 
-    /// The logits of hidden states.
+    /// Logits of the given hidden states.
     fn logits(self, hidden: View<'_>) -> Vec<f32> {
         match self {
             Self::Single(head) => new_product(hidden, view(head).transposed(), 1.0),
@@ -92,7 +92,7 @@ impl Head<'_> {
         }
     }
 
-    /// Writes the gradient of hidden states, given that of their logits.
+    /// Writes the gradient of the hidden states to `to`, given the gradient of their logits.
     fn back(self, to: &mut [f32], logits: View<'_>) {
         match self {
             Self::Single(head) => product(to, head.columns, logits, view(head), 1.0, false),
@@ -102,7 +102,7 @@ impl Head<'_> {
 }
 
 impl CrossEntropy {
-    /// The loss, and the gradients of the tracked inputs for a gradient of one.
+    /// The loss, and the gradients of the tracked inputs for an output gradient of 1.
     fn compute(
         &self,
         hidden: &Panel,
@@ -118,9 +118,9 @@ impl CrossEntropy {
         let mut d_head = to_head.then(|| zeros(vocabulary));
         let mut d_added = (to_added && extra > 0).then(|| zeros(extra));
         let mut loss = 0.0;
-        let most = (LOGITS / vocabulary).clamp(FEWEST, 1024);
-        for first in (0..hidden.rows).step_by(most) {
-            let block = most.min(hidden.rows - first);
+        let block_rows = (LOGITS / vocabulary).clamp(MIN_ROWS, 1024);
+        for first in (0..hidden.rows).step_by(block_rows) {
+            let block = block_rows.min(hidden.rows - first);
             let h = View::dense(&hidden.data()[first * width..], block, width);
             let mut logits = head.logits(h);
             let mut more = added.map_or_else(Vec::new, |added| new_product(h, view(added).transposed(), 1.0));
@@ -159,8 +159,7 @@ impl CrossEntropy {
 }
 
 vectorised! {
-    /// Two parts of a row of logits become `weight` times their common softmax; gives the log of
-    /// the sum of exponentials.
+    /// Replaces the two parts of a row of logits with `weight` times their joint softmax. Returns the log-sum-exp.
     fn softmax_times(logits: &mut [f32], more: &mut [f32], weight: f32) -> f32 {
         let largest = max(logits);
         let largest = max(more).max(largest);
@@ -176,7 +175,7 @@ vectorised! {
     }
 }
 
-/// Gradients of the inputs for a gradient of one, with their widths.
+/// Gradients of the inputs for an output gradient of 1; `None` for inputs that are not tracked.
 type Gradients<const N: usize> = [Option<Panel>; N];
 
 fn scaled<const N: usize>(gradients: Gradients<N>, gradient: &Panel) -> Gradients<N> {

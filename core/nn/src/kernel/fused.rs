@@ -1,6 +1,6 @@
-//! One operation with a hand-written backward on burn-flex: the way of burn's backend extensions,
-//! with the concrete backend taken from the tensor itself. Other backends never come here; every
-//! operation has a version composed of burn's own operations for them.
+//! Support for operations with a hand-written backward on burn-flex. This is burn's backend-extension mechanism, with
+//! the concrete backend taken from the tensor itself. Other backends never reach this code: every operation has a
+//! version composed of burn's own operations for them.
 
 use std::fmt::Debug;
 use std::mem::MaybeUninit;
@@ -22,7 +22,7 @@ pub(crate) struct Panel {
 }
 
 impl Panel {
-    /// Takes a matrix over from its elements.
+    /// Takes ownership of row-major elements.
     pub(crate) fn new(data: Vec<f32>, rows: usize, columns: usize) -> Self {
         assert_eq!(data.len(), rows * columns, "elements of a panel");
         let tensor = FloatTensor::<Flex>::from_data(TensorData::new(data, [rows, columns]));
@@ -36,11 +36,11 @@ impl Panel {
         Self { tensor, rows, columns }
     }
 
-    /// A matrix whose elements are not zeroed before they are written: large ones come and go all
-    /// the time, and zeroing them costs as much as a pass over them.
+    /// A matrix that is not zeroed before `fill` writes it. Large matrices are allocated all the time, and zeroing one
+    /// costs as much as a pass over it.
     ///
     /// # Safety
-    /// `fill` writes every element.
+    /// `fill` must write every element.
     pub(crate) unsafe fn filled(
         rows: usize,
         columns: usize,
@@ -48,31 +48,31 @@ impl Panel {
     ) -> Self {
         let mut data = Vec::with_capacity(rows * columns);
         fill(&mut data.spare_capacity_mut()[..rows * columns]);
-        // SAFETY: there is room for so many elements, and the caller vouches that all are written.
+        // SAFETY: the capacity is `rows * columns`, and the caller guarantees that all of these elements are written.
         unsafe { data.set_len(rows * columns) };
         Self::new(data, rows, columns)
     }
 
-    /// The elements.
+    /// The elements, row-major.
     pub(crate) fn data(&self) -> &[f32] {
-        // The tensor was made dense when the panel was made.
+        // The tensor was made contiguous when the panel was created.
         &self.tensor.storage::<f32>()[..self.rows * self.columns]
     }
 }
 
-/// An operation on `N` matrices with one matrix as its value.
+/// An operation on `N` matrices that returns one matrix.
 pub(crate) trait FusedOp<const N: usize>: Clone + Debug + Send + 'static {
-    /// What the backward needs of the forward.
+    /// What the backward pass needs from the forward pass.
     type Saved: Clone + Debug + Send + 'static;
 
-    /// The value, and what the backward needs. `tracked` says which inputs need a gradient.
+    /// The output, and what the backward pass needs. `tracked` marks the inputs that need a gradient.
     fn forward(&self, inputs: [Panel; N], tracked: [bool; N]) -> (Panel, Self::Saved);
 
-    /// Gradients of the inputs that `tracked` names, given the gradient of the value.
+    /// Gradients of the inputs marked in `tracked`, given the gradient of the output.
     fn backward(&self, saved: Self::Saved, gradient: Panel, tracked: [bool; N]) -> [Option<Panel>; N];
 }
 
-/// Whether tensors like this take the fused way.
+/// Whether the fused kernel supports this tensor.
 pub(crate) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
     #[cfg(test)]
     if COMPOSED.get() {
@@ -81,7 +81,7 @@ pub(crate) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.dtype() == DType::F32 && serves(&tensor.device())
 }
 
-/// Whether f32 tensors of this device take it.
+/// Whether the fused kernel supports f32 tensors of this device.
 pub(crate) fn serves(device: &Device) -> bool {
     matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
 }
@@ -91,7 +91,7 @@ thread_local! {
     static COMPOSED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
-/// Runs `work` on this thread with every operation composed of burn's own.
+/// Runs `work` on this thread with every operation composed of burn's own operations.
 #[cfg(test)]
 pub(crate) fn composed<T>(work: impl FnOnce() -> T) -> T {
     COMPOSED.set(true);
@@ -100,7 +100,7 @@ pub(crate) fn composed<T>(work: impl FnOnce() -> T) -> T {
     value
 }
 
-/// A plain matrix as a panel.
+/// Converts an untracked tensor to a panel.
 pub(crate) fn panel(tensor: Tensor<2>) -> Panel {
     match tensor.inner().try_into_primitive::<Flex>() {
         Ok(primitive) => Panel::of(primitive),
@@ -108,12 +108,12 @@ pub(crate) fn panel(tensor: Tensor<2>) -> Panel {
     }
 }
 
-/// A panel as a plain matrix.
+/// Converts a panel to an untracked tensor.
 pub(crate) fn tensor(panel: Panel) -> Tensor<2> {
     Tensor::from_primitive::<Flex>(panel.tensor)
 }
 
-/// Applies an operation to tensors of burn-flex, tracked or not.
+/// Applies an operation to burn-flex tensors, tracked or not.
 pub(crate) fn apply<const N: usize, O: FusedOp<N>>(op: O, inputs: [Tensor<2>; N]) -> Tensor<2> {
     if !inputs.iter().any(Tensor::is_autodiff) {
         let (value, _) = op.forward(inputs.map(panel), [false; N]);

@@ -1,5 +1,5 @@
-//! The gated activation of the feed-forward block (Shazeer 2020): `gate · sigmoid(u(gate)) · up`, where
-//! u is the gate itself (SwiGLU) or the polynomial that makes it GELU by the tangent (GeGLU).
+//! The gated activation of the feed-forward block (Shazeer 2020): `gate · sigmoid(u(gate)) · up`. For SwiGLU, `u(x) =
+//! x`; for GeGLU, `u` is the polynomial that makes it the tanh-approximated GELU.
 
 use std::mem::MaybeUninit;
 
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::fused::{self, FusedOp, Panel};
 use super::simd::{sigmoid, vectorised};
 
-/// `activation(gate) · up`, element by element.
+/// `activation(gate) · up`, elementwise.
 pub(crate) fn gated(gate: Tensor<2>, up: Tensor<2>, activation: Activation) -> Tensor<2> {
     if fused::takes(&gate) {
         return fused::apply(Gated { activation }, [gate, up]);
@@ -26,7 +26,7 @@ pub(crate) fn gated(gate: Tensor<2>, up: Tensor<2>, activation: Activation) -> T
 const SLOPE: f32 = 1.595_769_2;
 const CUBE: f32 = 0.044_715;
 
-/// Elements of one parallel job.
+/// Elements per parallel job.
 const JOB: usize = 1 << 15;
 
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ impl FusedOp<2> for Gated {
                 },
             );
         };
-        // SAFETY: the value and both inputs have equally many elements; each job writes all of its.
+        // SAFETY: the output and both inputs have the same number of elements; each job writes all of its elements.
         let y = unsafe { Panel::filled(gate.rows, gate.columns, fill) };
         (y, (gate, up))
     }
@@ -69,7 +69,7 @@ impl FusedOp<2> for Gated {
                         Activation::GeluTanh => backward_gelu(d_gate, d_up, gate, up, dy),
                     });
             };
-            // SAFETY: all five have equally many elements; each job writes all of its.
+            // SAFETY: all five have the same number of elements; each job writes all of its elements.
             d_gate = Some(unsafe { Panel::filled(rows, columns, fill) });
         };
         // SAFETY: as above.

@@ -1,4 +1,4 @@
-//! Rows of a table by index, and back: the embedding, and the choice of positions with a loss.
+//! Selects rows of a table by index, with a gradient: used for the embedding and for the positions that have a loss.
 
 use std::sync::Arc;
 
@@ -7,9 +7,8 @@ use burn::tensor::{Int, Tensor, TensorData};
 use super::fused::{self, FusedOp, Panel};
 use super::half::HalfPanel;
 
-/// Rows `indices` of `table` [rows, width], as [indices, width]. An index past the table, which
-/// stands for a token the table does not hold, gives a row of zeros. Of a frozen table in bfloat16 on
-/// burn-flex the rows are f32.
+/// Rows `indices` of `table` `[rows, width]`, as `[indices, width]`. An index past the end of the table (a token that
+/// the table does not hold) gives a row of zeros. For a frozen bfloat16 table on burn-flex the result is f32.
 pub(crate) fn gather(table: Tensor<2>, indices: &Arc<Vec<usize>>) -> Tensor<2> {
     if let Some(table) = HalfPanel::of(&table) {
         return widened(&table, indices);

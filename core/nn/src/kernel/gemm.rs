@@ -1,5 +1,5 @@
-//! The matrix product on slices, with strides and accumulation: the `gemm` crate that burn-flex
-//! multiplies with, behind bounds checks. It allocates nothing but its own packing buffers.
+//! Matmul on slices, with strides and accumulation: the `gemm` crate (which burn-flex also uses) behind bounds checks.
+//! Allocates only packing and transpose buffers.
 
 use std::sync::Once;
 
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::simd::LANES;
 use super::transpose::{Target, transpose};
 
-/// A matrix in a slice: element (r, c) is at `r * row_step + c * column_step`.
+/// A strided matrix over a slice: element (r, c) is at `r * row_step + c * column_step`.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) data: &'a [f32],
@@ -31,7 +31,7 @@ impl<'a> View<'a> {
         view
     }
 
-    /// The same matrix on its side.
+    /// The transpose, without copying.
     pub(crate) fn transposed(self) -> Self {
         Self {
             data: self.data,
@@ -42,12 +42,12 @@ impl<'a> View<'a> {
         }
     }
 
-    /// `count` of its columns, which are there.
+    /// `count` columns from column `first` on. They must exist.
     fn columns_from(self, first: usize, count: usize) -> Self {
         Self { data: &self.data[first * self.column_step..], columns: count, ..self }
     }
 
-    /// `count` of its rows, which are there.
+    /// `count` rows from row `first` on. They must exist.
     fn rows_from(self, first: usize, count: usize) -> Self {
         Self { data: &self.data[first * self.row_step..], rows: count, ..self }
     }
@@ -60,8 +60,8 @@ impl<'a> View<'a> {
     }
 }
 
-/// Writes `a · b · factor` (or adds it, with `add`) to rows of `out` that are `row_step` apart.
-/// Runs on the threads of the current rayon pool when it is large.
+/// Writes `a · b · factor` to `out`, whose rows are `row_step` apart; with `add`, adds it. A large product runs on the
+/// threads of the current rayon pool.
 pub(crate) fn product(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>, factor: f32, add: bool) {
     assert_eq!(a.columns, b.rows, "inner sizes of a product");
     if a.rows == 0 || b.columns == 0 {
@@ -73,7 +73,7 @@ pub(crate) fn product(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>
     unsafe { raw(out.as_mut_ptr(), row_step, a, b, factor, add) };
 }
 
-/// `a · b · factor` as a new dense matrix.
+/// `a · b · factor` as a new row-major matrix.
 pub(crate) fn new_product(a: View<'_>, b: View<'_>, factor: f32) -> Vec<f32> {
     assert_eq!(a.columns, b.rows, "inner sizes of a product");
     if a.columns == 0 {
@@ -82,8 +82,8 @@ pub(crate) fn new_product(a: View<'_>, b: View<'_>, factor: f32) -> Vec<f32> {
     let length = a.rows * b.columns;
     let mut out = Vec::with_capacity(length);
     if length > 0 {
-        // SAFETY: the buffer has room for `length` elements; the product writes each of them
-        // before they are read, as it does not add.
+        // SAFETY: the buffer has capacity for `length` elements. The product writes each of them before they are read,
+        // because it does not add.
         unsafe {
             raw(out.as_mut_ptr(), b.columns, a, b, factor, false);
             out.set_len(length);
@@ -92,44 +92,46 @@ pub(crate) fn new_product(a: View<'_>, b: View<'_>, factor: f32) -> Vec<f32> {
     out
 }
 
-/// Most elements of a product that the crate makes by sums along registers, if its operands allow it.
+/// Largest number of output elements for which the `gemm` crate may use dot products along registers, if the operands
+/// allow it.
 const HORIZONTAL: usize = 16 * 16;
 
-/// Rows and columns up to which, both at once, it divides long sums in another way than for larger products.
+/// If neither rows nor columns exceed this, the `gemm` crate splits long sums differently than for larger products.
 const SMALL: usize = 64;
 
-/// Longest sum that it divides in no case.
+/// Longest sum that the `gemm` crate never splits.
 pub(crate) const UNDIVIDED: usize = 512;
 
-/// Rows from which on a product with `columns` columns and sums of `inner` terms adds up every element in one order,
-/// however many rows there are: below, the crate has ways of its own for few rows, each with other last bits.
+/// Minimum number of rows at which a product with `columns` columns and sums of `inner` terms adds up every element in
+/// the same order, whatever the number of rows. With fewer rows the `gemm` crate uses special kernels, whose results
+/// differ in the last bits.
 pub(crate) fn rows_of_one_order(columns: usize, inner: usize) -> usize {
-    // A thread's part of a product may have as few as `COLUMNS` of its columns.
-    let least = HORIZONTAL / columns.clamp(1, COLUMNS) + 1;
-    if columns <= SMALL && inner > UNDIVIDED { least.max(SMALL + 1) } else { least.max(2) }
+    // One thread's part of a product may have as few as `COLUMNS` columns.
+    let min_rows = HORIZONTAL / columns.clamp(1, COLUMNS) + 1;
+    if columns <= SMALL && inner > UNDIVIDED { min_rows.max(SMALL + 1) } else { min_rows.max(2) }
 }
 
-/// Multiplications below which another thread would wake too late to help.
-const ALONE: usize = 192 * 192 * 192;
+/// Number of multiplications below which another thread would wake up too late to help.
+const SINGLE_THREAD: usize = 192 * 192 * 192;
 
-/// What parts of a divided product are multiples of: the sides of a tile of the product, a few times over, so that a
-/// part adds up in the order in which the whole would.
+/// Parts of a partitioned product are multiples of these: a few register tiles of the product, so that a part adds up
+/// in the same order as the whole product.
 const COLUMNS: usize = 128;
 const ROWS: usize = 96;
 
 /// # Safety
-/// `out` is valid for writes of `a.rows` rows of `b.columns` elements, `row_step` apart, and, with
-/// `add`, for reads.
+/// `out` must be valid for writes of `a.rows` rows of `b.columns` elements, `row_step` apart, and, with `add`, for
+/// reads.
 unsafe fn raw(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor: f32, add: bool) {
     a.check(a.data.len());
     b.check(b.data.len());
     let threads = rayon::current_num_threads();
-    if threads == 1 || a.rows * b.columns * a.columns < ALONE {
-        // SAFETY: the caller vouches for `out`; `a` and `b` lie within their slices (checked above).
-        return unsafe { alone(out, row_step, a, b, factor, add) };
+    if threads == 1 || a.rows * b.columns * a.columns < SINGLE_THREAD {
+        // SAFETY: the caller guarantees that `out` is valid; `a` and `b` lie within their slices (checked above).
+        return unsafe { gemm_single_thread(out, row_step, a, b, factor, add) };
     }
-    // The product lays the larger operand, `b`, out anew before it multiplies. Every thread lays out its own part
-    // of it where it has columns enough to go round; the crate's own threads would each lay out all of it.
+    // `gemm` packs the larger operand, `b`, before it multiplies. If there are enough columns for all threads, each
+    // thread packs only its own part of `b`; the crate's own threads would each pack all of it.
     let by_columns = b.columns >= threads * COLUMNS;
     let (length, unit) = if by_columns { (b.columns, COLUMNS) } else { (a.rows, ROWS) };
     let parts = threads.min(length / unit).max(1);
@@ -142,23 +144,30 @@ unsafe fn raw(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor: 
             true => (first, a, b.columns_from(first, count)),
             false => (first * row_step, a.rows_from(first, count), b),
         };
-        // SAFETY: parts are apart from each other, each within what the caller vouches for; `at` is the first of
-        // its elements.
-        unsafe { alone(out.0.add(at), row_step, a, b, factor, add) };
+        // SAFETY: the parts are disjoint, and each lies within the memory that the caller guarantees; `at` is the
+        // offset of the part's first element.
+        unsafe { gemm_single_thread(out.0.add(at), row_step, a, b, factor, add) };
     });
 }
 
-/// Where the parts of a product go.
+/// The output pointer, shared between threads.
 struct Out(*mut f32);
-// SAFETY: threads write apart from each other (see `raw`).
+// SAFETY: threads write to disjoint parts (see `raw`).
 unsafe impl Sync for Out {}
 
-/// The product on this thread.
+/// The product on the current thread.
 ///
 /// # Safety
-/// As for [`raw`]; `a` and `b` lie within their slices.
-unsafe fn alone(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor: f32, add: bool) {
-    // SAFETY: the caller vouches for all three.
+/// As for [`raw`]; in addition, `a` and `b` must lie within their slices.
+unsafe fn gemm_single_thread(
+    out: *mut f32,
+    row_step: usize,
+    a: View<'_>,
+    b: View<'_>,
+    factor: f32,
+    add: bool,
+) {
+    // SAFETY: the caller guarantees that `out`, `a` and `b` are valid.
     unsafe {
         match !add && prefer_transposed_gemm(a, b) {
             true => gemm_via_transpose(out, row_step, a, b, factor),
@@ -167,79 +176,87 @@ unsafe fn alone(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor
     }
 }
 
-/// Makes the product on its side and turns it over, a block of rows at a time.
+/// Computes the transposed product and transposes the result, one block of rows at a time.
 ///
 /// # Safety
-/// As for [`alone`], without `add`.
+/// As for [`gemm_single_thread`], without `add`.
 unsafe fn gemm_via_transpose(out: *mut f32, row_step: usize, a: View<'_>, b: View<'_>, factor: f32) {
-    let (mut x, mut side) = (Vec::new(), Vec::new());
-    // Blocks of nearly the same height: none of a few rows is left over.
-    let height = a.rows.div_ceil(a.rows.div_ceil(HIGH)).next_multiple_of(LANES);
+    let (mut x, mut product_t) = (Vec::new(), Vec::new());
+    // Blocks of nearly equal height, so that no block of only a few rows remains.
+    let height = a.rows.div_ceil(a.rows.div_ceil(BLOCK_ROWS)).next_multiple_of(LANES);
     for top in (0..a.rows).step_by(height) {
         let high = height.min(a.rows - top);
-        // Blocks of nearly the same width too: a narrow one the crate would add up in another order.
-        let most = (SIDE / high).max(LANES);
-        let (parts, tiles) = (b.columns.div_ceil(most), b.columns / LANES);
+        // Blocks of nearly equal width, too: the `gemm` crate would add up a narrow block in another order.
+        let max_width = (BLOCK_ELEMENTS / high).max(LANES);
+        let (parts, tiles) = (b.columns.div_ceil(max_width), b.columns / LANES);
         let begin = |part: usize| if part == parts { b.columns } else { part * tiles / parts * LANES };
         reserve(&mut x, a.columns * high);
-        reserve(&mut side, high * b.columns.min(most + 2 * LANES));
+        reserve(&mut product_t, high * b.columns.min(max_width + 2 * LANES));
         let rows = a.rows_from(top, high);
         if high >= LANES {
-            // SAFETY: `x` has room for these rows on their side, and each of their elements is written.
+            // SAFETY: `x` has capacity for the transpose of these rows, and each of its elements is written.
             unsafe {
                 let mut to = Target::new(x.as_mut_ptr(), a.columns, high, high);
                 transpose(rows.data, rows.row_step, &mut to);
                 x.set_len(a.columns * high);
             }
         }
-        // Two or three rows the crate would multiply in another way if they lay on their side, to other last bits.
+        // Two or three rows stay untransposed: transposed, they would take another kernel of the `gemm` crate, with
+        // different last bits.
         let rows = if x.is_empty() { rows } else { View::dense(&x, a.columns, high).transposed() };
         for part in 0..parts {
             let (first, count) = (begin(part), begin(part + 1) - begin(part));
-            assert!(high * count <= side.capacity(), "a block of {count} columns is too wide");
-            // SAFETY: `side` has room for `count` columns of the product, and each of their elements is written; of
-            // the rows of `out`, for which the caller vouches, these columns are the target.
+            assert!(high * count <= product_t.capacity(), "a block of {count} columns is too wide");
+            // SAFETY: `product_t` has capacity for `count` columns of the product, and each of their elements is
+            // written. The target is these columns of the rows of `out`, which the caller guarantees to be valid.
             let mut to = unsafe {
-                multiply(side.as_mut_ptr(), [high, 1], rows, b.columns_from(first, count), factor, false);
-                side.set_len(high * count);
+                multiply(
+                    product_t.as_mut_ptr(),
+                    [high, 1],
+                    rows,
+                    b.columns_from(first, count),
+                    factor,
+                    false,
+                );
+                product_t.set_len(high * count);
                 Target::new(out.add(top * row_step + first), high, count, row_step)
             };
-            transpose(&side, high, &mut to);
+            transpose(&product_t, high, &mut to);
         }
     }
 }
 
-/// Empties a buffer that has room for so many elements.
+/// Empties a buffer and reserves capacity for `length` elements.
 fn reserve(buffer: &mut Vec<f32>, length: usize) {
     buffer.clear();
     buffer.reserve_exact(length);
 }
 
-/// Rows of a product that are made on their side at a time, at most.
-const HIGH: usize = 128;
+/// Maximum number of rows per block of a transposed product.
+const BLOCK_ROWS: usize = 128;
 
-/// Elements of a product that is made on its side at a time: what stays in a cache.
-const SIDE: usize = 1 << 16;
+/// Elements per block of a transposed product: few enough to stay in the cache.
+const BLOCK_ELEMENTS: usize = 1 << 16;
 
-/// Whether a product is faster made on its side and turned over. What lies across the rows of the outcome is laid out
-/// anew before it is multiplied with: `b`, which costs most when its columns are what lies together (a weight as
-/// checkpoints store it), when they are long, and when few rows are there to pay for it. On its side it is `a` that is
-/// laid out, which is turned over first, for the crate does that an element at a time. The sums are the same, to the
-/// last bit. Sizes are those at which it was measured (`docs/results.md`).
+/// Whether it is faster to compute the transposed product and transpose the result. `gemm` packs the right-hand
+/// operand. Packing `b` is most expensive if its columns are contiguous (a weight as checkpoints store it), if they are
+/// long, and if there are few rows to amortise it. The transposed product packs `a` instead, which is transposed first
+/// because the crate would pack it element by element. The sums are the same to the last bit. The thresholds were
+/// measured (`docs/results.md`).
 fn prefer_transposed_gemm(a: View<'_>, b: View<'_>) -> bool {
     let across = b.row_step == 1 && b.column_step > 1 && a.column_step == 1;
     let worth = a.rows <= 256 || a.columns >= 1536;
     across && worth && a.rows > 1 && a.columns >= 128 && b.columns > SMALL
 }
 
-/// Widest product, in tiles of 64, before which the crate would lay out an operand that can be read where it lies. It
-/// sets 2 itself, which costs narrow products up to a third of their time.
+/// Widest product, in tiles of 64, up to which the `gemm` crate reads an operand in place, if it can, instead of
+/// packing it. The crate's default of 2 costs narrow products up to a third of their time.
 const READ_IN_PLACE: usize = 16;
 
-/// The product with the steps of its outcome, from column to column and from row to row.
+/// The product, with the steps of the output from column to column and from row to row.
 ///
 /// # Safety
-/// As for [`alone`].
+/// As for [`gemm_single_thread`].
 unsafe fn multiply(
     out: *mut f32,
     [column_step, row_step]: [usize; 2],
@@ -250,7 +267,7 @@ unsafe fn multiply(
 ) {
     static SET: Once = Once::new();
     SET.call_once(|| gemm::set_rhs_packing_threshold(READ_IN_PLACE));
-    // SAFETY: the caller vouches for all three.
+    // SAFETY: the caller guarantees that `out`, `a` and `b` are valid.
     unsafe {
         gemm::gemm(
             a.rows,
@@ -314,8 +331,8 @@ mod tests {
         ];
         for (rows, inner, columns) in shapes {
             let (a, b) = (waves(rows * inner), waves(columns * inner));
-            for upright in [true, false] {
-                let b = match upright {
+            for direct in [true, false] {
+                let b = match direct {
                     true => View::dense(&b, inner, columns),
                     false => View::dense(&b, columns, inner).transposed(),
                 };
@@ -333,13 +350,13 @@ mod tests {
     }
 
     #[test]
-    fn a_product_made_on_its_side_is_the_same_to_the_last_bit() {
+    fn a_transposed_product_is_the_same_to_the_last_bit() {
         let waves = |length: usize| (0..length).map(|i| (i as f32 * 0.73).cos()).collect::<Vec<f32>>();
         for (rows, inner, columns) in [
             (2, 128, 80),
             (17, 600, 1000),
             (64, 64 * 9, 66),
-            // Blocks of columns that, cut to one width, leave a few over.
+            // Columns that leave a few over when cut into blocks of one width.
             (48, 576, 1377),
             (64, 600, 1030),
             (65, 576, 700),
@@ -355,13 +372,13 @@ mod tests {
             let (a, b) = (View::dense(&a, rows, inner), View::dense(&b, columns, inner).transposed());
             assert!(prefer_transposed_gemm(a, b), "{rows} {inner} {columns}");
             let row_step = columns + 5;
-            let [mut turned, mut upright] = [(); 2].map(|()| vec![0.25; rows * row_step]);
-            // SAFETY: both have room for `rows` rows.
+            let [mut via_transpose, mut direct] = [(); 2].map(|()| vec![0.25; rows * row_step]);
+            // SAFETY: both have capacity for `rows` rows.
             unsafe {
-                alone(turned.as_mut_ptr(), row_step, a, b, 1.0, false);
-                multiply(upright.as_mut_ptr(), [1, row_step], a, b, 1.0, false);
+                gemm_single_thread(via_transpose.as_mut_ptr(), row_step, a, b, 1.0, false);
+                multiply(direct.as_mut_ptr(), [1, row_step], a, b, 1.0, false);
             }
-            assert!(turned == upright, "[{rows}, {inner}] by [{inner}, {columns}]");
+            assert!(via_transpose == direct, "[{rows}, {inner}] by [{inner}, {columns}]");
         }
     }
 }

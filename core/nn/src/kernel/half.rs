@@ -1,7 +1,7 @@
-//! Frozen matrices in bfloat16 on burn-flex. They are computed with in f32: a block of the matrix at a
-//! time is widened into a scratch and multiplied from there, so that the whole is never there twice.
-//! Each element of a product is the same sum in the same order as with the whole matrix in f32, to the
-//! last bit. It has no gradient: what is trained is f32.
+//! Frozen bfloat16 matrices on burn-flex. Computation is in f32: one block of the matrix at a time is widened into a
+//! scratch buffer and multiplied from there, so the whole matrix never exists in f32. Each element of a product must be
+//! the same sum in the same order as with the whole matrix in f32, to the last bit. There is no gradient, because only
+//! f32 weights are trained.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{DispatchDevice, Flex};
@@ -12,19 +12,19 @@ use rayon::prelude::*;
 use super::gemm::{View, product};
 use super::simd::vectorised;
 
-/// Elements of a block, where the least sizes below allow: what stays in a cache beside the rest.
+/// Elements per block, where the minimum sizes below allow it: few enough to stay in the cache with the other operands.
 const BLOCK: usize = 1 << 17;
 
-/// Rows and columns a block has at least, if the matrix has as many. The matrix product takes other
-/// ways for matrices below 257 rows or 65 columns, which add up in another order: a block must not
-/// take one that the whole matrix would not.
+/// Minimum rows and columns of a block, if the matrix has as many. For matrices below 257 rows or 65 columns, the
+/// matmul uses other kernels, which add up in another order: a block must not use one that the whole matrix would not
+/// use.
 const MIN_ROWS: usize = 320;
 const MIN_COLUMNS: usize = 72;
 
-/// Elements of a parallel job.
+/// Elements per parallel job.
 const JOB: usize = 1 << 14;
 
-/// A dense row-major matrix of bfloat16.
+/// A row-major bfloat16 matrix.
 #[derive(Clone, Debug)]
 pub(crate) struct HalfPanel {
     tensor: FloatTensor<Flex>,
@@ -33,7 +33,7 @@ pub(crate) struct HalfPanel {
 }
 
 impl HalfPanel {
-    /// A matrix of burn-flex in bfloat16 as a panel; none for any other.
+    /// The panel of a bfloat16 tensor on burn-flex; `None` for any other tensor.
     pub(crate) fn of(tensor: &Tensor<2>) -> Option<Self> {
         let flex = matches!(tensor.device().inner().as_dispatch(), DispatchDevice::Flex(_));
         if tensor.dtype() != DType::BF16 || !flex {
@@ -48,18 +48,18 @@ impl HalfPanel {
     }
 
     fn data(&self) -> &[bf16] {
-        // The tensor was made dense when the panel was made.
+        // The tensor was made contiguous when the panel was created.
         &self.tensor.storage::<bf16>()[..self.rows * self.columns]
     }
 
-    /// Puts a row behind `out`.
+    /// Appends row `row`, widened to f32, to `out`.
     pub(crate) fn push_row(&self, row: usize, out: &mut Vec<f32>) {
         let begin = out.len();
         out.resize(begin + self.columns, 0.0);
         widen(&mut out[begin..], &self.data()[row * self.columns..][..self.columns]);
     }
 
-    /// `x` [n, columns] times the transpose of the matrix, as a new [n, rows].
+    /// `x` `[n, columns]` times the transpose of the matrix, as a new `[n, rows]` matrix.
     pub(crate) fn times_transposed(&self, x: View<'_>) -> Vec<f32> {
         let (rows, columns) = (self.rows, self.columns);
         let mut out = vec![0.0; x.rows * rows];
@@ -76,7 +76,7 @@ impl HalfPanel {
         out
     }
 
-    /// Writes `x` [n, rows] times the matrix, [n, columns], to `out`.
+    /// Writes `x` `[n, rows]` times the matrix, `[n, columns]`, to `out`.
     pub(crate) fn times(&self, out: &mut [f32], x: View<'_>) {
         let (rows, columns) = (self.rows, self.columns);
         let mut scratch = Vec::new();
@@ -98,7 +98,7 @@ impl HalfPanel {
     }
 }
 
-/// Divides `whole` into parts of about equal size, `wanted` each but at least `least`: (first, count).
+/// Splits `whole` into parts of about equal size, each about `wanted` but at least `least`: (first, count).
 fn blocks(whole: usize, least: usize, wanted: usize) -> impl Iterator<Item = (usize, usize)> {
     let parts = (whole / wanted.max(least)).max(1);
     let begin = move |part: usize| part * whole / parts;
@@ -106,7 +106,7 @@ fn blocks(whole: usize, least: usize, wanted: usize) -> impl Iterator<Item = (us
 }
 
 vectorised! {
-    /// A bfloat16 is the upper half of the f32 of its value.
+    /// Widens bfloat16 to f32: a bfloat16 is the upper half of the f32 of the same value.
     fn widen(wide: &mut [f32], half: &[bf16]) {
         for (wide, half) in wide.iter_mut().zip(half) {
             *wide = f32::from_bits(u32::from(half.to_bits()) << 16);
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn products_are_those_of_the_same_values_in_f32_to_the_last_bit() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        // Several blocks of rows, of columns, of both, and one block only.
+        // Several blocks of rows, of columns, and of both, and a single block.
         for (out, into) in [(2100, 100), (100, 1900), (2000, 600), (700, 900), (60, 48), (300, 65), (257, 3)]
         {
             let [half, wide] = matrices(out, into, &mut rng);

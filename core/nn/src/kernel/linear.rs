@@ -1,4 +1,4 @@
-//! A linear map with its weight stored as [out, in], as checkpoints store it: `y = x · Wᵀ`.
+//! A linear map whose weight is stored as `[out, in]`, as in checkpoints: `y = x · Wᵀ`.
 
 use burn::tensor::Tensor;
 
@@ -6,7 +6,7 @@ use super::fused::{self, FusedOp, Panel};
 use super::gemm::{View, new_product, rows_of_one_order};
 use super::half::HalfPanel;
 
-/// `x` [n, in] times the transpose of `weight` [out, in].
+/// `x` `[n, in]` times the transpose of `weight` `[out, in]`: `[n, out]`.
 pub(crate) fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     if fused::takes(&x) {
         return match HalfPanel::of(&weight) {
@@ -17,14 +17,15 @@ pub(crate) fn linear(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     x.matmul(weight.transpose())
 }
 
-/// [`linear`] without a gradient, where each row of the outcome is a function of its own row of `x` to the last bit: on
-/// burn-flex neither the number of rows nor what is in the others changes it. Few rows are filled up with zeros to as many
-/// as it takes for the product to add up as it does for any number.
+/// [`linear`] without a gradient, where each output row is a function of its own row of `x`, to the last bit: on
+/// burn-flex neither the number of rows nor the contents of the other rows change it. If there are few rows, rows of
+/// zeros are appended until the matmul adds up in the same order as for any number of rows.
 pub(crate) fn linear_by_row(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
     let [rows, into] = x.dims();
     let out = weight.dims()[0];
     if (1..=2).contains(&into) && fused::takes(&x) {
-        // So do sums of one or two terms, as of an adapter of so small a rank alone: beside zeros they are as in longer ones.
+        // Sums of one or two terms (an adapter of rank 1 or 2 on its own) also use another order: padded with zeros,
+        // they are computed as in longer sums.
         let longer = |tensor: Tensor<2>| {
             let zeros = Tensor::zeros([tensor.dims()[0], 2], (&tensor.device(), tensor.dtype()));
             Tensor::cat(vec![tensor, zeros], 1)
@@ -32,18 +33,18 @@ pub(crate) fn linear_by_row(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
         return linear_by_row(longer(x), longer(weight));
     }
     if out == 1 && fused::takes(&x) {
-        // A product with a vector adds up in an order of its own: beside a second column it is as with many.
+        // A product with a vector adds up in another order: with a second column it is the same as with many.
         return linear_by_row(x, Tensor::cat(vec![weight.clone(), weight], 0)).narrow(1, 0, 1);
     }
-    let least = rows_of_one_order(out, into);
-    if !fused::takes(&x) || rows == 0 || rows >= least {
+    let min_rows = rows_of_one_order(out, into);
+    if !fused::takes(&x) || rows == 0 || rows >= min_rows {
         return linear(x, weight);
     }
     let x = fused::panel(x);
-    let mut filled = Vec::with_capacity(least * into);
+    let mut filled = Vec::with_capacity(min_rows * into);
     filled.extend_from_slice(x.data());
-    filled.resize(least * into, 0.0);
-    linear(fused::tensor(Panel::new(filled, least, into)), weight).narrow(0, 0, rows)
+    filled.resize(min_rows * into, 0.0);
+    linear(fused::tensor(Panel::new(filled, min_rows, into)), weight).narrow(0, 0, rows)
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ impl FusedOp<2> for Linear {
     }
 }
 
-/// The same with a frozen weight in bfloat16.
+/// [`Linear`] with a frozen weight in bfloat16.
 #[derive(Clone, Debug)]
 struct HalfLinear {
     weight: HalfPanel,
@@ -97,7 +98,7 @@ impl FusedOp<1> for HalfLinear {
     }
 }
 
-/// A panel as a matrix of the product.
+/// A panel as an operand of the matmul.
 pub(crate) fn view(panel: &Panel) -> View<'_> {
     View::dense(panel.data(), panel.rows, panel.columns)
 }
@@ -118,7 +119,7 @@ mod tests {
         values.into_iter().map(f32::to_bits).collect()
     }
 
-    /// Shapes at which the matrix product has other ways for few rows or columns, each with other last bits.
+    /// Shapes at which the matmul uses other kernels for few rows or columns, each with different last bits.
     #[test]
     fn a_row_is_the_same_among_any_number_of_rows() {
         const ROWS: [usize; 18] = [1, 2, 3, 5, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 129, 150, 200, 257];
@@ -143,7 +144,7 @@ mod tests {
                 for rows in ROWS {
                     let some = bits(linear_by_row(x.clone().narrow(0, 0, rows), weight.clone()));
                     assert!(some == all[..rows * out], "{rows} rows of [{out}, {into}]");
-                    // Rows that stand elsewhere among the others.
+                    // The same rows at another position among the others.
                     let last = bits(linear_by_row(x.clone().narrow(0, 300 - rows, rows), weight.clone()));
                     assert!(last == all[(300 - rows) * out..], "last {rows} rows of [{out}, {into}]");
                 }

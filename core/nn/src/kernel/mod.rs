@@ -1,8 +1,7 @@
-//! The operations a decoder is made of, each in two forms: fused on burn-flex with a hand-written
-//! backward, and composed of burn's own operations for every other backend. The second is also
-//! what the first is tested against. Activations are [tokens, width]: sequences lie end to end
-//! without padding, so no operation but attention knows where one ends.
-//! On burn-flex a frozen matrix may be in bfloat16; activations are f32 there.
+//! The operations of a decoder, each in two forms: fused on burn-flex with a hand-written backward, and composed of
+//! burn's own operations for every other backend. The composed form is also the reference that the fused form is tested
+//! against. Activations are `[tokens, width]`: sequences are packed without padding, so only attention depends on where
+//! one ends. On burn-flex a frozen matrix may be bfloat16; activations are f32 there.
 
 mod attention;
 mod attention_composed;
@@ -30,7 +29,7 @@ pub(crate) use linear::{linear, linear_by_row};
 pub(crate) use rms_norm::rms_norm;
 pub(crate) use rotary::{RotaryTable, rotate};
 
-/// Rows of this width that make a parallel job worth its while.
+/// Number of rows of this width per parallel job.
 fn rows_per_job(width: usize) -> usize {
     (32_768 / width.max(1)).max(1)
 }

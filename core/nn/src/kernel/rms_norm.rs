@@ -9,12 +9,12 @@ use super::fused::{self, FusedOp, Panel};
 use super::rows_per_job;
 use super::simd::{sum2, sum3, vectorised};
 
-/// Normalises each row of `x` [n, h] and scales it by `weight` [1, h].
+/// Normalises each row of `x` `[n, h]` and scales it by `weight` `[1, h]`.
 pub(crate) fn rms_norm(x: Tensor<2>, weight: Tensor<2>, epsilon: f64) -> Tensor<2> {
     if fused::takes(&x) {
         return fused::apply(RmsNorm { epsilon: epsilon as f32 }, [x, weight]);
     }
-    // In f32 whatever the activations are, as the models were trained.
+    // In f32 whatever the activations' type, as the models were trained.
     let dtype = x.dtype();
     let wide = x.cast(burn::tensor::DType::F32);
     let mean = (wide.clone() * wide.clone()).mean_dim(1);
@@ -41,7 +41,8 @@ impl FusedOp<2> for RmsNorm {
                 .zip(x.data().par_chunks(job * width))
                 .for_each(|((y, inverse), x)| forward(y, inverse, x, weight.data(), self.epsilon));
         };
-        // SAFETY: `x` has as many elements, `inverse` as many rows; each job writes all of its rows.
+        // SAFETY: `x` has as many elements as the output, `inverse` one per row; each job writes all elements of its
+        // rows.
         let y = unsafe { Panel::filled(rows, width, fill) };
         (y, (x, weight, inverse))
     }
@@ -63,7 +64,8 @@ impl FusedOp<2> for RmsNorm {
                     .zip(gradient.data().par_chunks(job * width))
                     .for_each(|(((dx, inverse), x), dy)| backward(dx, inverse, x, weight.data(), dy));
             };
-            // SAFETY: `x` and the gradient have as many elements; each job writes all of its rows.
+            // SAFETY: `x` and the gradient have as many elements as the output; each job writes all elements of its
+            // rows.
             unsafe { Panel::filled(rows, width, fill) }
         });
         let dw = to_weight.then(|| {

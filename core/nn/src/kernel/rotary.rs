@@ -1,5 +1,5 @@
-//! Rotary position embedding (Su et al. 2021) in Hugging Face's convention: the halves of a head
-//! are the two parts of its pairs ("rotate half").
+//! Rotary position embedding (Su et al. 2021) in Hugging Face's convention: the first and second half of a head hold
+//! the two components of its pairs ("rotate half").
 
 use std::mem::MaybeUninit;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,8 +11,8 @@ use super::fused::{self, FusedOp, Panel};
 use super::rows_per_job;
 use super::simd::vectorised;
 
-/// Cosines and sines of positions and pairs, computed as far as positions have been asked for: a long
-/// context costs nothing before it is used.
+/// Cosines and sines by position and pair. The table grows as far as positions are requested: a long context costs
+/// nothing until it is used.
 #[derive(Clone, Debug)]
 pub(crate) struct RotaryTable {
     frequencies: Arc<Vec<f32>>,
@@ -20,7 +20,7 @@ pub(crate) struct RotaryTable {
     known: Arc<RwLock<Angles>>,
 }
 
-/// [positions, head width / 2] each.
+/// `[positions, head width / 2]` each.
 #[derive(Clone, Debug, Default)]
 struct Angles {
     cosines: Arc<Vec<f32>>,
@@ -29,15 +29,15 @@ struct Angles {
 }
 
 impl RotaryTable {
-    /// Angles of pair i at position p: `p · frequency i`, in f32 as Hugging Face has it; for positions
-    /// below `positions`.
+    /// A table for positions below `positions`. The angle of pair i at position p is `p · frequencies[i]`, in f32 as in
+    /// Hugging Face.
     pub(crate) fn new(positions: usize, frequencies: &[f32]) -> Self {
         let half = frequencies.len();
         let known = Arc::new(RwLock::new(Angles { half, ..Angles::default() }));
         Self { frequencies: Arc::new(frequencies.to_vec()), positions, known }
     }
 
-    /// The angles of these positions at least.
+    /// Angles that cover at least these positions.
     fn angles(&self, positions: &[usize]) -> Angles {
         let needed = positions.iter().max().map_or(0, |last| last + 1);
         let half = self.frequencies.len();
@@ -70,7 +70,7 @@ impl Angles {
     }
 }
 
-/// Turns each head of each row of `x` [n, heads · width] by its row's position.
+/// Rotates each head of each row of `x` `[n, heads · width]` by the row's position.
 pub(crate) fn rotate(x: Tensor<2>, table: &RotaryTable, positions: &Arc<Vec<usize>>) -> Tensor<2> {
     let table = table.angles(positions);
     if fused::takes(&x) {
@@ -89,14 +89,14 @@ pub(crate) fn rotate(x: Tensor<2>, table: &RotaryTable, positions: &Arc<Vec<usiz
     let x = x.reshape([rows, heads, 2 * half]);
     let first = x.clone().narrow(2, 0, half);
     let second = x.narrow(2, half, half);
-    let turned = Tensor::cat(
+    let rotated = Tensor::cat(
         vec![
             first.clone() * cosines.clone() - second.clone() * sines.clone(),
             second * cosines + first * sines,
         ],
         2,
     );
-    turned.reshape([rows, width])
+    rotated.reshape([rows, width])
 }
 
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ struct Rotate {
 }
 
 impl Rotate {
-    fn turn(&self, x: &Panel, sign: f32) -> Panel {
+    fn rotated(&self, x: &Panel, sign: f32) -> Panel {
         let width = x.columns;
         let job = rows_per_job(width);
         assert_eq!(
@@ -119,10 +119,10 @@ impl Rotate {
             y.par_chunks_mut(job * width)
                 .zip(x.data().par_chunks(job * width))
                 .zip(self.positions.par_chunks(job))
-                .for_each(|((y, x), positions)| turn(y, x, positions, &self.table, width, sign));
+                .for_each(|((y, x), positions)| rotate_rows(y, x, positions, &self.table, width, sign));
         };
-        // SAFETY: there is a position for every row and a row is whole heads (asserted above), so
-        // each job writes both halves of every head of its rows.
+        // SAFETY: there is a position for every row, and a row consists of whole heads (asserted above), so each job
+        // writes both halves of every head of its rows.
         unsafe { Panel::filled(x.rows, width, fill) }
     }
 }
@@ -131,17 +131,24 @@ impl FusedOp<1> for Rotate {
     type Saved = ();
 
     fn forward(&self, [x]: [Panel; 1], _: [bool; 1]) -> (Panel, ()) {
-        (self.turn(&x, self.sign), ())
+        (self.rotated(&x, self.sign), ())
     }
 
     fn backward(&self, (): (), gradient: Panel, _: [bool; 1]) -> [Option<Panel>; 1] {
-        // A rotation is undone by turning back.
-        [Some(self.turn(&gradient, -self.sign))]
+        // The gradient of a rotation is the inverse rotation.
+        [Some(self.rotated(&gradient, -self.sign))]
     }
 }
 
 vectorised! {
-    fn turn(y: &mut [MaybeUninit<f32>], x: &[f32], positions: &[usize], table: &Angles, width: usize, sign: f32) {
+    fn rotate_rows(
+        y: &mut [MaybeUninit<f32>],
+        x: &[f32],
+        positions: &[usize],
+        table: &Angles,
+        width: usize,
+        sign: f32,
+    ) {
         let half = table.half;
         for ((y, x), &position) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(positions) {
             let cosines = &table.cosines[position * half..][..half];

@@ -1,10 +1,10 @@
-//! Loops over slices compiled for the widest vectors the processor has, chosen at run time: the
-//! build itself targets any x86-64. Plain multiply and add, never fused, and sums over sixteen
-//! fixed lanes, so that every processor gives the same bits.
+//! Loops over slices compiled for the widest vectors that the processor supports, selected at run time; the build
+//! itself targets any x86-64. Multiplications and additions must never be fused, and sums must use sixteen fixed lanes,
+//! so that every processor gives the same bits.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Vector width of a processor. A wider level has the instructions of the narrower ones.
+/// A vector instruction level. Each level includes the instructions of the narrower ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Level {
@@ -13,14 +13,14 @@ pub(crate) enum Level {
     Avx512 = 3,
 }
 
-/// The environment variable that asks for a narrower level than the processor has: `plain`, `avx2` or `avx512`. Results
-/// do not depend on it; it is for finding out whether that is true.
+/// Environment variable that selects a narrower level than the processor has: `plain`, `avx2` or `avx512`. Results must
+/// not depend on it; it exists to test that.
 const VARIABLE: &str = "CADRE_CPU_LEVEL";
 
-/// The level in use; 0 before it is known.
+/// The selected level; 0 until it is determined.
 static LEVEL: AtomicU8 = AtomicU8::new(0);
 
-/// The level in use: the processor's, or a narrower one that was asked for.
+/// The level in use: the processor's widest, or a narrower one requested through the environment.
 #[inline]
 pub(crate) fn level() -> Level {
     match LEVEL.load(Ordering::Relaxed) {
@@ -35,7 +35,7 @@ pub(crate) fn level() -> Level {
     }
 }
 
-/// The widest level of this processor: it has every feature that [`vectorised`] enables for it.
+/// The widest level of this processor, which supports every feature that [`vectorised`] enables for it.
 pub(crate) fn widest() -> Level {
     #[cfg(target_arch = "x86_64")]
     {
@@ -54,10 +54,10 @@ pub(crate) fn widest() -> Level {
     Level::Plain
 }
 
-/// The level that the environment asks for.
+/// The level requested through the environment.
 ///
 /// # Errors
-/// A value that is no level, or one that this processor does not have.
+/// A value that is not a level, or a level that this processor does not support.
 pub(crate) fn asked() -> Result<Option<Level>, String> {
     let Some(value) = std::env::var_os(VARIABLE) else { return Ok(None) };
     parsed(&value.to_string_lossy(), widest()).map(Some)
@@ -76,8 +76,8 @@ fn parsed(value: &str, widest: Level) -> Result<Level, String> {
     }
 }
 
-/// Runs `act` at each level that this processor has. Tests beside it run at that level meanwhile, which changes nothing:
-/// that is what is tested.
+/// Runs `act` at each level that this processor supports. Tests that run concurrently also run at that level meanwhile,
+/// which is safe because results must not depend on the level.
 #[cfg(test)]
 pub(crate) fn at_each_level<T>(mut act: impl FnMut() -> T) -> Vec<T> {
     static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -93,7 +93,7 @@ pub(crate) fn at_each_level<T>(mut act: impl FnMut() -> T) -> Vec<T> {
     results
 }
 
-/// Defines a function whose body is compiled once for each level.
+/// Defines a function whose body is compiled once per level.
 macro_rules! vectorised {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
         $(#[$meta])*
@@ -124,10 +124,10 @@ macro_rules! vectorised {
 }
 pub(crate) use vectorised;
 
-/// Lanes of a sum.
+/// Lanes of a sum; fixed, so that the order of additions does not depend on the vector width.
 pub(crate) const LANES: usize = 16;
 
-/// Adds up the lanes in a fixed tree.
+/// Adds up the lanes in a fixed tree order.
 #[inline(always)]
 fn fold(mut lanes: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;
@@ -175,7 +175,7 @@ pub(crate) fn sum3(a: &[f32], b: &[f32], c: &[f32], of: impl Fn(f32, f32, f32) -
     fold(lanes)
 }
 
-/// Sum of `of(x)` over a slice, writing `of`'s second value back.
+/// Replaces each value with `of(value)` and returns the sum of the new values.
 #[inline(always)]
 pub(crate) fn sum_map(values: &mut [f32], of: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0; LANES];
@@ -209,11 +209,10 @@ pub(crate) fn max(values: &[f32]) -> f32 {
     lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
 }
 
-/// `e^x` within 2 units in the last place between -87.3 and 88; nothing below, the value at the border above.
+/// `e^x`, within 2 units in the last place between -87.3 and 88. Below -87.3 it is 0; above 88 it is the value at 88.
 ///
-/// Range reduction by multiples of ln 2 in two parts and the degree-5 polynomial of Cephes' `expf`
-/// (Moshier). It has no branch and no call, so that loops around it become vector code. NaN stays
-/// NaN.
+/// Range reduction by multiples of ln 2 in two parts and the degree-5 polynomial of Cephes' `expf` (Moshier). There is
+/// no branch and no call, so that loops around it are vectorised. NaN stays NaN.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
@@ -235,12 +234,11 @@ pub(crate) fn exp(x: f32) -> f32 {
     if x < -87.3 { 0.0 } else { value }
 }
 
-/// Softmax probabilities below this are set to zero. They are lost in the rounding of a sum near one, but products with
-/// them can be subnormal numbers, with which a processor computes about a hundred times more slowly. A floor of 1e-25
-/// changed the last bits of a run.
+/// Softmax probabilities below this are flushed to zero. They are lost to rounding in a sum near 1, but products with
+/// them can be subnormal, which is about 100x slower. A floor of 1e-25 changed the last bits of a run.
 const PROBABILITY_FLOOR: f32 = 1e-34;
 
-/// A softmax probability, or zero where it is below the floor. NaN stays NaN.
+/// A softmax probability, or zero if it is below the floor. NaN stays NaN.
 #[inline(always)]
 pub(crate) fn flush_small(share: f32) -> f32 {
     if share < PROBABILITY_FLOOR { 0.0 } else { share }
@@ -283,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_is_asked_for_by_name_and_never_wider_than_the_processor() {
+    fn a_requested_level_is_never_wider_than_the_processor() {
         assert_eq!(parsed("plain", Level::Plain), Ok(Level::Plain));
         assert_eq!(parsed("avx2", Level::Avx512), Ok(Level::Avx2));
         assert!(parsed("avx512", Level::Avx2).unwrap_err().contains("does not have"));
@@ -292,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn faint_shares_are_nothing_and_others_stay() {
+    fn probabilities_below_the_floor_are_zero_and_others_stay() {
         for share in [1.0f32, 0.3, 1e-7, 1e-33] {
             assert_eq!(flush_small(share), share);
         }

@@ -1,5 +1,4 @@
-//! Every fused operation against the one composed of burn's own: values, gradients, poison. It knows
-//! no model.
+//! Tests every fused operation against its composed form: values, gradients, and NaN handling.
 
 use std::sync::Arc;
 
@@ -19,8 +18,7 @@ fn leaf(values: &[f32], rows: usize, columns: usize) -> Tensor<2> {
     Tensor::<2>::from_data(data, &Device::flex()).autodiff().require_grad()
 }
 
-/// Values and gradients of an operation on random inputs of these sizes, and of the same operation
-/// composed of burn's own.
+/// Compares values and gradients of an operation, on random inputs of these sizes, with those of its composed form.
 fn agree<const N: usize>(
     sizes: [(usize, usize); N],
     tolerance: f32,

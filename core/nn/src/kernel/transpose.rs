@@ -1,8 +1,8 @@
-//! A matrix laid on its side, a tile at a time: each row of a tile is a cache line.
+//! Tiled 16x16 transpose: each row of a tile is one cache line.
 
 use super::simd::{LANES, Level, level};
 
-/// A matrix that is written, maybe for the first time: rows of `columns` elements, `row_step` apart.
+/// A possibly uninitialised matrix to write to: rows of `columns` elements, `row_step` apart.
 pub(crate) struct Target {
     first: *mut f32,
     rows: usize,
@@ -12,16 +12,17 @@ pub(crate) struct Target {
 
 impl Target {
     /// # Safety
-    /// All elements are valid for writes as long as the target lives, and nobody else looks at them.
+    /// All elements must be valid for writes as long as the target lives, and nothing else may access them.
     pub(crate) unsafe fn new(first: *mut f32, rows: usize, columns: usize, row_step: usize) -> Self {
         Self { first, rows, columns, row_step }
     }
 
-    /// Writes elements of a row, the first of them to this column.
+    /// Writes `values` to a row, starting at `column`.
     #[inline(always)]
     fn write(&mut self, row: usize, column: usize, values: &[f32]) {
         assert!(row < self.rows && column + values.len() <= self.columns, "written beyond the matrix");
-        // SAFETY: these elements are among those vouched for; `values` is elsewhere, for nobody else has a view of them.
+        // SAFETY: these elements are among those that the caller of `new` guarantees; `values` does not overlap them,
+        // because nothing else may access them.
         unsafe {
             let to = self.first.add(row * self.row_step + column);
             std::ptr::copy_nonoverlapping(values.as_ptr(), to, values.len());
@@ -32,18 +33,18 @@ impl Target {
 /// Sixteen rows of sixteen elements.
 type Tile = [[f32; LANES]; LANES];
 
-/// A tile laid on its side.
+/// The transpose of a tile.
 #[inline(always)]
-fn turned(tile: &Tile) -> Tile {
+fn transposed(tile: &Tile) -> Tile {
     std::array::from_fn(|row| std::array::from_fn(|column| tile[column][row]))
 }
 
-/// The same in registers: pairs of elements change places, then pairs of those, then quarters of a row, twice. What the
-/// compiler makes of [`turned`] gathers every element by itself.
+/// The transpose in registers: swaps single elements, then pairs, then quarters of a row, twice. The code the compiler
+/// generates for [`transposed`] gathers every element separately.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn turned_in_registers(tile: &Tile) -> Tile {
+fn transposed_in_registers(tile: &Tile) -> Tile {
     use std::arch::x86_64::{
         __m512, _mm512_castpd_ps as singles, _mm512_castps_pd as doubles, _mm512_loadu_ps,
         _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
@@ -55,7 +56,7 @@ fn turned_in_registers(tile: &Tile) -> Tile {
         (a, b, 0) => _mm512_unpacklo_ps(a, b),
         (a, b, _) => _mm512_unpackhi_ps(a, b),
     });
-    // Number 4 i + j holds, in its quarter q, column 4 q + j of rows 4 i to 4 i + 3.
+    // Register 4 i + j holds, in its quarter q, column 4 q + j of rows 4 i to 4 i + 3.
     let fours: [__m512; LANES] = std::array::from_fn(|at| {
         let first = (at & !3) + at % 4 / 2;
         let (a, b) = (doubles(pairs[first]), doubles(pairs[first + 2]));
@@ -79,24 +80,24 @@ fn turned_in_registers(tile: &Tile) -> Tile {
     out
 }
 
-/// Writes `from` on its side: as many rows as `to` has columns, `row_step` apart, each with an element for every row of
-/// `to`.
+/// Writes the transpose of `from` to `to`. `from` has as many rows as `to` has columns, `row_step` apart, each with at
+/// least one element per row of `to`.
 pub(crate) fn transpose(from: &[f32], row_step: usize, to: &mut Target) {
     #[cfg(target_arch = "x86_64")]
     if level() == Level::Avx512 {
         #[target_feature(enable = "avx512f")]
         fn avx512(from: &[f32], row_step: usize, to: &mut Target) {
-            tiles(from, row_step, to, |tile| turned_in_registers(tile));
+            tiles(from, row_step, to, |tile| transposed_in_registers(tile));
         }
-        // SAFETY: the level is at most that of this processor.
+        // SAFETY: the level is at most the widest level of this processor.
         return unsafe { avx512(from, row_step, to) };
     }
-    tiles(from, row_step, to, turned);
+    tiles(from, row_step, to, transposed);
 }
 
-/// Rows of tiles, one after the other: what is written lies together, in sixteen places.
+/// Visits tiles row by row, so that writes go to sixteen sequential streams.
 #[inline(always)]
-fn tiles(from: &[f32], row_step: usize, to: &mut Target, turned: impl Fn(&Tile) -> Tile) {
+fn tiles(from: &[f32], row_step: usize, to: &mut Target, transposed: impl Fn(&Tile) -> Tile) {
     let (rows, columns) = (to.rows, to.columns);
     for row in (0..rows).step_by(LANES) {
         let high = LANES.min(rows - row);
@@ -107,14 +108,14 @@ fn tiles(from: &[f32], row_step: usize, to: &mut Target, turned: impl Fn(&Tile) 
                 for (at, line) in tile.iter_mut().enumerate() {
                     line.copy_from_slice(&from[(column + at) * row_step + row..][..LANES]);
                 }
-                for (at, line) in turned(&tile).iter().enumerate() {
+                for (at, line) in transposed(&tile).iter().enumerate() {
                     to.write(row + at, column, line);
                 }
             } else {
                 for (at, line) in tile[..wide].iter_mut().enumerate() {
                     line[..high].copy_from_slice(&from[(column + at) * row_step + row..][..high]);
                 }
-                for (at, line) in turned(&tile).iter().enumerate().take(high) {
+                for (at, line) in transposed(&tile).iter().enumerate().take(high) {
                     to.write(row + at, column, &line[..wide]);
                 }
             }
@@ -127,13 +128,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_element_finds_its_place_and_nothing_else_is_touched() {
+    fn every_element_is_transposed_and_nothing_else_is_written() {
         for (rows, columns) in [(1, 1), (16, 16), (5, 40), (40, 5), (33, 50), (128, 96)] {
-            // Its rows are two elements longer than what is turned over.
+            // The rows of `from` are two elements longer than the part that is transposed.
             let from: Vec<f32> = (0..(rows + 2) * columns).map(|i| i as f32).collect();
             let row_step = columns + 3;
             let mut to = vec![-1.0; rows * row_step];
-            // SAFETY: `to` has `rows` rows, `row_step` apart, and is not looked at before the target is gone.
+            // SAFETY: `to` has `rows` rows, `row_step` apart, and is not accessed while the target lives.
             transpose(&from, rows + 2, &mut unsafe { Target::new(to.as_mut_ptr(), rows, columns, row_step) });
             for row in 0..rows {
                 for column in 0..row_step {

@@ -1,5 +1,5 @@
-//! Adapters that PEFT made, imported: the logits it computed with them. And experts exported for a
-//! check in Python (`tests/parity/check_exports.py`).
+//! Tests of imported PEFT adapters against the logits that PEFT computed with them. Also exports experts for a check in
+//! Python (`tests/parity/check_exports.py`).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ struct Recorded {
     row: Vec<u32>,
 }
 
-/// Logits of every token of a row by an expert, those of its added tokens last: [tokens][ids].
+/// Logits of every token of a row with an expert, those of its added tokens last: `[tokens][ids]`.
 fn logits(learner: &Learner, expert: &Path, row: &[u32]) -> Vec<f32> {
     let shape = learner.shape();
     let model = &learner.model;
@@ -55,7 +55,7 @@ fn adapters_of_peft_compute_the_same_here() {
         let sizes = file.shape("logits").unwrap().to_vec();
         let recorded = file.values("logits", &sizes).unwrap();
         assert_eq!(found.len(), recorded.len());
-        let largest = recorded.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        let largest = recorded.iter().fold(0.0f32, |max, value| max.max(value.abs()));
         let apart = found.iter().zip(&recorded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest;
         println!("{}: {apart:.1e}", folder.display());
         assert!(apart <= 1e-5, "{}: {apart}", folder.display());

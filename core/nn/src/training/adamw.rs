@@ -1,22 +1,21 @@
-//! AdamW (Loshchilov & Hutter 2019) as `torch.optim.AdamW` computes it, and clipping by the norm
-//! of the whole gradient as `clip_grad_norm_` does. On the host, in f32, so that every backend
-//! takes the same steps.
+//! AdamW (Loshchilov & Hutter 2019) as in `torch.optim.AdamW`, and clipping by the norm of the whole gradient as in
+//! `clip_grad_norm_`. Runs on the host in f32, so that every backend takes the same steps.
 
 use rayon::prelude::*;
 
 use super::parameters::Parameters;
 use crate::kernel::simd::vectorised;
 
-/// torch's defaults.
+/// PyTorch's defaults.
 const BETA_FIRST: f64 = 0.9;
 const BETA_SECOND: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// Elements of one parallel job, and of one partial sum of the norm: fixed, so that the sum does
-/// not depend on the threads.
+/// Elements per parallel job and per partial sum of the norm; fixed, so that the sum does not depend on the number of
+/// threads.
 const JOB: usize = 1 << 14;
 
-/// Norm of the whole gradient.
+/// L2 norm of the whole gradient.
 pub(crate) fn norm(gradients: &[Vec<f32>]) -> f64 {
     let partial = |gradient: &Vec<f32>| -> Vec<f64> { gradient.par_chunks(JOB).map(squares).collect() };
     gradients.iter().flat_map(partial).sum::<f64>().sqrt()
@@ -36,12 +35,12 @@ vectorised! {
     }
 }
 
-/// The factor that brings a gradient of this norm below `limit`; 1 when `limit` is 0.
+/// The factor that clips a gradient of this norm to `limit`; 1 if `limit` is 0.
 pub(crate) fn clip_factor(norm: f64, limit: f64) -> f32 {
     if limit > 0.0 { (limit / (norm + 1e-6)).min(1.0) as f32 } else { 1.0 }
 }
 
-/// One step on all parameters. `step` counts from 1; gradients are multiplied by `factor` first.
+/// One AdamW step on all parameters. `step` counts from 1; gradients are multiplied by `factor` first.
 pub(crate) fn update(
     parameters: &mut Parameters,
     gradients: &[Vec<f32>],

@@ -1,5 +1,5 @@
-//! Where a training was: weights, optimizer state, position and losses in one file, written
-//! atomically, so that it is whole or not there.
+//! The state of a training in one file: weights, optimizer state, position and losses. Written atomically, so that the
+//! file is either complete or absent.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ use super::spec::TrainingSpec;
 use super::validation::TrainingData;
 use crate::error::NnError;
 
-/// Newest layout that is read and written.
+/// Newest format version that is read and written.
 const FORMAT_VERSION: u32 = 2;
 const FILE: &str = "training.safetensors";
 const STATE: &str = "training";
@@ -25,12 +25,12 @@ const STATE: &str = "training";
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Progress {
     pub(crate) format_version: u32,
-    /// What is trained, on what, and how.
+    /// Digest of everything that determines the training.
     pub(crate) identity: Digest,
-    /// Steps done.
+    /// Number of finished steps.
     pub(crate) step: u64,
     pub(crate) tokens: u64,
-    /// Loss of each step done.
+    /// Loss of each finished step.
     pub(crate) losses: Vec<f32>,
     /// Norm of the gradient of each step done.
     pub(crate) gradient_norms: Vec<f32>,
@@ -52,7 +52,7 @@ impl Progress {
     }
 }
 
-/// What a training is: a checkpoint of another one is not resumed.
+/// Digest that identifies a training. The checkpoint of another training must not be resumed.
 pub(crate) fn identity(
     spec: &TrainingSpec,
     about: &serde_json::Value,
@@ -92,7 +92,7 @@ fn digest_of(examples: &[TokenExample]) -> Digest {
 /// Writes the state of a training.
 ///
 /// # Errors
-/// A file that cannot be written.
+/// The file cannot be written.
 pub(crate) fn write(folder: &Path, progress: &Progress, parameters: &Parameters) -> Result<(), NnError> {
     let path = folder.join(FILE);
     let wrong = |source| CheckpointError::Weights { path: path.clone(), source };
@@ -120,15 +120,14 @@ pub(crate) fn write(folder: &Path, progress: &Progress, parameters: &Parameters)
     Ok(write_atomic(&path, &bytes)?)
 }
 
-/// Reads the state of this very training into `parameters`. None when there is no checkpoint, or
-/// one that is damaged or of another training: then the training begins anew, and a warning says
-/// why.
+/// Reads the state of exactly this training into `parameters`. Returns `None` if there is no checkpoint, or if it is
+/// damaged or belongs to another training; the training then starts from the beginning, and a warning gives the reason.
 pub(crate) fn read(folder: &Path, identity: &Digest, parameters: &mut Parameters) -> Option<Progress> {
     let path = folder.join(FILE);
     let bytes = std::fs::read(&path).ok()?;
     let found = parse(&path, &bytes, identity, parameters);
     if let Err(problem) = &found {
-        tracing::warn!(file = %path.display(), problem, "checkpoint is not used");
+        tracing::warn!(file = %path.display(), problem, "ignoring the checkpoint; training starts from the beginning");
     }
     found.ok()
 }
@@ -148,12 +147,12 @@ fn parse(
         return Err(format!("its format-version is {}", progress.format_version));
     }
     if progress.identity != *identity {
-        return Err("it is of another training".into());
+        return Err("it belongs to another training".into());
     }
     let file = SafeTensors::deserialize(bytes).map_err(text)?;
     let has_best = file.len() == 4 * parameters.0.len();
     if !has_best && file.len() != 3 * parameters.0.len() {
-        return Err(format!("it has {} tensors, not {}", file.len(), 3 * parameters.0.len()));
+        return Err(format!("it has {} tensors, expected {}", file.len(), 3 * parameters.0.len()));
     }
     let mut loaded = parameters.clone();
     for (number, parameter) in loaded.0.iter_mut().enumerate() {
@@ -171,7 +170,7 @@ fn parse(
             let view = file.tensor(&name).map_err(text)?;
             let (chunks, rest) = view.data().as_chunks::<4>();
             if view.dtype() != Dtype::F32 || chunks.len() != values.len() || !rest.is_empty() {
-                return Err(format!("`{name}` has another size"));
+                return Err(format!("`{name}` has the wrong size"));
             }
             for (value, bytes) in values.iter_mut().zip(chunks) {
                 *value = f32::from_le_bytes(*bytes);

@@ -1,5 +1,5 @@
-//! Dropout on the input of updates (Srivastava et al. 2014, as in PEFT). Which elements fall is a
-//! function of seed, step, slot, token and column alone: not of micro-batches or threads.
+//! Dropout on the input of updates (Srivastava et al. 2014, as in PEFT). Which elements are dropped must depend only on
+//! seed, step, projection, token and column, never on micro-batches or threads.
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use crate::weights::upload;
 /// Dropout of one forward pass.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dropout {
-    /// Drawn for the step.
+    /// Seed of the step.
     pub(crate) seed: u64,
-    /// Share of elements that fall, below 1.
+    /// Fraction of elements to drop, in [0, 1).
     pub(crate) share: f64,
-    /// Number of the pass's first token in its batch.
+    /// Index of the pass's first token within the batch.
     pub(crate) first_token: usize,
 }
 
 impl Dropout {
-    /// Drops elements of the input `x` of a slot and scales the others up. Row i of `x` is the
-    /// token `needed[i]` of the pass, or i.
+    /// Drops elements of the input `x` of a projection and scales up the others. Row i of `x` is the token `needed[i]`
+    /// of the pass, or token i without `needed`.
     pub(crate) fn apply(&self, x: Tensor<2>, site: usize, needed: Option<&Arc<Vec<usize>>>) -> Tensor<2> {
         let [rows, columns] = x.dims();
         let mut factors = vec![0.0; rows * columns];
@@ -54,7 +54,7 @@ fn hash(mut x: u32) -> u32 {
     x ^ (x >> 16)
 }
 
-/// Three numbers to a key, by the finaliser of SplitMix64 (Steele et al. 2014).
+/// Mixes three numbers into a key with the finaliser of SplitMix64 (Steele et al. 2014).
 fn mixed(seed: u64, site: u64, token: u64) -> u32 {
     let mut x = seed;
     for part in [site, token] {

@@ -1,5 +1,5 @@
-//! The gradient of one optimizer step: micro-batches on the workers, their gradients added in
-//! their own order, whichever is done first.
+//! The gradient of one optimizer step. Workers compute micro-batches; their gradients must be added in the order of the
+//! micro-batches, whichever finishes first.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -14,34 +14,34 @@ use crate::kernel::simd::vectorised;
 use crate::weights::download;
 use crate::workers::Workers;
 
-/// Loss and gradients of a step.
+/// Loss and gradients of one step.
 #[derive(Debug, PartialEq)]
 pub(crate) struct StepGradient {
     pub(crate) loss: f64,
-    /// In the order of the parameters.
+    /// One vector per parameter, in the order of the parameters.
     pub(crate) gradients: Vec<Vec<f32>>,
 }
 
-/// What the backward pass of a micro-batch has of its forward pass.
+/// What the forward pass of a micro-batch keeps for its backward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activations {
-    /// Everything it needs was kept.
+    /// Everything that the backward pass needs.
     Kept,
-    /// The inputs of the layers were kept; the rest is computed again.
+    /// Only the inputs of the layers; the rest is recomputed.
     Recomputed,
 }
 
-/// Adds what arrives out of order in order.
+/// Adds up values in index order that arrive in any order.
 struct InOrder {
     next: usize,
     sum: StepGradient,
     waiting: BTreeMap<usize, StepGradient>,
 }
 
-/// Computes all micro-batches with the parameters as they are.
+/// Computes the gradient over all micro-batches at the current parameters.
 ///
 /// # Errors
-/// When the backend fails.
+/// The backend failed.
 pub(crate) fn gradient(
     trainee: &dyn Trainee,
     parameters: &[Tensor<2>],
@@ -67,7 +67,7 @@ pub(crate) fn gradient(
     Ok(sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).sum)
 }
 
-/// Leaves for one micro-batch: of its own, they keep its graph apart from those of other workers.
+/// Separate leaves for one micro-batch, so that its graph is independent of those of other workers.
 pub(super) fn leaves(parameters: &[Tensor<2>]) -> Vec<Tensor<2>> {
     parameters.iter().map(|tensor| tensor.clone().autodiff().require_grad()).collect()
 }

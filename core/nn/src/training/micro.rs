@@ -1,5 +1,5 @@
-//! From a batch of examples to micro-batches: tokens end to end, the positions with a loss, their
-//! targets and weights. How a batch is divided depends on its rows alone, never on threads.
+//! Splits a batch of examples into micro-batches: packed tokens, the positions with a loss, their targets and weights.
+//! The split must depend only on the rows of the batch, never on the number of threads.
 
 use std::sync::Arc;
 
@@ -8,9 +8,8 @@ use cadre_data::TokenExample;
 use super::dropout::Dropout;
 use crate::packed_batch::PackedBatch;
 
-/// Tokens a pair of micro-batches has at most, when their size is chosen here: the matrix product
-/// lays every weight out anew for each of them, which many rows pay for. An even number of them
-/// suits two workers.
+/// Maximum number of tokens in a pair of micro-batches, if the size is chosen automatically. The matmul packs every
+/// weight once per micro-batch, a cost that more rows amortise. An even number of micro-batches suits two workers.
 const PAIR_TOKENS: usize = 2048;
 
 /// Rows that are computed together.
@@ -25,17 +24,17 @@ pub(crate) struct Micro {
     pub(crate) dropout: Option<Dropout>,
 }
 
-/// Tokens of an example that a forward pass needs: up to the last one that predicts.
+/// Number of an example's tokens that a forward pass needs: up to the last one that predicts a token with a loss.
 fn input_length(example: &TokenExample) -> usize {
     example.mask.iter().rposition(|&counts| counts).unwrap_or(0)
 }
 
-/// What the tokens of an example with a loss count together: their number, where none counts more than another.
+/// Sum of the factors of an example's tokens with a loss: their number, if every factor is 1.
 pub(crate) fn loss_weight(example: &TokenExample) -> f64 {
     example.losses().map(|(_, factor)| f64::from(factor)).sum()
 }
 
-/// Divides a batch. Token weights are the example's weight times the token's factor, over `normaliser`.
+/// Splits a batch. The weight of a token is the example's weight times the token's factor, divided by `normaliser`.
 pub(crate) fn divide(
     batch: &[&TokenExample],
     rows: usize,
@@ -51,7 +50,7 @@ pub(crate) fn divide(
         let (mut begin, mut seen) = (0, 0);
         for (row, example) in batch.iter().enumerate() {
             seen += input_length(example);
-            // Part k ends where k / count of the tokens are passed.
+            // Part k ends where k / count of the tokens are reached.
             if seen * count >= total * (parts.len() + 1) || row + 1 == batch.len() {
                 parts.push(&batch[begin..=row]);
                 begin = row + 1;

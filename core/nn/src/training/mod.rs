@@ -1,4 +1,4 @@
-//! Training: what it is told, the step with its micro-batches, the optimizer, checkpoints.
+//! Training: its settings, the gradient over micro-batches, the optimizer, checkpoints.
 
 mod adamw;
 mod checkpoint;

@@ -1,4 +1,4 @@
-//! The weights that are trained: master copies in f32 on the host, with their optimizer state.
+//! The trained weights: master copies in f32 on the host, with their optimizer state.
 
 use burn::tensor::{Device, Tensor};
 
@@ -9,7 +9,7 @@ use crate::weights::{Weight, WeightMap, upload};
 pub(crate) struct Parameter {
     pub(crate) name: String,
     pub(crate) weight: Weight,
-    /// Running mean of the gradient, and of its square (AdamW).
+    /// Running mean of the gradient (`first`) and of its square, as in AdamW.
     pub(crate) first: Vec<f32>,
     pub(crate) second: Vec<f32>,
     /// The values with the lowest validation loss; empty before the first, and where they are not kept.
@@ -23,7 +23,7 @@ pub(crate) struct Parameter {
 pub(crate) struct Parameters(pub(crate) Vec<Parameter>);
 
 impl Parameters {
-    /// Weights of these names, in this order. Vectors (norms) do not decay.
+    /// `names` gives the order of the parameters. Vectors (norms) are not decayed.
     pub(crate) fn new(names: &[(String, Vec<usize>)], mut weights: WeightMap) -> Self {
         let take = |(name, _): &(String, Vec<usize>)| {
             let weight = weights.remove(name)?;
@@ -41,26 +41,26 @@ impl Parameters {
         Self(names.iter().filter_map(take).collect())
     }
 
-    /// Number of weights.
+    /// Number of trained scalars.
     pub(crate) fn count(&self) -> u64 {
         self.0.iter().map(|parameter| parameter.weight.values.len() as u64).sum()
     }
 
-    /// Notes the present values as those with the lowest validation loss.
+    /// Saves the current values as those with the lowest validation loss.
     pub(crate) fn note_best(&mut self) {
         for parameter in &mut self.0 {
             parameter.best.clone_from(&parameter.weight.values);
         }
     }
 
-    /// Takes the values that were noted, where there are any.
+    /// Restores the saved values, if there are any.
     pub(crate) fn take_best(&mut self) {
         for parameter in self.0.iter_mut().filter(|parameter| !parameter.best.is_empty()) {
             parameter.weight.values = std::mem::take(&mut parameter.best);
         }
     }
 
-    /// The weights on a device.
+    /// Uploads the weights to a device.
     pub(crate) fn upload(&self, device: &Device) -> Vec<Tensor<2>> {
         let put =
             |parameter: &Parameter| upload(parameter.weight.values.clone(), parameter.weight.sizes(), device);

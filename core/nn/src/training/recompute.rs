@@ -1,8 +1,7 @@
-//! The gradient of a micro-batch with little memory (Chen et al. 2016, "Training deep nets with
-//! sublinear memory cost"): the forward pass keeps the input of every layer and nothing else; the
-//! backward computes one layer again at a time, on a tape of its own. The operations and the order in
-//! which gradients are added are those of one tape over everything, so that on the processor the
-//! numbers are the same to the last bit.
+//! The gradient of a micro-batch with little memory (Chen et al. 2016, "Training deep nets with sublinear memory
+//! cost"). The forward pass keeps only the input of every layer; the backward pass recomputes one layer at a time, on a
+//! tape of its own. The operations, and the order in which gradients are added, must be those of a single tape over
+//! everything, so that the results on the CPU are the same to the last bit.
 
 use burn::tensor::{Gradients, Tensor};
 
@@ -15,7 +14,7 @@ use crate::weights::download;
 /// Loss and gradients of a micro-batch.
 ///
 /// # Errors
-/// When the backend fails.
+/// The backend failed.
 pub(super) fn gradient(
     trainee: &dyn Trainee,
     parameters: &[Tensor<2>],
@@ -27,10 +26,10 @@ pub(super) fn gradient(
     let mut sums = Sums { leaves: &leaves, gradients: leaves.iter().map(|_| None).collect() };
 
     let entered = tracked.enter(micro);
-    // Where no embedding is trained, nothing below the first update needs a gradient.
+    // If no embedding is trained, nothing below the first update needs a gradient.
     let entry_trained = entered.is_tracked();
     let mut x = entered.clone().inner();
-    // The last layer is not computed again: its tape is driven while it is there, with the loss.
+    // The last layer is not recomputed: its backward runs together with that of the loss, while its tape still exists.
     let last = tracked.layers() - 1;
     let mut inputs = Vec::with_capacity(last);
     for number in 0..last {
@@ -60,12 +59,12 @@ pub(super) fn gradient(
     Ok(StepGradient { loss: f64::from(loss[0]), gradients: sums.finish() })
 }
 
-/// The input of a layer: the leaf of a tape if its gradient is wanted.
+/// The input of a layer: a leaf of a tape if its gradient is needed.
 fn start(x: Tensor<2>, wanted: bool) -> Tensor<2> {
     if wanted { x.autodiff().require_grad() } else { x }
 }
 
-/// The backward from a value whose gradient is known: that of `Σ value · gradient`.
+/// Runs the backward pass from a value whose gradient is known: that of `Σ value · gradient`.
 fn drive(value: Tensor<2>, gradient: Tensor<2>) -> Gradients {
     (value * gradient).sum().backward()
 }
@@ -77,7 +76,7 @@ struct Sums<'a> {
 }
 
 impl Sums<'_> {
-    /// Adds what a tape found. A parameter is on one tape, or, as the matrix of a tied head, on two.
+    /// Adds the gradients of one tape. A parameter is on one tape, or on two if it is the matrix of a tied head.
     fn add(&mut self, found: &mut Gradients) -> Result<(), NnError> {
         for (leaf, sum) in self.leaves.iter().zip(&mut self.gradients) {
             let Some(gradient) = leaf.grad_remove(found) else { continue };

@@ -1,10 +1,9 @@
-//! The learning rate of a step.
+//! The learning-rate schedule.
 
 use super::spec::{Schedule, TrainingSpec};
 
-/// Learning rate of step `step` (from 0) of `steps`. In the warm-up step i has (i + 1) / warm-up
-/// of the height, so that no step is lost on a rate of zero; the cosine reaches zero one step
-/// after the last.
+/// Learning rate of step `step` (counted from 0) of `steps`. During warm-up, step i has (i + 1) / warm-up of the peak,
+/// so that no step has a rate of zero; the cosine reaches zero one step after the last.
 pub(crate) fn learning_rate(spec: &TrainingSpec, step: u64, steps: u64) -> f64 {
     if step < spec.warmup {
         return spec.learning_rate * (step + 1) as f64 / spec.warmup as f64;

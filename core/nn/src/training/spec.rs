@@ -1,4 +1,4 @@
-//! What a training is told, what it tells while it runs, and what it leaves. It trains nothing.
+//! The settings of a training, its progress reports, and its result.
 
 use std::path::Path;
 
@@ -12,46 +12,46 @@ use crate::error::NnError;
 pub enum Length {
     /// Passes over the examples.
     Epochs(u32),
-    /// Optimizer steps; the examples are passed over as often as needed.
+    /// Optimizer steps; the examples are repeated as often as needed.
     Steps(u64),
 }
 
-/// The learning rate over the steps, after the warm-up.
+/// The learning rate after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
-    /// Stays at its height.
+    /// Stays at the peak.
     Constant,
-    /// Half a cosine, from its height to zero at the last step.
+    /// Half a cosine, from the peak to zero at the end.
     Cosine,
 }
 
-/// Everything a training depends on but its examples and its model.
+/// Everything that a training depends on except its examples and its model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TrainingSpec {
-    /// How long.
+    /// Length of the training.
     pub length: Length,
-    /// Examples of one forward and backward pass, at least 1.
+    /// Examples per forward and backward pass, at least 1.
     pub batch: usize,
-    /// Batches whose gradients are added before one optimizer step, at least 1.
+    /// Batches whose gradients are accumulated per optimizer step, at least 1.
     pub accumulate: usize,
-    /// Rows computed together by one worker; 0 chooses by the number of tokens. It bounds memory.
-    /// Results depend on it by rounding only, and not at all on the number of threads.
+    /// Rows that one worker computes together; 0 chooses by the number of tokens. This bounds memory. Results depend on
+    /// it only through rounding, and never on the number of threads.
     pub micro_batch: usize,
-    /// Height of the learning rate.
+    /// Peak learning rate, 0 or more.
     pub learning_rate: f64,
-    /// Its course.
+    /// Schedule after the warm-up.
     pub schedule: Schedule,
-    /// Steps over which it rises from zero.
+    /// Steps over which the learning rate rises from zero.
     pub warmup: u64,
-    /// Largest norm of the whole gradient; 0 does not clip.
+    /// Maximum norm of the whole gradient; 0 disables clipping.
     pub gradient_clip: f64,
-    /// AdamW's decoupled weight decay; norms are not decayed.
+    /// AdamW's decoupled weight decay, 0 or more; norms are not decayed.
     pub weight_decay: f64,
-    /// Seed of the shuffling, the dropout and the start values of weights.
+    /// Seed of the shuffling, the dropout and the initial weights.
     pub seed: u64,
-    /// Steps between two checkpoints; 0 writes none.
+    /// Steps between checkpoints; 0 disables them.
     pub checkpoint_every: u64,
 }
 
@@ -59,7 +59,7 @@ impl TrainingSpec {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`NnError::Setting`] names the first number that is out of range.
+    /// [`NnError::Setting`] for the first value that is out of range.
     pub(crate) fn check(&self) -> Result<(), NnError> {
         let out = |field, value, range| Err(NnError::Setting { field, value, range });
         match self.length {
@@ -86,63 +86,63 @@ impl TrainingSpec {
     }
 }
 
-/// What is told after each optimizer step.
+/// Progress report after an optimizer step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepReport {
-    /// The step, counted from one.
+    /// The step, counted from 1.
     pub step: u64,
-    /// Steps of the whole training.
+    /// Total number of steps.
     pub steps: u64,
-    /// Loss of the step's examples before its update, nats a token.
+    /// Loss of the step's examples before its update, in nats per token.
     pub loss: f32,
     /// Learning rate of the step.
     pub learning_rate: f64,
-    /// L2 norm of the whole gradient, before it is clipped.
+    /// L2 norm of the whole gradient, before clipping.
     pub gradient_norm: f32,
-    /// Loss of the held-out examples after the step, nats per token, where it was measured.
+    /// Loss of the held-out examples after the step, in nats per token, if it was measured.
     pub validation_loss: Option<f32>,
-    /// Tokens seen since the training began, prompts included.
+    /// Tokens processed since the beginning of the training, prompts included.
     pub tokens: u64,
 }
 
-/// What a listener answers.
+/// A callback's decision to continue or to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// Go on.
+    /// Continue.
     Go,
-    /// Write a checkpoint and return.
+    /// Stop; a training first writes a checkpoint, if it has a folder for it.
     Stop,
 }
 
-/// How the caller watches, stops and resumes a training.
+/// Callbacks and checkpoint of a training.
 pub struct TrainingControl<'a> {
-    /// Folder of the checkpoint. If it holds one of this very training, the training goes on there
-    /// and ends in the same bytes as one that was never stopped.
+    /// Folder of the checkpoint. If it holds a checkpoint of exactly this training, the training resumes from it and
+    /// produces the same bytes as an uninterrupted one.
     pub checkpoint: Option<&'a Path>,
     /// Called after each step.
     pub on_step: &'a mut dyn FnMut(&StepReport) -> Flow,
 }
 
-/// What a training leaves.
+/// The result of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TrainingOutcome {
-    /// Mean loss of the last tenth of the steps (at least one), nats a token.
+    /// Mean loss of the last tenth of the steps (at least one), in nats per token.
     pub final_loss: f32,
-    /// Loss of every step: (step counted from one, nats a token).
+    /// Loss of every step: (step counted from 1, nats per token).
     pub losses: Vec<(u64, f32)>,
     /// Learning rate of every step.
     pub learning_rates: Vec<f32>,
-    /// L2 norm of the gradient of every step, before it is clipped.
+    /// L2 norm of the gradient of every step, before clipping.
     pub gradient_norms: Vec<f32>,
-    /// Loss of the held-out examples: (step counted from one, nats per token).
+    /// Loss of the held-out examples: (step counted from 1, nats per token).
     pub validation_losses: Vec<(u64, f32)>,
-    /// The step whose weights were kept.
+    /// The step whose weights the training ended with.
     pub kept_step: u64,
-    /// Tokens seen, prompts included.
+    /// Tokens processed, prompts included.
     pub tokens: u64,
     /// Number of trained weights.
     pub parameters: u64,
-    /// Whether the caller stopped it; then no result was written, only a checkpoint.
+    /// Whether the caller stopped the training. If so, only a checkpoint was written, no result.
     pub stopped: bool,
 }

@@ -1,5 +1,5 @@
-//! Gradients against the slopes of the f64 reference; AdamW, resuming, threads, refusals. Small random
-//! models; it measures no speed.
+//! Tests of training: gradients against finite differences of the f64 reference, AdamW, resuming, thread counts, and
+//! errors. Uses small random models.
 
 use burn::tensor::{DType, Device};
 use cadre_checkpoint::{Target, weight_names};
@@ -23,7 +23,7 @@ use crate::weights::{WeightMap, download};
 use crate::workers::Workers;
 
 fn backbone_weights(backbone: &Backbone) -> WeightMap {
-    // Only what the file needs: names in order with the tensors of the model.
+    // Only what the file needs: names, in order, and the model's tensors.
     let shape = &backbone.shape;
     weight_names(shape)
         .into_iter()
@@ -34,7 +34,7 @@ fn backbone_weights(backbone: &Backbone) -> WeightMap {
         .collect()
 }
 
-/// Loss and gradients of some trainee against the reference and its finite differences.
+/// Checks the loss and gradients of a trainee against the reference and its finite differences.
 fn check_gradients(
     trainee: &dyn Trainee,
     parameters: &Parameters,
@@ -105,7 +105,7 @@ fn every_expert_gradient_is_the_slope_of_the_reference() {
     });
     check_gradients(&trainee, &parameters, &reference, &marked.collect::<Vec<_>>());
     fused::composed(|| {
-        // One worker of one thread would leave this thread, so the pieces are taken one by one.
+        // A single worker with one thread would leave this thread, so the micro-batches are computed one by one.
         let rows = examples(6, 31, 4);
         let batch: Vec<&TokenExample> = rows.iter().collect();
         let count = rows.iter().map(loss_weight).sum();
@@ -312,7 +312,7 @@ fn accumulation_is_a_larger_batch() {
 
 #[test]
 fn adamw_takes_the_steps_of_torch() {
-    // torch 2.x, AdamW([1.0, -2.0, 3.0], lr=0.1, weight_decay=0.1), gradients of three steps below.
+    // PyTorch 2.x, AdamW([1.0, -2.0, 3.0], lr=0.1, weight_decay=0.1), with the gradients of three steps below.
     let weights = WeightMap::from([(
         "w".into(),
         crate::weights::Weight { shape: vec![1, 3], values: vec![1.0, -2.0, 3.0] },
@@ -324,7 +324,7 @@ fn adamw_takes_the_steps_of_torch() {
         let step = number as u64 + 1;
         super::adamw::update(&mut parameters, &[gradient.map(|g| g as f32).to_vec()], 1.0, step, 0.1, 0.1);
         for at in 0..3 {
-            // The algorithm as PyTorch's documentation of AdamW states it.
+            // The algorithm as given in PyTorch's documentation of AdamW.
             exact[at] -= 0.1 * 0.1 * exact[at];
             first[at] = 0.9 * first[at] + 0.1 * gradient[at];
             second[at] = 0.999 * second[at] + 0.001 * gradient[at] * gradient[at];
@@ -349,7 +349,7 @@ fn a_gradient_is_clipped_by_its_whole_norm() {
 }
 
 #[test]
-fn what_cannot_be_trained_is_refused() {
+fn invalid_trainings_are_refused() {
     let learner = Learner::untrained(&shape(true), 1, &device(1)).unwrap();
     let out = tempfile::tempdir().unwrap();
     let attempt = |spec: &crate::AdapterSpec, rows: &[TokenExample], training: &TrainingSpec| {

@@ -1,5 +1,5 @@
-//! What is trained: a whole backbone, or one expert on a frozen one. Each says which model its tensors
-//! make; neither knows the optimizer.
+//! What is trained: a whole backbone, or one expert on a frozen backbone. A trainee maps parameters to a model; it must
+//! not depend on the optimizer.
 
 use std::borrow::Cow;
 
@@ -13,30 +13,30 @@ use crate::error::NnError;
 use crate::kernel::cross_entropy;
 use crate::projection::Products;
 
-/// Something with trained weights.
+/// A model with trained weights.
 pub(crate) trait Trainee: Sync {
-    /// The model with these tensors in place of the parameters, for passes of so many rows. What they
-    /// are is what it computes with: leaves of a tape, or plain tensors.
+    /// The model with these tensors as its parameters, for batches of `rows` rows. The tensors are used as they are:
+    /// leaves of a tape, or plain tensors.
     ///
     /// # Errors
-    /// More or fewer tensors than there are parameters.
+    /// The number of tensors differs from the number of parameters.
     fn model(&self, tensors: &[Tensor<2>], rows: usize) -> Result<Trained<'_>, NnError>;
 }
 
-/// A decoder and the expert on it, if one is trained.
+/// A decoder, and the expert on it if one is trained.
 pub(crate) struct Trained<'a> {
     backbone: Cow<'a, Backbone>,
     mix: Mix,
 }
 
-/// Pretraining: every weight of the backbone.
+/// Pretraining: every weight of the backbone is trained.
 pub(crate) struct WholeTrainee {
     pub(crate) shape: BackboneShape,
     pub(crate) rotary: Rotary,
     pub(crate) dtype: DType,
 }
 
-/// Fine-tuning: one expert; the backbone is plain and gets no gradient, so nothing below the first
+/// Fine-tuning: one expert is trained. The backbone is untracked and gets no gradient, so nothing below the first
 /// update is on the tape.
 pub(crate) struct ExpertTrainee<'a> {
     pub(crate) backbone: &'a Backbone,
@@ -74,18 +74,18 @@ impl Trained<'_> {
         self.backbone.shape.layers
     }
 
-    /// The loss of a micro-batch, [1, 1].
+    /// The loss of a micro-batch, `[1, 1]`.
     pub(crate) fn loss(&self, micro: &Micro) -> Tensor<2> {
         let x = (0..self.layers()).fold(self.enter(micro), |x, number| self.layer(number, x, micro));
         self.loss_of(x, micro)
     }
 
-    /// What the first layer gets: [tokens, hidden].
+    /// The input of the first layer: `[tokens, hidden]`.
     pub(crate) fn enter(&self, micro: &Micro) -> Tensor<2> {
         self.backbone.enter(&micro.pass, &self.mix)
     }
 
-    /// A layer on its input; the last gives the tokens with a loss only.
+    /// Applies a layer to its input. The last layer returns only the tokens with a loss.
     pub(crate) fn layer(&self, number: usize, x: Tensor<2>, micro: &Micro) -> Tensor<2> {
         let mut around = PassContext {
             mix: &self.mix,
@@ -96,7 +96,7 @@ impl Trained<'_> {
         self.backbone.layer(number, x, &micro.pass, &mut around)
     }
 
-    /// The loss, [1, 1], of what the last layer gave.
+    /// The loss, `[1, 1]`, from the output of the last layer.
     pub(crate) fn loss_of(&self, x: Tensor<2>, micro: &Micro) -> Tensor<2> {
         let hidden = self.backbone.leave(x);
         let head = self.backbone.head();

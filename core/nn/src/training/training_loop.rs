@@ -1,5 +1,4 @@
-//! The walk over the steps of a training: batches, gradients, clipping, updates, checkpoints, and
-//! reports to the caller. It knows neither the model nor what is done with the result.
+//! The training loop: batches, gradients, clipping, updates, checkpoints, and progress reports.
 
 use burn::tensor::Device;
 use cadre_data::{Batches, TokenExample};
@@ -18,27 +17,27 @@ use super::validation::{self, Keep, TrainingData, Validation};
 use crate::error::NnError;
 use crate::workers::Workers;
 
-/// A training, but for its length.
+/// A training, except for its length.
 pub(crate) struct Training<'a> {
     pub(crate) trainee: &'a dyn Trainee,
     pub(crate) spec: &'a TrainingSpec,
     pub(crate) dropout: f64,
-    /// What else the result depends on, for the checkpoint.
+    /// Everything else that the result depends on; part of the checkpoint's identity.
     pub(crate) about: serde_json::Value,
     pub(crate) context: usize,
     pub(crate) known_ids: usize,
     pub(crate) workers: &'a Workers,
     pub(crate) device: &'a Device,
-    /// What backward passes have of their forward passes. The result does not depend on it.
+    /// What forward passes keep for backward passes. The result does not depend on it.
     pub(crate) activations: Activations,
 }
 
 impl Training<'_> {
-    /// Trains `parameters` on the examples. Those without a token to learn are left out.
+    /// Trains `parameters` on the examples. Skips examples that have no token with a loss.
     ///
     /// # Errors
-    /// Bad examples or settings, a file that cannot be written, a loss or gradient that is not a
-    /// number: it names the step.
+    /// Invalid examples or settings, a file that cannot be written, or a loss or gradient that is not finite; that
+    /// error gives the step.
     pub(crate) fn run(
         &self,
         parameters: &mut Parameters,
@@ -48,9 +47,9 @@ impl Training<'_> {
         let spec = self.spec;
         spec.check()?;
         let examples = data.examples;
-        let kept = self.checked(examples)?;
+        let usable = self.checked(examples)?;
         let held_out = self.held_out(data.validation)?;
-        let lengths = kept.iter().map(|&number| examples[number].ids.len()).collect();
+        let lengths = usable.iter().map(|&number| examples[number].ids.len()).collect();
         let batches = Batches::new(lengths, spec.batch, spec.accumulate, Seed(spec.seed).derive("order"))?;
         let steps = match spec.length {
             Length::Steps(steps) => steps,
@@ -68,7 +67,7 @@ impl Training<'_> {
             let batches: Vec<Vec<&TokenExample>> = rows
                 .batches
                 .iter()
-                .map(|batch| batch.iter().map(|&row| &examples[kept[row]]).collect())
+                .map(|batch| batch.iter().map(|&row| &examples[usable[row]]).collect())
                 .collect();
             let mut report = self.step(parameters, &batches, &mut progress, steps)?;
             if let Some(validation) = data.validation.filter(|it| it.spec.is_due(progress.step, steps)) {
@@ -202,9 +201,9 @@ impl Training<'_> {
         }
     }
 
-    /// Examples with something to learn, all of them checked.
+    /// Indices of the examples that have a token with a loss. Checks all examples.
     fn checked(&self, examples: &[TokenExample]) -> Result<Vec<usize>, NnError> {
-        let mut kept = Vec::with_capacity(examples.len());
+        let mut usable = Vec::with_capacity(examples.len());
         for (row, example) in examples.iter().enumerate() {
             let tokens = example.ids.len();
             if example.mask.len() != tokens {
@@ -225,9 +224,9 @@ impl Training<'_> {
                 return Err(NnError::Setting { field: "indicator weight", value, range: "above 0" });
             }
             if example.losses().next().is_some() {
-                kept.push(row);
+                usable.push(row);
             }
         }
-        if kept.is_empty() { Err(NnError::NothingToLearn) } else { Ok(kept) }
+        if usable.is_empty() { Err(NnError::NothingToLearn) } else { Ok(usable) }
     }
 }

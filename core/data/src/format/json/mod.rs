@@ -1,5 +1,5 @@
-//! JSON as Python's `json` reads it, out of files of any size and of anybody: `python` reads one text, `pieces` takes
-//! the rows of a file one by one. Knows no field.
+//! JSON as Python's `json` reads it, from untrusted files of any size: `python` parses one text, `pieces` splits a file
+//! into rows.
 
 pub(super) mod pieces;
 pub(super) mod python;

@@ -1,5 +1,5 @@
-//! The rows of a JSON file one at a time: its lines, or the values of the array that it is. Holds one row, whose length
-//! is bounded; reads no value.
+//! Splits a JSON file into rows, one at a time: its lines, or the values of its top-level array. Holds one row, whose
+//! length is limited. Does not parse the values.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -8,19 +8,19 @@ use crate::error::DataError;
 use crate::format::bounds::{MAX_ROW, size};
 use crate::format::json_rows::row_error;
 
-/// What is done with a row: its first line, from 1, and its bytes. False where no more rows are wanted.
+/// Called with a row's first line number, from 1, and its bytes. Returns false to stop.
 type Each<'a> = &'a mut dyn FnMut(usize, &[u8]) -> Result<bool, DataError>;
 
-/// How the rows of a file are divided.
+/// How a file is split into rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::format) enum Division {
-    /// Every line that is not blank.
+    /// Every non-blank line is a row.
     Lines,
-    /// The values of an array if the file begins as one, else as [`Self::Lines`].
+    /// The values of an array if the file begins with one, or else [`Self::Lines`].
     ArrayOrLines,
 }
 
-/// Every row of a file, in its order.
+/// Passes every row of a file to `each`, in file order.
 pub(in crate::format) fn each(
     file: &Path,
     from: &mut dyn BufRead,
@@ -46,7 +46,7 @@ impl Source<'_> {
         self.from.fill_buf().map_err(|source| DataError::Read { file: file.to_owned(), source })
     }
 
-    /// Passes over blanks; the first byte that is none, not taken.
+    /// Skips whitespace and returns the first other byte without consuming it.
     fn first_sign(&mut self) -> Result<Option<u8>, DataError> {
         loop {
             let buffer = self.buffer()?;
@@ -120,7 +120,7 @@ impl Source<'_> {
         }
     }
 
-    /// The bytes up to a comma or closing bracket of the array itself, which stays.
+    /// The bytes up to the comma or closing bracket of the top-level array, which is not consumed.
     fn element(&mut self, first: usize) -> Result<Vec<u8>, DataError> {
         let mut row = Vec::new();
         let (mut depth, mut inside, mut escaped) = (0_usize, false, false);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_arrays_whatever_the_buffer() {
+    fn lines_and_arrays_with_any_buffer_size() {
         for room in [1, 2, 3, 7, 4096] {
             let lines = rows("{\"a\":1}\r\n\n  \n{\"b\":\"\u{2028}\"}\r\n{}", Division::Lines, room);
             assert_eq!(lines, Ok(owned(&[(1, "{\"a\":1}"), (4, "{\"b\":\"\u{2028}\"}"), (5, "{}")])));

@@ -1,25 +1,26 @@
-//! Reads a JSON text exactly as Python's `json.loads` does, for that is what wrote most data sets: `NaN`, `Infinity` and
-//! `-Infinity` are values, whole numbers have any number of digits, half a surrogate pair may stand in a string, of two
-//! equal keys the last counts. What Python refuses (comments, trailing commas, control characters in strings) is refused.
-//! Builds only what is asked for; what is skipped is checked all the same. Nesting and the number of values are bounded.
+//! Parses JSON exactly as Python's `json.loads` does, because most datasets are written by Python: `NaN`, `Infinity`
+//! and `-Infinity` are values, whole numbers have any number of digits, strings may contain unpaired surrogates, and
+//! for duplicate keys the last one counts. What Python refuses (comments, trailing commas, control characters in
+//! strings) must be refused. Builds only the requested values; skipped values are still validated. Nesting and the
+//! number of values are limited.
 
 use crate::format::cell::Cell;
 
-/// Deepest nesting.
+/// Maximum nesting depth.
 pub(in crate::format) const MAX_DEPTH: usize = 128;
-/// Most values of one row that are kept.
+/// Maximum number of values to keep of one row.
 pub(in crate::format) const MAX_VALUES: usize = 1_000_000;
 
-/// Where a text is no JSON, and why.
+/// Where a text is not JSON, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::format) struct Fault {
-    /// Bytes before the place.
+    /// Byte offset of the fault.
     pub(in crate::format) at: usize,
     /// What is wrong there.
     pub(in crate::format) problem: String,
 }
 
-/// A place in a JSON text.
+/// A reader at a position in a JSON text.
 #[derive(Debug)]
 pub(in crate::format) struct JsonReader<'a> {
     text: &'a str,
@@ -31,7 +32,7 @@ pub(in crate::format) struct JsonReader<'a> {
 type Read<T> = Result<T, Fault>;
 
 impl<'a> JsonReader<'a> {
-    /// At the beginning of these bytes, which must be UTF-8.
+    /// Starts at the beginning of these bytes, which must be UTF-8.
     pub(in crate::format) fn new(bytes: &'a [u8]) -> Read<Self> {
         let text = std::str::from_utf8(bytes).map_err(|error| Fault {
             at: error.valid_up_to(),
@@ -44,7 +45,7 @@ impl<'a> JsonReader<'a> {
         Err(Fault { at: self.at, problem: problem.to_owned() })
     }
 
-    /// The next byte that is no blank, not taken.
+    /// The next byte that is not whitespace, without consuming it.
     pub(in crate::format) fn peek(&mut self) -> Option<u8> {
         let rest = self.text.as_bytes().get(self.at..)?;
         let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
@@ -52,18 +53,18 @@ impl<'a> JsonReader<'a> {
         rest.get(blanks).copied()
     }
 
-    /// Bytes before the next value.
+    /// Byte offset of the next value.
     pub(in crate::format) fn place(&mut self) -> usize {
         self.peek();
         self.at
     }
 
-    /// Starts the count of values again: another row begins.
+    /// Resets the count of values for a new row.
     pub(in crate::format) fn restart(&mut self) {
         self.values = 0;
     }
 
-    /// Nothing but blanks may follow.
+    /// Requires that only whitespace follows.
     pub(in crate::format) fn end(&mut self) -> Read<()> {
         match self.peek() {
             None => Ok(()),
@@ -85,7 +86,7 @@ impl<'a> JsonReader<'a> {
     fn deeper(&mut self) -> Read<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return self.fault(&format!("nested more than {MAX_DEPTH} deep, which is the limit"));
+            return self.fault(&format!("nested more than {MAX_DEPTH} deep (the limit)"));
         }
         Ok(())
     }
@@ -93,12 +94,12 @@ impl<'a> JsonReader<'a> {
     fn count(&mut self) -> Read<()> {
         self.values += 1;
         if self.values > MAX_VALUES {
-            return self.fault(&format!("more than {MAX_VALUES} values in one row, which is the limit"));
+            return self.fault(&format!("more than {MAX_VALUES} values in one row (the limit)"));
         }
         Ok(())
     }
 
-    /// An object: `each` is called behind every key and its colon, and must read the value.
+    /// Reads an object. `each` is called after every key and its colon, and must read the value.
     pub(in crate::format) fn object(
         &mut self,
         mut each: impl FnMut(&mut Self, String) -> Read<()>,
@@ -106,7 +107,7 @@ impl<'a> JsonReader<'a> {
         self.members(|reader| {
             reader.count()?;
             let key = reader.string()?.unwrap_or_else(|source| source);
-            reader.take(b':', "a colon behind a key")?;
+            reader.take(b':', "a colon after a key")?;
             each(reader, key)
         })
     }
@@ -143,7 +144,7 @@ impl<'a> JsonReader<'a> {
         Ok(())
     }
 
-    /// A list: `each` is called before every value, and must read it.
+    /// Reads a list. `each` is called before every value, and must read it.
     pub(in crate::format) fn list(&mut self, mut each: impl FnMut(&mut Self) -> Read<()>) -> Read<()> {
         self.take(b'[', "a list")?;
         self.deeper()?;
@@ -172,7 +173,7 @@ impl<'a> JsonReader<'a> {
         Ok(())
     }
 
-    /// The next value.
+    /// Reads the next value.
     pub(in crate::format) fn value(&mut self) -> Read<Cell> {
         self.count()?;
         match self.peek() {
@@ -200,13 +201,13 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    /// Passes over the next value; whether there was anything in it, as [`Cell::is_filled`] says.
+    /// Skips the next value; returns whether it has content, like [`Cell::is_filled`].
     pub(in crate::format) fn skip(&mut self) -> Read<bool> {
         let mut filled = false;
         match self.peek() {
             Some(b'{') => self.members(|reader| {
                 reader.skip_string()?;
-                reader.take(b':', "a colon behind a key")?;
+                reader.take(b':', "a colon after a key")?;
                 filled |= reader.skip()?;
                 Ok(())
             })?,
@@ -224,7 +225,7 @@ impl<'a> JsonReader<'a> {
         Ok(filled)
     }
 
-    /// Truth values, null, numbers, and what Python writes where there is no number.
+    /// Reads booleans, null, numbers, and Python's spellings of non-finite numbers.
     fn word(&mut self) -> Read<Cell> {
         let rest = &self.text[self.at..];
         for (word, cell) in [("null", Cell::Null), ("true", Cell::Bool(true)), ("false", Cell::Bool(false))] {
@@ -248,8 +249,8 @@ impl<'a> JsonReader<'a> {
         let sign = usize::from(bytes.first() == Some(&b'-'));
         let whole = match digits(sign) {
             0 if bytes.is_empty() => return self.fault("the text ends where there should be a value"),
-            0 => return self.fault("no value begins so"),
-            // As Python has it: nothing follows a leading zero.
+            0 => return self.fault("this is not the beginning of a value"),
+            // Like Python: no digits after a leading zero.
             _ if bytes[sign] == b'0' => sign + 1,
             count => sign + count,
         };
@@ -275,7 +276,8 @@ impl<'a> JsonReader<'a> {
         Ok(cell)
     }
 
-    /// A string; where half a surrogate pair stands in it, which no text has, as it is written.
+    /// Reads a string. If it has an unpaired surrogate, which text cannot represent, returns its spelling as the inner
+    /// error.
     fn string(&mut self) -> Read<Result<String, String>> {
         let from = self.at;
         if !self.skip_string()? {
@@ -298,7 +300,7 @@ impl<'a> JsonReader<'a> {
         Ok(Ok(text))
     }
 
-    /// Passes over a string; whether it is text.
+    /// Skips a string; returns whether it is valid text, without unpaired surrogates.
     fn skip_string(&mut self) -> Read<bool> {
         if self.peek() != Some(b'"') {
             return self.fault("a string is expected here");
@@ -336,12 +338,12 @@ impl<'a> JsonReader<'a> {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
             Some(b'u') if bytes.len() > 4 && bytes[1..5].iter().all(u8::is_ascii_hexdigit) => Ok(()),
             Some(b'u') => self.fault("`\\u` without four hexadecimal digits"),
-            _ => self.fault("an escape that JSON does not have"),
+            _ => self.fault("an escape that is not valid in JSON"),
         }
     }
 }
 
-/// The character of an escape that is well formed, and its length; none for half a surrogate pair.
+/// The character of a well-formed escape, and the escape's length; `None` for an unpaired surrogate.
 fn escaped(text: &str) -> (Option<char>, usize) {
     let bytes = text.as_bytes();
     let unit = |from: usize| {

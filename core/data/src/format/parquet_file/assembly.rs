@@ -1,5 +1,5 @@
-//! Puts rows together again from columns, by repetition and definition levels (the Dremel paper, Melnik et al. 2010).
-//! Counts what a row takes while it is put together, so that no row is larger than a row may be.
+//! Assembles rows from columns by repetition and definition levels (the Dremel paper, Melnik et al. 2010). Counts the
+//! size of a row during assembly, so that no row exceeds the limit.
 
 use bytes::Bytes;
 use parquet::basic::Repetition;
@@ -16,21 +16,21 @@ use crate::format::bounds::{MAX_ROW, size};
 use crate::format::cell::Cell;
 use crate::format::json::python::MAX_VALUES;
 
-/// Rows that a flat column reads ahead.
+/// Number of rows that a flat column reads ahead.
 const AHEAD: usize = 256;
-/// Rows that a column of lists reads ahead.
+/// Number of rows that a column of lists reads ahead.
 const LISTS_AHEAD: usize = 16;
 
-/// Why a row cannot be put together.
+/// Why a row cannot be assembled.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// The file is not what it says.
+    /// The file is inconsistent.
     Damaged(String),
-    /// A row that takes too much.
+    /// A row exceeds a limit.
     TooMuch {
-        /// What it takes.
+        /// The size found.
         found: String,
-        /// What it may take.
+        /// The limit.
         limit: String,
     },
 }
@@ -41,7 +41,7 @@ impl From<ParquetError> for Trouble {
     }
 }
 
-/// The columns of a row group on their way to rows.
+/// Assembles the columns of a row group into rows.
 pub(super) struct Assembly {
     roots: Vec<Node>,
     leaves: Vec<Leaf>,
@@ -50,7 +50,7 @@ pub(super) struct Assembly {
 }
 
 impl Assembly {
-    /// For these columns of a row group.
+    /// Opens these columns of a row group.
     pub(super) fn new(
         fields: &[TypePtr],
         group: &dyn RowGroupReader,
@@ -69,7 +69,7 @@ impl Assembly {
         Ok(Self { roots, leaves, texts: 0, values: 0 })
     }
 
-    /// The cells of the next row, a column each.
+    /// The cells of the next row, one per column.
     pub(super) fn next_row(&mut self) -> Result<Vec<Cell>, Trouble> {
         (self.texts, self.values) = (0, 0);
         for leaf in &mut self.leaves {
@@ -84,7 +84,7 @@ impl Assembly {
         }
     }
 
-    /// Whether no column has a further row.
+    /// Whether no column has another row.
     pub(super) fn is_over(&mut self) -> Result<bool, ParquetError> {
         for leaf in &mut self.leaves {
             if !leaf.is_over()? {
@@ -146,7 +146,7 @@ impl Assembly {
         }
     }
 
-    /// Passes over a value that is not there: every column below has one entry for it.
+    /// Skips a missing value: every column below the node has one entry for it.
     fn pass(&mut self, node: &Node) -> Result<(), Trouble> {
         match &node.kind {
             Kind::Leaf(leaf) => self.leaves[*leaf].pass(),
@@ -164,17 +164,17 @@ fn damaged(problem: &str) -> Trouble {
 struct Node {
     kind: Kind,
     repetition: Repetition,
-    /// The definition level from which on it is there.
+    /// The minimum definition level at which the field is present.
     definition: i16,
-    /// The repetition level of its own list.
+    /// The repetition level of the field's own list.
     level: i16,
-    /// The first column below it.
+    /// Index of the first column below the field.
     first: usize,
 }
 
 enum Kind {
     Leaf(usize),
-    /// A group that stands for what is in it: the outer ones of a list.
+    /// A group that stands for its only child: the outer groups of a list.
     Wrapped(Box<Node>),
     Record(Vec<(String, Node)>),
 }
@@ -218,7 +218,7 @@ fn node(
             fields.push((inner.name().to_owned(), below(inner, path)?));
         }
         let first = fields.first().map(|(_, field)| field.first);
-        let first = first.ok_or_else(|| ParquetError::General("a group of nothing".to_owned()))?;
+        let first = first.ok_or_else(|| ParquetError::General("an empty group".to_owned()))?;
         (Kind::Record(fields), first)
     };
     Ok(Node { kind, repetition, definition: levels.definition, level: levels.repetition, first })
@@ -262,7 +262,7 @@ fn leaf(
     })
 }
 
-/// A column, some of its entries read ahead: always up to the end of a row.
+/// A column with some of its entries read ahead, always up to the end of a row.
 struct Leaf {
     values: Box<dyn Values>,
     most_definition: i16,
@@ -275,13 +275,13 @@ struct Leaf {
 }
 
 impl Leaf {
-    /// At the first entry of a row.
+    /// Moves to the first entry of a row.
     fn begin(&mut self) -> Result<(), Trouble> {
         if self.is_over()? {
-            return Err(damaged("a column has fewer rows than its file says"));
+            return Err(damaged("a column has fewer rows than the file states"));
         }
         if self.repetition() != 0 {
-            return Err(damaged("a row begins inside of a list"));
+            return Err(damaged("a row begins inside a list"));
         }
         Ok(())
     }
@@ -298,7 +298,7 @@ impl Leaf {
         Ok(self.entries == 0)
     }
 
-    /// The repetition level of the entry here; 0 at the end of what is read, for that is the end of a row.
+    /// The repetition level of the current entry; 0 at the end of the entries read, because they end with a row.
     fn repetition(&self) -> i16 {
         if self.at >= self.entries { 0 } else { self.repetitions.get(self.at).copied().unwrap_or(0) }
     }
@@ -310,14 +310,14 @@ impl Leaf {
         Ok(if self.most_definition == 0 { 0 } else { self.definitions.get(self.at).copied().unwrap_or(0) })
     }
 
-    /// Bytes of the value here.
+    /// Number of bytes of the current value.
     fn length(&self) -> usize {
         self.values.length(self.value)
     }
 
     fn take(&mut self) -> Result<Cell, Trouble> {
         if self.definition()? != self.most_definition {
-            return Err(damaged("a value is missing where there must be one"));
+            return Err(damaged("a required value is missing"));
         }
         let cell = self.values.cell(self.value).ok_or_else(|| damaged("a column has too few values"))?;
         self.at += 1;
@@ -334,9 +334,9 @@ impl Leaf {
     }
 }
 
-/// The values of a column, whatever their type.
+/// The values of a column, of any type.
 trait Values {
-    /// Reads on: so many rows. How many entries there are.
+    /// Reads `rows` more rows; returns the number of entries.
     fn fill(
         &mut self,
         rows: usize,

@@ -1,9 +1,9 @@
-//! The schema at the end of a Parquet file, looked at before the crate builds it: that is done by recursion there, and a
-//! schema that is nested deeply enough ends the program.
+//! Checks the nesting depth of a Parquet file's schema before the Parquet crate parses it. The crate parses it
+//! recursively, and a deeply nested schema would overflow the stack.
 
 use super::thrift::{INTEGER, Input, LIST, STRUCT};
 
-/// The depth of the schema of a file; none where its end is no footer, which the crate then says in its own words.
+/// The nesting depth of a file's schema. `None` if the file has no valid footer, which the crate then reports.
 pub(super) fn schema_depth(bytes: &[u8]) -> Option<usize> {
     let end = bytes.len().checked_sub(8)?;
     let (length, mark) = bytes.get(end..)?.split_at(4);
@@ -17,7 +17,7 @@ pub(super) fn schema_depth(bytes: &[u8]) -> Option<usize> {
         if (id, kind) != (2, LIST) {
             return input.pass(kind, 1);
         }
-        // Children that are still to come, of the groups that are open.
+        // For each open group, the number of children still to come.
         let (mut open, mut deepest) = (Vec::<u64>::new(), 0);
         let (count, of) = input.list()?;
         for _ in 0..count {
@@ -53,7 +53,7 @@ pub(super) fn schema_depth(bytes: &[u8]) -> Option<usize> {
 pub(super) mod tests {
     use super::schema_depth;
 
-    /// A file of nothing but a schema of this many groups, each in the one before, and a column.
+    /// A file that contains only a schema: `depth` nested groups and a column.
     pub(in crate::format::parquet_file) fn nested(depth: usize) -> Vec<u8> {
         let mut footer = vec![0x15, 2, 0x19, 0xFC];
         let mut count = depth as u64 + 1;

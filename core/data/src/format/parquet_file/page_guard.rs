@@ -1,6 +1,6 @@
-//! Stands between a Parquet file and the crate that reads its pages: a page is unpacked only after its header was found
-//! to ask for no more than there may be. The crate takes what a header says and makes room for it, and the codecs gzip
-//! and brotli unpack to whatever they hold.
+//! Checks page headers of a Parquet file before the Parquet crate decompresses the pages, and refuses those that exceed
+//! the limits. The crate allocates whatever a header states, and the codecs gzip and brotli expand to whatever they
+//! contain.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use parquet::schema::types::ColumnDescPtr;
 use super::page_head::PageHead;
 use crate::format::bounds::size;
 
-/// Most bytes of a page, unpacked.
+/// Maximum decompressed bytes of a page.
 const MAX_PAGE: usize = 256 << 20;
-/// Most bytes of the pages that are held at once: one and a dictionary of each column.
+/// Maximum bytes of the pages held at once: one page and one dictionary per column.
 const MAX_PAGES: usize = 512 << 20;
-/// Entries that a column of lists may have in a row group: so many, or as many as the file has bits.
+/// Maximum entries of a column of lists in a row group; the limit is the number of bits in the file if that is larger.
 const MAX_ENTRIES: usize = 16_000_000;
 
-/// Bytes of the pages of a row group that are held.
+/// Total bytes of a row group's pages that are held.
 pub(super) type Held = Arc<AtomicUsize>;
 
-/// The pages of a column of a row group, each looked at before it is unpacked.
+/// The pages of a column in a row group, each checked before it is decompressed.
 pub(super) struct Guard {
     pages: Box<dyn PageReader>,
     column: ColumnDescPtr,
@@ -34,7 +34,7 @@ pub(super) struct Guard {
     bytes: Bytes,
     at: usize,
     end: usize,
-    /// Entries that may still come.
+    /// Number of entries that may still follow.
     entries: usize,
     held: Held,
     dictionary: usize,
@@ -53,7 +53,7 @@ impl Guard {
         let place = |number: u64| usize::try_from(number).ok().filter(|place| *place <= bytes.len());
         let end = start.checked_add(length).and_then(place);
         let (Some(at), Some(end)) = (place(start), end) else {
-            return Err(general("a column lies outside of the file"));
+            return Err(general("a column is outside the file"));
         };
         let rows = usize::try_from(rows).unwrap_or(0);
         let column = chunk.column_descr_ptr();
@@ -73,16 +73,16 @@ impl Guard {
         })
     }
 
-    /// Looks at the header of the page that comes next; none where there is no further page.
+    /// Checks the header of the next page; `None` if there are no more pages.
     fn next_head(&mut self) -> Result<Option<PageHead>> {
         while self.at < self.end {
             let head = PageHead::read(&self.bytes[self.at..self.end])
                 .ok_or_else(|| general("a page without a header"))?;
             let body = self.at + head.length;
             let next = body.checked_add(head.packed).filter(|next| *next <= self.end);
-            let next = next.ok_or_else(|| general("a page that ends behind its column"))?;
+            let next = next.ok_or_else(|| general("a page that ends after its column"))?;
             self.at = next;
-            // An index, which the crate passes over.
+            // An index page, which the crate skips.
             if head.kind == 1 {
                 continue;
             }
@@ -104,7 +104,7 @@ impl Guard {
     fn check(&self, head: &PageHead, body: &[u8]) -> Result<()> {
         if head.unpacked > MAX_PAGE {
             return Err(general(&format!(
-                "a page of column {} says that it unpacks to {}; the limit is {} per page",
+                "a page of column {} states a decompressed size of {}; the limit is {} per page",
                 self.column.path(),
                 size(head.unpacked),
                 size(MAX_PAGE)
@@ -112,7 +112,7 @@ impl Guard {
         }
         if head.kind == 2 && head.values > head.unpacked / self.least_width() {
             return Err(general(&format!(
-                "the dictionary of column {} says that {} hold {} values",
+                "the dictionary of column {} states that {} contain {} values",
                 self.column.path(),
                 size(head.unpacked),
                 head.values
@@ -120,7 +120,7 @@ impl Guard {
         }
         let (Some(inner), Some(most)) = (body.get(head.levels..), head.unpacked.checked_sub(head.levels))
         else {
-            return Err(general("a page of levels longer than itself"));
+            return Err(general("a page whose levels are longer than the page"));
         };
         if !head.is_packed {
             return Ok(());
@@ -128,12 +128,12 @@ impl Guard {
         let unpacked = match self.codec {
             Compression::GZIP(_) => unpacks(flate2::read::MultiGzDecoder::new(inner), most),
             Compression::BROTLI(_) => unpacks(brotli::Decompressor::new(inner, 4096), most),
-            // The other codecs unpack into room of the length that the header says.
+            // The other codecs decompress into a buffer of the length given in the header.
             _ => most,
         };
         if unpacked > most {
             return Err(general(&format!(
-                "a page of column {} unpacks to more than the {} it says",
+                "a page of column {} decompresses to more than the {} it states",
                 self.column.path(),
                 size(most)
             )));
@@ -141,7 +141,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Least bytes of a value of a dictionary.
+    /// Minimum bytes of a dictionary value.
     fn least_width(&self) -> usize {
         match self.column.physical_type() {
             PhysicalType::BOOLEAN => 1,
@@ -154,7 +154,7 @@ impl Guard {
         }
     }
 
-    /// Counts this page instead of the one before.
+    /// Counts this page in place of the previous one.
     fn hold(&mut self, head: &PageHead) -> Result<()> {
         let before = if head.kind == 2 { &mut self.dictionary } else { &mut self.page };
         self.held.fetch_sub(*before, Ordering::Relaxed);
@@ -170,7 +170,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Encodings by differences say for themselves how many values they have, and the crate makes room for these.
+    /// Checks delta encodings, which state their own number of values: the crate allocates memory for that number.
     fn check_differences(&self, page: &Page) -> Result<()> {
         let (encoding, values, data) = match page {
             Page::DataPage { buf, num_values, encoding, .. } => {
@@ -197,11 +197,11 @@ impl Guard {
         if !by_differences.contains(&encoding) {
             return Ok(());
         }
-        // Block size, blocks in it, values: a page of nulls alone has none of them.
+        // Block size, miniblocks per block, number of values. A page that contains only nulls has none of them.
         let said = third_varint(data).unwrap_or(0);
         if said > u64::from(values) {
             return Err(general(&format!(
-                "a page of column {} has {values} values, and its encoding says {said}",
+                "a page of column {} has {values} values, but its encoding states {said}",
                 self.column.path()
             )));
         }
@@ -209,7 +209,7 @@ impl Guard {
     }
 }
 
-/// How much there is to unpack, as far as it matters whether it is more than `most`. What is broken is for the crate to say.
+/// The decompressed size, counted up to `most` + 1. Errors in the data are left to the crate.
 fn unpacks(reader: impl Read, most: usize) -> usize {
     let mut bounded = reader.take(most as u64 + 1);
     let counted = std::io::copy(&mut bounded, &mut std::io::sink()).unwrap_or(0);
@@ -253,7 +253,7 @@ impl PageReader for Guard {
             (Some(head), Some(page)) if page.num_values() as usize == head.values => {
                 self.check_differences(page)?;
             }
-            _ => return Err(general("pages that are not where their headers say")),
+            _ => return Err(general("pages that do not match their headers")),
         }
         Ok(page)
     }

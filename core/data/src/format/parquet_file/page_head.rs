@@ -1,29 +1,29 @@
-//! The header of a Parquet page, read before the page itself: what it is, how long, how much it says to unpack to. The
-//! crate reads the same header, but only together with the page.
+//! Reads the header of a Parquet page before the page itself: its kind, length and stated decompressed size. The crate
+//! reads the same header only together with the page.
 
 use super::thrift::{FALSE, INTEGER, Input, STRUCT, TRUE};
 
-/// What a header says.
+/// The contents of a page header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct PageHead {
-    /// 0 and 3 are data, 1 an index, 2 a dictionary.
+    /// 0 and 3 are data pages, 1 is an index, 2 is a dictionary.
     pub(super) kind: i64,
-    /// Bytes after unpacking.
+    /// Decompressed size in bytes.
     pub(super) unpacked: usize,
-    /// Bytes in the file.
+    /// Size in the file in bytes.
     pub(super) packed: usize,
-    /// Values, with those that are missing.
+    /// Number of values, including missing ones.
     pub(super) values: usize,
-    /// Bytes in front of what is packed, for the second kind of data page.
+    /// Number of uncompressed bytes before the compressed data, in data pages of version 2.
     pub(super) levels: usize,
-    /// Whether what is behind the levels is packed at all.
+    /// Whether the data after the levels is compressed.
     pub(super) is_packed: bool,
-    /// Bytes of the header itself.
+    /// Length of the header itself in bytes.
     pub(super) length: usize,
 }
 
 impl PageHead {
-    /// The header at the beginning of these bytes; none where there is no well-formed one.
+    /// Parses the header at the beginning of these bytes; `None` if it is malformed.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mut input = Input::new(bytes);
         let mut head = Self { kind: -1, is_packed: true, ..Self::default() };
@@ -78,7 +78,7 @@ mod tests {
         for end in 0..second.len() {
             assert_eq!(PageHead::read(&second[..end]), None);
         }
-        // A length below zero, and no kind.
+        // A negative length, and a header without a kind.
         assert_eq!(PageHead::read(&[0x15, 0, 0x15, 1, 0]), None);
         assert_eq!(PageHead::read(&[0]), None);
     }

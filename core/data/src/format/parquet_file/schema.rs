@@ -1,4 +1,4 @@
-//! Which columns of a Parquet file are read, and how far: types alone, no value.
+//! Decides by type which columns of a Parquet file are read, and to what depth.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use super::MAX_DEPTH;
 use crate::format::chat::MESSAGE_FIELDS;
 use crate::format::json_rows::shorten;
 
-/// A column as it is read: without the fields of messages that mean nothing here, and without what is of a type that is
-/// not read inside of others. None where its own type is not read: a record at the top, a map, a date, bytes.
+/// The readable part of a column: without message fields that have no meaning here, and without nested values of
+/// unsupported types. `None` if the column's own type is unsupported: a top-level record, a map, a date, bytes.
 pub(super) fn readable(column: &TypePtr) -> Option<TypePtr> {
     if is_scalar(column) {
         return Some(column.clone());
@@ -19,7 +19,7 @@ pub(super) fn readable(column: &TypePtr) -> Option<TypePtr> {
     list(column, 0)
 }
 
-/// A list as it is read.
+/// The readable part of a list.
 fn list(column: &TypePtr, depth: usize) -> Option<TypePtr> {
     if depth > MAX_DEPTH {
         return None;
@@ -34,7 +34,7 @@ fn list(column: &TypePtr, depth: usize) -> Option<TypePtr> {
     with_fields(column, vec![repeated])
 }
 
-/// Any value inside of a list or record.
+/// The readable part of a value inside a list or record.
 fn value(column: &TypePtr, depth: usize) -> Option<TypePtr> {
     if is_scalar(column) {
         return Some(column.clone());
@@ -42,7 +42,7 @@ fn value(column: &TypePtr, depth: usize) -> Option<TypePtr> {
     list(column, depth + 1).or_else(|| record(column, depth + 1))
 }
 
-/// A record of what can be read of it. Of the records of a list only fields of messages are asked for.
+/// The readable part of a record. For records in a list, only message fields are read.
 fn record(group: &TypePtr, depth: usize) -> Option<TypePtr> {
     if depth > MAX_DEPTH
         || !group.is_group()
@@ -69,7 +69,7 @@ pub(super) fn repeated_of(column: &TypePtr) -> Option<&TypePtr> {
     }
 }
 
-/// The one field of the repeated group of a list, where that group stands for the element alone.
+/// The only field of a list's repeated group, if that group stands only for the element.
 pub(super) fn element_of(repeated: &TypePtr) -> Option<&TypePtr> {
     match repeated.is_group().then(|| repeated.get_fields())? {
         [element] if element.get_basic_info().repetition() != Repetition::REPEATED => Some(element),
@@ -110,7 +110,7 @@ fn is_plain(column: &TypePtr) -> bool {
                     C::NONE | C::INT_8 | C::INT_16 | C::INT_32 | C::UINT_8 | C::UINT_16 | C::UINT_32
                 )
         }
-        // Without a converted type, a time of nanoseconds is told by its logical type alone.
+        // Without a converted type, a nanosecond timestamp can be recognised only by its logical type.
         PhysicalType::INT64 => {
             decimal
                 || (matches!(meaning, C::NONE | C::INT_64 | C::UINT_64)
@@ -128,7 +128,7 @@ fn is_plain(column: &TypePtr) -> bool {
     }
 }
 
-/// Whether the statistics of a row group leave open that there is something in a column.
+/// Whether a column may have content, according to the statistics of a row group.
 pub(super) fn may_hold(group: &RowGroupMetaData, name: &str) -> bool {
     let chunks = group
         .columns()
@@ -141,7 +141,7 @@ pub(super) fn may_hold(group: &RowGroupMetaData, name: &str) -> bool {
     chunks.next().is_some()
 }
 
-/// A column's type in few words.
+/// A short description of a column's type.
 pub(super) fn kind_of(column: &TypePtr) -> String {
     let info = column.get_basic_info();
     let meaning = match (info.converted_type(), info.logical_type_ref()) {

@@ -1,5 +1,5 @@
-//! Files that pyarrow wrote (`core/data/fixtures/record.py`): what is read of them, and what is refused; and files that are
-//! made to take much (`hostile`).
+//! Tests of files written by pyarrow (`core/data/fixtures/record.py`): what is read and what is refused. Files that try
+//! to consume much memory are in `hostile`.
 
 mod hostile;
 
@@ -17,10 +17,10 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/parquet").join(format!("{name}.parquet"))
 }
 
-/// Rows of cells, and the columns that are not read.
+/// Rows of cells, and the notes about columns that are not read.
 type Cells = (Vec<Vec<Option<Cell>>>, Vec<String>);
 
-/// The rows of a file, with these columns, each a list of cells.
+/// The rows of a file with these columns, each row as a list of cells.
 fn cells(bytes: &[u8], wanted: &[Wanted]) -> Result<Cells, DataError> {
     let (mut rows, mut sink) = (Vec::new(), Sink::keep());
     each(Path::new("t.parquet"), bytes.to_vec(), wanted, &mut sink, &mut |row, _| {
@@ -30,7 +30,7 @@ fn cells(bytes: &[u8], wanted: &[Wanted]) -> Result<Cells, DataError> {
     Ok((rows, sink.notes().iter().map(ToString::to_string).collect()))
 }
 
-/// As [`cells`], as JSON.
+/// The result of [`cells`] as JSON.
 fn read(name: &str, columns: &[&str]) -> Result<Vec<Value>, String> {
     let wanted: Vec<Wanted> = columns.iter().map(|name| must(name)).collect();
     let bytes = std::fs::read(fixture(name)).expect("the fixture");
@@ -95,7 +95,7 @@ fn messages_come_with_the_fields_that_mean_something() {
 #[test]
 fn a_column_that_is_not_there_or_of_no_use() {
     let error = read("alpaca", &["question"]).expect_err("no such column");
-    assert_eq!(error, "t.parquet: no column `question`; there are instruction, input, output, text");
+    assert_eq!(error, "t.parquet: no column `question`; the columns are instruction, input, output, text");
     let error = read("none", &["when"]).expect_err("a date");
     assert!(error.starts_with("t.parquet: column `when` is INT32 (DATE); expected text, "), "{error}");
     assert_eq!(read("empty", &["instruction"]).expect("no rows"), Vec::<Value>::new());
@@ -122,9 +122,9 @@ fn texts_and_numbers_of_every_kind() {
     );
     assert_eq!(rows[1], [None, None, Some(Cell::Text("text".to_owned()))]);
     assert_eq!(rows[2], [number("-0.05"), number("-1"), None]);
-    // `rejected` holds nulls alone, and a time means nothing here.
-    let told = |name: &str| format!("t.parquet: column `{name}` is not read by this format");
-    assert_eq!(notes, [told("image"), told("system")]);
+    // `rejected` contains only nulls, and a timestamp has no meaning here.
+    let note = |name: &str| format!("t.parquet: column `{name}` is not read by this format");
+    assert_eq!(notes, [note("image"), note("system")]);
     for (column, part) in
         [("when", "column `when` is INT64 ("), ("image", "column `image` is a group of bytes, path")]
     {
@@ -134,17 +134,17 @@ fn texts_and_numbers_of_every_kind() {
 }
 
 #[test]
-fn a_column_that_nobody_needs_may_be_of_any_type() {
+fn an_unused_column_may_have_any_type() {
     let bytes = std::fs::read(fixture("kinds")).expect("the fixture");
     let (rows, notes) = cells(&bytes, &[must("output"), maybe("image")]).expect("rows");
     assert_eq!((rows.len(), rows[0][1].as_ref()), (3, None));
     assert!(
-        notes[0].starts_with("t.parquet: column `image` is a group of bytes, path and is not read"),
+        notes[0].starts_with("t.parquet: column `image` is a group of bytes, path and is ignored"),
         "{notes:?}"
     );
     let error =
         cells(&bytes, &[maybe("input"), maybe("id"), maybe("system")]).expect_err("nothing").to_string();
-    assert!(error.contains("no column `input`; there are large, view"), "{error}");
+    assert!(error.contains("no column `input`; the columns are large, view"), "{error}");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn no_cut_and_no_flipped_byte_makes_it_panic() {
     let good = cells(&whole, &wanted).expect("whole");
     for end in 0..whole.len() {
         let error = cells(&whole[..end], &wanted).expect_err("cut off").to_string();
-        assert!(error.starts_with("t.parquet: no readable Parquet file: "), "{error}");
+        assert!(error.starts_with("t.parquet: not a readable Parquet file: "), "{error}");
     }
     let mut read = 0;
     for place in 0..whole.len() {

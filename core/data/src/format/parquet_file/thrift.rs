@@ -1,7 +1,7 @@
-//! Thrift's compact protocol, as far as the headers and the footer of a Parquet file have it
-//! (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md). Reads; builds nothing.
+//! A reader for the part of Thrift's compact protocol that Parquet headers and footers use
+//! (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md).
 
-/// Deepest nesting of what is passed over.
+/// Maximum nesting depth of skipped values.
 const MAX_DEPTH: usize = 16;
 
 pub(super) const TRUE: u8 = 1;
@@ -10,13 +10,13 @@ pub(super) const INTEGER: u8 = 5;
 pub(super) const LIST: u8 = 9;
 pub(super) const STRUCT: u8 = 12;
 
-/// A place in what was written so.
+/// A position in encoded data.
 pub(super) struct Input<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-/// What is done with a field: its number and type; none where it is broken.
+/// Called with each field: the field's number and type. Returns `None` if the field is malformed.
 pub(super) type Field<'a, 'b> = &'a mut dyn FnMut(&mut Input<'b>, i64, u8) -> Option<()>;
 
 impl<'b> Input<'b> {
@@ -24,7 +24,7 @@ impl<'b> Input<'b> {
         Self { bytes, at: 0 }
     }
 
-    /// Bytes that were read.
+    /// Number of bytes read.
     pub(super) fn at(&self) -> usize {
         self.at
     }
@@ -47,13 +47,13 @@ impl<'b> Input<'b> {
         None
     }
 
-    /// A number with a sign.
+    /// Reads a signed number.
     pub(super) fn zigzag(&mut self) -> Option<i64> {
         let number = self.varint()?;
         Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
     }
 
-    /// The fields of a struct.
+    /// Reads the fields of a struct.
     pub(super) fn fields(&mut self, depth: usize, field: Field<'_, 'b>) -> Option<()> {
         if depth > MAX_DEPTH {
             return None;
@@ -72,14 +72,14 @@ impl<'b> Input<'b> {
         }
     }
 
-    /// The head of a list: how many values, and their type.
+    /// Reads the header of a list: the number of values, and their type.
     pub(super) fn list(&mut self) -> Option<(u64, u8)> {
         let head = self.byte()?;
         let count = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
         Some((count, head & 0x0F))
     }
 
-    /// Passes over a value of this type.
+    /// Skips a value of this type.
     pub(super) fn pass(&mut self, kind: u8, depth: usize) -> Option<()> {
         if depth > MAX_DEPTH {
             return None;
@@ -96,7 +96,7 @@ impl<'b> Input<'b> {
             LIST | 10 => {
                 let (count, kind) = self.list()?;
                 for _ in 0..count {
-                    // Truth values take a byte each in lists.
+                    // In lists, booleans take one byte each.
                     self.pass(if kind <= FALSE { 3 } else { kind }, depth + 1)?;
                 }
             }

@@ -1,4 +1,4 @@
-//! From what stands in a Parquet column to a cell: numbers with their meaning, texts, decimals. Reads no page.
+//! Converts the values of a Parquet column to cells: numbers with their logical type, texts, decimals.
 
 use half::f16;
 use parquet::basic::{ConvertedType, Type as PhysicalType};
@@ -8,16 +8,16 @@ use serde_json::Number;
 
 use crate::format::cell::Cell;
 
-/// What the values of a column are.
+/// The interpretation of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// Texts, truth values, floating-point numbers, whole numbers with a sign.
+    /// Texts, booleans, floating-point numbers, signed integers.
     Plain,
-    /// Whole numbers without a sign.
+    /// Unsigned integers.
     Unsigned,
-    /// Whole numbers of so many decimal places.
+    /// Integers with this many decimal places.
     Decimal(u32),
-    /// Two bytes of floating point.
+    /// Two-byte floating-point numbers.
     Half,
 }
 
@@ -33,11 +33,11 @@ impl Meaning {
     }
 }
 
-/// A value as a column has it.
+/// A value as stored in a column.
 pub(super) trait Value: Clone + Default {
-    /// The cell that it is.
+    /// The value as a cell.
     fn cell(&self, meaning: Meaning) -> Cell;
-    /// Bytes of its own.
+    /// Number of bytes owned by the value.
     fn length(&self) -> usize {
         0
     }
@@ -70,7 +70,7 @@ impl Value for i64 {
 }
 
 impl Value for f32 {
-    /// The shortest decimal that means this number: 0.1 and not 0.10000000149.
+    /// The shortest decimal that represents this number: 0.1, not 0.10000000149.
     fn cell(&self, _meaning: Meaning) -> Cell {
         float(self.to_string().parse().unwrap_or(f64::from(*self)))
     }
@@ -126,7 +126,7 @@ fn float(number: f64) -> Cell {
     }
 }
 
-/// The shortest decimal that means this number of two bytes; five digits tell all of them apart.
+/// The shortest decimal that represents this half-precision number; five digits distinguish all of them.
 fn half(number: f16) -> Cell {
     let wide = number.to_f32();
     let shortest = (0..5).find_map(|digits| {
@@ -145,7 +145,7 @@ fn big_endian(bytes: &[u8], scale: u32) -> Cell {
     decimal(bytes.iter().fold(first, |number, byte| (number << 8) | i128::from(*byte)), scale)
 }
 
-/// A whole number of so many decimal places, all of them written.
+/// An integer with this many decimal places, all of them written out.
 fn decimal(number: i128, scale: u32) -> Cell {
     let scale = scale as usize;
     let digits = format!("{:0>width$}", number.unsigned_abs(), width = scale.saturating_add(1).min(64));

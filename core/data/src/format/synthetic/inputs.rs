@@ -1,13 +1,13 @@
-//! The inputs that tasks and general instructions share: sentences, reviews, stories, lists. Knows
-//! nothing of what is asked about them.
+//! Inputs shared by tasks and general instructions: sentences, reviews, stories, lists. Must not depend on the question
+//! that is asked about them.
 
 use super::draw::Draw;
 use super::words::{ANIMALS, ASPECTS, BLAME, COLOURS, FRUITS, NAMES, PEOPLE, PRAISE, SIZES, VERBS, velan};
 
-/// The largest number of a list.
+/// The largest number in a list.
 pub(super) const LARGEST: usize = 40;
 
-/// One side of a sentence: article, perhaps an adjective, noun.
+/// A noun phrase: article, optional adjective, noun.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Phrase {
     pub(super) article: &'static str,
@@ -23,12 +23,12 @@ impl Phrase {
             1 => Some(draw.pick(SIZES)),
             _ => Some(draw.pick(COLOURS)),
         };
-        // No adjective of the language begins with a vowel after "a" but "old".
+        // "old" is the only adjective of the language that begins with a vowel, and so cannot follow "a".
         let article = if adjective == Some("old") { "the" } else { article };
         Self { article, adjective, noun: draw.pick(nouns) }
     }
 
-    /// As it stands in an English sentence.
+    /// The phrase in English.
     pub(super) fn english(&self) -> String {
         match self.adjective {
             Some(adjective) => format!("{} {adjective} {}", self.article, self.noun),
@@ -36,7 +36,7 @@ impl Phrase {
         }
     }
 
-    /// Velan puts the adjective behind the noun.
+    /// The phrase in Velan, which puts the adjective after the noun.
     fn velan(&self) -> String {
         let (article, noun) = (velan(self.article), velan(self.noun));
         match self.adjective {
@@ -45,7 +45,7 @@ impl Phrase {
         }
     }
 
-    /// The kind of each of its words.
+    /// The word class of each word.
     fn kinds(&self) -> &'static str {
         match self.adjective {
             Some(_) => "article adjective noun",
@@ -54,7 +54,7 @@ impl Phrase {
     }
 }
 
-/// Somebody does something to somebody.
+/// A sentence: subject, verb, object.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sentence {
     pub(super) subject: Phrase,
@@ -74,23 +74,23 @@ impl Sentence {
         format!("{} {} {}", self.subject.english(), self.verb.0, self.object.english())
     }
 
-    /// As an input.
+    /// The sentence as an input.
     pub(super) fn input(&self) -> String {
         format!("Sentence: {}", self.english())
     }
 
-    /// Velan puts the verb last.
+    /// The sentence in Velan, which puts the verb last.
     pub(super) fn velan(&self) -> String {
         format!("{} {} {}", self.subject.velan(), self.object.velan(), velan(self.verb.0))
     }
 
-    /// The kind of each word, in the order of the words.
+    /// The word class of each word, in order.
     pub(super) fn kinds(&self) -> String {
         format!("{} verb {}", self.subject.kinds(), self.object.kinds())
     }
 }
 
-/// An opinion about one thing, and another thing that is only mentioned.
+/// A review: an opinion about one aspect, and another aspect that is only mentioned.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Review {
     pub(super) aspect: &'static str,
@@ -105,7 +105,7 @@ pub(super) struct Review {
 }
 
 impl Review {
-    /// A review whose opinion is good or bad as told.
+    /// A review with a good or bad opinion, according to `good`.
     pub(super) fn new(draw: &mut Draw, good: bool) -> Self {
         let aspect = draw.pick(ASPECTS);
         let denied = draw.chance(25);
@@ -128,7 +128,7 @@ impl Review {
         }
     }
 
-    /// As an input.
+    /// The review as an input.
     pub(super) fn input(&self) -> String {
         format!("Review: {}", self.text())
     }
@@ -145,7 +145,7 @@ impl Review {
     }
 }
 
-/// Somebody has some fruit, and then more or less of it.
+/// A story: a number of fruits, and then more or fewer of them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Story {
     pub(super) name: &'static str,
@@ -179,7 +179,7 @@ impl Story {
         }
     }
 
-    /// As an input.
+    /// The story as an input.
     pub(super) fn input(&self) -> String {
         let Self { name, fruit, before, change, verb, .. } = self;
         if self.in_box {
@@ -189,7 +189,7 @@ impl Story {
         }
     }
 
-    /// How many there are in the end.
+    /// The number of fruits in the end.
     pub(super) fn after(&self) -> usize {
         if self.more { self.before + self.change } else { self.before - self.change }
     }
@@ -218,7 +218,7 @@ pub(super) fn words_input(list: &[&str]) -> String {
     format!("Words: {}", listed(list))
 }
 
-/// Items side by side.
+/// Items separated by spaces.
 pub(super) fn listed<T: ToString>(items: &[T]) -> String {
     let items: Vec<String> = items.iter().map(T::to_string).collect();
     items.join(" ")

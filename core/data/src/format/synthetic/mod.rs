@@ -1,7 +1,6 @@
-//! The built-in instruction stream: a small language of words, lists, sentences, reviews and stories, seven
-//! tasks over it, general instructions to pretrain a backbone on, and a split that is none of the tasks.
-//! One and the same data set for everybody, like a file: it depends on no recipe's seed, which only samples
-//! from it. Reads no file.
+//! The built-in instruction stream: a small language of words, lists, sentences, reviews and stories, seven tasks over
+//! it, general instructions to pretrain a backbone on, and an out-of-distribution split. The data set must be the same
+//! everywhere, like a file: it must not depend on a recipe's seed, which only samples from it.
 
 mod draw;
 mod general;
@@ -19,20 +18,20 @@ use crate::example::{Example, Split};
 use splits::{general_rows, out_of_distribution_rows, pseudo_negative_rows, task_rows};
 use tasks::{Row, TASKS};
 
-/// The seed of the data set.
+/// Seed of the data set.
 const SEED: u64 = 0;
 
-/// Raised with every change of a row.
+/// Must be raised with every change to a row.
 pub(super) const VERSION: u32 = 2;
 
-/// What it is, for the reference.
-pub(super) const DOC: &str = "the built-in instruction stream; reads no file. Tasks: polarity, sort, translation, arithmetic, aspect, reverse, tagging (2000 train and 500 test rows each). Beside them: `general`, instructions to pretrain a backbone on (train 60000, test 500); `pseudo-negatives`, general instructions that `general` does not hold; `out-of-distribution`, kinds of instruction that only `general` holds, never pseudo-negatives or tasks. The last two give the same rows for both splits";
+/// Description for the reference documentation.
+pub(super) const DOC: &str = "the built-in instruction stream; reads no file. Tasks: polarity, sort, translation, arithmetic, aspect, reverse, tagging (2000 train and 500 test rows each). In addition: `general`, instructions to pretrain a backbone on (train 60000, test 500); `pseudo-negatives`, general instructions that are not in `general`; `out-of-distribution`, kinds of instruction that occur only in `general`, never in pseudo-negatives or tasks. The last two give the same rows for both splits";
 
 /// Named orders of the tasks; the first is the default.
 pub(super) const ORDERS: &[(&str, &[&str])] = &[
     ("default", &["polarity", "sort", "translation", "arithmetic", "aspect", "reverse", "tagging"]),
     ("backwards", &["tagging", "reverse", "aspect", "arithmetic", "translation", "sort", "polarity"]),
-    // Look-alikes side by side.
+    // Similar tasks next to each other.
     ("pairs", &["polarity", "aspect", "sort", "reverse", "translation", "tagging", "arithmetic"]),
     ("short", &["polarity", "sort", "translation"]),
 ];
@@ -41,8 +40,8 @@ const GENERAL: &str = "general";
 const PSEUDO_NEGATIVES: &str = "pseudo-negatives";
 const OUT_OF_DISTRIBUTION: &str = "out-of-distribution";
 
-/// The tasks of the stream, then what is beside it.
-#[expect(clippy::unnecessary_wraps, reason = "the table of formats asks for this signature")]
+/// The tasks of the stream, followed by the additional sources.
+#[expect(clippy::unnecessary_wraps, reason = "the table of formats requires this signature")]
 pub(super) fn tasks(_spec: &SourceSpec) -> Result<Vec<String>, DataError> {
     Ok(names())
 }
@@ -56,8 +55,8 @@ fn names() -> Vec<String> {
         .collect()
 }
 
-/// A split of a task, or of what is beside the stream. General rows bear the name of their kind as task. Outputs
-/// begin with a space; metrics do not see it.
+/// Passes a split of a task or of an additional source to the sink. General rows have the name of their kind as their
+/// task. Outputs begin with a space, which metrics ignore.
 pub(super) fn visit(spec: &SourceSpec, task: &str, split: Split, sink: &mut Sink) -> Result<(), DataError> {
     load(spec, task, split)?.into_iter().try_for_each(|example| sink.take(Path::new("synthetic"), example))
 }
@@ -90,8 +89,8 @@ fn load(_spec: &SourceSpec, task: &str, split: Split) -> Result<Vec<Example>, Da
             instruction: row.instruction,
             input: row.input,
             references: vec![row.output.clone()],
-            // A byte-level tokenizer gives a word one token after a space and another without: with the space,
-            // what an answer takes from its prompt keeps its token.
+            // A byte-level tokenizer has different tokens for a word with and without a preceding space. With the
+            // space, a word that the answer takes from its prompt keeps its token.
             output: format!(" {}", row.output),
         })
         .collect())

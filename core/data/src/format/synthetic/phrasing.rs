@@ -1,18 +1,17 @@
-//! How an instruction is worded: an opening, the core that says what to do, a closing. Openings and
-//! closings are shared by all tasks and by the general instructions, and every choice is made without a
-//! look at the answer, so that no wording tells one. Never makes inputs or answers.
+//! Phrases an instruction: an opening, a core that states what to do, a closing. All tasks and the general instructions
+//! share openings and closings. Choices must not depend on the answer, so that the phrasing does not reveal it.
 
 use super::draw::Draw;
 
-/// Openings; the empty one twice as likely.
+/// Openings; the empty one has twice the probability.
 pub(super) const OPENINGS: &[&str] = &["", "", "Please ", "Now ", "Next, "];
 /// Openings of questions.
 pub(super) const QUESTION_OPENINGS: &[&str] = &["", "", "Now: ", "Next: "];
-/// Closings; the empty one twice as likely.
+/// Closings; the empty one has twice the probability.
 pub(super) const CLOSINGS: &[&str] =
     &["", "", " Answer briefly.", " Write nothing else.", " Give only the answer."];
 
-/// An instruction whose core is one of `cores` (no capital, no full stop).
+/// An instruction with one of `cores` (written without a capital or a full stop).
 pub(super) fn instruction(draw: &mut Draw, cores: &[&str]) -> String {
     let core = draw.pick(cores);
     word(draw, core)
@@ -28,7 +27,7 @@ pub(super) fn word(draw: &mut Draw, core: &str) -> String {
     format!("{opening}{core}{stop}{closing}")
 }
 
-/// The text with its first letter a capital.
+/// The text with its first letter capitalised.
 pub(super) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())

@@ -1,6 +1,6 @@
-//! Which rows go where. Every input belongs to one part of the language, by its own text: what a test
-//! split holds is in no training split, of no task, nor in the pretraining corpus. Pure: the same seed and
-//! split give the same rows in the same order.
+//! Assigns rows to splits. Every input belongs to one part of the language, determined by its own text: an input in a
+//! test split must not occur in a training split of any task or in the pretraining corpus. The same seed and split must
+//! give the same rows in the same order.
 
 use std::collections::HashSet;
 
@@ -10,15 +10,15 @@ use super::draw::Draw;
 use super::general::{Kind, kinds};
 use super::tasks::{Row, SyntheticTask};
 
-/// Rows of a task's training split, as in SSR's set-up.
+/// Number of rows in a task's training split, as in SSR's set-up.
 pub(super) const TRAIN_ROWS: usize = 2000;
-/// Rows of a task's test split.
+/// Number of rows in a task's test split.
 pub(super) const TEST_ROWS: usize = 500;
-/// Rows of the pretraining corpus.
+/// Number of rows in the pretraining corpus.
 pub(super) const GENERAL_ROWS: usize = 60_000;
-/// Rows kept back from the corpus for pseudo-negatives.
+/// Number of pseudo-negatives, which are held back from the corpus.
 pub(super) const PSEUDO_NEGATIVE_ROWS: usize = 2000;
-/// Rows of the out-of-distribution split.
+/// Number of rows in the out-of-distribution split.
 pub(super) const OUT_OF_DISTRIBUTION_ROWS: usize = 500;
 
 /// A part of the language.
@@ -32,7 +32,7 @@ pub(super) enum Part {
     Tested,
 }
 
-/// The part that a text belongs to, whoever asks: seven tenths, one tenth, two tenths.
+/// The part that a text belongs to: 70% learnt, 10% held back, 20% tested. Depends on the text alone.
 pub(super) fn part(text: &str) -> Part {
     match Seed(0).derive(text).0 % 10 {
         0 | 1 => Part::Tested,
@@ -41,12 +41,12 @@ pub(super) fn part(text: &str) -> Part {
     }
 }
 
-/// The part of a general row: by its whole prompt, for many have no input.
+/// The part of a general row, by its whole prompt, because many have no input.
 fn part_of_prompt(row: &Row) -> Part {
     part(&format!("{}\n{}", row.instruction, row.input))
 }
 
-/// A split of a task. No input comes twice.
+/// A split of a task. All inputs are distinct.
 pub(super) fn task_rows(seed: u64, task: &SyntheticTask, test: bool) -> Vec<Row> {
     let (wanted, rows) = if test { (Part::Tested, TEST_ROWS) } else { (Part::Learnt, TRAIN_ROWS) };
     let mut draw = Draw::new(seed, &format!("synthetic/{}/{test}", task.name));
@@ -61,8 +61,8 @@ pub(super) fn task_rows(seed: u64, task: &SyntheticTask, test: bool) -> Vec<Row>
     kept
 }
 
-/// The pretraining corpus, or rows to test a backbone with: every kind, drawn with equal chance. A prompt may
-/// come again within a split, as short ones do in any corpus.
+/// The pretraining corpus, or rows to test a backbone with: all kinds with equal probability. Prompts may repeat within
+/// a split, as short ones do in any corpus.
 pub(super) fn general_rows(seed: u64, test: bool) -> Vec<(&'static str, Row)> {
     let all: Vec<&'static Kind> = kinds().collect();
     if test {
@@ -74,7 +74,7 @@ pub(super) fn general_rows(seed: u64, test: bool) -> Vec<(&'static str, Row)> {
     }
 }
 
-/// General instructions of the near kinds that the corpus does not hold.
+/// General instructions of the near kinds that are not in the corpus.
 pub(super) fn pseudo_negative_rows(seed: u64) -> Vec<(&'static str, Row)> {
     let near: Vec<&'static Kind> = kinds().filter(|kind| !kind.far).collect();
     drawn(seed, "pseudo-negatives", &near, PSEUDO_NEGATIVE_ROWS, |row| {
@@ -82,7 +82,7 @@ pub(super) fn pseudo_negative_rows(seed: u64) -> Vec<(&'static str, Row)> {
     })
 }
 
-/// General instructions of the far kinds that the corpus does not hold.
+/// General instructions of the far kinds that are not in the corpus.
 pub(super) fn out_of_distribution_rows(seed: u64) -> Vec<(&'static str, Row)> {
     let far: Vec<&'static Kind> = kinds().filter(|kind| kind.far).collect();
     drawn(seed, "out-of-distribution", &far, OUT_OF_DISTRIBUTION_ROWS, |row| {

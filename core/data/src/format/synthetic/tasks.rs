@@ -1,13 +1,12 @@
-//! The tasks of the built-in stream: what each is asked in, and its right answer. Three pairs look
-//! alike: polarity and aspect read the same reviews, sort and reverse the same lists, translation and
-//! tagging the same sentences, and the instructions of a pair share most of their words. Never draws the
-//! splits.
+//! The tasks of the built-in stream: their instructions and correct answers. Three pairs are similar: polarity and
+//! aspect use the same reviews, sort and reverse the same lists, translation and tagging the same sentences, and the
+//! instructions of a pair share most of their words.
 
 use super::draw::Draw;
 use super::inputs::{Review, Sentence, Story, listed, number_list, numbers_input};
 use super::phrasing::instruction;
 
-/// An instruction, what it is about (may be empty), the answer.
+/// An instruction, an input (may be empty), and the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) instruction: String,
@@ -15,17 +14,17 @@ pub(super) struct Row {
     pub(super) output: String,
 }
 
-/// One task of the stream.
+/// A task of the stream.
 pub(super) struct SyntheticTask {
     pub(super) name: &'static str,
-    /// The ways in which the instruction can be worded.
+    /// Alternative phrasings of the instruction.
     pub(super) cores: &'static [&'static str],
-    /// An input and its answer; the number of the row serves to balance labels.
+    /// Draws an input and its answer; the row number is used to balance labels.
     content: fn(&mut Draw, usize) -> (String, String),
 }
 
 impl SyntheticTask {
-    /// The row of this number.
+    /// The row with this number.
     pub(super) fn row(&self, draw: &mut Draw, number: usize) -> Row {
         let instruction = instruction(draw, self.cores);
         let (input, output) = (self.content)(draw, number);

@@ -1,5 +1,5 @@
-//! What the built-in stream promises: sizes, one and the same rows always, no overlap, balanced labels, and
-//! no answer that the wording of an instruction tells.
+//! Tests of the properties of the built-in stream: sizes, fixed rows, no overlap, balanced labels, and no answer that
+//! can be guessed from the phrasing of an instruction.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -33,7 +33,7 @@ fn prompt(row: &Example) -> String {
 }
 
 #[test]
-fn sizes_are_as_told() {
+fn splits_have_their_documented_sizes() {
     for task in TASKS {
         assert_eq!(rows(task.name, Split::Train).len(), TRAIN_ROWS);
         assert_eq!(rows(task.name, Split::Test).len(), TEST_ROWS);
@@ -79,8 +79,8 @@ fn the_rows_are_the_same_everywhere_and_always() {
             }
         }
     }
-    // A change of the language changes every result of the shipped recipes: raise the version, by which stages
-    // know, and measure them again.
+    // A change to the language changes every result of the shipped recipes: raise the version, which is part of stage
+    // keys, and measure the recipes again.
     assert_eq!((VERSION, Digest::of_bytes(text.as_bytes()).short().as_str()), (2, "0e56b70e6e61"));
 }
 
@@ -166,8 +166,8 @@ fn labels_are_balanced() {
     }
 }
 
-/// The best guess of the answer by the instruction alone: for each wording the answer that goes with it most
-/// often in training; the share of test rows that it gets right, and the same for one guess for all.
+/// Accuracy on the test rows of a guess from the instruction alone (the most frequent training answer for each
+/// phrasing), and of a single guess for all rows.
 fn by_wording(task: &str, wording: impl Fn(&Example) -> String) -> (f64, f64) {
     let (train, test) = (rows(task, Split::Train), rows(task, Split::Test));
     let mut counts: HashMap<String, BTreeMap<&str, usize>> = HashMap::new();
@@ -189,7 +189,7 @@ fn by_wording(task: &str, wording: impl Fn(&Example) -> String) -> (f64, f64) {
 }
 
 #[test]
-fn no_wording_tells_the_answer() {
+fn the_phrasing_does_not_reveal_the_answer() {
     for task in TASKS {
         for (what, wording) in [
             ("whole instruction", (|row| row.instruction.clone()) as fn(&Example) -> String),
@@ -198,7 +198,7 @@ fn no_wording_tells_the_answer() {
             ("length", |row| row.instruction.len().to_string()),
         ] {
             let (wise, blind) = by_wording(task.name, wording);
-            // Three standard deviations of a share of 500 rows at a half are 0.067.
+            // Three standard deviations of a proportion of 500 rows at one half are 0.067.
             assert!(wise <= blind + 0.067, "{} by {what}: {wise} against {blind}", task.name);
         }
     }
@@ -216,7 +216,7 @@ fn all_wordings_come_in_training_and_in_test() {
                         row.instruction.contains(core) || row.instruction.contains(&capitalised(core))
                     })
                     .count();
-                // A fifth each; a third less would be far outside of chance.
+                // Expected: one fifth each; a third less would be far outside of chance.
                 assert!(count * 5 * 3 > rows.len() * 2, "{}: `{core}` {count}", task.name);
             }
             for part in OPENINGS.iter().chain(CLOSINGS).filter(|part| !part.is_empty()) {
@@ -271,9 +271,9 @@ fn answers_are_right() {
             assert!(rightly(&row), "{}: {} -> {}", task.name, row.input, row.output);
         }
     }
-    let told: HashMap<String, String> =
+    let labels: HashMap<String, String> =
         rows("polarity", Split::Train).into_iter().map(|row| (row.input, row.output)).collect();
-    for (text, label) in &told {
+    for (text, label) in &labels {
         let denied = text.contains(" not ");
         let praised = super::words::PRAISE.iter().any(|word| text.split(' ').any(|w| w == *word));
         assert_eq!(label == "good", praised != denied, "{text}");

@@ -1,17 +1,17 @@
-//! The words of the built-in language. Never says what is done with them.
+//! The words of the built-in language.
 
-/// Beasts that sentences, lists and questions speak of.
+/// Animals in sentences, lists and questions.
 pub(super) const ANIMALS: &[&str] =
     &["bird", "cat", "dog", "fish", "horse", "cow", "goat", "mouse", "bear", "wolf"];
-/// People that sentences speak of.
+/// People in sentences.
 pub(super) const PEOPLE: &[&str] = &["man", "woman", "child", "cook", "king", "nurse"];
-/// Fruits: stories count them, lists hold them. The plural adds an `s`.
+/// Fruits and vegetables in stories and lists. The plural adds an `s`.
 pub(super) const FRUITS: &[&str] = &["apple", "pear", "plum", "lemon", "grape", "melon", "carrot", "onion"];
-/// Colours, which also stand before nouns.
+/// Colours, which also serve as adjectives.
 pub(super) const COLOURS: &[&str] = &["red", "blue", "green", "white", "black", "brown"];
-/// Other adjectives of sentences.
+/// Other adjectives in sentences.
 pub(super) const SIZES: &[&str] = &["small", "big", "old", "young"];
-/// Things of the house.
+/// Household objects.
 pub(super) const THINGS: &[&str] =
     &["book", "lamp", "chair", "table", "cup", "box", "hat", "coin", "key", "ball"];
 /// Verbs of sentences: present, past.
@@ -29,18 +29,18 @@ pub(super) const VERBS: &[(&str, &str)] = &[
 ];
 /// First names.
 pub(super) const NAMES: &[&str] = &["Tom", "Ana", "Ben", "Eva", "Max", "Lea", "Sam", "Ida"];
-/// What reviews judge, and what they only mention.
+/// Aspects that reviews judge or only mention.
 pub(super) const ASPECTS: &[&str] = &[
     "soup", "room", "bed", "garden", "bread", "music", "tea", "film", "song", "price", "view", "staff",
     "door", "train",
 ];
-/// Opinion words of praise.
+/// Positive opinion words.
 pub(super) const PRAISE: &[&str] =
     &["good", "lovely", "fine", "great", "sweet", "perfect", "nice", "fresh", "superb", "kind"];
-/// Opinion words of blame.
+/// Negative opinion words.
 pub(super) const BLAME: &[&str] =
     &["bad", "awful", "poor", "sad", "dull", "stale", "nasty", "ugly", "broken", "weak"];
-/// Words and what is their contrary.
+/// Words and their opposites.
 pub(super) const CONTRARIES: &[(&str, &str)] = &[
     ("good", "bad"),
     ("lovely", "nasty"),
@@ -55,7 +55,7 @@ pub(super) const CONTRARIES: &[(&str, &str)] = &[
     ("early", "late"),
     ("up", "down"),
 ];
-/// Numbers written out, from nothing to twelve.
+/// Number words from zero to twelve.
 pub(super) const NUMBER_WORDS: &[&str] = &[
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 ];
@@ -63,7 +63,7 @@ pub(super) const NUMBER_WORDS: &[&str] = &[
 pub(super) const DAYS: &[&str] =
     &["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// The lexicon of Velan, the other tongue: every word that a sentence can hold has one word there.
+/// The lexicon of Velan, the other language: a translation of every word that a sentence can contain.
 pub(super) const VELAN: &[(&str, &str)] = &[
     ("the", "ol"),
     ("a", "un"),
@@ -105,7 +105,7 @@ pub(super) const VELAN: &[(&str, &str)] = &[
     ("paints", "pintas"),
 ];
 
-/// The Velan word for an English one, or the word itself where the lexicon has none.
+/// The Velan word for an English one, or the word itself if the lexicon has none.
 pub(super) fn velan(word: &str) -> &str {
     VELAN.iter().find(|(english, _)| *english == word).map_or(word, |(_, velan)| velan)
 }

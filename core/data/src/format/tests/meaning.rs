@@ -1,4 +1,5 @@
-//! Fields that mean something to whoever wrote them: each is used, refused, or told; and files as people have them.
+//! Tests of fields that had a meaning for their author: each is used, refused or noted. Also tests typical real-world
+//! files.
 
 use std::io::Write;
 use std::path::Path;
@@ -45,7 +46,7 @@ fn answers_that_are_not_to_be_learned_are_shown_only() {
         assert!(notes.is_empty(), "{notes:?}");
         let (read, notes) = talk(&format!("{USER}, {bad}"), "").expect("a conversation");
         assert!(
-            read.is_empty() && notes[0].starts_with("r.jsonl:1: no answer of the conversation is learned"),
+            read.is_empty() && notes[0].starts_with("r.jsonl:1: no answer in the conversation is trained on"),
             "{notes:?}"
         );
     }
@@ -88,14 +89,14 @@ fn content_in_parts_is_their_text() {
     let user = r#"{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "name": "x"}"#;
     let (read, notes) = talk(&format!("{user}, {ANSWER}"), "").expect("a conversation");
     assert_eq!(read[0].input, "ab");
-    assert_eq!(notes, ["r.jsonl:1: field `name` of messages is not read"]);
+    assert_eq!(notes, ["r.jsonl:1: the message field `name` is ignored"]);
     for (content, part) in [
         (
             r#"[{"type": "text", "text": "a"}, {"type": "image_url", "image_url": "x"}]"#,
             "not part 2 of type `image_url` (message 1",
         ),
-        (r#"["a"]"#, "not part 1, which is no {\"type\": \"text\""),
-        ("[]", "a message that is not empty"),
+        (r#"["a"]"#, "not part 1, which is not {\"type\": \"text\""),
+        ("[]", "a non-empty `user` message"),
         ("null", "not null (message 1"),
         ("NaN", "not NaN (message 1"),
     ] {
@@ -117,10 +118,13 @@ fn conversations_of_tables_keep_their_parts_weights_and_calls() {
     assert_eq!(read_parts[0].turns[0].content, "ab");
     assert!(notes.is_empty(), "{notes:?}");
     for (name, part) in [
-        ("calls", "row 2: expected no calls of tools, which are not read, here in `tool_calls` (message 2"),
+        (
+            "calls",
+            "row 2: expected no tool calls, which are not supported, but there are some in `tool_calls` (message 2",
+        ),
         (
             "picture",
-            "row 2: expected text in `content` or `value` of the message from `assistant`, not part 1 of type `image` (message 2",
+            "row 2: expected text in `content` or `value` of the `assistant` message, not part 1 of type `image` (message 2",
         ),
     ] {
         let error = read(&spec("chat", &fixture(name)), Split::Train).expect_err(name);
@@ -135,8 +139,8 @@ fn rows_of_no_weight_are_left_out() {
         let (read, notes) = rows(format, text).expect("rows");
         let outputs: Vec<&str> = read.iter().map(|row| row.output.as_str()).collect();
         assert_eq!(outputs, ["c", "d", "e"], "{format}");
-        assert_eq!(notes[0], "r.jsonl:1: `weight` is 0: the row is left out", "{format}");
-        assert!(notes[1].starts_with("r.jsonl:3: `weight` is neither 0 nor 1 and is not read"), "{format}");
+        assert_eq!(notes[0], "r.jsonl:1: `weight` is 0: the row is skipped", "{format}");
+        assert!(notes[1].starts_with("r.jsonl:3: `weight` is neither 0 nor 1 and is ignored"), "{format}");
     }
     let fields = FieldMap { output: Some("weight".into()), ..FieldMap::default() };
     let folder = folder(&[("r.jsonl", text.lines().next().unwrap_or_default())]);
@@ -145,16 +149,16 @@ fn rows_of_no_weight_are_left_out() {
 }
 
 #[test]
-fn what_means_something_and_is_not_read_is_told() {
+fn ignored_fields_with_a_meaning_are_noted() {
     let row = r#"{"instruction": "a", "output": "b", "system": "s", "history": [["q", "r"]], "outputs": ["c"], "images": ["x.png"], "tools": null, "rejected": ""}"#;
     let (_, notes) = rows("jsonl", row).expect("rows");
-    let told: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
-    assert_eq!(told, ["system", "history", "outputs", "images"]);
+    let reported: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
+    assert_eq!(reported, ["system", "history", "outputs", "images"]);
     let (read, notes) = rows("alpaca", row).expect("rows");
     let before = [turn(TurnRole::System, "s"), turn(TurnRole::User, "q"), turn(TurnRole::Assistant, "r")];
     assert_eq!(read[0].turns, before);
-    let told: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
-    assert_eq!(told, ["outputs", "images"]);
+    let reported: Vec<&str> = notes.iter().filter_map(|note| note.split('`').nth(1)).collect();
+    assert_eq!(reported, ["outputs", "images"]);
     let error = rows("alpaca", r#"{"instruction": "a", "output": "b", "history": [["q"]]}"#)
         .expect_err("half a pair");
     assert!(error.contains("a list of [question, answer] pairs of text in field `history`"), "{error}");
@@ -184,18 +188,15 @@ fn csv_and_packed_files() {
     let (train, _) = read(&at("p"), Split::Train).expect("rows");
     assert_eq!((train[0].output.as_str(), train[0].task.as_str()), ("b", "p"));
     for (text, part) in [
-        ("instruction,output\na,b\nc\n", "c.csv:3: expected 2 fields as in the header, and there are 1"),
+        ("instruction,output\na,b\nc\n", "c.csv:3: expected 2 fields as in the header, not 1"),
         (
             "instruction,output\na,b\n\n\nc,\n",
             "c.csv:5: expected text or a list of texts in field `output`, not null",
         ),
-        ("instruction,answer\na,b\n", "c.csv: no column `output`; there are instruction, answer"),
-        (
-            "output,output\na,b\n",
-            "c.csv:1: expected a header of different names, where `output` stands twice",
-        ),
-        ("instruction,output\n", "c.csv: no example in it"),
-        ("", "c.csv: no example in it"),
+        ("instruction,answer\na,b\n", "c.csv: no column `output`; the columns are instruction, answer"),
+        ("output,output\na,b\n", "c.csv:1: expected distinct names in the header, but `output` occurs twice"),
+        ("instruction,output\n", "c.csv: contains no examples"),
+        ("", "c.csv: contains no examples"),
     ] {
         let file = folder.path().join("c.csv");
         std::fs::write(&file, text).expect("written");
@@ -205,33 +206,33 @@ fn csv_and_packed_files() {
     let file = folder.path().join("l.csv");
     std::fs::write(&file, b"instruction,output\na,\xff\n").expect("written");
     let error = read(&spec("jsonl", &file), Split::Train).expect_err("other bytes");
-    assert!(error.contains("l.csv:2: expected UTF-8 text (field 2 has other bytes)"), "{error}");
+    assert!(error.contains("l.csv:2: expected UTF-8 text (field 2 is not UTF-8)"), "{error}");
 }
 
 #[test]
-fn what_lies_there_is_named_where_no_split_is_found() {
-    let told = |format: &str, files: &[(&str, &str)]| {
+fn folder_contents_are_listed_if_no_split_is_found() {
+    let reported = |format: &str, files: &[(&str, &str)]| {
         let folder = folder(files);
         task_order(&spec(format, folder.path()), &OrderChoice::Default).expect_err("nothing").to_string()
     };
     for format in ["jsonl", "alpaca", "chat", "superni", "trace"] {
         let error =
-            told(format, &[("data/train_sft-00000-of-00001.jsonl", ROW), ("data/test_sft.jsonl", ROW)]);
-        assert!(error.contains("there are data/test_sft.jsonl, data/train_sft-00000-of-00001.jsonl, of which none is named train or test"), "{error}");
-        let error = told(format, &[("t/Train.jsonl", ROW), ("t/dev.jsonl", ROW)]);
-        assert!(error.contains("there are t/Train.jsonl, t/dev.jsonl, of which none"), "{error}");
-        let error = told(format, &[("train.jsonl.xz", "")]);
-        assert!(error.contains("there are train.jsonl.xz, which are not unpacked here"), "{error}");
+            reported(format, &[("data/train_sft-00000-of-00001.jsonl", ROW), ("data/test_sft.jsonl", ROW)]);
+        assert!(error.contains("found data/test_sft.jsonl, data/train_sft-00000-of-00001.jsonl, none of which is named train or test"), "{error}");
+        let error = reported(format, &[("t/Train.jsonl", ROW), ("t/dev.jsonl", ROW)]);
+        assert!(error.contains("found t/Train.jsonl, t/dev.jsonl, none of which"), "{error}");
+        let error = reported(format, &[("train.jsonl.xz", "")]);
+        assert!(error.contains("found train.jsonl.xz, which are not supported"), "{error}");
     }
-    let error = told("superni", &[("t/train.csv", ""), ("t/test.csv", "")]);
+    let error = reported("superni", &[("t/train.csv", ""), ("t/test.csv", "")]);
     assert!(error.contains("t/test.csv, t/train.csv, which this format does not read: `jsonl`"), "{error}");
     for format in ["instructions", "text", "natural-instructions"] {
         let folder = folder(&[("rows.parquet", ""), ("notes/a.md", "")]);
         let entry = crate::format::format(format).expect("a format");
         let error = (entry.tasks)(&spec(format, folder.path())).expect_err("nothing").to_string();
-        assert!(error.contains("there are rows.parquet, which this format does not read"), "{error}");
+        assert!(error.contains("found rows.parquet, which this format does not read"), "{error}");
     }
     let folder = folder(&[("t/train.jsonl", ROW), ("t/train.json", "[]"), ("t/test.jsonl", ROW)]);
     let error = read(&spec("jsonl", folder.path()), Split::Train).expect_err("which?");
-    assert!(error.ends_with("train.jsonl, train.json could each be the train rows: keep one of them there, or name it by `path`"), "{error}");
+    assert!(error.ends_with("several files could be the train rows: train.jsonl, train.json; keep one of them, or set `path` to it"), "{error}");
 }

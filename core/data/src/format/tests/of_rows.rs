@@ -1,8 +1,8 @@
-//! Files of rows: where they lie, alpaca's triples, conversations.
+//! Tests of row files: their layout, Alpaca triples, conversations.
 
 use std::path::Path;
 
-use super::{ROW, folder, names, spec, told};
+use super::{ROW, folder, names, read_noted, spec};
 use crate::error::DataError;
 use crate::example::{Example, Split, Turn, TurnRole};
 use crate::format::{FORMATS, FieldMap, SourceSpec, alpaca, chat};
@@ -46,7 +46,7 @@ fn the_layouts_of_the_hub() {
 }
 
 #[test]
-fn rows_without_a_name_are_told_apart_over_parts() {
+fn rows_without_a_name_are_numbered_per_part() {
     let row = r#"{"input": "a", "output": "b"}"#;
     let folder = folder(&[("t/train-00000-of-00002.jsonl", row), ("t/train-00001-of-00002.jsonl", row)]);
     let rows = load_source(&spec("jsonl", folder.path()), &[], Split::Train).expect("rows");
@@ -69,18 +69,15 @@ fn splits_and_parts_that_are_missing() {
     let at = |place: &str| spec("jsonl", &folder.path().join(place));
     let error = load_task(&at("no-test"), "no-test").expect_err("no test rows").to_string();
     assert!(
-        error.contains("no test rows of task `no-test` (test.jsonl); there are eval.jsonl, train.jsonl, validation.jsonl; what is to be the test rows must be named so"),
+        error.contains("no test rows of task `no-test` (test.jsonl); found eval.jsonl, train.jsonl, validation.jsonl; the file with the test rows must have that name"),
         "{error}"
     );
     let error = load_source(&at("part"), &[], Split::Train).expect_err("a part is missing").to_string();
-    assert!(
-        error.contains("2 of 3 parts of the train rows are there; missing is part 00001 of 00003"),
-        "{error}"
-    );
+    assert!(error.contains("found 2 of 3 parts of the train rows; missing: part 00001 of 00003"), "{error}");
     let error = load_source(&at("twice"), &[], Split::Train).expect_err("which of them?").to_string();
-    assert!(error.contains("files of several divisions"), "{error}");
+    assert!(error.contains("files with different numbers of parts"), "{error}");
     let error = tasks_of(&at("other")).expect_err("no split");
-    assert!(error.contains("there are rows.jsonl, of which none is named train or test"), "{error}");
+    assert!(error.contains("found rows.jsonl, none of which is named train or test"), "{error}");
 }
 
 #[test]
@@ -108,13 +105,13 @@ fn parquet_by_column_names() {
     let rows = load_task(&by("half"), "q").expect("rows").train;
     assert_eq!((rows[6].id.as_str(), rows[6].output.as_str()), ("q6", "0.1"));
     let error = load_task(&by("answer"), "q").expect_err("no such column").to_string();
-    assert!(error.contains("no column `answer`; there are question, label, number"), "{error}");
+    assert!(error.contains("no column `answer`; the columns are question, label, number"), "{error}");
     let error = load_task(&spec("parquet", folder.path()), "q").expect_err("no output").to_string();
-    assert!(error.contains("no column `output`; there are question"), "{error}");
+    assert!(error.contains("no column `output`; the columns are question"), "{error}");
 }
 
 fn triples(file: &str, text: &str) -> Result<(Vec<Example>, Vec<String>), DataError> {
-    told(Path::new(file), text.as_bytes(), &alpaca::WANTED, &mut alpaca::triple)
+    read_noted(Path::new(file), text.as_bytes(), &alpaca::WANTED, &mut alpaca::triple)
 }
 
 #[test]
@@ -154,7 +151,7 @@ fn chats(text: &str, fields: &FieldMap) -> Result<Vec<Example>, String> {
 
 fn chats_noted(text: &str, fields: &FieldMap) -> Result<(Vec<Example>, Vec<String>), String> {
     let wanted = chat::wanted(fields);
-    told(Path::new("c.jsonl"), text.as_bytes(), &wanted, &mut |row, ids, sink| {
+    read_noted(Path::new("c.jsonl"), text.as_bytes(), &wanted, &mut |row, ids, sink| {
         chat::conversation(row, fields, ids, sink)
     })
     .map_err(|error| error.to_string())
@@ -197,7 +194,7 @@ fn every_answer_of_a_conversation_is_an_example() {
     );
     let spec = SourceSpec { fields, ..spec("chat", &fixture("messages")) };
     let error = load_source(&spec, &[], Split::Train).expect_err("no such column").to_string();
-    assert!(error.ends_with("no column `talk`; there are prompt_id, messages"), "{error}");
+    assert!(error.ends_with("no column `talk`; the columns are prompt_id, messages"), "{error}");
 }
 
 #[test]
@@ -212,33 +209,33 @@ fn conversations_that_are_none() {
     let system = r#"{"role": "system", "content": "Be short."}"#;
     refused(
         &format!("[{assistant}]"),
-        "a message of the user before each of the assistant (message 1 of `messages`)",
+        "a user message before each assistant message (message 1 of `messages`)",
     );
-    refused(&format!("[{user}, {user}, {assistant}]"), "between two messages of the user (message 2");
+    refused(&format!("[{user}, {user}, {assistant}]"), "between two user messages (message 2");
     refused(&format!("[{user}, {assistant}, {assistant}]"), "(message 3");
-    refused(&format!("[{user}, {system}, {assistant}]"), "a system message only in front");
-    refused(&format!("[{user}, {assistant}, {user}]"), "an answer of the assistant at the end");
-    refused(&format!("[{system}]"), "an answer of the assistant at the end");
-    refused("[]", "an answer of the assistant at the end");
+    refused(&format!("[{user}, {system}, {assistant}]"), "a system message only at the beginning");
+    refused(&format!("[{user}, {assistant}, {user}]"), "an assistant message at the end");
+    refused(&format!("[{system}]"), "an assistant message at the end");
+    refused("[]", "an assistant message at the end");
     refused("\"Hello?\"", "a list of messages in field `messages`");
     refused("null", "a list of messages in field `messages` or `conversations`");
     refused("[3]", "a message as an object");
     refused("[{\"content\": \"x\"}]", "a role in `role` or `from`");
     refused(
         "[{\"role\": \"narrator\", \"content\": \"x\"}]",
-        "a role of system, user, human, assistant, gpt, not `narrator`",
+        "one of the roles system, user, human, assistant, gpt, not `narrator`",
     );
     refused(
         "[{\"role\": \"tool\", \"content\": \"x\"}]",
-        "no messages of tools, which are not read, here of `tool`",
+        "no tool messages, which are not supported, but the role is `tool`",
     );
-    refused("[{\"role\": \"user\", \"content\": \" \"}]", "a message that is not empty from `user`");
+    refused("[{\"role\": \"user\", \"content\": \" \"}]", "a non-empty `user` message");
     refused(
         "[{\"role\": \"user\", \"content\": null}]",
-        "text in `content` or `value` of the message from `user`, not null",
+        "text in `content` or `value` of the `user` message, not null",
     );
     let calls = r#"{"role": "assistant", "content": "x", "tool_calls": [{}]}"#;
-    refused(&format!("[{user}, {calls}]"), "no calls of tools");
+    refused(&format!("[{user}, {calls}]"), "no tool calls");
 }
 
 #[test]

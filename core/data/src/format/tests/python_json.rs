@@ -1,12 +1,12 @@
-//! What Python's `json` writes and reads, in every format of JSON alike: nothing where a field is not read, a located
-//! mistake where it is.
+//! Tests of what Python's `json` writes and reads, in every JSON format: it has no effect in a field that is not read,
+//! and gives a located error in a field that is.
 
 use super::{folder, spec};
 use crate::example::{Example, Split};
 use crate::load_source_noted;
 
-/// Every format of JSON with its file, around a row with `more` in a field that nobody reads and `answer` as its answer;
-/// and the line that the row stands on.
+/// Every JSON format with a file, in which a row has `more` in an ignored field and `answer` as its answer; and the
+/// line number of that row.
 fn everywhere(more: &str, answer: &str) -> Vec<(&'static str, &'static str, String, usize)> {
     let row =
         format!("{{\"instruction\": \"a\", \"input\": \"i\", \"output\": {answer}, \"score\": {more}}}");
@@ -44,7 +44,7 @@ fn read(format: &str, file: &str, text: &str) -> Result<(Vec<Example>, Vec<Strin
 }
 
 #[test]
-fn what_nobody_reads_may_be_whatever_python_reads() {
+fn ignored_fields_may_have_any_value_that_python_reads() {
     for more in [
         "NaN",
         "[-Infinity, {\"x\": Infinity}]",
@@ -79,7 +79,7 @@ fn what_python_refuses_is_refused_by_every_format_on_its_line() {
 }
 
 #[test]
-fn what_is_no_text_is_refused_where_it_is_needed() {
+fn values_that_are_not_text_are_refused_in_text_fields() {
     for answer in ["NaN", "-Infinity", "1e400", "\"\\udc00 x\"", "null", "{}"] {
         for (format, file, text, line) in everywhere("0", answer) {
             let error = read(format, file, &text).expect_err(answer);
@@ -97,7 +97,7 @@ fn numbers_are_labels_digit_for_digit() {
         [("123456789012345678901234567890", "123456789012345678901234567890"), ("4", "4"), ("0.50", "0.5")]
     {
         for (format, file, text, _) in everywhere("0", answer) {
-            // A message is text.
+            // The content of a message must be text.
             if format == "chat" {
                 assert!(read(format, file, &text).is_err());
                 continue;
@@ -110,7 +110,7 @@ fn numbers_are_labels_digit_for_digit() {
 }
 
 #[test]
-fn of_two_equal_keys_the_last_counts_and_that_is_said() {
+fn the_last_of_two_equal_keys_counts_and_is_noted() {
     let row = "{\"instruction\": \"a\", \"output\": \"b\", \"output\": \"c\"}";
     for (format, file) in [
         ("jsonl", "t/train.jsonl"),
@@ -121,14 +121,14 @@ fn of_two_equal_keys_the_last_counts_and_that_is_said() {
         let (rows, notes) = read(format, file, row).expect("a row");
         assert_eq!(rows[0].output, "c", "{format}");
         assert!(
-            notes[0].contains(":1: field `output` stands twice in the row: the last counts"),
+            notes[0].contains(":1: field `output` occurs twice in the row: the last one counts"),
             "{notes:?}"
         );
     }
 }
 
 #[test]
-fn rows_that_are_not_each_on_a_line_are_told_so() {
+fn rows_across_several_lines_get_advice() {
     let refused = |text: &str, part: &str| {
         let error = read("jsonl", "t/train.jsonl", text).expect_err(part);
         assert!(
@@ -136,14 +136,14 @@ fn rows_that_are_not_each_on_a_line_are_told_so() {
             "{error}"
         );
     };
-    refused("{\n \"input\": \"a\",\n \"output\": \"b\"\n}\n", "a row must stand on one line");
+    refused("{\n \"input\": \"a\",\n \"output\": \"b\"\n}\n", "a row must be on a single line");
     refused(
         "[{\"input\": \"a\", \"output\": \"b\"}]",
-        "it begins an array; a file that is one JSON array must end in .json",
+        "the line begins an array; the name of a file with one JSON array must end in .json",
     );
     refused(
         "{\"input\": \"a\", \"output\": \"b\"}{\"input\": \"c\", \"output\": \"d\"}",
         "more text after the end",
     );
-    refused("3", "it is no object");
+    refused("3", "not an object");
 }

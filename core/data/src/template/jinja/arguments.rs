@@ -1,11 +1,11 @@
-//! Arguments of Python's functions: by position or by name, each at most once.
+//! Binds the arguments of Python functions: by position or by name, each at most once.
 
 use minijinja::value::{Kwargs, Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Error, ErrorKind};
 
 use super::bounds::refused;
 
-/// The arguments of one call, by the place of their names.
+/// The arguments of one call, indexed like the parameter names.
 pub(super) struct Arguments<'a> {
     function: &'a str,
     names: &'a [&'a str],
@@ -13,35 +13,43 @@ pub(super) struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    /// Binds what a call was given to the names of a function's parameters.
+    /// Binds the arguments of a call to the function's parameter names.
     ///
     /// # Errors
-    /// Too many arguments; one by an unknown name; one that is given twice.
+    /// Too many arguments, an unknown name, or a duplicate argument.
     pub(super) fn bind(function: &'a str, names: &'a [&'a str], given: &[Value]) -> Result<Self, Error> {
         let mut values: Vec<Option<Value>> = vec![None; names.len()];
         let (positional, named) = split(given)?;
         if positional.len() > names.len() {
             return Err(Error::new(
                 ErrorKind::TooManyArguments,
-                format!("{function} takes at most {} arguments, {} are given", names.len(), positional.len()),
+                format!(
+                    "{function} takes at most {} arguments, but {} were given",
+                    names.len(),
+                    positional.len()
+                ),
             ));
         }
-        for (place, value) in positional.iter().enumerate() {
-            values[place] = Some(value.clone());
+        for (index, value) in positional.iter().enumerate() {
+            values[index] = Some(value.clone());
         }
         if let Some(named) = named {
             for name in named.args() {
-                let place = names.iter().position(|known| *known == name);
-                match place {
-                    Some(place) if values[place].is_none() => values[place] = Some(named.peek(name)?),
-                    _ => return Err(refused(format!("{function} has no free argument `{name}`"))),
+                let index = names.iter().position(|known| *known == name);
+                match index {
+                    Some(index) if values[index].is_none() => values[index] = Some(named.peek(name)?),
+                    _ => {
+                        return Err(refused(format!(
+                            "{function} has no argument `{name}`, or it was given twice"
+                        )));
+                    }
                 }
             }
         }
         Ok(Self { function, names, values })
     }
 
-    /// As [`Self::bind`], for what a filter was given after its value.
+    /// Like [`Self::bind`], for the arguments of a filter after its value.
     pub(super) fn of_filter(
         function: &'a str,
         names: &'a [&'a str],
@@ -51,50 +59,50 @@ impl<'a> Arguments<'a> {
         Self::bind(function, names, &given)
     }
 
-    /// An argument, where it was given.
-    pub(super) fn value(&self, place: usize) -> Option<&Value> {
-        self.values[place].as_ref()
+    /// An argument, if given.
+    pub(super) fn value(&self, index: usize) -> Option<&Value> {
+        self.values[index].as_ref()
     }
 
-    /// A text that must be given.
-    pub(super) fn text(&self, place: usize) -> Result<&str, Error> {
-        let value = self.value(place).ok_or_else(|| {
-            Error::new(ErrorKind::MissingArgument, format!("{} needs `{}`", self.function, self.names[place]))
+    /// A required text.
+    pub(super) fn text(&self, index: usize) -> Result<&str, Error> {
+        let value = self.value(index).ok_or_else(|| {
+            Error::new(ErrorKind::MissingArgument, format!("{} needs `{}`", self.function, self.names[index]))
         })?;
-        value.as_str().ok_or_else(|| self.wrong(place, value, "text"))
+        value.as_str().ok_or_else(|| self.wrong(index, value, "text"))
     }
 
-    /// A text, where one is given and is not `none`.
-    pub(super) fn text_or_none(&self, place: usize) -> Result<Option<&str>, Error> {
-        match self.value(place).filter(|value| !value.is_none()) {
+    /// An optional text; `none` counts as missing.
+    pub(super) fn text_or_none(&self, index: usize) -> Result<Option<&str>, Error> {
+        match self.value(index).filter(|value| !value.is_none()) {
             None => Ok(None),
-            Some(_) => self.text(place).map(Some),
+            Some(_) => self.text(index).map(Some),
         }
     }
 
-    /// A whole number, where one is given and is not `none`.
-    pub(super) fn number(&self, place: usize) -> Result<Option<i64>, Error> {
-        match self.value(place).filter(|value| !value.is_none()) {
+    /// An optional integer; `none` counts as missing.
+    pub(super) fn number(&self, index: usize) -> Result<Option<i64>, Error> {
+        match self.value(index).filter(|value| !value.is_none()) {
             None => Ok(None),
             Some(value) => match integer(value).and_then(|number| i64::try_from(number).ok()) {
                 Some(number) => Ok(Some(number)),
-                None => Err(self.wrong(place, value, "a whole number")),
+                None => Err(self.wrong(index, value, "a whole number")),
             },
         }
     }
 
-    /// Whether an argument is true; `otherwise` where it is not given.
-    pub(super) fn flag(&self, place: usize, otherwise: bool) -> bool {
-        self.value(place).map_or(otherwise, Value::is_true)
+    /// Whether an argument is true; `otherwise` if it is missing.
+    pub(super) fn flag(&self, index: usize, otherwise: bool) -> bool {
+        self.value(index).map_or(otherwise, Value::is_true)
     }
 
-    fn wrong(&self, place: usize, value: &Value, expected: &str) -> Error {
-        let name = self.names[place];
+    fn wrong(&self, index: usize, value: &Value, expected: &str) -> Error {
+        let name = self.names[index];
         refused(format!("`{name}` of {} is {}; expected {expected}", self.function, value.kind()))
     }
 }
 
-/// Arguments by position, and those by name.
+/// Splits arguments into positional and named ones.
 pub(super) fn split(given: &[Value]) -> Result<(&[Value], Option<Kwargs>), Error> {
     match given.split_last() {
         Some((last, rest)) if last.is_kwargs() => Ok((rest, Some(Kwargs::try_from(last.clone())?))),
@@ -102,7 +110,7 @@ pub(super) fn split(given: &[Value]) -> Result<(&[Value], Option<Kwargs>), Error
     }
 }
 
-/// A whole number as Python counts: truth values are 0 and 1, a float is none.
+/// An integer in Python's sense: booleans are 0 and 1, floats are not integers.
 pub(super) fn integer(value: &Value) -> Option<i128> {
     match value.kind() {
         ValueKind::Bool => Some(i128::from(value.is_true())),
@@ -122,7 +130,7 @@ pub(super) fn float(value: &Value) -> Option<f64> {
     }
 }
 
-/// A whole number as a value.
+/// An integer as a value.
 pub(super) fn whole(number: i128) -> Value {
     match i64::try_from(number) {
         Ok(number) => Value::from(number),

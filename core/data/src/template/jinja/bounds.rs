@@ -1,36 +1,37 @@
-//! What one rendering may take. A template comes with somebody else's checkpoint: a few bytes of it can ask for hours
-//! and for terabytes.
+//! Limits on one rendering. Templates come with third-party checkpoints, and a few bytes of a template can request
+//! hours of computation and terabytes of memory.
 
 use std::io::{Error as IoError, Write};
 
 use minijinja::{Error, ErrorKind, State};
 
-/// Longest template, in bytes.
+/// Maximum length of a template in bytes.
 pub(super) const SOURCE: usize = 1 << 20;
 
-/// Most instructions of a rendering. The longest templates of published models take some thousands for a message.
+/// Maximum number of engine instructions per rendering. The longest templates of published models take a few thousand
+/// per message.
 pub(super) const STEPS: u64 = 5_000_000;
 
-/// Deepest nesting of calls of macros and blocks, in frames of the engine: some hundred calls of a macro.
+/// Maximum nesting of macro and block calls, in engine frames: a few hundred calls of a macro.
 pub(super) const RECURSION: usize = 500;
 
-/// Longest text that a rendering makes, as a whole or as a value on the way, in bytes.
+/// Maximum length in bytes of a text made by a rendering, including intermediate values.
 pub(super) const TEXT: usize = 8 << 20;
 
-/// Bytes that a rendering may write and read in all, values on the way included.
+/// Maximum total bytes that a rendering reads and writes, including intermediate values.
 const WORK: u64 = 512 << 20;
 
-/// Most items of a list that a template makes. Jinja2's sandbox has the same limit for `range`.
+/// Maximum number of items in a list made by a template. Jinja2's sandbox has the same limit for `range`.
 pub(super) const ITEMS: usize = 100_000;
 
-/// Bytes that a rendering has taken so far.
+/// Number of bytes that a rendering has used.
 #[derive(Debug, Default)]
 struct Spent(u64);
 
-/// Counts bytes that a step reads or writes.
+/// Counts the bytes that a step reads or writes.
 ///
 /// # Errors
-/// A text above [`TEXT`]; all texts together above [`WORK`].
+/// A text exceeds [`TEXT`], or the total exceeds [`WORK`].
 pub(super) fn charge(state: &mut State, bytes: usize) -> Result<(), Error> {
     if bytes > TEXT {
         return Err(refused(too_much_text()));
@@ -38,9 +39,7 @@ pub(super) fn charge(state: &mut State, bytes: usize) -> Result<(), Error> {
     let spent = state.get_or_insert_extension(Spent::default());
     spent.0 += bytes as u64;
     if spent.0 > WORK {
-        return Err(refused(format!(
-            "its rendering handles more than {WORK} bytes of text, which is the limit"
-        )));
+        return Err(refused(format!("its rendering processes more than {WORK} bytes of text (the limit)")));
     }
     Ok(())
 }
@@ -58,15 +57,15 @@ pub(super) fn charge_items(state: &mut State, items: usize) -> Result<(), Error>
 
 /// The message for a text above [`TEXT`].
 pub(super) fn too_much_text() -> String {
-    format!("it makes a text of more than {TEXT} bytes, which is the limit")
+    format!("it makes a text of more than {TEXT} bytes (the limit)")
 }
 
-/// An operation that a template may not do.
+/// The error for an operation that a template must not perform.
 pub(super) fn refused(problem: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidOperation, problem)
 }
 
-/// The text of a rendering, up to [`TEXT`] bytes.
+/// The output of a rendering, up to [`TEXT`] bytes.
 #[derive(Debug, Default)]
 pub(super) struct Output(Vec<u8>);
 

@@ -1,4 +1,4 @@
-//! Filters on values that Jinja2 and the engine have otherwise, or only Jinja2 has. Those on text stand in
+//! Filters on values that differ between Jinja2 and the engine, or exist only in Jinja2. Text filters are in
 //! [`super::text_filters`].
 
 use minijinja::filters as builtin;
@@ -10,7 +10,7 @@ use super::bounds::{charge_items, refused};
 use super::json::to_json;
 use super::printing::{repr, text_of};
 
-/// Most items of a batch, or parts of a slice.
+/// Maximum number of items per batch, or of parts of a slice.
 const PARTS: i64 = 10_000;
 
 type Given = Rest<ValueOrKwargs>;
@@ -26,7 +26,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("dictsort", dictsort);
     environment.add_filter("sort", sort);
     environment.add_filter("pprint", |value: Value| repr(&value));
-    // Jinja2 looks at attributes alone, and the values of a template have none.
+    // Jinja2's `attr` accesses attributes only, and template values have none.
     environment.add_filter("attr", |_: Value, _: Value| Value::UNDEFINED);
     environment.add_filter("list", list);
     environment.add_filter("batch", batch);
@@ -75,7 +75,7 @@ fn int(value: Value, given: Given) -> Result<Value, Error> {
         8 => ["0o", "0O"],
         2 => ["0b", "0B"],
         base if (2..=36).contains(&base) => ["", ""],
-        _ => return Err(refused("`base` of int is between 2 and 36")),
+        _ => return Err(refused("`base` of int must be from 2 to 36")),
     };
     let bare = prefix.iter().find_map(|prefix| digits.strip_prefix(prefix)).unwrap_or(&digits);
     if let Ok(number) = i128::from_str_radix(bare, base) {
@@ -109,7 +109,7 @@ fn dictsort(value: Value, given: Given) -> Result<Value, Error> {
     builtin::dictsort(&value, named.into_iter().collect::<Kwargs>())
 }
 
-/// Python compares numbers with numbers, texts with texts, lists with lists.
+/// Compares like Python: numbers with numbers, texts with texts, lists with lists.
 fn sort(state: &State, value: Value, given: Given) -> Result<Value, Error> {
     let names = ["reverse", "case_sensitive", "attribute"];
     let arguments = Arguments::of_filter("sort", &names, given)?;
@@ -123,7 +123,7 @@ fn sort(state: &State, value: Value, given: Given) -> Result<Value, Error> {
             }
         }
         if let [one, other, ..] = kinds.as_slice() {
-            return Err(refused(format!("cannot sort: {one} and {other} have no order")));
+            return Err(refused(format!("cannot sort: {one} and {other} cannot be compared")));
         }
     }
     let named =
@@ -157,7 +157,7 @@ fn slice(state: &State, value: Value, count: i64, fill: Option<Value>) -> Result
 fn parts(filter: &str, count: i64) -> Result<usize, Error> {
     match usize::try_from(count) {
         Ok(parts) if (1..=PARTS).contains(&count) => Ok(parts),
-        _ => Err(refused(format!("{filter}({count}): between 1 and {PARTS} are allowed"))),
+        _ => Err(refused(format!("{filter}({count}): expected a number from 1 to {PARTS}"))),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The filter `tojson` of transformers, which is Python's `json.dumps`: keys in their order, no escapes for HTML.
+//! The filter `tojson` as in transformers: Python's `json.dumps` with keys in their original order and without HTML
+//! escapes.
 
 use std::fmt::Write;
 
@@ -10,13 +11,13 @@ use super::bounds::{TEXT, charge, refused, too_much_text};
 use super::printing::float_text;
 use super::symbols::Shown;
 
-/// Deepest nesting of lists and dicts that is written.
+/// Maximum nesting depth of lists and dicts.
 const DEPTH: usize = 100;
 
-/// Widest indentation of a level.
+/// Maximum indentation per level.
 const INDENT: i64 = 1000;
 
-/// The filter.
+/// The `tojson` filter.
 pub(super) fn to_json(state: &mut State, value: Value, given: Rest<ValueOrKwargs>) -> Result<Value, Error> {
     let names = ["ensure_ascii", "indent", "separators", "sort_keys"];
     let arguments = Arguments::of_filter("tojson", &names, given)?;
@@ -38,7 +39,7 @@ pub(super) fn to_json(state: &mut State, value: Value, given: Rest<ValueOrKwargs
                 pair.try_iter()?.filter_map(|text| text.as_str().map(str::to_owned)).collect();
             match <[String; 2]>::try_from(texts) {
                 Ok([item, key]) => (item, key),
-                Err(_) => return Err(refused("`separators` of tojson are two texts")),
+                Err(_) => return Err(refused("`separators` of tojson must be two texts")),
             }
         }
     };
@@ -58,7 +59,7 @@ struct Json {
     text: String,
     ascii: bool,
     indent: Option<String>,
-    /// Between items, and between a key and its value.
+    /// Separators between items, and between a key and its value.
     separators: (String, String),
     sorted: bool,
 }
@@ -66,7 +67,7 @@ struct Json {
 impl Json {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         if depth > DEPTH {
-            return Err(refused(format!("a value for tojson is nested more than {DEPTH} deep")));
+            return Err(refused(format!("a value for tojson is nested more than {DEPTH} deep (the limit)")));
         }
         if self.text.len() > TEXT {
             return Err(refused(too_much_text()));
@@ -113,7 +114,7 @@ impl Json {
                     let number = number(key);
                     self.string(&number);
                 }
-                (None, kind) => return Err(refused(format!("a key of JSON cannot be {kind}"))),
+                (None, kind) => return Err(refused(format!("a JSON key cannot be {kind}"))),
             }
             let colon = self.separators.1.clone();
             self.text.push_str(&colon);
@@ -123,7 +124,7 @@ impl Json {
         Ok(())
     }
 
-    /// What stands before the item of this number.
+    /// Writes the separator before the item with this index.
     fn between(&mut self, count: usize, depth: usize) {
         if count > 0 {
             self.text.push_str(&self.separators.0);
@@ -160,7 +161,7 @@ impl Json {
                 '\u{c}' => self.text.push_str("\\f"),
                 c if c < ' ' || (self.ascii && !(' '..='~').contains(&c)) => {
                     for unit in c.encode_utf16(&mut [0; 2]) {
-                        // Writing into a text cannot fail.
+                        // Writing to a string cannot fail.
                         let _ = write!(self.text, "\\u{unit:04x}");
                     }
                 }

@@ -1,5 +1,5 @@
-//! Methods of Python's dicts, lists and tuples that change nothing; those that would are refused, as in Jinja2's
-//! immutable sandbox.
+//! Methods of Python's dicts, lists and tuples that do not modify the value. Modifying methods are refused, as in
+//! Jinja2's immutable sandbox.
 
 use minijinja::value::{Tuple, Value};
 use minijinja::{Error, ErrorKind, State};

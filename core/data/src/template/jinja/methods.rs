@@ -1,4 +1,4 @@
-//! Methods of Python's `str`, on characters as Python counts them. Those of lists and dicts stand in [`super::lists`].
+//! Methods of Python's `str`, counting characters like Python. Methods of lists and dicts are in [`super::lists`].
 
 use minijinja::formatting::FormatStyle;
 use minijinja::value::{Tuple, Value, ValueKind};
@@ -10,7 +10,7 @@ use super::lists;
 use super::operators::formatted;
 use super::printing::printable;
 
-/// A method of a value that the engine does not know.
+/// Calls a method that the engine does not implement.
 pub(super) fn call(state: &mut State, value: &Value, method: &str, given: &[Value]) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::String => match value.as_str() {
@@ -61,7 +61,7 @@ fn of_text(state: &mut State, text: &str, method: &str, given: &[Value]) -> Resu
     Ok(Value::from(made))
 }
 
-/// Methods without arguments: letter case, and what kind of letters there are.
+/// Methods without arguments: letter case and character classes.
 fn of_letters(state: &mut State, text: &str, method: &str, given: &[Value]) -> Result<Value, Error> {
     let all = |test: &dyn Fn(char) -> bool| Value::from(!text.is_empty() && text.chars().all(test));
     let cased = |is: fn(char) -> bool, is_not: fn(char) -> bool| {
@@ -96,7 +96,7 @@ fn of_letters(state: &mut State, text: &str, method: &str, given: &[Value]) -> R
     Ok(result)
 }
 
-/// Whitespace as Python's `str` has it: Unicode's, and the four separators of ASCII.
+/// Whitespace in the sense of Python's `str`: Unicode's, and the four ASCII separators.
 pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
 }
@@ -109,21 +109,21 @@ fn is_letter(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_alphabetic() } else { c.is_alphabetic() && class(c, r"\p{L}") }
 }
 
-/// Decimal digits, and digits in another dress: superscripts, subscripts, circled ones.
+/// Decimal digits, and other digit characters: superscripts, subscripts, circled digits.
 fn is_digit(c: char) -> bool {
     c.is_ascii_digit()
         || matches!(c, '²' | '³' | '¹' | '⁰' | '⁴'..='⁹' | '₀'..='₉' | '①'..='⑨')
         || class(c, r"\p{Nd}")
 }
 
-/// Without these characters, or blanks, at its ends; `method` says which ends.
+/// Strips these characters, or whitespace, from the ends of a text; `method` determines which ends.
 pub(super) fn stripped<'t>(text: &'t str, chars: Option<&str>, method: &str) -> &'t str {
     let goes = |c: char| chars.map_or_else(|| is_space(c), |chars| chars.contains(c));
     let text = if method == "rstrip" { text } else { text.trim_start_matches(goes) };
     if method == "lstrip" { text } else { text.trim_end_matches(goes) }
 }
 
-/// The first letter large, all others small.
+/// Capitalises the first letter and lowercases all others.
 pub(super) fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
     match chars.next() {
@@ -132,7 +132,7 @@ pub(super) fn capitalized(text: &str) -> String {
     }
 }
 
-/// A letter as it begins a title: `ß` is `Ss`.
+/// The titlecase form of a letter: `ß` becomes `Ss`.
 fn large(c: char) -> String {
     let upper = c.to_uppercase().to_string();
     let mut chars = upper.chars();
@@ -142,7 +142,7 @@ fn large(c: char) -> String {
     }
 }
 
-/// Every letter large that follows no letter.
+/// Capitalises every letter that does not follow a letter.
 fn titled(text: &str) -> String {
     let mut made = String::with_capacity(text.len());
     let mut within = false;
@@ -162,7 +162,7 @@ fn swapped(text: &str) -> String {
     text.chars().map(swap).collect()
 }
 
-/// Every occurrence of a text, or the first `count`, replaced by another.
+/// Replaces every occurrence of `old` by `new`, or only the first `count`.
 pub(super) fn replaced(text: &str, old: &str, new: &str, count: Option<i64>) -> Result<String, Error> {
     let most = count.and_then(|count| usize::try_from(count).ok());
     let found = if old.is_empty() { text.chars().count() + 1 } else { text.matches(old).count() };
@@ -178,7 +178,7 @@ fn padded(text: &str, method: &str, given: &[Value]) -> Result<String, Error> {
     let width = usize::try_from(arguments.number(0)?.unwrap_or(0)).unwrap_or(0);
     let fill = arguments.text_or_none(1)?.unwrap_or(if method == "zfill" { "0" } else { " " });
     if fill.chars().count() != 1 || (method == "zfill" && fill != "0") {
-        return Err(refused(format!("the fill character of {method} is one character")));
+        return Err(refused(format!("the fill character of {method} must be one character")));
     }
     let missing = width.saturating_sub(text.chars().count());
     if missing.saturating_mul(fill.len()) > TEXT {
@@ -193,14 +193,14 @@ fn padded(text: &str, method: &str, given: &[Value]) -> Result<String, Error> {
             text[..text.len() - digits.len()].to_owned() + &pad(missing) + digits
         }
         _ => {
-            // As CPython: of an odd number of blanks the one more stands left where the width is odd.
+            // Like CPython: an odd number of blanks has the extra one on the left if the width is odd.
             let left = missing / 2 + (missing & width & 1);
             pad(left) + text + &pad(missing - left)
         }
     })
 }
 
-/// A text in the middle of so many characters.
+/// Centres a text in this number of characters.
 pub(super) fn centered(text: &str, width: i64) -> Result<String, Error> {
     padded(text, "center", &[Value::from(width)])
 }
@@ -238,14 +238,14 @@ fn join(state: &mut State, between: &str, given: &[Value]) -> Result<Value, Erro
     let arguments = Arguments::bind("join", &["iterable"], given)?;
     let mut joined = String::new();
     let list = arguments.value(0).ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
-    for (place, item) in list.try_iter()?.checked().enumerate() {
+    for (index, item) in list.try_iter()?.checked().enumerate() {
         let item = item?;
-        if place > 0 {
+        if index > 0 {
             joined.push_str(between);
         }
         let text = item.as_str();
         joined.push_str(
-            text.ok_or_else(|| refused(format!("join needs texts; item {place} is {}", item.kind())))?,
+            text.ok_or_else(|| refused(format!("join needs texts; item {index} is {}", item.kind())))?,
         );
         if joined.len() > TEXT {
             return Err(refused(too_much_text()));
@@ -255,7 +255,7 @@ fn join(state: &mut State, between: &str, given: &[Value]) -> Result<Value, Erro
     Ok(Value::from(joined))
 }
 
-/// `split` and its like.
+/// `split` and related methods.
 fn cut(state: &mut State, text: &str, method: &str, given: &[Value]) -> Result<Value, Error> {
     let pieces: Vec<&str> = match method {
         "partition" | "rpartition" => {
@@ -298,7 +298,7 @@ fn cut(state: &mut State, text: &str, method: &str, given: &[Value]) -> Result<V
     Ok(pieces.into_iter().map(Value::from).collect())
 }
 
-/// Words between blanks, at most `most` cuts.
+/// Splits at whitespace, with at most `most` cuts.
 fn words(text: &str, most: Option<usize>, from_right: bool) -> Vec<&str> {
     let Some(most) = most else { return text.split(is_space).filter(|word| !word.is_empty()).collect() };
     let mut words = Vec::new();
@@ -314,14 +314,14 @@ fn words(text: &str, most: Option<usize>, from_right: bool) -> Vec<&str> {
                 words.push(if from_right { rest.trim_start_matches(is_space) } else { rest });
                 break;
             }
-            Some(place) if from_right => {
-                let after = place + rest[place..].chars().next().map_or(1, char::len_utf8);
+            Some(index) if from_right => {
+                let after = index + rest[index..].chars().next().map_or(1, char::len_utf8);
                 words.push(&rest[after..]);
-                rest = &rest[..place];
+                rest = &rest[..index];
             }
-            Some(place) => {
-                words.push(&rest[..place]);
-                rest = &rest[place..];
+            Some(index) => {
+                words.push(&rest[..index]);
+                rest = &rest[index..];
             }
         }
     }
@@ -331,7 +331,7 @@ fn words(text: &str, most: Option<usize>, from_right: bool) -> Vec<&str> {
     words
 }
 
-/// Lines by all the ends that Python knows.
+/// Splits at all line ends that Python recognises.
 fn lines(text: &str, keep: bool) -> Vec<&str> {
     let ends = |c: char| {
         matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')
@@ -353,20 +353,20 @@ fn lines(text: &str, keep: bool) -> Vec<&str> {
     lines
 }
 
-/// `find` and its like, within a part of the text.
+/// `find` and related methods, within a part of the text.
 fn search(text: &str, method: &str, given: &[Value]) -> Result<Value, Error> {
     let arguments = Arguments::bind(method, &["sub", "start", "end"], given)?;
     let count = text.chars().count();
-    let place = |number: Option<i64>, otherwise: usize| match number {
+    let index = |number: Option<i64>, otherwise: usize| match number {
         None => otherwise,
         Some(number) if number < 0 => {
             count.saturating_sub(usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX))
         }
         Some(number) => usize::try_from(number).unwrap_or(usize::MAX),
     };
-    let start = place(arguments.number(1)?, 0);
-    let end = place(arguments.number(2)?, count).min(count);
-    let byte = |place: usize| text.char_indices().nth(place).map_or(text.len(), |(byte, _)| byte);
+    let start = index(arguments.number(1)?, 0);
+    let end = index(arguments.number(2)?, count).min(count);
+    let byte = |index: usize| text.char_indices().nth(index).map_or(text.len(), |(byte, _)| byte);
     let part = if start <= end { Some(&text[byte(start)..byte(end)]) } else { None };
     if method == "startswith" || method == "endswith" {
         let Some(part) = part else { return Ok(Value::from(false)) };

@@ -1,6 +1,6 @@
-//! The operators `+`, `~`, `*` and `%` as Python has them: `%` formats text, a negative factor makes an empty text, and
-//! no value grows without end. The engine has no hook for operators, so that a template is rewritten before it is
-//! parsed: `a ~ b` becomes a call of a function of ours with both. Lines stay where they are.
+//! The operators `+`, `~`, `*` and `%` with Python's semantics: `%` formats text, a negative factor gives an empty
+//! text, and the size of values is limited. The engine has no hook for operators, so templates are rewritten before
+//! they are parsed: `a ~ b` becomes a call of a function defined here. Line numbers must not change.
 
 mod tokens;
 
@@ -27,14 +27,15 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_function(ITERATE, iterate);
 }
 
-/// Operators of one level of precedence, lowest level first, as Jinja2 has them, and the functions for them.
+/// Operators by level of precedence, lowest level first, as in Jinja2, with the functions that replace them.
 const LEVELS: [&[(&str, Option<&str>)]; 3] = [
     &[("+", Some(ADD)), ("-", None)],
     &[("~", Some(CONCAT))],
     &[("*", Some(MULTIPLY)), ("%", Some(MODULO)), ("/", None), ("//", None)],
 ];
 
-/// A template with calls in place of operators. What cannot be read as Jinja is left as it is: the parser says where.
+/// Replaces operators in a template by calls. Invalid Jinja is left unchanged, so that the parser reports it with its
+/// location.
 pub(super) fn rewritten(source: &str) -> String {
     let mut text = String::with_capacity(source.len() + source.len() / 8);
     for piece in tokens::pieces(source) {
@@ -55,7 +56,7 @@ pub(super) fn rewritten(source: &str) -> String {
     text
 }
 
-/// Where in the head of a loop stands what is looped over, unless that is a list without brackets.
+/// The range of the iterated expression in the head of a loop; `None` if it is a list without brackets.
 fn looped_over(nodes: &[Node<'_>]) -> Option<(usize, usize)> {
     let is = |node: &Node<'_>, kind: Kind, words: &[&str]| match node {
         Node::Leaf(token) => token.kind == kind && words.contains(&token.text),
@@ -65,34 +66,34 @@ fn looped_over(nodes: &[Node<'_>]) -> Option<(usize, usize)> {
     let start = nodes.iter().position(|node| is(node, Kind::Name, &["in"]))? + 1;
     let rest = &nodes[start..];
     let end = (0..rest.len())
-        .find(|&place| is(&rest[place], Kind::Name, &["if", "recursive"]) && divides(rest, place));
+        .find(|&index| is(&rest[index], Kind::Name, &["if", "recursive"]) && divides(rest, index));
     let end = end.unwrap_or(rest.len());
     let listed = rest[..end].iter().any(|node| is(node, Kind::Sign, &[","]));
     (end > 0 && !listed).then_some((start, start + end))
 }
 
-/// Expressions with what stands between them.
+/// Rewrites expressions, and copies the tokens between them.
 fn sequence(nodes: &[Node<'_>], to: &mut String) {
     let mut start = 0;
-    for place in 0..nodes.len() {
-        if let Node::Leaf(token) = &nodes[place]
-            && divides(nodes, place)
+    for index in 0..nodes.len() {
+        if let Node::Leaf(token) = &nodes[index]
+            && divides(nodes, index)
         {
-            expression(&nodes[start..place], 0, to);
+            expression(&nodes[start..index], 0, to);
             token.write(to);
-            start = place + 1;
+            start = index + 1;
         }
     }
     expression(&nodes[start..], 0, to);
 }
 
-/// Whether the token at this place binds less than any operator, so that an operand ends here.
-fn divides(nodes: &[Node<'_>], place: usize) -> bool {
-    let before = |back: usize| match place.checked_sub(back).and_then(|place| nodes.get(place)) {
+/// Whether the token at this index binds less tightly than any operator, so that an operand ends here.
+fn divides(nodes: &[Node<'_>], index: usize) -> bool {
+    let before = |back: usize| match index.checked_sub(back).and_then(|index| nodes.get(index)) {
         Some(Node::Leaf(token)) => token.text,
         _ => "",
     };
-    match &nodes[place] {
+    match &nodes[index] {
         Node::Leaf(Token { kind: Kind::Keyword, .. }) => true,
         Node::Leaf(Token { kind: Kind::Sign, text, .. }) => {
             matches!(*text, "," | ":" | "=" | "==" | "!=" | "<" | "<=" | ">" | ">=")
@@ -114,16 +115,16 @@ fn expression(nodes: &[Node<'_>], level: usize, to: &mut String) {
     let mut value = String::new();
     let mut start = 0;
     let mut pending: Option<(&Token<'_>, Option<&str>)> = None;
-    for place in 0..=nodes.len() {
-        let operator = match nodes.get(place) {
+    for index in 0..=nodes.len() {
+        let operator = match nodes.get(index) {
             None => None,
-            Some(node) => match operator(nodes, place, node, operators) {
+            Some(node) => match operator(nodes, index, node, operators) {
                 None => continue,
                 found => found,
             },
         };
         let mut next = String::new();
-        expression(&nodes[start..place], level + 1, &mut next);
+        expression(&nodes[start..index], level + 1, &mut next);
         value = match pending {
             None => next,
             Some((_, Some(function))) => format!(" {function}({value},{next})"),
@@ -133,34 +134,34 @@ fn expression(nodes: &[Node<'_>], level: usize, to: &mut String) {
             }
         };
         pending = operator;
-        start = place + 1;
+        start = index + 1;
     }
     to.push_str(&value);
 }
 
-/// The operator at this place, if it is one of these and stands between two operands.
+/// The operator at this index, if it is one of `operators` and stands between two operands.
 fn operator<'a, 's>(
     nodes: &'a [Node<'s>],
-    place: usize,
+    index: usize,
     node: &'a Node<'s>,
     operators: &[(&str, Option<&'static str>)],
 ) -> Option<(&'a Token<'s>, Option<&'static str>)> {
     let Node::Leaf(token) = node else { return None };
     let (_, function) = operators.iter().find(|(sign, _)| token.kind == Kind::Sign && *sign == token.text)?;
-    let between = match place.checked_sub(1).map(|before| &nodes[before]) {
+    let between = match index.checked_sub(1).map(|before| &nodes[before]) {
         None => false,
         Some(Node::Leaf(before)) => before.kind != Kind::Sign,
         Some(Node::Group(..)) => true,
     };
-    (between && place + 1 < nodes.len()).then_some((token, *function))
+    (between && index + 1 < nodes.len()).then_some((token, *function))
 }
 
-/// What is no operator of ours; expressions in brackets are looked into.
+/// Writes an operand; expressions in brackets are rewritten.
 fn operand(nodes: &[Node<'_>], to: &mut String) {
-    for (place, node) in nodes.iter().enumerate() {
+    for (index, node) in nodes.iter().enumerate() {
         match node {
-            // Python's plus before a number, which changes nothing.
-            Node::Leaf(token) if place == 0 && token.text == "+" && token.kind == Kind::Sign => {
+            // Python's unary plus before a number, which has no effect.
+            Node::Leaf(token) if index == 0 && token.text == "+" && token.kind == Kind::Sign => {
                 to.push_str(token.before);
             }
             Node::Leaf(token) => token.write(to),
@@ -173,7 +174,7 @@ fn operand(nodes: &[Node<'_>], to: &mut String) {
     }
 }
 
-/// What a loop goes over: the engine takes `none` for an empty list, and Python refuses it.
+/// The iterated value of a loop. The engine treats `none` as an empty list, but Python refuses it.
 fn iterate(value: Value) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::None | ValueKind::Bool | ValueKind::Number => {
@@ -183,7 +184,7 @@ fn iterate(value: Value) -> Result<Value, Error> {
     }
 }
 
-/// An operation on something that is not there is an error, but for `~` where undefined values are empty.
+/// Refuses operations on undefined values, except for `~` if undefined values are empty.
 fn defined(state: &State, values: [&Value; 2], lenient: bool) -> Result<(), Error> {
     let strict = state.undefined_behavior() == UndefinedBehavior::Strict;
     if (strict || !lenient) && values.iter().any(|value| value.is_undefined()) {
@@ -301,10 +302,10 @@ fn modulo(state: &mut State, one: Value, other: Value) -> Result<Value, Error> {
     }
 }
 
-/// A text with values put in, in Python's notation.
+/// Formats a text with values, in Python's notation.
 ///
 /// # Errors
-/// A pattern that asks for a width no prompt has; values that do not fit the pattern.
+/// A pattern with a width above the limit, or values that do not match the pattern.
 pub(super) fn formatted(
     state: &mut State,
     style: FormatStyle,
@@ -313,7 +314,7 @@ pub(super) fn formatted(
 ) -> Result<Value, Error> {
     let widest = pattern.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
     if widest > 5 {
-        return Err(refused("a width or precision of a format is above 99999, which is the limit"));
+        return Err(refused("a width or precision in a format exceeds the limit of 99999"));
     }
     charge(state, pattern.len())?;
     let text = match style {
@@ -327,12 +328,12 @@ pub(super) fn formatted(
     Ok(Value::from(text))
 }
 
-/// What the engine's formatting does not have: `%r`, and floats for `%d`. Values by name are left as they are.
+/// Handles what the engine's formatting does not support: `%r`, and floats for `%d`. Named values are left unchanged.
 fn as_python(pattern: &str, values: &[Value]) -> Result<(String, Vec<Value>), Error> {
     let mut values = values.to_vec();
     let mut made = String::with_capacity(pattern.len());
     let mut rest = pattern;
-    let mut place = 0;
+    let mut index = 0;
     while let Some(start) = rest.find('%') {
         let (before, conversion) = rest.split_at(start);
         made.push_str(before);
@@ -344,7 +345,7 @@ fn as_python(pattern: &str, values: &[Value]) -> Result<(String, Vec<Value>), Er
         let letter = conversion[end..].chars().next().unwrap_or_default();
         made.push_str(&conversion[..end]);
         made.push(if letter == 'r' { 's' } else { letter });
-        match (letter, values.get_mut(place)) {
+        match (letter, values.get_mut(index)) {
             ('%' | '(', _) | (_, None) => {}
             ('r', Some(value)) => *value = Value::from(super::printing::repr(value)?),
             ('d' | 'i' | 'u', Some(value)) if integer(value).is_none() => {
@@ -354,7 +355,7 @@ fn as_python(pattern: &str, values: &[Value]) -> Result<(String, Vec<Value>), Er
             }
             _ => {}
         }
-        place += usize::from(letter != '%');
+        index += usize::from(letter != '%');
         rest = &conversion[end + letter.len_utf8()..];
     }
     made.push_str(rest);
@@ -383,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_operator_stays() {
+    fn other_code_is_not_rewritten() {
         for source in [
             "a + b {# c ~ d #} {{ '{{ a ~ b }}' }}",
             "{% raw %}{{ a ~ b }}{% endraw %}",

@@ -1,4 +1,4 @@
-//! Values as Python's `str` and `repr` write them.
+//! Formats values like Python's `str` and `repr`.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use regex::Regex;
 use super::bounds::{charge, refused};
 use super::symbols::Shown;
 
-/// Deepest nesting of lists and dicts that is written.
+/// Maximum nesting depth of lists and dicts.
 const DEPTH: usize = 100;
 
 /// Prints the value of an expression.
@@ -25,7 +25,7 @@ pub(super) fn print(out: &mut Output, state: &mut State, value: &Value) -> Resul
     out.write_str(&text).map_err(Error::from)
 }
 
-/// Python's `str`; nothing for what is undefined.
+/// Python's `str`; empty for undefined values.
 pub(super) fn text_of(value: &Value) -> Result<String, Error> {
     if let Some(text) = value.as_str() {
         return Ok(text.to_owned());
@@ -47,7 +47,7 @@ pub(super) fn repr(value: &Value) -> Result<String, Error> {
 
 fn write_repr(to: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     if depth > DEPTH {
-        return Err(refused(format!("a value is nested more than {DEPTH} deep")));
+        return Err(refused(format!("a value is nested more than {DEPTH} deep (the limit)")));
     }
     if to.len() > super::bounds::TEXT {
         return Err(refused(super::bounds::too_much_text()));
@@ -115,7 +115,7 @@ fn write_items(to: &mut String, value: &Value, depth: usize) -> Result<(), Error
 /// Characters that `repr` writes as escapes.
 static UNPRINTABLE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[\p{C}\p{Z}]").ok());
 
-/// Whether Python's `repr` shows a character as it is.
+/// Whether Python's `repr` shows a character unescaped.
 pub(super) fn printable(c: char) -> bool {
     let mut bytes = [0; 4];
     let text: &str = c.encode_utf8(&mut bytes);
@@ -149,7 +149,7 @@ fn write_text(to: &mut String, text: &str) {
     to.push(quote);
 }
 
-/// A float as Python writes it: the shortest digits that give it back, with an exponent below 1e-4 and from 1e16 on.
+/// Formats a float like Python: the shortest digits that reproduce it, with an exponent below 1e-4 and from 1e16 on.
 pub(super) fn float_text(number: f64) -> String {
     if number.is_nan() {
         return "nan".into();
@@ -168,7 +168,7 @@ pub(super) fn float_text(number: f64) -> String {
     format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
-/// HTML as markupsafe escapes it.
+/// Escapes HTML like markupsafe.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

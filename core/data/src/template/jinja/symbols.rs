@@ -1,5 +1,5 @@
-//! Functions and tests of Jinja2 under transformers: `dict`, `namespace`, `range`, `cycler`, `raise_exception`; and
-//! the views on dicts and ranges that Python prints by name.
+//! Functions and tests of Jinja2 as configured by transformers: `dict`, `namespace`, `range`, `cycler`,
+//! `raise_exception`; and the views on dicts and ranges that Python prints by name.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,8 @@ use minijinja::{Environment, Error, ErrorKind, State};
 use super::arguments::split;
 use super::bounds::{ITEMS, charge_items, refused};
 
-/// Values that Python prints under a name: `dict_items([…])`, or as a text of its own: `range(0, 3)`.
+/// Values that Python prints with a name, such as `dict_items([…])`, or with a text of their own, such as `range(0,
+/// 3)`.
 #[derive(Debug)]
 pub(super) struct Shown {
     pub(super) name: &'static str,
@@ -41,7 +42,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_function("cycler", cycler);
     environment.add_function("joiner", minijinja_contrib::globals::joiner);
     environment.add_global("dict", Value::from_object(Dict));
-    // Of minijinja, not of Jinja2.
+    // Exists in minijinja, but not in Jinja2.
     environment.remove_global("debug");
     environment.add_test("sequence", |value: &Value| {
         matches!(value.kind(), ValueKind::String | ValueKind::Seq | ValueKind::Map | ValueKind::Iterable)
@@ -73,7 +74,7 @@ fn range(state: &mut State, start: i64, stop: Option<i64>, step: Option<i64>) ->
     Ok(Value::from_object(Shown { name: "range", text: Some(text), values }))
 }
 
-/// Python's `dict`: keys and values of a dict or of pairs, then those by name.
+/// Python's `dict`: keys and values of a dict or of pairs, followed by named arguments.
 fn pairs_of(given: &[Value]) -> Result<Vec<(Value, Value)>, Error> {
     let (positional, named) = split(given)?;
     let mut pairs = Vec::new();
@@ -90,7 +91,7 @@ fn pairs_of(given: &[Value]) -> Result<Vec<(Value, Value)>, Error> {
                 let both: Vec<Value> = pair.try_iter()?.collect();
                 match <[Value; 2]>::try_from(both) {
                     Ok([key, value]) => pairs.push((key, value)),
-                    Err(_) => return Err(refused("a dict is made of pairs")),
+                    Err(_) => return Err(refused("a dict must be made from pairs")),
                 }
             }
         }
@@ -137,7 +138,9 @@ fn namespace(given: Rest<ValueOrKwargs>) -> Result<Value, Error> {
     let pairs = pairs_of(&given)?;
     let hidden = |key: &Value| key.as_str().is_some_and(|name| name.starts_with('_'));
     if let Some((name, _)) = pairs.iter().find(|(key, _)| hidden(key)) {
-        return Err(refused(format!("a namespace cannot hold `{name}`: its name begins with an underscore")));
+        return Err(refused(format!(
+            "a namespace cannot have an attribute `{name}`, because the name begins with an underscore"
+        )));
     }
     minijinja::functions::namespace(Some(Value::from_pairs(pairs).into()))
 }

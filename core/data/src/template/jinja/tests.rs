@@ -1,5 +1,5 @@
-//! Many expressions and templates against Jinja2's own rendering, as transformers sets it up. The recording is made by
-//! `tests/parity/record_jinja.py`; no Python is needed here.
+//! Tests of many expressions and templates against Jinja2's own renderings, as transformers configures it.
+//! `tests/parity/record_jinja.py` makes the recordings; running the tests needs no Python.
 
 use std::path::Path;
 
@@ -18,11 +18,11 @@ struct Recorded {
 #[derive(Deserialize)]
 struct Case {
     template: String,
-    /// Nothing where Jinja2 refuses.
+    /// `None` if Jinja2 refuses the template.
     text: Option<String>,
 }
 
-/// What Jinja2 renders and Cadre refuses: never another text.
+/// Templates that Jinja2 renders and Cadre refuses. Cadre must never render a different text.
 const REFUSED: [&str; 11] = [
     "{{ '{:.2f} {:05d} {:,} {:x} {!r}'.format(3.14159, 42, 1234567, 255, 'q') }}",
     "{{ '{:%}'.format(0.25) }}",
@@ -37,7 +37,8 @@ const REFUSED: [&str; 11] = [
     "{% macro f(a) %}{{ a }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ f(1, 2, k=3) }}",
 ];
 
-/// What is otherwise on purpose (a prompt does not depend on the day), or what Jinja2 refuses and the engine does not.
+/// Intended differences (a prompt must not depend on the day), and templates that Jinja2 refuses but the engine does
+/// not.
 const OTHERWISE: [&str; 2] = ["{{ strftime_now is defined }}", "{{ 1 in 'abc' }}"];
 
 #[test]
@@ -99,7 +100,7 @@ fn a_template_that_takes_too_much_is_refused_with_the_limit() {
         ("{{ 'x\n' | indent(10 ** 12) }}", "more than 8388608 bytes"),
         ("{{ '%999999999d' % 1 }}", "limit"),
         ("{{ '{:>999999999}'.format(1) }}", "limit"),
-        ("{{ [1] | batch(10 ** 9, 'x') | list }}", "10000 are allowed"),
+        ("{{ [1] | batch(10 ** 9, 'x') | list }}", "from 1 to 10000"),
         ("{{ [[1]] | tojson(indent=10 ** 9) }}", "the limit is 1000"),
         ("{{ ('a' * 4000000).replace('', 'abcd') }}", "more than 8388608 bytes"),
         (
@@ -117,13 +118,13 @@ fn a_template_that_takes_too_much_is_refused_with_the_limit() {
     let brackets = "(".repeat(50_000);
     assert!(rendered(&format!("{{{{ {brackets} }}}}")).is_err());
     let long = "x".repeat(2 << 20);
-    assert!(rendered(&long).expect_err("long").contains("at most 1048576"));
+    assert!(rendered(&long).expect_err("long").contains("the limit is 1048576"));
 }
 
 #[test]
-fn a_call_of_strftime_now_says_what_to_do() {
+fn a_call_of_strftime_now_gets_advice() {
     let error = rendered("{{ strftime_now('%d %b %Y') }}").expect_err("no day");
-    assert!(error.contains("strftime_now") && error.contains("write a fixed date"), "{error}");
+    assert!(error.contains("strftime_now") && error.contains("by a fixed date"), "{error}");
     let guarded = "{% if strftime_now is defined %}{{ strftime_now('%Y') }}{% else %}2024{% endif %}";
     assert_eq!(rendered(guarded).expect("a constant"), "2024");
 }

@@ -1,4 +1,4 @@
-//! Filters on text as Jinja2 has them.
+//! Text filters as in Jinja2.
 
 use std::sync::LazyLock;
 
@@ -41,14 +41,14 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("filesizeformat", minijinja_contrib::filters::filesizeformat);
 }
 
-/// A text that a filter made.
+/// The text produced by a filter; its length is counted.
 fn made(state: &mut State, text: String) -> Result<Value, Error> {
     charge(state, text.len())?;
     Ok(Value::from(text))
 }
 
-/// Jinja2 begins a word after blanks, hyphens and opening brackets, where Python's own `title` begins one after
-/// whatever is no letter.
+/// Jinja2 begins a word after whitespace, hyphens and opening brackets; Python's own `title` begins one after any
+/// character that is not a letter.
 fn titled(text: &str) -> String {
     let mut titled = String::with_capacity(text.len());
     let ends = |c: char| super::methods::is_space(c) || matches!(c, '-' | '(' | '{' | '[' | '<');
@@ -149,7 +149,7 @@ fn truncate(state: &mut State, value: Value, given: Given) -> Result<Value, Erro
     let end = arguments.text_or_none(2)?.unwrap_or("...");
     let leeway = size(arguments.number(3)?, 5);
     if length < end.chars().count() {
-        return Err(refused(format!("truncate to {length} characters leaves no room for its end")));
+        return Err(refused(format!("truncate to {length} characters leaves no room for the ending")));
     }
     if text.chars().count() <= length.saturating_add(leeway) {
         return made(state, text);
@@ -191,7 +191,7 @@ fn urlencode(state: &mut State, value: Value) -> Result<Value, Error> {
     made(state, parts.join("&"))
 }
 
-/// Percent escapes of bytes that a URL does not hold.
+/// Percent-encodes bytes that a URL must not contain.
 fn quoted(text: &str, slash: bool) -> String {
     let mut quoted = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -1,4 +1,4 @@
-//! Responses behind their prompts, with tokenizers as Llama 2 and Mistral have them.
+//! Tests of responses after their prompts, with tokenizers like those of Llama 2 and Mistral.
 
 use serde_json::{Value, json};
 
@@ -9,13 +9,12 @@ use crate::indicator_tokens::{IndicatorForm, IndicatorTokens};
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
 
-/// Pieces of the vocabulary behind the special tokens and the bytes, and the merges that make some of them.
+/// Pieces of the vocabulary after the special tokens and the bytes; merges make some of them.
 const LETTERS: &str = "▁abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?[]/<>|#'\"()-";
 const MERGES: [(&str, &str); 8] =
     [("▁", "▁"), ("▁", "P"), ("▁", "o"), ("t", "h"), ("i", "n"), ("▁P", "a"), ("▁Pa", "r"), (":", "(")];
 
-/// A tokenizer.json like Llama 2's: bytes for what has no piece, and a blank in front of the text. `front` is what puts
-/// it there.
+/// A tokenizer.json like Llama 2's: bytes for text without a piece, and a blank before the text, which `front` inserts.
 fn llama(front: Value) -> Value {
     let mut pieces: Vec<String> = ["<unk>", "<s>", "</s>"].map(str::to_owned).to_vec();
     pieces.extend((0..=255).map(|byte| format!("<0x{byte:02X}>")));
@@ -82,7 +81,7 @@ fn example(instruction: &str, output: &str) -> Example {
 const LIMITS: EncodingLimits = EncodingLimits { max_prompt: 200, max_response: 100 };
 
 #[test]
-fn a_response_has_the_ids_it_has_behind_its_prompt() {
+fn a_response_has_the_ids_that_follow_its_prompt() {
     for tokenizer in tokenizers() {
         for (prompt, response) in [
             ("[INST] one [/INST]", " Paris "),
@@ -115,7 +114,7 @@ fn a_token_across_the_border_is_cut_at_it() {
 }
 
 #[test]
-fn what_is_generated_from_is_what_was_trained_on() {
+fn generation_starts_from_the_ids_used_in_training() {
     for tokenizer in tokenizers() {
         let encoder = Encoder::new(tokenizer.clone(), Template::Alpaca, None, LIMITS);
         let rows: Vec<Example> = (0..9).map(|row| example("Say it", &"Paris in ".repeat(row))).collect();
@@ -139,7 +138,7 @@ fn indicators_stand_between_prompt_and_response() {
         let (with, indicators) =
             IndicatorTokens::new(&tokenizer, IndicatorForm::Text, "th", "no", tokenizer.vocabulary())
                 .expect("indicators");
-        // In the middle of a text there is no blank in front of them.
+        // In the middle of a text, no blank is inserted before them.
         assert_eq!(indicators.accept.len(), 1);
         let encoder = Encoder::new(with, Template::Alpaca, Some(indicators.clone()), LIMITS);
         let marked = encoder.encode(&row, Target::Accept).expect("ids");
@@ -149,7 +148,7 @@ fn indicators_stand_between_prompt_and_response() {
 }
 
 #[test]
-fn a_character_without_a_token_is_no_silence() {
+fn a_character_without_a_token_is_an_error() {
     let mut json = llama(fronts()[0].clone());
     json["model"]["byte_fallback"] = json!(false);
     json["model"]["unk_token"] = json!(null);
@@ -192,7 +191,7 @@ fn a_token_without_a_row_is_refused_where_it_occurs() {
         assert!(error.contains(&format!("{rows} rows")), "{error}");
     }
     assert!(encoder.prompt_ids_all(&[example("an <image>", "")]).is_err());
-    // Text in other templates is taken literally: the token does not occur.
+    // Text in other templates is encoded literally: the special token does not occur.
     let plain = Encoder::new(tokenizer.clone(), Template::Plain, None, LIMITS);
     assert!(plain.encode(&example("an <image>", "two"), Target::Plain).is_ok());
     let (with, indicators) = IndicatorTokens::new(&tokenizer, IndicatorForm::NewToken, "<yes>", "<no>", rows)

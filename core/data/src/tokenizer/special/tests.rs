@@ -1,4 +1,4 @@
-//! Special tokens by the files that name them, and by the post-processor that writes them.
+//! Tests of special tokens by the files that define them, and by the post-processor that writes them.
 
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ fn template(parts: &[&str]) -> Value {
 const NAMED: &str = "tokenizer_config.json";
 
 #[test]
-fn what_stands_around_a_text_is_the_post_processors() {
+fn the_post_processor_determines_the_affixes() {
     let named = json!({"bos_token": "<bos>", "eos_token": "<eos>"});
     let with = |more: Value| {
         let mut config = named.clone();
@@ -95,24 +95,25 @@ fn files_name_tokens_in_the_order_of_transformers() {
         (tokenizer.bos(), tokenizer.eos())
     };
     let model = ("config.json", json!({"bos_token_id": 0, "eos_token_id": 0}));
-    // What is null is not there, whatever the model's file says; what nobody names is not either.
+    // A null value means that there is no token, whatever the model's file says; a token that no file defines does not
+    // exist.
     let config = |value: Value| (NAMED, value);
     assert_eq!(ids(&[config(json!({"bos_token": null, "eos_token": "<eos>"})), model.clone()]), (None, 2));
     assert_eq!(ids(&[config(json!({"eos_token": "<eos>"})), model.clone()]), (None, 2));
-    // The end token is needed: the model's file names it.
+    // The end token is required: the model's file defines it.
     assert_eq!(ids(&[config(json!({"bos_token": "<bos>"})), model.clone()]), (Some(1), 0));
     assert_eq!(ids(std::slice::from_ref(&model)), (Some(0), 0));
     let generation = ("generation_config.json", json!({"eos_token_id": [2, 0]}));
     assert_eq!(ids(&[config(json!({"eos_token": null})), model.clone(), generation]), (None, 2));
     let error = tokenizer(Value::Null, &[config(json!({"eos_token": null})), model]).expect_err("none");
     assert!(error.to_string().contains("no eos_token is named"), "{error}");
-    // The map counts before the configuration, and not at all where that lists its tokens.
+    // The map takes precedence over the configuration, but is ignored if the configuration lists its tokens.
     let map = ("special_tokens_map.json", json!({"bos_token": "<pad>", "eos_token": "<eos>"}));
     let named = json!({"bos_token": "<bos>", "eos_token": "<eos>"});
     assert_eq!(ids(&[config(named), map.clone()]), (Some(0), 2));
     let listed = json!({"bos_token": "<bos>", "eos_token": "<eos>", "added_tokens_decoder": {}});
     assert_eq!(ids(&[config(listed), map]), (Some(1), 2));
-    // A class has tokens of its own.
+    // A tokenizer class has default tokens.
     assert_eq!(ids(&[config(json!({"tokenizer_class": "GemmaTokenizerFast"}))]), (Some(1), 2));
     assert_eq!(ids(&[config(json!({"tokenizer_class": "LlamaTokenizer", "eos_token": "<eos>"}))]), (None, 2));
 }

@@ -1,16 +1,16 @@
-//! Whatever is done to the files of a PEFT adapter, it is read or refused, and nothing panics.
+//! Fuzz test: damaged files of a PEFT adapter are read or refused without a panic.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 
-/// How many of each: `CADRE_FUZZ_CASES`, 100 without it.
+/// Number of cases per test: `CADRE_FUZZ_CASES`, or 100.
 fn cases() -> u32 {
     std::env::var("CADRE_FUZZ_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(100)
 }
 
-/// Keys of `adapter_config.json` that are read or looked at.
+/// Keys of `adapter_config.json` that are read or checked.
 const KEYS: [&str; 16] = [
     "peft_type",
     "task_type",
@@ -44,7 +44,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A backbone and two adapters of it that are read as they are: without added tokens and with.
+/// A backbone and two valid adapters of it: one without added tokens and one with.
 fn whole() -> (tempfile::TempDir, [std::path::PathBuf; 2]) {
     let folder = tempfile::tempdir().unwrap();
     let out = [0, 2].map(|added| {
@@ -78,7 +78,7 @@ fn mangled_adapters_do_not_panic() {
         }
         std::fs::write(config_at, keys.to_string()).unwrap();
         let mut mangled = weights.clone();
-        // The head, where the lies are, is a small part of the file.
+        // Damage goes to the header, which is a small part of the file.
         let head = 8 + u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
         for (place, byte) in bytes {
             let at = place.index(if byte % 4 == 0 { mangled.len() } else { head });

@@ -1,5 +1,5 @@
-//! Recomputed activations against kept ones: the same bits, for experts and whole backbones of every
-//! kind of layer, over single steps and whole trainings. It measures no memory.
+//! Tests that recomputed activations give the same bits as kept ones, for experts and whole backbones with every kind
+//! of layer, over single steps and whole trainings.
 
 use burn::tensor::{DType, Device};
 use cadre_checkpoint::{Activation, BackboneShape, LayerKind, Target, Variation, weight_names};
@@ -18,7 +18,7 @@ use crate::training::{Flow, Parameters, StepReport, TrainingControl, TrainingSpe
 use crate::weights::{Weight, WeightMap, download};
 use crate::workers::Workers;
 
-/// One decoder of each kind: plain, tied, of one layer, with Qwen's biases, with all that Gemma has.
+/// One decoder of each kind: plain, tied, with a single layer, with Qwen's biases, with all features of Gemma.
 fn shapes() -> Vec<BackboneShape> {
     let plain = BackboneShape { layers: 3, ..shape(false) };
     let biased =
@@ -45,7 +45,7 @@ fn shapes() -> Vec<BackboneShape> {
     ]
 }
 
-/// Both ways, of a batch in several micro-batches with dropout: (kept, recomputed).
+/// The gradient of a batch of several micro-batches with dropout, both ways: (kept, recomputed).
 fn both(trainee: &dyn Trainee, parameters: &Parameters, rows: &[TokenExample]) -> [StepGradient; 2] {
     let workers = Workers::new(2).unwrap();
     let batch: Vec<&TokenExample> = rows.iter().collect();

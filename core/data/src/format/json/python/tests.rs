@@ -1,4 +1,4 @@
-//! Texts that Python 3.12's `json.loads` reads and refuses.
+//! Tests against texts that Python 3.12's `json.loads` reads and refuses.
 
 use super::{Cell, JsonReader, MAX_DEPTH, MAX_VALUES};
 
@@ -18,7 +18,7 @@ fn number(text: &str) -> Cell {
     Cell::Number(text.to_owned())
 }
 
-/// What Python 3.12's `json.loads` makes of each (`str` of a number; `inf` and `nan` have no text here).
+/// The results of Python 3.12's `json.loads` (`str` of a number; `inf` and `nan` have no text here).
 #[test]
 fn numbers_are_those_of_python() {
     for (text, value) in [
@@ -47,7 +47,7 @@ fn strings_are_those_of_python() {
     assert_eq!(read(r#""a\"b\\c\/d\n\u00e4""#), text("a\"b\\c/d\nä"));
     assert_eq!(read(r#""\ud83c\udf0a \uD83C\uDF0A""#), text("🌊 🌊"));
     assert_eq!(read("\"a\u{2028}b\u{7f}\""), text("a\u{2028}b\u{7f}"));
-    // Python keeps these as strings that no encoding takes.
+    // Python reads these as strings that no encoding accepts.
     for half in [r#""\ud83c""#, r#""\udf0a""#, r#""\ud83c\ud83c\udf0a""#, r#""\udf0a\ud83c""#] {
         assert!(matches!(read(half), Ok(Cell::NoText(_))), "{half}");
     }

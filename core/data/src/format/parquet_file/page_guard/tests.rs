@@ -1,4 +1,4 @@
-//! Headers that ask for much, before a page is unpacked.
+//! Tests of page headers that request too much, before a page is decompressed.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use parquet::schema::types::SchemaDescriptor;
 
 use super::{Guard, Held};
 
-/// A reader of no pages: what is tried here is refused before it is asked.
+/// A page reader without pages, for cases that must be refused before it is called.
 struct Nothing;
 
 impl Iterator for Nothing {
@@ -49,7 +49,7 @@ fn zigzag(number: usize) -> Vec<u8> {
     bytes
 }
 
-/// A page of this kind whose header says this, and its body.
+/// A page of this kind with this header, and its body.
 fn page(kind: usize, unpacked: usize, values: usize, body: &[u8]) -> Vec<u8> {
     let inner = if kind == 2 { 0x4C } else { 0x2C };
     let mut bytes = vec![0x15];
@@ -66,8 +66,8 @@ fn page(kind: usize, unpacked: usize, values: usize, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What is said of these pages of a column of ten rows.
-fn told(codec: Compression, pages: &[Vec<u8>]) -> String {
+/// The error for these pages of a column with ten rows.
+fn refusal(codec: Compression, pages: &[Vec<u8>]) -> String {
     let schema =
         Arc::new(parse_message_type("message m { required binary text (UTF8); }").expect("a schema"));
     let column = SchemaDescriptor::new(schema).column(0);
@@ -90,12 +90,12 @@ fn told(codec: Compression, pages: &[Vec<u8>]) -> String {
 
 #[test]
 fn pages_that_say_too_much() {
-    let plain = |pages: &[Vec<u8>]| told(Compression::SNAPPY, pages);
+    let plain = |pages: &[Vec<u8>]| refusal(Compression::SNAPPY, pages);
     assert_eq!(plain(&[page(2, 100, 10, b"abc"), page(0, 100, 10, b"abc")]), "");
     let large = plain(&[page(0, 1 << 30, 10, b"abc")]);
-    assert!(large.contains("says that it unpacks to 1 GiB; the limit is 256 MiB per page"), "{large}");
+    assert!(large.contains("states a decompressed size of 1 GiB; the limit is 256 MiB per page"), "{large}");
     let dictionary = plain(&[page(2, 1000, 2_000_000_000, b"abc")]);
-    assert!(dictionary.contains("says that 1000 bytes hold 2000000000 values"), "{dictionary}");
+    assert!(dictionary.contains("states that 1000 bytes contain 2000000000 values"), "{dictionary}");
     let values = plain(&[page(0, 100, 7, b"abc"), page(0, 100, 4, b"abc")]);
     assert!(values.contains("has more values than its rows or its length allow"), "{values}");
     let together =
@@ -107,7 +107,7 @@ fn pages_that_say_too_much() {
 }
 
 #[test]
-fn pages_that_unpack_to_more_than_they_say() {
+fn pages_that_decompress_to_more_than_they_state() {
     let text = vec![b'x'; 10 << 20];
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&text).expect("packed");
@@ -118,8 +118,8 @@ fn pages_that_unpack_to_more_than_they_say() {
         (Compression::GZIP(GzipLevel::default()), gzip),
         (Compression::BROTLI(BrotliLevel::default()), packed),
     ] {
-        assert_eq!(told(codec, &[page(0, text.len(), 10, &body)]), "");
-        let more = told(codec, &[page(0, 1000, 10, &body)]);
-        assert!(more.contains("unpacks to more than the 1000 bytes it says"), "{more}");
+        assert_eq!(refusal(codec, &[page(0, text.len(), 10, &body)]), "");
+        let more = refusal(codec, &[page(0, 1000, 10, &body)]);
+        assert!(more.contains("decompresses to more than the 1000 bytes it states"), "{more}");
     }
 }

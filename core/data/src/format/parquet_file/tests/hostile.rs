@@ -1,4 +1,4 @@
-//! Small files that stand for large ones: each is refused with the figure and the limit, in little memory.
+//! Tests of small files that claim to be large: each must be refused with the size and the limit, using little memory.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::super::super::sink::Sink;
 use super::super::each;
 use super::cells;
 
-/// A file of one row group of one column, written as `write` writes it.
+/// A file with one row group and one column, written by `write`.
 fn file(schema: &str, write: impl FnOnce(&mut parquet::file::writer::SerializedColumnWriter)) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(schema).expect("a schema"));
     let properties = WriterProperties::builder()
@@ -127,7 +127,7 @@ fn a_schema_that_is_nested_to_no_end() {
 
 #[test]
 fn encodings_are_read_as_they_are_written() {
-    // A check of the check: differences that say the truth pass.
+    // Sanity check: a valid delta encoding passes.
     let schema = Arc::new(parse_message_type("message m { required int32 output; }").expect("a schema"));
     let properties = WriterProperties::builder()
         .set_dictionary_enabled(false)
@@ -141,11 +141,14 @@ fn encodings_are_read_as_they_are_written() {
     group.close().expect("closed");
     let whole = writer.into_inner().expect("a file");
     assert_eq!(cells(&whole, &[must("output")]).expect("rows").0.len(), 3);
-    // 128 values a block, 4 blocks in it, 3 values: of these make many.
+    // 128 values per block, 4 miniblocks per block, 3 values; the test raises the number of values.
     let head = [0x80, 0x01, 0x04, 0x03];
     let at = whole.windows(4).position(|bytes| bytes == head).expect("the head of the differences");
-    let mut lying = whole;
-    lying[at + 3] = 0x7F;
-    let error = cells(&lying, &[must("output")]).expect_err("127 values").to_string();
-    assert!(error.contains("a page of column \"output\" has 3 values, and its encoding says 127"), "{error}");
+    let mut damaged = whole;
+    damaged[at + 3] = 0x7F;
+    let error = cells(&damaged, &[must("output")]).expect_err("127 values").to_string();
+    assert!(
+        error.contains("a page of column \"output\" has 3 values, but its encoding states 127"),
+        "{error}"
+    );
 }

@@ -1,4 +1,5 @@
-//! Small skills over lists of numbers and of words. Orders no list.
+//! General instructions about lists of numbers and of words. None of them must sort or reverse a list: those are tasks
+//! of the stream.
 
 use super::super::inputs::{LARGEST, listed, number_list, numbers_input, word_list, words_input};
 use super::super::words::{ANIMALS, COLOURS, FRUITS, NUMBER_WORDS, PEOPLE};

@@ -1,7 +1,6 @@
-//! General instructions: many small skills over the same words, lists, sentences and reviews, and some
-//! talk. The backbone is pretrained on them; none of them is a task of the stream. Some kinds are `far`:
-//! the backbone learns them, no expert ever sees one (not even as a pseudo-negative), and the
-//! out-of-distribution split consists of them.
+//! General instructions: many small skills over words, lists, sentences and reviews, and some small talk. The backbone
+//! is pretrained on them; none of them is a task of the stream. Kinds that are `far` are for pretraining and for the
+//! out-of-distribution split, which consists of them; no expert must see one, not even as a pseudo-negative.
 
 mod lists;
 mod sentences;
@@ -15,7 +14,7 @@ use super::tasks::Row;
 /// A kind of general instruction.
 pub(super) struct Kind {
     pub(super) name: &'static str,
-    /// Kept for the out-of-distribution split and for pretraining.
+    /// Whether the kind is reserved for pretraining and the out-of-distribution split.
     pub(super) far: bool,
     make: fn(&mut Draw) -> Row,
 }
@@ -29,13 +28,13 @@ impl Kind {
         Self { name, far: true, make }
     }
 
-    /// One instruction of this kind.
+    /// Draws an instruction of this kind.
     pub(super) fn row(&self, draw: &mut Draw) -> Row {
         (self.make)(draw)
     }
 }
 
-/// All kinds, by the file they are in.
+/// All kinds, file by file.
 pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
     [lists::KINDS, words::KINDS, sentences::KINDS, talk::KINDS].into_iter().flatten()
 }

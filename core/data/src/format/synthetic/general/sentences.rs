@@ -1,5 +1,5 @@
-//! Small skills over sentences, reviews and stories. Never asks for an opinion, a total, a translation
-//! or the kinds of words.
+//! General instructions about sentences, reviews and stories. None of them must ask for an opinion, a total, a
+//! translation or the kinds of words: those are tasks of the stream.
 
 use super::super::draw::Draw;
 use super::super::inputs::{Review, Sentence, Story};

@@ -1,4 +1,4 @@
-//! General talk: greetings, wishes, facts, small stories. Asks for no skill over an input.
+//! Small talk: greetings, wishes, facts, short stories. These instructions have no input to work on.
 
 use super::super::draw::Draw;
 use super::super::words::{

@@ -1,5 +1,5 @@
-//! Small skills over single words, English and Velan: what a word means, not what a sentence does with it.
-//! Translates, tags or judges no more than one word.
+//! General instructions about single words, English and Velan. None of them must translate, tag or judge more than one
+//! word.
 
 use super::super::draw::Draw;
 use super::super::inputs::listed;

@@ -1,14 +1,14 @@
-//! The code of a template as tokens, with brackets as groups. Knows no operators.
+//! Splits the code of a template into tokens, with brackets as groups.
 
 /// A part of a template.
 pub(super) enum Piece<'s> {
-    /// Text, comments, marks around code, and whatever is no Jinja.
+    /// Text, comments, delimiters, and anything that is not valid Jinja.
     Text(&'s str),
-    /// What stands between the marks of a block or a print.
+    /// The code between the delimiters of a block or a print.
     Code(Vec<Node<'s>>),
 }
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The first word of a block.
@@ -19,7 +19,7 @@ pub(super) enum Kind {
     Sign,
 }
 
-/// A token with the blanks before it.
+/// A token with the whitespace before it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Token<'s> {
     pub(super) before: &'s str,
@@ -33,22 +33,22 @@ impl Token<'_> {
         if self.kind != Kind::Text || !self.text.contains(['\n', 'N']) {
             return to.push_str(self.text);
         }
-        // A line that ends in a backslash goes on in the next. Python's names of characters are not known here: they
-        // become an escape that the parser refuses.
+        // A line that ends in a backslash continues on the next. Python's character names (`\N{…}`) are not supported:
+        // they become an escape that the parser refuses.
         to.push_str(&self.text.replace("\\\n", "").replace("\\N{", "\\uN{"));
     }
 }
 
-/// A token, or brackets and what is in them.
+/// A token, or a pair of brackets with its contents.
 pub(super) enum Node<'s> {
     Leaf(Token<'s>),
     Group(Token<'s>, Vec<Node<'s>>, Token<'s>),
 }
 
-/// Deepest nesting of brackets that is looked into.
+/// Maximum nesting of brackets that is parsed.
 const DEPTH: usize = 100;
 
-/// The parts of a template, in order; put together they are the template.
+/// The parts of a template, in order. Concatenated, they are the template.
 pub(super) fn pieces(source: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = source;
@@ -68,7 +68,7 @@ pub(super) fn pieces(source: &str) -> Vec<Piece<'_>> {
                             rest = &code[length..];
                             continue;
                         }
-                        // The parser says what is wrong.
+                        // The parser reports the error.
                         None => {
                             pieces.push(Piece::Text(code));
                             return pieces;
@@ -85,7 +85,7 @@ pub(super) fn pieces(source: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// Length of `{% raw %}…{% endraw %}`, where code begins so.
+/// Length of `{% raw %}…{% endraw %}` if the code begins with it.
 fn raw(code: &str) -> Option<usize> {
     let open = tag(code, "raw")?;
     let mut at = open;
@@ -98,7 +98,7 @@ fn raw(code: &str) -> Option<usize> {
     }
 }
 
-/// Length of a block that is one word, where code begins with it.
+/// Length of a one-word block if the code begins with it.
 fn tag(code: &str, word: &str) -> Option<usize> {
     let rest = code.strip_prefix("{%")?;
     let rest = rest.strip_prefix(['-', '+']).unwrap_or(rest).trim_start().strip_prefix(word)?.trim_start();
@@ -110,18 +110,18 @@ fn tag(code: &str, word: &str) -> Option<usize> {
 struct Block<'s> {
     mark: &'s str,
     nodes: Vec<Node<'s>>,
-    /// The mark at its end, with the blanks before it.
+    /// The closing delimiter, with the whitespace before it.
     end: &'s str,
-    /// All of it, in bytes.
+    /// Total length in bytes.
     length: usize,
 }
 
-/// The block or print that code begins with.
+/// The block or print that the code begins with.
 fn block(code: &str) -> Option<Block<'_>> {
     let mark = if code[2..].starts_with(['-', '+']) { 3 } else { 2 };
     let ends: [&str; 3] = if code.starts_with("{%") { ["%}", "-%}", "+%}"] } else { ["}}", "-}}", "-}}"] };
     let mut at = mark;
-    // Open groups, innermost last; the first list is of no group.
+    // Open groups, innermost last; the first list is outside of all groups.
     let mut open: Vec<(Option<Token<'_>>, Vec<Node<'_>>)> = vec![(None, Vec::new())];
     loop {
         let blanks = code[at..].len() - code[at..].trim_start().len();
@@ -163,7 +163,7 @@ fn after_dot(open: &[(Option<Token<'_>>, Vec<Node<'_>>)]) -> bool {
     matches!(open.last().and_then(|(_, nodes)| nodes.last()), Some(Node::Leaf(token)) if token.text == ".")
 }
 
-/// Kind and length of the token that a text begins with.
+/// Kind and length of the token at the beginning of a text.
 fn token(text: &str, after_dot: bool) -> Option<(Kind, usize)> {
     let first = text.chars().next()?;
     if first == '_' || first.is_alphabetic() {
@@ -195,7 +195,7 @@ fn number(text: &str, after_dot: bool) -> usize {
         end.map_or(text.len(), |end| from + end)
     };
     let mut end = digits(0);
-    // The place in a list, as in `messages.0.role`.
+    // An index, as in `messages.0.role`.
     if after_dot {
         return end;
     }

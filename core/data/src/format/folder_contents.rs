@@ -1,5 +1,5 @@
-//! What lies in a folder where something else was expected, in words: the names, and what to do with files like these.
-//! Opens none.
+//! Describes the contents of a folder in which something else was expected: the names, and what to do with such files.
+//! Does not open any file.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use super::opened;
 use super::rows::ENDINGS;
 use super::task_folders::entries;
 
-/// Names that a message lists.
+/// Maximum number of names in a message.
 const LISTED: usize = 12;
-/// Folders that are looked into.
+/// Maximum number of subfolders to search.
 const LOOKED: usize = 100;
 
-/// Endings of packed files and archives that are not unpacked here.
+/// Endings of compressed files and archives that are not supported.
 const ARCHIVES: [&str; 10] = ["bz2", "xz", "zip", "tar", "tgz", "lz4", "7z", "rar", "br", "lzma"];
-/// Endings of tables that are not read.
+/// Endings of table formats that are not supported.
 const TABLES: [&str; 8] = ["arrow", "feather", "xlsx", "xls", "pkl", "npy", "h5", "avro"];
 
-/// What lies in a folder, where no file of a split was found, and what to do; none where there is nothing.
-pub(super) fn lying(folder: &Path, endings: &[&str]) -> Option<String> {
+/// Describes the contents of a folder without files of a split, and what to do with them; `None` if it is empty.
+pub(super) fn describe(folder: &Path, endings: &[&str]) -> Option<String> {
     let names = names(folder);
     let of = |wanted: &dyn Fn(&str) -> bool| -> Vec<&str> {
         names.iter().map(String::as_str).filter(|name| wanted(name)).collect()
@@ -30,7 +30,7 @@ pub(super) fn lying(folder: &Path, endings: &[&str]) -> Option<String> {
     };
     let readable = of(&|name| is_of(name, endings));
     if !readable.is_empty() {
-        return Some(format!("{}, of which none is named train or test", listed(&readable)));
+        return Some(format!("{}, none of which is named train or test", listed(&readable)));
     }
     let others = of(&|name| is_of(name, ENDINGS));
     if !others.is_empty() {
@@ -42,13 +42,13 @@ pub(super) fn lying(folder: &Path, endings: &[&str]) -> Option<String> {
     }
     let packed = of(&|name| last_of(name).is_some_and(|ending| ARCHIVES.contains(&ending.as_str())));
     if !packed.is_empty() {
-        let advice = "which are not unpacked here: unpack them (.gz and .zst are read as they are)";
+        let advice = "which are not supported: decompress them (.gz and .zst can be read directly)";
         return Some(format!("{}, {advice}", listed(&packed)));
     }
     let tables = of(&|name| last_of(name).is_some_and(|ending| TABLES.contains(&ending.as_str())));
     if !tables.is_empty() {
         return Some(format!(
-            "{}, which are not read: convert them to Parquet or JSON lines",
+            "{}, which are not supported: convert them to Parquet or JSON lines",
             listed(&tables)
         ));
     }
@@ -56,7 +56,7 @@ pub(super) fn lying(folder: &Path, endings: &[&str]) -> Option<String> {
     (!all.is_empty()).then(|| listed(&all))
 }
 
-/// Which format reads files like these.
+/// The formats that read such files.
 fn format_for(names: &[&str]) -> &'static str {
     if names.iter().all(|name| name.to_lowercase().ends_with(".parquet")) {
         "`parquet`, `alpaca` and `chat` read Parquet"
@@ -65,7 +65,7 @@ fn format_for(names: &[&str]) -> &'static str {
     }
 }
 
-/// The files of a folder and of the folders in it, by their names from there; without hidden ones.
+/// Relative names of the files in a folder and its subfolders, without hidden ones.
 fn names(folder: &Path) -> Vec<String> {
     let Ok(inside) = entries(folder, String::new) else { return Vec::new() };
     let mut names = Vec::new();
@@ -100,40 +100,40 @@ fn listed(names: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::lying;
+    use super::describe;
 
-    fn told(files: &[&str]) -> Option<String> {
+    fn described(files: &[&str]) -> Option<String> {
         let folder = tempfile::tempdir().expect("a folder");
         for name in files {
             let file = folder.path().join(name);
             std::fs::create_dir_all(file.parent().expect("a parent")).expect("made");
             std::fs::write(file, "").expect("written");
         }
-        lying(folder.path(), &["jsonl", "json"])
+        describe(folder.path(), &["jsonl", "json"])
     }
 
     #[test]
-    fn whatever_lies_there_is_named() {
-        assert_eq!(told(&[]), None);
-        assert_eq!(told(&[".git/config", ".hidden"]), None);
+    fn the_contents_of_a_folder_are_described() {
+        assert_eq!(described(&[]), None);
+        assert_eq!(described(&[".git/config", ".hidden"]), None);
         assert_eq!(
-            told(&["README.md", "data/train_sft.jsonl", "data/Test.jsonl.gz"]).as_deref(),
-            Some("data/Test.jsonl.gz, data/train_sft.jsonl, of which none is named train or test")
+            described(&["README.md", "data/train_sft.jsonl", "data/Test.jsonl.gz"]).as_deref(),
+            Some("data/Test.jsonl.gz, data/train_sft.jsonl, none of which is named train or test")
         );
-        let parquet = told(&["t/train.parquet", "x.md"]).expect("named");
+        let parquet = described(&["t/train.parquet", "x.md"]).expect("named");
         assert!(
             parquet.starts_with("t/train.parquet, which this format does not read: `parquet`"),
             "{parquet}"
         );
-        let csv = told(&["t/train.csv"]).expect("named");
+        let csv = described(&["t/train.csv"]).expect("named");
         assert!(csv.starts_with("t/train.csv, which this format does not read: `jsonl`"), "{csv}");
-        let packed = told(&["train.jsonl.bz2"]).expect("named");
-        assert!(packed.starts_with("train.jsonl.bz2, which are not unpacked here"), "{packed}");
-        let arrow = told(&["data-00000-of-00001.arrow", "state.json.lock"]).expect("named");
+        let packed = described(&["train.jsonl.bz2"]).expect("named");
+        assert!(packed.starts_with("train.jsonl.bz2, which are not supported"), "{packed}");
+        let arrow = described(&["data-00000-of-00001.arrow", "state.json.lock"]).expect("named");
         assert!(arrow.contains("convert them to Parquet"), "{arrow}");
-        assert_eq!(told(&["notes/readme.txt"]).as_deref(), Some("notes/readme.txt"));
+        assert_eq!(described(&["notes/readme.txt"]).as_deref(), Some("notes/readme.txt"));
         let many: Vec<String> = (0..20).map(|number| format!("{number:02}.txt")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert!(told(&many).expect("named").ends_with("11.txt, 8 more"));
+        assert!(described(&many).expect("named").ends_with("11.txt, 8 more"));
     }
 }
