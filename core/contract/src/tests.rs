@@ -1,4 +1,4 @@
-//! The words and the contract's text say the same.
+//!  `CONTRACT_VERSION` matches the version in the WIT text.
 
 use crate::{CONTRACT_VERSION, Claim, Evidence, Query, RouterFinding, RouterObservation, RouterProbe, WIT};
 

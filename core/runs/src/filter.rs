@@ -1,31 +1,31 @@
-//! The language of `--where`: `routing.router.threshold >= 0.3 and (name = see or tag = good)`. Text in, a tree out,
-//! every mistake with its place. It knows no key and no SQL.
+//!  Parser for `--where`: `routing.router.threshold >= 0.3 and (name = see or tag = good)`. Turns text into a tree and
+//! reports errors with their position.
 
 use crate::RunsError;
 
-/// Deepest nesting, and most comparisons, of one filter; SQLite has limits of its own far above.
+///  Maximum nesting depth of a filter, and maximum number of comparisons; far below SQLite's own limits.
 const DEEPEST: usize = 50;
 const MAX_TERMS: usize = 400;
-/// Most values of one list.
+///  Maximum number of values in a list.
 const LONGEST_LIST: usize = 5000;
 
-/// A filter.
+///  A parsed filter.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),
     Not(Box<Filter>),
-    /// One comparison of a key with a value, or with each of a list.
+    ///  Compares a key with a value, or with each value in a list.
     Is(Comparison),
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Comparison {
     pub(crate) key: String,
-    /// Where the key stands, in characters from one.
+    ///  Position of the key, in characters from 1.
     pub(crate) column: usize,
     pub(crate) relation: Relation,
-    /// One value, but for [`Relation::In`].
+    ///  One value, except for [`Relation::In`].
     pub(crate) values: Vec<Literal>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) enum Relation {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Literal {
     pub(crate) text: String,
-    /// Between quotation marks: a text, whatever it looks like.
+    ///  In quotes: always text.
     pub(crate) quoted: bool,
     pub(crate) column: usize,
 }
@@ -62,10 +62,10 @@ struct Parser<'a> {
     comparisons: usize,
 }
 
-/// Signs, longer ones first.
+///  Operators and punctuation, longer ones first.
 const SIGNS: [&str; 14] = ["==", "!=", "<=", ">=", "&&", "||", "=", "<", ">", "~", "(", ")", "[", "]"];
 
-/// Reads a filter.
+///  Parses a filter.
 pub(crate) fn parse(text: &str) -> Result<Filter, RunsError> {
     let tokens = tokens(text)?;
     let mut parser = Parser { text, tokens, next: 0, comparisons: 0 };
@@ -109,7 +109,7 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>, RunsError> {
                 }
             }
             if !closed {
-                return Err(mistake(text, column, format!("the text has no closing {first}")));
+                return Err(mistake(text, column, format!("the closing {first} is missing")));
             }
             found.push((Token::Word(Literal { text: value, quoted: true, column }), column));
         } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
@@ -120,7 +120,7 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>, RunsError> {
             let word = Literal { text: rest[..length].to_owned(), quoted: false, column };
             found.push((Token::Word(word), column));
         } else if !first.is_whitespace() {
-            return Err(mistake(text, column, format!("`{first}` means nothing here; put texts in quotes")));
+            return Err(mistake(text, column, format!("unexpected `{first}`; put text values in quotes")));
         }
         column += rest[..length].chars().count();
         rest = &rest[length..];

@@ -1,4 +1,4 @@
-//! Filters, order, columns: what is asked is what is answered, and mistakes have a place.
+//!  Queries: filters, order and columns give the right answers, and errors have a position.
 
 use std::fs::File;
 use std::time::{Duration, SystemTime};
