@@ -76,7 +76,7 @@ pub(crate) fn parse(text: &str) -> Result<Filter, RunsError> {
     }
 }
 
-pub(crate) fn mistake(text: &str, column: usize, problem: String) -> RunsError {
+pub(crate) fn query_error(text: &str, column: usize, problem: String) -> RunsError {
     RunsError::Query { what: "--where", text: text.to_owned(), column, problem }
 }
 
@@ -109,7 +109,7 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>, RunsError> {
                 }
             }
             if !closed {
-                return Err(mistake(text, column, format!("the closing {first} is missing")));
+                return Err(query_error(text, column, format!("the closing {first} is missing")));
             }
             found.push((Token::Word(Literal { text: value, quoted: true, column }), column));
         } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
@@ -120,7 +120,7 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>, RunsError> {
             let word = Literal { text: rest[..length].to_owned(), quoted: false, column };
             found.push((Token::Word(word), column));
         } else if !first.is_whitespace() {
-            return Err(mistake(text, column, format!("unexpected `{first}`; put text values in quotes")));
+            return Err(query_error(text, column, format!("unexpected `{first}`; put text values in quotes")));
         }
         column += rest[..length].chars().count();
         rest = &rest[length..];
@@ -147,7 +147,7 @@ impl Parser<'_> {
             Some(Token::Word(word)) => format!("found `{}`", word.text),
             Some(Token::Sign(sign)) => format!("found `{sign}`"),
         };
-        mistake(self.text, self.column(), format!("{expected}, {found}"))
+        query_error(self.text, self.column(), format!("{expected}, {found}"))
     }
 
     fn takes(&mut self, words: &[&str]) -> bool {
@@ -260,7 +260,7 @@ mod tests {
 
     use super::*;
 
-    fn told(text: &str) -> (usize, String) {
+    fn problem_of(text: &str) -> (usize, String) {
         match parse(text) {
             Err(RunsError::Query { column, problem, .. }) => (column, problem),
             other => panic!("{text}: {other:?}"),
@@ -280,22 +280,22 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_have_a_place() {
-        assert_eq!(told("name ="), (7, "expected a value, the filter ends here".to_owned()));
-        assert_eq!(told("ü = 1 und b = 2").0, 7);
-        assert_eq!(told("name see"), (6, "expected one of = != < <= > >= ~ in, found `see`".to_owned()));
-        assert_eq!(told("a = 'x").0, 5);
-        assert_eq!(told("(a = 1").1, "expected `)`, the filter ends here");
-        assert_eq!(told("a in [1 2]").1, "expected `,` or `]`, found `2`");
-        assert_eq!(told("a = 1; drop table run").0, 6);
-        assert_eq!(told("").0, 1);
-        assert!(told(&"not ".repeat(2000)).1.contains("levels"));
-        assert!(told(&format!("a = 1{}", " and a = 1".repeat(500))).1.contains("comparisons"));
+    fn errors_have_a_position() {
+        assert_eq!(problem_of("name ="), (7, "expected a value, the filter ends here".to_owned()));
+        assert_eq!(problem_of("ü = 1 und b = 2").0, 7);
+        assert_eq!(problem_of("name see"), (6, "expected one of = != < <= > >= ~ in, found `see`".to_owned()));
+        assert_eq!(problem_of("a = 'x").0, 5);
+        assert_eq!(problem_of("(a = 1").1, "expected `)`, the filter ends here");
+        assert_eq!(problem_of("a in [1 2]").1, "expected `,` or `]`, found `2`");
+        assert_eq!(problem_of("a = 1; drop table run").0, 6);
+        assert_eq!(problem_of("").0, 1);
+        assert!(problem_of(&"not ".repeat(2000)).1.contains("levels"));
+        assert!(problem_of(&format!("a = 1{}", " and a = 1".repeat(500))).1.contains("comparisons"));
     }
 
     proptest! {
         #[test]
-        fn nothing_typed_panics(text in "\\PC{0,60}", words in "[a-z=<>~!()\\[\\],.'\"\\\\ 0-9ü]{0,60}") {
+        fn no_input_panics(text in "\\PC{0,60}", words in "[a-z=<>~!()\\[\\],.'\"\\\\ 0-9ü]{0,60}") {
             let _ = parse(&text);
             let _ = parse(&words);
         }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rusqlite::types::{Value as Sql, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
-use crate::filter::{Comparison, Filter, Literal, Relation, mistake, parse};
+use crate::filter::{Comparison, Filter, Literal, Relation, parse, query_error};
 use crate::value::stretch;
 use crate::{Origin, RunsError, Table, Value};
 
@@ -272,7 +272,7 @@ impl Compiled<'_> {
     /// `not` select runs without the key.
     fn comparison(&mut self, comparison: &Comparison) -> Result<String, RunsError> {
         let resolved = self.keys.resolve(&comparison.key);
-        let key = resolved.map_err(|problem| mistake(self.text, comparison.column, problem))?;
+        let key = resolved.map_err(|problem| query_error(self.text, comparison.column, problem))?;
         let negated = if comparison.relation == Relation::Unequal { "NOT " } else { "" };
         let is_tag = matches!(comparison.key.as_str(), "tag" | "tags");
         let key = self.bind(Sql::Integer(key.unwrap_or(-1)));
@@ -306,7 +306,7 @@ impl Compiled<'_> {
         match relation {
             Relation::Equal | Relation::Unequal | Relation::In => Ok(format!("name = {place}")),
             Relation::Contains => Ok(format!("instr(lower(name), lower({place})) > 0")),
-            _ => Err(mistake(self.text, literal.column, "tags support only = != ~ and in only".to_owned())),
+            _ => Err(query_error(self.text, literal.column, "tags support only = != ~ and in".to_owned())),
         }
     }
 
@@ -316,7 +316,7 @@ impl Compiled<'_> {
                 "`{}` is not a time; expected a day like `2026-11-22`, a minute `2026-11-22T07:12` (UTC)",
                 literal.text
             );
-            mistake(self.text, literal.column, problem)
+            query_error(self.text, literal.column, problem)
         })?;
         let (start, end) = (self.bind(Sql::Integer(start)), self.bind(Sql::Integer(end)));
         Ok(match relation {
@@ -329,7 +329,7 @@ impl Compiled<'_> {
             }
             Relation::Contains => {
                 let problem = "times support only = != < <= > >= and in".to_owned();
-                return Err(mistake(self.text, literal.column, problem));
+                return Err(query_error(self.text, literal.column, problem));
             }
         })
     }

@@ -100,10 +100,10 @@ fn a_long_list_is_filled_as_a_short_one() {
 }
 
 #[test]
-fn mistakes_say_where_and_what_was_meant() {
+fn errors_have_a_position_and_a_suggestion() {
     let runs = sample();
     let mut index = runs.open();
-    let mut told = |filter: Option<&str>, sort: Option<&str>, columns: Option<&str>| {
+    let mut query_error = |filter: Option<&str>, sort: Option<&str>, columns: Option<&str>| {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let selection = Selection {
             filter: text(filter),
@@ -116,16 +116,16 @@ fn mistakes_say_where_and_what_was_meant() {
             other => panic!("{other:?}"),
         }
     };
-    let (what, column, problem) = told(Some("name = see and threshold > 0.3"), None, None);
+    let (what, column, problem) = query_error(Some("name = see and threshold > 0.3"), None, None);
     assert_eq!((what, column), ("--where", 16));
     assert!(problem.contains("`routing.router.threshold`"), "{problem}");
-    let (_, column, problem) = told(Some("averag-score > 1"), None, None);
+    let (_, column, problem) = query_error(Some("averag-score > 1"), None, None);
     assert!(column == 1 && problem.contains("`average-score`"), "{problem}");
-    assert!(told(Some("average_score > 1"), None, None).2.contains("`average-score`"));
-    assert_eq!(told(None, Some("-nonsense-of-a-key"), None).1, 2);
-    assert_eq!(told(None, None, Some("id, thresold")).1, 5);
-    assert!(told(Some("created > yesterday"), None, None).2.contains("no time"));
-    assert_eq!(told(Some("tag < good"), None, None).1, 7);
+    assert!(query_error(Some("average_score > 1"), None, None).2.contains("`average-score`"));
+    assert_eq!(query_error(None, Some("-nonsense-of-a-key"), None).1, 2);
+    assert_eq!(query_error(None, None, Some("id, thresold")).1, 5);
+    assert!(query_error(Some("created > yesterday"), None, None).2.contains("not a time"));
+    assert_eq!(query_error(Some("tag < good"), None, None).1, 7);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Evidence: appended, read back, damaged in places.
+//!  Evidence: appended, read back, and damaged in various places.
 
 use std::fs;
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ fn each_place_of_damage_costs_at_most_its_own_segment() {
         assert_eq!(read.damaged.len(), 1, "byte {place}");
         let again = segments.read_all().unwrap();
         assert_eq!(again.segments, read.segments, "byte {place}");
-        assert!(again.damaged.is_empty(), "byte {place}: reported once, then mended");
+        assert!(again.damaged.is_empty(), "byte {place}: reported once, then repaired");
         segments.append(b"next").unwrap();
         assert_eq!(segments.read_all().unwrap().segments.last().unwrap(), b"next");
     }
