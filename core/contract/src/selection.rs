@@ -1,16 +1,16 @@
-//!  Types exchanged with a selector: it receives candidates and returns picks. Data only.
+//! Types exchanged with a selector: it receives candidates and returns picks. Data only.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ExpertIndex;
 
-///  An example that can be picked.
+/// An example that can be picked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Candidate {
     /// Unique within a call.
     pub id: u64,
-    ///  Index of its task in the stream.
+    /// Index of its task in the stream.
     pub task: u32,
     /// The task's instruction.
     pub instruction: String,
@@ -18,7 +18,7 @@ pub struct Candidate {
     pub input: String,
     /// The example's response.
     pub response: String,
-    ///  Length of prompt and response together, in backbone tokens.
+    /// Length of prompt and response together, in backbone tokens.
     pub tokens: u32,
 }
 
@@ -26,73 +26,73 @@ pub struct Candidate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
-    ///  Keep examples of a task that was just learned.
+    /// Keep examples of a task that was just learned.
     Remember,
-    ///  Choose examples to mix into the training set of the next task.
+    /// Choose examples to mix into the training set of the next task.
     Compose,
 }
 
-///  How a picked example is used.
+/// How a picked example is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    ///  Train on the response.
+    /// Train on the response.
     Positive,
-    ///  Train to reject: the target is the rejecting indicator alone.
+    /// Train to reject: the target is the rejecting indicator alone.
     Negative,
 }
 
-///  A request to a selector.
+/// A request to a selector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Order {
     /// What the picks are for.
     pub purpose: Purpose,
-    ///  How the recipe uses rehearsed examples. Picks have this role unless the selector overrides it.
+    /// How the recipe uses rehearsed examples. Picks have this role unless the selector overrides it.
     pub role: Role,
-    ///  Index in the stream of the task that was learned, or that comes next.
+    /// Index in the stream of the task that was learned, or that comes next.
     pub task: u32,
-    ///  Number of picks wanted; `None` means unbounded. A selector may miss it slightly through rounding.
+    /// Number of picks wanted; `None` means unbounded. A selector may miss it slightly through rounding.
     pub budget: Option<u32>,
-    ///  Seed for all of the selector's random choices.
+    /// Seed for all of the selector's random choices.
     pub seed: u64,
 }
 
-///  A request to sample text.
+/// A request to sample text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Generation {
-    ///  The prompt to continue.
+    /// The prompt to continue.
     pub prompt: String,
     /// `None` means the backbone.
     pub expert: Option<ExpertIndex>,
-    ///  Maximum number of tokens.
+    /// Maximum number of tokens.
     pub max_new_tokens: u32,
-    ///  0 means greedy.
+    /// 0 means greedy.
     pub temperature: f32,
-    ///  Nucleus sampling: cumulative probability to sample from, above 0 and at most 1.
+    /// Nucleus sampling: cumulative probability to sample from, above 0 and at most 1.
     pub top_p: f32,
-    ///  1 means no penalty.
+    /// 1 means no penalty.
     pub repetition_penalty: f32,
     /// Seed of this sample.
     pub seed: u64,
-    ///  Strings that end the sample.
+    /// Strings that end the sample.
     pub stop: Vec<String>,
 }
 
-///  A piece of evidence that a selector can request.
+/// A piece of evidence that a selector can request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectorProbe {
-    ///  L2-normalised embedding of this candidate's input field (of its instruction if the input is empty).
+    /// L2-normalised embedding of this candidate's input field (of its instruction if the input is empty).
     Embedding(u64),
-    ///  Mean negative log-likelihood of this candidate's response under the newest expert, nats per token.
+    /// Mean negative log-likelihood of this candidate's response under the newest expert, nats per token.
     Loss(u64),
-    ///  Text sampled from a prompt.
+    /// Text sampled from a prompt.
     Generate(Generation),
 }
 
-///  The result of a probe; always of the same kind as the probe.
+/// The result of a probe; always of the same kind as the probe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectorFinding {
@@ -104,21 +104,21 @@ pub enum SelectorFinding {
     Generated(String),
 }
 
-///  A probe and its finding.
+/// A probe and its finding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SelectorObservation {
-    ///  The probe.
+    /// The probe.
     pub probe: SelectorProbe,
-    ///  The finding.
+    /// The finding.
     pub finding: SelectorFinding,
 }
 
-///  An example that a selector generated.
+/// An example that a selector generated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SyntheticExample {
-    ///  Index in the stream of the task it belongs to.
+    /// Index in the stream of the task it belongs to.
     pub task: u32,
     /// The task's instruction.
     pub instruction: String,
@@ -128,34 +128,34 @@ pub struct SyntheticExample {
     pub response: String,
 }
 
-///  Origin of a picked example.
+/// Origin of a picked example.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// A candidate, by its id.
     Existing(u64),
-    ///  Generated by the selector.
+    /// Generated by the selector.
     Synthetic(SyntheticExample),
 }
 
-///  A picked example.
+/// A picked example.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Pick {
-    ///  Origin of the example.
+    /// Origin of the example.
     pub source: Source,
-    ///  How the example is used.
+    /// How the example is used.
     pub role: Role,
     /// Multiplies the example's loss: finite, not negative, usually 1.
     pub weight: f32,
 }
 
-///  A selector's decision.
+/// A selector's decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectorStep {
-    ///  Run these probes and call the selector again.
+    /// Run these probes and call the selector again.
     Ask(Vec<SelectorProbe>),
-    ///  The picks; the selection is complete.
+    /// The picks; the selection is complete.
     Done(Vec<Pick>),
 }

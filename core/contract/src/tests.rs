@@ -1,4 +1,4 @@
-//!  `CONTRACT_VERSION` matches the version in the WIT text.
+//! `CONTRACT_VERSION` matches the version in the WIT text.
 
 use crate::{CONTRACT_VERSION, Claim, Evidence, Query, RouterFinding, RouterObservation, RouterProbe, WIT};
 

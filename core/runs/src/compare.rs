@@ -1,24 +1,24 @@
-//!  Side-by-side comparison of runs: the recipe keys in which they differ, and all figures.
+//! Side-by-side comparison of runs: the recipe keys in which they differ, and all figures.
 
 use std::collections::BTreeMap;
 
 use crate::{Origin, RunRecord, Table, Value};
 
-///  Several runs side by side. The first column of each table holds the key, followed by one column per run, headed by
+/// Several runs side by side. The first column of each table holds the key, followed by one column per run, headed by
 /// its id.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SideBySide {
-    ///  Recipe keys whose values differ; a gap means that the recipe does not have the key.
+    /// Recipe keys whose values differ; a gap means that the recipe does not have the key.
     pub recipe: Table,
-    ///  Every figure that at least one of the runs has.
+    /// Every figure that at least one of the runs has.
     pub figures: Table,
 }
 
-///  Compares runs, in the given order.
+/// Compares runs, in the given order.
 #[must_use]
 pub fn side_by_side(runs: &[RunRecord]) -> SideBySide {
     let rows = |origin: Origin, differing: bool| {
-        //  Key order: by the first run that has the key.
+        // Key order: by the first run that has the key.
         let mut order: Vec<&str> = Vec::new();
         let mut cells: BTreeMap<&str, Vec<Option<&Value>>> = BTreeMap::new();
         for (place, run) in runs.iter().enumerate() {

@@ -1,10 +1,10 @@
-//!  Errors of operations on runs. An unreadable run is not an error of the index: it is listed with its problem.
+//! Errors of operations on runs. An unreadable run is not an error of the index: it is listed with its problem.
 
 use std::path::PathBuf;
 
 use cadre_store::StoreError;
 
-///  Why an operation on runs failed. Messages fit after "failed to".
+/// Why an operation on runs failed. Messages fit after "failed to".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunsError {
@@ -24,7 +24,7 @@ pub enum RunsError {
         /// What the system said.
         source: std::io::Error,
     },
-    ///  A JSON file is malformed.
+    /// A JSON file is malformed.
     #[error("read {}, line {}: {source}", path.display(), source.line())]
     Malformed {
         /// The file.
@@ -32,57 +32,57 @@ pub enum RunsError {
         /// What the parser said.
         source: serde_json::Error,
     },
-    ///  A file was written by a newer version of Cadre.
+    /// A file was written by a newer version of Cadre.
     #[error("read {}: it has format-version {found}, and this program reads up to {known}", path.display())]
     NewerFormat {
         /// The file.
         path: PathBuf,
-        ///  Format version of the file.
+        /// Format version of the file.
         found: u64,
-        ///  Newest version this build supports.
+        /// Newest version this build supports.
         known: u64,
     },
-    ///  A filter or a column name is invalid.
+    /// A filter or a column name is invalid.
     #[error("read {what} `{text}`, column {column}: {problem}")]
     Query {
         /// `--where`, `--sort` or `--columns`.
         what: &'static str,
-        ///  The whole text.
+        /// The whole text.
         text: String,
-        ///  Position of the error, in characters from 1.
+        /// Position of the error, in characters from 1.
         column: usize,
-        ///  What is wrong, and what was expected.
+        /// What is wrong, and what was expected.
         problem: String,
     },
-    ///  No run or sweep has this name.
+    /// No run or sweep has this name.
     #[error("find {what} `{id}`: {advice}")]
     NotFound {
-        ///  `run` or `sweep`.
+        /// `run` or `sweep`.
         what: &'static str,
-        ///  The id that was given.
+        /// The id that was given.
         id: String,
-        ///  A suggestion, or the existing ids.
+        /// A suggestion, or the existing ids.
         advice: String,
     },
-    ///  Several runs match a prefix.
+    /// Several runs match a prefix.
     #[error("choose the run `{id}`: it matches {} runs: {}", found.len(), few(found))]
     Ambiguous {
-        ///  The prefix that was given.
+        /// The prefix that was given.
         id: String,
-        ///  The matching ids.
+        /// The matching ids.
         found: Vec<String>,
     },
-    ///  A process is working on the run.
+    /// A process is working on the run.
     #[error("delete run {id}: process {pid} works on its stage {stage}; stop it first")]
     AtWork {
         /// The run.
         id: String,
-        ///  The process id (0: unknown).
+        /// The process id (0: unknown).
         pid: u32,
         /// The stage.
         stage: String,
     },
-    ///  A tag that could not be typed in a filter.
+    /// A tag that could not be typed in a filter.
     #[error(
         "tag a run `{tag}`: a tag is 1 to 64 letters, digits or any of `-_.:/`, and begins with a letter or a digit"
     )]
@@ -90,7 +90,7 @@ pub enum RunsError {
         /// The tag.
         tag: String,
     },
-    ///  A registered folder of runs does not exist.
+    /// A registered folder of runs does not exist.
     #[error(
         "find the folder of runs {}: it is needed to determine which artifacts its runs use; mount it, or pass `--forget {}` \
          if it is gone for good",
@@ -100,30 +100,30 @@ pub enum RunsError {
         /// The folder.
         folder: PathBuf,
     },
-    ///  A run has a report but no plan.
+    /// A run has a report but no plan.
     #[error(
         "determine which artifacts run {} uses: it has a report.json but no plan.json; `cadre run` it again, or delete it",
         folder.display()
     )]
     NoPlan {
-        ///  The run's folder.
+        /// The run's folder.
         folder: PathBuf,
     },
-    ///  A table cannot be exported.
+    /// A table cannot be exported.
     #[error("write {}: {problem}", path.display())]
     Export {
         /// The file.
         path: PathBuf,
-        ///  The writer's error.
+        /// The writer's error.
         problem: String,
     },
-    ///  SQLite failed for a reason other than a damaged index.
+    /// SQLite failed for a reason other than a damaged index.
     #[error("query the index of runs: {source}")]
     Index {
-        ///  The underlying SQLite error.
+        /// The underlying SQLite error.
         source: rusqlite::Error,
     },
-    ///  The store failed.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -146,7 +146,7 @@ impl From<rusqlite::Error> for RunsError {
     }
 }
 
-///  The first few of many names.
+/// The first few of many names.
 fn few(names: &[String]) -> String {
     match names {
         [a, b, c, d, rest @ ..] if !rest.is_empty() => format!("{a}, {b}, {c}, {d} and {} more", rest.len()),

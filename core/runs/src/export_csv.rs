@@ -1,4 +1,4 @@
-//!  Exports a table as CSV (RFC 4180): CRLF line ends, quotes where needed, numbers in full precision. A gap is an
+//! Exports a table as CSV (RFC 4180): CRLF line ends, quotes where needed, numbers in full precision. A gap is an
 //! empty field; an empty string is a quoted one.
 
 use std::path::Path;
@@ -7,10 +7,10 @@ use cadre_store::write_atomic;
 
 use crate::{RunsError, Table, Value};
 
-///  Writes a table to a CSV file, with the keys as the header line.
+/// Writes a table to a CSV file, with the keys as the header line.
 ///
 /// # Errors
-///  If the file cannot be written.
+/// If the file cannot be written.
 pub fn export_csv(table: &Table, path: &Path) -> Result<(), RunsError> {
     Ok(write_atomic(path, csv(table).as_bytes())?)
 }

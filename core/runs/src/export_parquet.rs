@@ -1,4 +1,4 @@
-//!  Exports a table as a Parquet file for pandas and polars. The column type (boolean, integer, float, time or text)
+//! Exports a table as a Parquet file for pandas and polars. The column type (boolean, integer, float, time or text)
 //! follows from the values; gaps are nulls. One row group, Snappy compression, no Arrow dependency.
 
 use std::path::Path;
@@ -14,11 +14,11 @@ use parquet::schema::types::Type;
 
 use crate::{RunsError, Table, Value};
 
-///  Writes a table to a Parquet file. A column that mixes integers and floats becomes float; one that mixes numbers and
+/// Writes a table to a Parquet file. A column that mixes integers and floats becomes float; one that mixes numbers and
 /// text, or is empty, becomes text.
 ///
 /// # Errors
-///  If the file cannot be written.
+/// If the file cannot be written.
 pub fn export_parquet(table: &Table, path: &Path) -> Result<(), RunsError> {
     let bytes = parquet(table)
         .map_err(|problem| RunsError::Export { path: path.to_owned(), problem: problem.to_string() })?;
@@ -34,7 +34,7 @@ enum Kind {
     Text,
 }
 
-///  The narrowest type that holds every value of a column.
+/// The narrowest type that holds every value of a column.
 fn kind<'a>(mut cells: impl Iterator<Item = &'a Value>) -> Kind {
     let of = |value: &Value| match value {
         Value::Bool(_) => Kind::Bool,
@@ -91,7 +91,7 @@ fn write_column<'a>(
     kind: Kind,
     cells: impl Iterator<Item = Option<&'a Value>> + Clone,
 ) -> Result<(), ParquetError> {
-    //  Definition levels: 1 for a value, 0 for a null. The values follow without the gaps.
+    // Definition levels: 1 for a value, 0 for a null. The values follow without the gaps.
     let levels: Vec<i16> = cells.clone().map(|cell| i16::from(cell.is_some())).collect();
     let levels = Some(levels.as_slice());
     let values = cells.flatten();

@@ -1,31 +1,31 @@
-//!  Parser for `--where`: `routing.router.threshold >= 0.3 and (name = see or tag = good)`. Turns text into a tree and
+//! Parser for `--where`: `routing.router.threshold >= 0.3 and (name = see or tag = good)`. Turns text into a tree and
 //! reports errors with their position.
 
 use crate::RunsError;
 
-///  Maximum nesting depth of a filter, and maximum number of comparisons; far below SQLite's own limits.
+/// Maximum nesting depth of a filter, and maximum number of comparisons; far below SQLite's own limits.
 const DEEPEST: usize = 50;
 const MAX_TERMS: usize = 400;
-///  Maximum number of values in a list.
+/// Maximum number of values in a list.
 const LONGEST_LIST: usize = 5000;
 
-///  A parsed filter.
+/// A parsed filter.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),
     Not(Box<Filter>),
-    ///  Compares a key with a value, or with each value in a list.
+    /// Compares a key with a value, or with each value in a list.
     Is(Comparison),
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Comparison {
     pub(crate) key: String,
-    ///  Position of the key, in characters from 1.
+    /// Position of the key, in characters from 1.
     pub(crate) column: usize,
     pub(crate) relation: Relation,
-    ///  One value, except for [`Relation::In`].
+    /// One value, except for [`Relation::In`].
     pub(crate) values: Vec<Literal>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) enum Relation {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Literal {
     pub(crate) text: String,
-    ///  In quotes: always text.
+    /// In quotes: always text.
     pub(crate) quoted: bool,
     pub(crate) column: usize,
 }
@@ -62,10 +62,10 @@ struct Parser<'a> {
     comparisons: usize,
 }
 
-///  Operators and punctuation, longer ones first.
+/// Operators and punctuation, longer ones first.
 const SIGNS: [&str; 14] = ["==", "!=", "<=", ">=", "&&", "||", "=", "<", ">", "~", "(", ")", "[", "]"];
 
-///  Parses a filter.
+/// Parses a filter.
 pub(crate) fn parse(text: &str) -> Result<Filter, RunsError> {
     let tokens = tokens(text)?;
     let mut parser = Parser { text, tokens, next: 0, comparisons: 0 };
@@ -120,7 +120,11 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>, RunsError> {
             let word = Literal { text: rest[..length].to_owned(), quoted: false, column };
             found.push((Token::Word(word), column));
         } else if !first.is_whitespace() {
-            return Err(query_error(text, column, format!("unexpected `{first}`; put text values in quotes")));
+            return Err(query_error(
+                text,
+                column,
+                format!("unexpected `{first}`; put text values in quotes"),
+            ));
         }
         column += rest[..length].chars().count();
         rest = &rest[length..];
@@ -283,7 +287,10 @@ mod tests {
     fn errors_have_a_position() {
         assert_eq!(problem_of("name ="), (7, "expected a value, the filter ends here".to_owned()));
         assert_eq!(problem_of("ü = 1 und b = 2").0, 7);
-        assert_eq!(problem_of("name see"), (6, "expected one of = != < <= > >= ~ in, found `see`".to_owned()));
+        assert_eq!(
+            problem_of("name see"),
+            (6, "expected one of = != < <= > >= ~ in, found `see`".to_owned())
+        );
         assert_eq!(problem_of("a = 'x").0, 5);
         assert_eq!(problem_of("(a = 1").1, "expected `)`, the filter ends here");
         assert_eq!(problem_of("a in [1 2]").1, "expected `,` or `]`, found `2`");

@@ -1,4 +1,4 @@
-//!  Resolves a name (an id, an id prefix or a folder) to a run or sweep. Looks only at names and modification times.
+//! Resolves a name (an id, an id prefix or a folder) to a run or sweep. Looks only at names and modification times.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,43 +9,43 @@ use cadre_store::RunLayout;
 use crate::RunsError;
 use crate::run_record::run_folders;
 
-///  The kind of folder to look for.
+/// The kind of folder to look for.
 #[derive(Debug, Clone, Copy)]
 pub struct FolderKind {
-    ///  Name of the kind, for messages.
+    /// Name of the kind, for messages.
     what: &'static str,
-    ///  The file that identifies such a folder.
+    /// The file that identifies such a folder.
     marker: &'static str,
-    ///  The command that creates one.
+    /// The command that creates one.
     command: &'static str,
-    ///  The command that lists them, if there is one.
+    /// The command that lists them, if there is one.
     list: Option<&'static str>,
 }
 
-///  Runs.
+/// Runs.
 pub const RUN: FolderKind =
     FolderKind { what: "run", marker: "plan.json", command: "cadre run RECIPE", list: Some("cadre runs") };
 
-///  Sweeps.
+/// Sweeps.
 pub const SWEEP: FolderKind =
     FolderKind { what: "sweep", marker: "sweep-plan.json", command: "cadre sweep RECIPE…", list: None };
 
 impl FolderKind {
-    ///  The folder with this id, or every folder whose name starts with it, sorted by name. A path to such a folder
+    /// The folder with this id, or every folder whose name starts with it, sorted by name. A path to such a folder
     /// resolves to that folder.
     ///
     /// # Errors
-    ///  If none matches, or the folder `within` cannot be read.
+    /// If none matches, or the folder `within` cannot be read.
     pub fn fitting(&self, id: &str, within: &Path) -> Result<Vec<PathBuf>, RunsError> {
         let direct = Path::new(id);
-        //  A bare name is an id, even if the current folder contains an entry of that name.
+        // A bare name is an id, even if the current folder contains an entry of that name.
         let bare = direct.file_name().is_some_and(|name| name == id) || id.is_empty();
         if !bare && direct.join(self.marker).is_file() {
             return Ok(vec![direct.to_owned()]);
         }
         let mut known: Vec<String> = Vec::new();
         for name in run_folders(within)? {
-            //  Collect only the first 100 others for the suggestion; there may be ten thousand.
+            // Collect only the first 100 others for the suggestion; there may be ten thousand.
             if (name.starts_with(id) || known.len() < 100) && within.join(&name).join(self.marker).is_file() {
                 if name == id {
                     return Ok(vec![within.join(name)]);
@@ -65,7 +65,7 @@ impl FolderKind {
         Ok(fitting)
     }
 
-    ///  Like [`FolderKind::fitting`], but picks the most recently modified of several matches: suitable for reading,
+    /// Like [`FolderKind::fitting`], but picks the most recently modified of several matches: suitable for reading,
     /// not for modifying.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl FolderKind {
     pub fn latest(&self, id: &str, within: &Path) -> Result<PathBuf, RunsError> {
         let mut fitting = self.fitting(id, within)?;
         fitting.sort_by_cached_key(|folder| self.touched(folder));
-        //  `fitting` returns at least one.
+        // `fitting` returns at least one.
         Ok(fitting.pop().unwrap_or_default())
     }
 
@@ -91,25 +91,25 @@ impl FolderKind {
         }
     }
 
-    ///  When the folder was last modified: the points of a sweep have no events of their own.
+    /// When the folder was last modified: the points of a sweep have no events of their own.
     fn touched(&self, folder: &Path) -> Option<SystemTime> {
         let when = |name| fs::metadata(folder.join(name)).and_then(|file| file.modified()).ok();
         ["events.jsonl", self.marker].into_iter().filter_map(when).max()
     }
 }
 
-///  Every run that matches an id or id prefix; see [`FolderKind::fitting`].
+/// Every run that matches an id or id prefix; see [`FolderKind::fitting`].
 ///
 /// # Errors
-///  If none matches, or the folder cannot be read.
+/// If none matches, or the folder cannot be read.
 pub fn find_runs(runs: &Path, id: &str) -> Result<Vec<RunLayout>, RunsError> {
     Ok(RUN.fitting(id, runs)?.iter().map(|folder| RunLayout::at(folder)).collect())
 }
 
-///  The one run that matches an id or id prefix.
+/// The one run that matches an id or id prefix.
 ///
 /// # Errors
-///  If none or several match, or the folder cannot be read.
+/// If none or several match, or the folder cannot be read.
 pub fn find_run(runs: &Path, id: &str) -> Result<RunLayout, RunsError> {
     let mut found = find_runs(runs, id)?;
     match found.len() {

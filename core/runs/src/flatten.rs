@@ -1,14 +1,14 @@
-//!  Flattens recipes and reports into dotted keys with scalar values.
+//! Flattens recipes and reports into dotted keys with scalar values.
 
 use cadre_eval::{EvalError, Report};
 use serde_json::Value as Json;
 
 use crate::Value;
 
-///  Dotted keys with their values, in file order.
+/// Dotted keys with their values, in file order.
 pub(crate) type Values = Vec<(String, Value)>;
 
-///  Every value of an expanded recipe. A list of scalars is one value, its JSON text; in a list of tables, each table's
+/// Every value of an expanded recipe. A list of scalars is one value, its JSON text; in a list of tables, each table's
 /// index is part of the key (`backbone.pretrain.corpus.0.format`).
 pub(crate) fn recipe_values(text: &str) -> Result<Values, toml::de::Error> {
     let table: toml::Table = toml::from_str(text)?;
@@ -48,7 +48,7 @@ fn as_json(value: &toml::Value) -> Json {
     match value {
         toml::Value::Boolean(value) => Json::from(*value),
         toml::Value::Integer(value) => Json::from(*value),
-        //  JSON cannot represent nan and inf; they become null.
+        // JSON cannot represent nan and inf; they become null.
         toml::Value::Float(value) => Json::from(*value),
         toml::Value::String(text) => Json::from(text.clone()),
         toml::Value::Datetime(moment) => Json::from(moment.to_string()),
@@ -59,7 +59,7 @@ fn as_json(value: &toml::Value) -> Json {
     }
 }
 
-///  Every scalar of a `report.json`, and from its lists: `tasks` (their number), `score.<task>` (the last row of R),
+/// Every scalar of a `report.json`, and from its lists: `tasks` (their number), `score.<task>` (the last row of R),
 /// `experts.<task>.…`. Matrices and file digests are left out.
 pub(crate) fn report_values(text: &str) -> Result<Values, EvalError> {
     let report = Report::from_json(text)?;

@@ -1,4 +1,4 @@
-//!  Past runs as a database: an index over the run folders, filters, tables, comparison, tags, export, and the set of
+//! Past runs as a database: an index over the run folders, filters, tables, comparison, tags, export, and the set of
 //! artifacts the store must keep. The folders are the source of truth; the index can always be rebuilt from them.
 
 #![forbid(unsafe_code)]

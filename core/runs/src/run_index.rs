@@ -1,4 +1,4 @@
-//!  `runs/.index.sqlite`: the content of the run folders in queryable form. It is only a cache: opening it brings it up
+//! `runs/.index.sqlite`: the content of the run folders in queryable form. It is only a cache: opening it brings it up
 //! to date, and a missing, damaged or outdated index is rebuilt from the folders.
 
 use std::collections::HashMap;
@@ -13,17 +13,17 @@ use crate::run_record::{run_folders, signature};
 use crate::select::{Keys, select, to_sql};
 use crate::{Origin, RunRecord, RunsError, Selection, Table};
 
-///  Format version of the index; an index of another version is rebuilt.
+/// Format version of the index; an index of another version is rebuilt.
 pub const INDEX_FORMAT: i64 = 1;
 
 const FILE: &str = ".index.sqlite";
 const BESIDE: [&str; 3] = [FILE, ".index.sqlite-wal", ".index.sqlite-shm"];
 const LOCK: &str = ".index.lock";
 
-///  Maximum wait for another process that is updating the index; reading ten thousand runs takes a few seconds.
+/// Maximum wait for another process that is updating the index; reading ten thousand runs takes a few seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-//  `cell` is ordered by key because queries sort and filter by key.
+// `cell` is ordered by key because queries sort and filter by key.
 const SCHEMA: &str = "
 CREATE TABLE run (id INTEGER PRIMARY KEY, folder TEXT NOT NULL UNIQUE, signature BLOB NOT NULL, problem TEXT);
 CREATE TABLE key (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, origin INTEGER NOT NULL);
@@ -31,23 +31,23 @@ CREATE TABLE cell (key INTEGER NOT NULL, run INTEGER NOT NULL, value NOT NULL, P
 CREATE TABLE tag (run INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (run, name)) WITHOUT ROWID;
 ";
 
-///  An open index over the runs of one folder.
+/// An open index over the runs of one folder.
 #[derive(Debug)]
 pub struct RunIndex {
     runs: PathBuf,
     database: Connection,
-    //  A shared lock, held while the database is open so that no other process deletes it; none for an in-memory index.
+    // A shared lock, held while the database is open so that no other process deletes it; none for an in-memory index.
     lock: Option<File>,
     notes: Vec<String>,
 }
 
 impl RunIndex {
-    ///  Opens the index of the folder `runs` and brings it up to date. A missing folder has no runs and is not created.
+    /// Opens the index of the folder `runs` and brings it up to date. A missing folder has no runs and is not created.
     /// Problems with the index are repaired and reported in [`RunIndex::notes`]; if it cannot be written (a read-only
     /// disk), it is kept in memory.
     ///
     /// # Errors
-    ///  If the folder of runs cannot be read.
+    /// If the folder of runs cannot be read.
     pub fn open(runs: &Path) -> Result<Self, RunsError> {
         if !runs.is_dir() {
             return Self::in_memory(runs, Vec::new());
@@ -61,7 +61,9 @@ impl RunIndex {
                 }
                 Err(Failure::Runs(problem)) => return Err(problem),
                 Err(Failure::NoPlace(why)) => {
-                    notes.push(format!("the run index cannot be stored ({why}); reading every run from its folder"));
+                    notes.push(format!(
+                        "the run index cannot be stored ({why}); reading every run from its folder"
+                    ));
                     return Self::in_memory(runs, notes);
                 }
                 Err(Failure::Unusable(why)) => match discard(runs) {
@@ -78,16 +80,16 @@ impl RunIndex {
         Self::in_memory(runs, notes)
     }
 
-    ///  Repairs made to the index, as messages for the user; empty if there were none.
+    /// Repairs made to the index, as messages for the user; empty if there were none.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    ///  Runs that could not be read completely, with the problem, by id.
+    /// Runs that could not be read completely, with the problem, by id.
     ///
     /// # Errors
-    ///  If SQLite fails.
+    /// If SQLite fails.
     pub fn problems(&mut self) -> Result<Vec<(String, String)>, RunsError> {
         self.ask(|database| {
             let mut statement = database
@@ -97,32 +99,31 @@ impl RunIndex {
         })
     }
 
-    ///  Every key in use and its origin (the run itself, recipes, reports), sorted by name within each origin.
+    /// Every key in use and its origin (the run itself, recipes, reports), sorted by name within each origin.
     ///
     /// # Errors
-    ///  If SQLite fails.
+    /// If SQLite fails.
     pub fn keys(&mut self) -> Result<Vec<(String, Origin)>, RunsError> {
         self.ask(|database| Ok(Keys::load(database)?.sorted()))
     }
 
-    ///  Runs a query; the table has one row per run.
+    /// Runs a query; the table has one row per run.
     ///
     /// # Errors
-    ///  If a filter or key is invalid (reported with its position), or SQLite fails.
+    /// If a filter or key is invalid (reported with its position), or SQLite fails.
     pub fn select(&mut self, selection: &Selection) -> Result<Table, RunsError> {
         self.ask(|database| select(database, selection))
     }
 
-    ///  Runs a query; if the index fails, it is rebuilt once.
+    /// Runs a query; if the index fails, it is rebuilt once.
     fn ask<T>(&mut self, question: impl Fn(&Connection) -> Result<T, RunsError>) -> Result<T, RunsError> {
         match question(&self.database) {
             Err(RunsError::Index { source }) if self.lock.is_some() => {
-                let notes = vec![format!(
-                    "the run index is damaged ({source}); read every run from its folder"
-                )];
+                let notes =
+                    vec![format!("the run index is damaged ({source}); read every run from its folder")];
                 let fresh = Self::in_memory(&self.runs, notes)?;
                 *self = fresh;
-                //  The next open starts from scratch, unless another process has the index open.
+                // The next open starts from scratch, unless another process has the index open.
                 if let Err(why) = discard(&self.runs) {
                     self.notes.push(format!("the damaged index was not removed: it {why}"));
                 }
@@ -147,7 +148,7 @@ impl RunIndex {
         let lock = lock.map_err(|problem| Failure::NoPlace(problem.to_string()))?;
         let database = Connection::open(runs.join(FILE))?;
         database.busy_timeout(PATIENCE)?;
-        //  WAL: readers and one writer at once. Whatever a power cut loses is read from the folders again.
+        // WAL: readers and one writer at once. Whatever a power cut loses is read from the folders again.
         database.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
         database.pragma_update(None, "synchronous", "off")?;
         database.pragma_update(None, "temp_store", "memory")?;
@@ -162,7 +163,7 @@ impl RunIndex {
         Ok(index)
     }
 
-    ///  Creates the tables in an empty file; another process may be doing the same.
+    /// Creates the tables in an empty file; another process may be doing the same.
     fn begin(&mut self) -> rusqlite::Result<()> {
         let change = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -173,7 +174,7 @@ impl RunIndex {
         change.commit()
     }
 
-    ///  Reads new and changed runs and removes deleted ones. Checks the file times of every run and reads only those
+    /// Reads new and changed runs and removes deleted ones. Checks the file times of every run and reads only those
     /// that changed.
     fn refresh(&mut self) -> Result<(), RunsError> {
         let mut path = self.runs.clone();
@@ -191,7 +192,7 @@ impl RunIndex {
             return Ok(());
         }
         let change = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        //  Another process may have done it while we waited.
+        // Another process may have done it while we waited.
         let difference = difference(&present, known(&change)?);
         let mut keys = Keys::load(&change)?;
         for id in difference.gone {
@@ -201,7 +202,7 @@ impl RunIndex {
         for (place, id) in difference.changed {
             let Some((name, signature)) = present.get(place) else { continue };
             let run = RunLayout::at(&self.runs.join(name));
-            //  The folder was deleted since it was listed.
+            // The folder was deleted since it was listed.
             let Ok(record) = RunRecord::read(&run) else { continue };
             write(&change, &mut keys, id, signature, &record)?;
         }
@@ -212,13 +213,13 @@ impl RunIndex {
     }
 }
 
-///  Why the index on disk cannot be used.
+/// Why the index on disk cannot be used.
 enum Failure {
-    ///  It must be discarded.
+    /// It must be discarded.
     Unusable(String),
-    ///  It cannot be written.
+    /// It cannot be written.
     NoPlace(String),
-    ///  The runs themselves cannot be read.
+    /// The runs themselves cannot be read.
     Runs(RunsError),
 }
 
@@ -246,7 +247,7 @@ impl From<RunsError> for Failure {
     }
 }
 
-///  Deletes the index, unless another process has it open.
+/// Deletes the index, unless another process has it open.
 fn discard(runs: &Path) -> Result<(), String> {
     let lock = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(runs.join(LOCK));
     let lock = lock.map_err(|problem| problem.to_string())?;
@@ -260,7 +261,7 @@ fn discard(runs: &Path) -> Result<(), String> {
     Ok(())
 }
 
-///  Every run in the index, with the file signatures recorded when it was read.
+/// Every run in the index, with the file signatures recorded when it was read.
 fn known(database: &Connection) -> rusqlite::Result<HashMap<String, (i64, Vec<u8>)>> {
     let mut statement = database.prepare_cached("SELECT folder, id, signature FROM run")?;
     let mut rows = statement.query([])?;
@@ -272,9 +273,9 @@ fn known(database: &Connection) -> rusqlite::Result<HashMap<String, (i64, Vec<u8
 }
 
 struct Difference {
-    ///  Indices into the list of runs, with their ids in the index; `None` for new runs.
+    /// Indices into the list of runs, with their ids in the index; `None` for new runs.
     changed: Vec<(usize, Option<i64>)>,
-    ///  Ids of deleted runs.
+    /// Ids of deleted runs.
     gone: Vec<i64>,
 }
 
@@ -296,7 +297,7 @@ fn difference(present: &[(String, Vec<u8>)], mut known: HashMap<String, (i64, Ve
     Difference { changed, gone: known.into_values().map(|(id, _)| id).collect() }
 }
 
-///  Deletes a run's values and tags.
+/// Deletes a run's values and tags.
 fn forget(change: &Connection, id: i64) -> rusqlite::Result<()> {
     change
         .prepare_cached("DELETE FROM cell WHERE key IN (SELECT id FROM key) AND run = ?1")?

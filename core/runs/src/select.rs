@@ -1,4 +1,4 @@
-//!  Translates a selection (`--where`, `--sort`, `--columns`) to SQL and the result to a table. User input must only
+//! Translates a selection (`--where`, `--sort`, `--columns`) to SQL and the result to a table. User input must only
 //! ever be passed as a bound parameter, never as SQL text.
 
 use std::collections::HashMap;
@@ -10,11 +10,11 @@ use crate::filter::{Comparison, Filter, Literal, Relation, parse, query_error};
 use crate::value::stretch;
 use crate::{Origin, RunsError, Table, Value};
 
-///  Default columns of a list of runs.
+/// Default columns of a list of runs.
 pub const DEFAULT_COLUMNS: [&str; 7] =
     ["id", "name", "seed", "average-score", "backward-transfer", "routing.accuracy", "changed"];
 
-///  Keys that are always valid, even if no run has them.
+/// Keys that are always valid, even if no run has them.
 const ALWAYS: [&str; 14] = [
     "id",
     "name",
@@ -32,26 +32,26 @@ const ALWAYS: [&str; 14] = [
     "routing.accuracy",
 ];
 
-///  Up to this number of runs, values are looked up one by one; beyond it, all values of a key are scanned.
+/// Up to this number of runs, values are looked up one by one; beyond it, all values of a key are scanned.
 const FEW: usize = 300;
 
-///  Which runs to list, in which order, and which of their values.
+/// Which runs to list, in which order, and which of their values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    ///  A filter, such as `routing.router.threshold >= 0.3 and name = see`. `None` selects all runs.
+    /// A filter, such as `routing.router.threshold >= 0.3 and name = see`. `None` selects all runs.
     pub filter: Option<String>,
-    ///  A sort key, ascending, or descending with a `-` prefix. Runs without the key come last; ties are sorted by id.
+    /// A sort key, ascending, or descending with a `-` prefix. Runs without the key come last; ties are sorted by id.
     /// `None` sorts by id.
     pub sort: Option<String>,
-    ///  Restricts the result to runs with these ids; `None` means all.
+    /// Restricts the result to runs with these ids; `None` means all.
     pub ids: Option<Vec<String>>,
-    ///  Maximum number of runs.
+    /// Maximum number of runs.
     pub limit: Option<usize>,
-    ///  Comma-separated keys; `*` means every key. `None` means [`DEFAULT_COLUMNS`].
+    /// Comma-separated keys; `*` means every key. `None` means [`DEFAULT_COLUMNS`].
     pub columns: Option<String>,
 }
 
-///  The keys in an index.
+/// The keys in an index.
 pub(crate) struct Keys {
     by_name: HashMap<String, (i64, Origin)>,
 }
@@ -80,7 +80,7 @@ impl Keys {
         self.by_name.insert(name.to_owned(), (id, origin));
     }
 
-    ///  All keys by origin (run, recipes, reports), sorted by name within each.
+    /// All keys by origin (run, recipes, reports), sorted by name within each.
     pub(crate) fn sorted(&self) -> Vec<(String, Origin)> {
         let mut all: Vec<(String, Origin)> =
             self.by_name.iter().map(|(name, (_, origin))| (name.clone(), *origin)).collect();
@@ -88,7 +88,7 @@ impl Keys {
         all
     }
 
-    ///  The id of a key; `None` for a valid key that no run has. Unknown keys are an error.
+    /// The id of a key; `None` for a valid key that no run has. Unknown keys are an error.
     fn resolve(&self, name: &str) -> Result<Option<i64>, String> {
         let name = if name == "tag" { "tags" } else { name };
         match self.id(name) {
@@ -101,19 +101,19 @@ impl Keys {
         }
     }
 
-    ///  The closest match: a key that ends with this name, or one with a similar spelling.
+    /// The closest match: a key that ends with this name, or one with a similar spelling.
     fn nearest(&self, name: &str) -> Option<&str> {
         let known = || self.by_name.keys().map(String::as_str).chain(ALWAYS);
         let tail = format!(".{name}");
         let ends = known().filter(|key| key.ends_with(&tail)).min_by_key(|key| (key.len(), key.to_string()));
-        //  Accept `_` in place of `-`.
+        // Accept `_` in place of `-`.
         let dashed = name.replace('_', "-").to_lowercase();
         let near = || {
             known()
                 .map(|key| {
                     let last = key.rsplit('.').next().unwrap_or(key);
                     let alike = strsim::normalized_damerau_levenshtein(&dashed, key);
-                    //  A match of the last segment alone counts slightly less.
+                    // A match of the last segment alone counts slightly less.
                     let part = 0.9 * strsim::normalized_damerau_levenshtein(&dashed, last);
                     (alike.max(part), key)
                 })
@@ -125,7 +125,7 @@ impl Keys {
     }
 }
 
-///  Runs the selection.
+/// Runs the selection.
 pub(crate) fn select(database: &Connection, selection: &Selection) -> Result<Table, RunsError> {
     let keys = Keys::load(database)?;
     let mut compiled = Compiled { keys: &keys, text: "", parameters: Vec::new() };
@@ -135,7 +135,7 @@ pub(crate) fn select(database: &Connection, selection: &Selection) -> Result<Tab
         condition = compiled.filter(&parse(text)?)?;
     }
     if let Some(ids) = &selection.ids {
-        //  One bound parameter for any number of ids.
+        // One bound parameter for any number of ids.
         let place = compiled.bind(Sql::Text(serde_json::Value::from(ids.clone()).to_string()));
         condition = format!("({condition}) AND run.folder IN (SELECT value FROM json_each({place}))");
     }
@@ -155,7 +155,7 @@ pub(crate) fn select(database: &Connection, selection: &Selection) -> Result<Tab
             })?;
             let place = compiled.bind(Sql::Integer(key.unwrap_or(-1)));
             sorted = format!("LEFT JOIN cell AS by ON by.key = {place} AND by.run = run.id");
-            //  Runs without the key come last in both directions.
+            // Runs without the key come last in both directions.
             format!("by.value IS NULL, by.value {direction}, run.folder")
         }
     };
@@ -214,13 +214,13 @@ fn columns(keys: &Keys, asked: Option<&str>) -> Result<Vec<(String, Option<i64>)
         }
         column += part.chars().count() + 1;
     }
-    //  Each column only once: consumers of the table look columns up by name.
+    // Each column only once: consumers of the table look columns up by name.
     let mut seen = std::collections::HashSet::new();
     columns.retain(|(name, _)| seen.insert(name.clone()));
     Ok(columns)
 }
 
-///  A value as stored in the index. Booleans are one-byte blobs, to distinguish them from numbers and text.
+/// A value as stored in the index. Booleans are one-byte blobs, to distinguish them from numbers and text.
 pub(crate) fn to_sql(value: &Value) -> Sql {
     match value {
         Value::Bool(value) => Sql::Blob(vec![u8::from(*value)]),
@@ -241,7 +241,7 @@ fn value(sql: ValueRef<'_>, is_time: bool) -> Option<Value> {
     }
 }
 
-///  A filter being compiled to SQL.
+/// A filter being compiled to SQL.
 struct Compiled<'a> {
     keys: &'a Keys,
     text: &'a str,
@@ -268,7 +268,7 @@ impl Compiled<'_> {
         })
     }
 
-    ///  The runs with a value for which the comparison holds. A missing value satisfies no comparison, so `!=` and
+    /// The runs with a value for which the comparison holds. A missing value satisfies no comparison, so `!=` and
     /// `not` select runs without the key.
     fn comparison(&mut self, comparison: &Comparison) -> Result<String, RunsError> {
         let resolved = self.keys.resolve(&comparison.key);
@@ -342,7 +342,7 @@ impl Compiled<'_> {
                 return format!("instr(lower(CAST(value AS TEXT)), lower({text})) > 0");
             }
             Relation::Equal | Relation::Unequal | Relation::In => {
-                //  A number or `true` may also be text, such as a name.
+                // A number or `true` may also be text, such as a name.
                 return match (number, literal.text.as_str()) {
                     (Some(number), _) => format!("value = {text} OR value = {}", self.bind(number)),
                     (None, "true") if !literal.quoted => format!("value = {text} OR value = x'01'"),
@@ -368,7 +368,7 @@ fn as_number(text: &str) -> Option<Sql> {
     if let Ok(whole) = text.parse::<i64>() {
         return Some(Sql::Integer(whole));
     }
-    //  `f64::parse` also accepts `inf` and `nan`; treat those as text.
+    // `f64::parse` also accepts `inf` and `nan`; treat those as text.
     let float = text.parse::<f64>().ok().filter(|float| float.is_finite())?;
     text.contains(|c: char| c.is_ascii_digit()).then_some(Sql::Real(float))
 }

@@ -1,25 +1,25 @@
-//!  A table of runs: named columns, one row per run, gaps where a run lacks a value.
+//! A table of runs: named columns, one row per run, gaps where a run lacks a value.
 
 use crate::Value;
 
-///  Columns by dotted key, and rows with one cell per column.
+/// Columns by dotted key, and rows with one cell per column.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Table {
     /// The keys.
     pub columns: Vec<String>,
-    ///  One cell per column; `None` if the run has no such value.
+    /// One cell per column; `None` if the run has no such value.
     pub rows: Vec<Vec<Option<Value>>>,
 }
 
 impl Table {
-    ///  Renders the table for a terminal: a header, then one line per row; numbers are right-aligned, `–` marks a gap,
+    /// Renders the table for a terminal: a header, then one line per row; numbers are right-aligned, `–` marks a gap,
     /// text is cut at 60 characters. Ends with a newline.
     #[must_use]
     pub fn to_text(&self) -> String {
         const WIDEST: usize = 60;
         let shown = |cell: &Option<Value>| {
             let text = cell.as_ref().map_or_else(|| "–".to_owned(), Value::shown);
-            //  Line feeds and control characters in a recipe's text would break the layout.
+            // Line feeds and control characters in a recipe's text would break the layout.
             let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             if text.chars().count() <= WIDEST {
                 return text;
@@ -54,7 +54,7 @@ impl Table {
         text
     }
 
-    ///  A row as a JSON object; gaps are null.
+    /// A row as a JSON object; gaps are null.
     #[must_use]
     pub fn row_json(&self, row: &[Option<Value>]) -> serde_json::Value {
         let cells = self.columns.iter().zip(row).map(|(name, cell)| {

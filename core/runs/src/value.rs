@@ -1,31 +1,31 @@
-//!  A single value of a run: of a recipe key or a figure.
+//! A single value of a run: of a recipe key or a figure.
 
 use serde_json::Value as Json;
 
-///  A value of a recipe key, of a figure, or of the run itself.
+/// A value of a recipe key, of a figure, or of the run itself.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    ///  Boolean.
+    /// Boolean.
     Bool(bool),
-    ///  Integer.
+    /// Integer.
     Int(i64),
-    ///  Other finite number.
+    /// Other finite number.
     Float(f64),
-    ///  Text. Lists in a recipe are stored as JSON text.
+    /// Text. Lists in a recipe are stored as JSON text.
     Text(String),
-    ///  Point in time, in milliseconds since 1970 (UTC).
+    /// Point in time, in milliseconds since 1970 (UTC).
     Time(i64),
 }
 
 impl Value {
-    ///  Converts a JSON scalar; `None` for null, arrays and objects.
+    /// Converts a JSON scalar; `None` for null, arrays and objects.
     pub(crate) fn of_json(json: &Json) -> Option<Self> {
         match json {
             Json::Bool(value) => Some(Self::Bool(*value)),
             Json::String(text) => Some(Self::Text(text.clone())),
             Json::Number(number) => Some(match (number.as_i64(), number.as_f64()) {
                 (Some(whole), _) => Self::Int(whole),
-                //  Does not fit i64: keep the digits as text instead of rounding.
+                // Does not fit i64: keep the digits as text instead of rounding.
                 (None, _) if number.is_u64() => Self::Text(number.to_string()),
                 (None, Some(float)) => Self::Float(float),
                 (None, None) => Self::Text(number.to_string()),
@@ -34,7 +34,7 @@ impl Value {
         }
     }
 
-    ///  Converts to JSON; times become RFC 3339 strings.
+    /// Converts to JSON; times become RFC 3339 strings.
     #[must_use]
     pub fn to_json(&self) -> Json {
         match self {
@@ -45,7 +45,7 @@ impl Value {
         }
     }
 
-    ///  Full precision: all digits of a number, times as `2026-11-22T07:12:00.000Z`.
+    /// Full precision: all digits of a number, times as `2026-11-22T07:12:00.000Z`.
     #[must_use]
     pub fn exact(&self) -> String {
         match self {
@@ -62,7 +62,7 @@ impl Value {
         }
     }
 
-    ///  For tables: five significant digits, times to the minute (UTC).
+    /// For tables: five significant digits, times to the minute (UTC).
     #[must_use]
     pub fn shown(&self) -> String {
         match self {
@@ -76,16 +76,16 @@ impl Value {
         }
     }
 
-    ///  Whether tables right-align it.
+    /// Whether tables right-align it.
     pub(crate) fn is_number(&self) -> bool {
         matches!(self, Self::Int(_) | Self::Float(_))
     }
 }
 
-///  Milliseconds per day.
+/// Milliseconds per day.
 pub(crate) const DAY: i64 = 86_400_000;
 
-///  A float with five significant digits, without trailing zeros.
+/// A float with five significant digits, without trailing zeros.
 fn digits(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
@@ -99,7 +99,7 @@ fn digits(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-///  Formats a day since 1970 as `YYYY-MM-DD` (Howard Hinnant's `civil_from_days`).
+/// Formats a day since 1970 as `YYYY-MM-DD` (Howard Hinnant's `civil_from_days`).
 fn date(day: i64) -> String {
     let day = day + 719_468;
     let era = day.div_euclid(146_097);
@@ -113,7 +113,7 @@ fn date(day: i64) -> String {
     format!("{year:04}-{month:02}-{of_month:02}")
 }
 
-///  The half-open interval of milliseconds that a text denotes: a day (`2026-11-22`), a minute (`2026-11-22T07:12`) or
+/// The half-open interval of milliseconds that a text denotes: a day (`2026-11-22`), a minute (`2026-11-22T07:12`) or
 /// a second (`2026-11-22T07:12:30`), UTC. `None` for anything else.
 pub(crate) fn stretch(text: &str) -> Option<(i64, i64)> {
     let (day, time) = match text.split_once(['T', ' ']) {
@@ -132,7 +132,7 @@ pub(crate) fn stretch(text: &str) -> Option<(i64, i64)> {
     let of_year = (153 * place + 2) / 5 + of_month - 1;
     let of_era = shifted.rem_euclid(400) * 365 + shifted.rem_euclid(400) / 4 - shifted.rem_euclid(400) / 100;
     let days = shifted.div_euclid(400) * 146_097 + of_era + of_year - 719_468;
-    //  A date that does not round-trip (June 31) is invalid.
+    // A date that does not round-trip (June 31) is invalid.
     if date(days) != day {
         return None;
     }

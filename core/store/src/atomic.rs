@@ -1,4 +1,4 @@
-//!  Atomic file writes: a reader sees the old content or the new, never a mixture, even if the process is killed.
+//! Atomic file writes: a reader sees the old content or the new, never a mixture, even if the process is killed.
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -7,11 +7,11 @@ use std::path::Path;
 
 use crate::StoreError;
 
-///  Writes `bytes` to `path` atomically: writes a temporary file beside it, syncs it and renames it. Creates the folder
+/// Writes `bytes` to `path` atomically: writes a temporary file beside it, syncs it and renames it. Creates the folder
 /// if it does not exist.
 ///
 /// # Errors
-///  On any I/O error, including a full disk; an existing file is then unchanged.
+/// On any I/O error, including a full disk; an existing file is then unchanged.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let folder = parent(path);
     fs::create_dir_all(folder).map_err(StoreError::write(folder))?;
@@ -26,7 +26,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     sync_folder(folder)
 }
 
-///  Syncs `folder`, so that renames and new entries survive a power cut.
+/// Syncs `folder`, so that renames and new entries survive a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|file| file.sync_all()).map_err(StoreError::write(folder))
 }

@@ -1,4 +1,4 @@
-//!  BLAKE3 digests of bytes, files and JSON values; they serve as keys. The digest of a value must not depend on the
+//! BLAKE3 digests of bytes, files and JSON values; they serve as keys. The digest of a value must not depend on the
 //! order of its keys.
 
 use std::fmt;
@@ -22,10 +22,10 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    ///  Digest of a file's content, read in chunks.
+    /// Digest of a file's content, read in chunks.
     ///
     /// # Errors
-    ///  If the file cannot be opened or read.
+    /// If the file cannot be opened or read.
     pub fn of_file(path: &Path) -> Result<Self, StoreError> {
         let file = File::open(path).map_err(StoreError::read(path))?;
         let mut hasher = blake3::Hasher::new();
@@ -33,7 +33,7 @@ impl Digest {
         Ok(Self(*hasher.finalize().as_bytes()))
     }
 
-    ///  Digest of a JSON value in canonical form (sorted keys, no whitespace), separated by `domain`: equal values in
+    /// Digest of a JSON value in canonical form (sorted keys, no whitespace), separated by `domain`: equal values in
     /// different domains have different digests.
     #[must_use]
     pub fn of_value(domain: &str, value: &Value) -> Self {
@@ -46,17 +46,17 @@ impl Digest {
         Self(*hasher.finalize().as_bytes())
     }
 
-    ///  Parses 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits.
     ///
     /// # Errors
-    ///  If `text` is anything else.
+    /// If `text` is anything else.
     pub fn parse(text: &str) -> Result<Self, StoreError> {
         let refuse = || StoreError::NotADigest { text: text.chars().take(80).collect() };
         let hash = blake3::Hash::from_hex(text).map_err(|_| refuse())?;
         Ok(Self(*hash.as_bytes()))
     }
 
-    ///  The first 12 hexadecimal digits, for display.
+    /// The first 12 hexadecimal digits, for display.
     #[must_use]
     pub fn short(&self) -> String {
         self.0[..6].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -106,7 +106,7 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-///  Writes `value` with sorted keys and no whitespace. Numbers and strings are written as `serde_json` does.
+/// Writes `value` with sorted keys and no whitespace. Numbers and strings are written as `serde_json` does.
 fn write_canonical(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Object(map) => {
@@ -138,7 +138,7 @@ fn write_canonical(value: &Value, out: &mut Vec<u8>) {
 }
 
 fn write_plain(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
-    //  Writing a scalar to memory cannot fail.
+    // Writing a scalar to memory cannot fail.
     serde_json::to_writer(out, value).unwrap_or_else(|problem| unreachable!("{problem}"));
 }
 

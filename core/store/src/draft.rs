@@ -1,4 +1,4 @@
-//!  An artifact being written: a folder beside the objects that becomes an artifact by a single rename, after every
+//! An artifact being written: a folder beside the objects that becomes an artifact by a single rename, after every
 //! file is synced and the manifest is written. A draft that is dropped or killed never becomes an artifact.
 
 use std::collections::BTreeMap;
@@ -11,12 +11,12 @@ use crate::artifact::{MANIFEST, Manifest};
 use crate::atomic::{parent, sync_folder, write_atomic};
 use crate::{Artifact, Digest, FileEntry, ManifestFacts, StoreError};
 
-///  A folder in which an artifact is being written.
+/// A folder in which an artifact is being written.
 #[derive(Debug)]
 pub struct Draft {
     key: Digest,
     folder: TempDir,
-    //  Locked while the draft exists, so that a sweep can tell it from one whose process is gone.
+    // Locked while the draft exists, so that a sweep can tell it from one whose process is gone.
     _alive: File,
     target: PathBuf,
     workspace: PathBuf,
@@ -41,28 +41,28 @@ impl Draft {
         Ok(Self { key, folder, _alive: alive, target, workspace, quarantine })
     }
 
-    ///  The key of the future artifact.
+    /// The key of the future artifact.
     #[must_use]
     pub fn key(&self) -> &Digest {
         &self.key
     }
 
-    ///  The folder; everything in it becomes part of the artifact.
+    /// The folder; everything in it becomes part of the artifact.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    ///  Path at which to write the file `name`. The caller creates intermediate folders.
+    /// Path at which to write the file `name`. The caller creates intermediate folders.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    ///  Writes the file `name` (with `/` as the separator) and creates intermediate folders.
+    /// Writes the file `name` (with `/` as the separator) and creates intermediate folders.
     ///
     /// # Errors
-    ///  If the name leads out of the draft or the file cannot be written.
+    /// If the name leads out of the draft or the file cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let proper = !name.is_empty()
             && name != MANIFEST
@@ -76,12 +76,12 @@ impl Draft {
         fs::write(&path, bytes).map_err(StoreError::write(&path))
     }
 
-    ///  Syncs and digests every file, writes the manifest, and renames the folder to its final name. If an artifact
+    /// Syncs and digests every file, writes the manifest, and renames the folder to its final name. If an artifact
     /// with this key exists by now (another process was faster), that one is kept and returned. Removes the key's
     /// workspace.
     ///
     /// # Errors
-    ///  If a file cannot be read, synced or renamed; the draft is then deleted and nothing is committed.
+    /// If a file cannot be read, synced or renamed; the draft is then deleted and nothing is committed.
     pub fn commit(self, facts: ManifestFacts) -> Result<Artifact, StoreError> {
         let mut files = BTreeMap::new();
         seal(self.folder.path(), "", &mut files)?;
@@ -103,7 +103,7 @@ impl Draft {
         Ok(Artifact { key, folder: target, manifest })
     }
 
-    ///  Renames the draft into place, or uses the complete artifact that is already there.
+    /// Renames the draft into place, or uses the complete artifact that is already there.
     fn settle(&self, manifest: Manifest) -> Result<Manifest, StoreError> {
         use std::io::ErrorKind::{AlreadyExists, DirectoryNotEmpty};
         match fs::rename(self.folder.path(), &self.target) {
@@ -125,7 +125,7 @@ impl Draft {
     }
 }
 
-///  Syncs every file below `folder` and records its length and digest.
+/// Syncs every file below `folder` and records its length and digest.
 fn seal(folder: &Path, prefix: &str, files: &mut BTreeMap<String, FileEntry>) -> Result<(), StoreError> {
     for entry in fs::read_dir(folder).map_err(StoreError::read(folder))? {
         let entry = entry.map_err(StoreError::read(folder))?;
@@ -147,7 +147,7 @@ fn seal(folder: &Path, prefix: &str, files: &mut BTreeMap<String, FileEntry>) ->
     sync_folder(folder)
 }
 
-///  Removes drafts of `key` whose processes are gone.
+/// Removes drafts of `key` whose processes are gone.
 fn sweep(key: &Digest, drafts: &Path) -> Result<(), StoreError> {
     let prefix = format!("{key}-");
     for entry in fs::read_dir(drafts).map_err(StoreError::read(drafts))? {
@@ -156,7 +156,7 @@ fn sweep(key: &Digest, drafts: &Path) -> Result<(), StoreError> {
             continue;
         }
         let path = entry.path();
-        //  A draft whose folder exists but is not locked yet would be removed here. This cannot happen: a process that
+        // A draft whose folder exists but is not locked yet would be removed here. This cannot happen: a process that
         // makes a draft holds the key's lock.
         let gone = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
         if gone {

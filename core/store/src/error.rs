@@ -1,9 +1,9 @@
-//!  Errors of the store, each with the file it concerns.
+//! Errors of the store, each with the file it concerns.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-///  Why a store operation failed.
+/// Why a store operation failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -23,7 +23,7 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
-    ///  A lock could not be taken.
+    /// A lock could not be taken.
     #[error("lock {}: {source}", path.display())]
     Lock {
         /// The lock file.
@@ -31,23 +31,23 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
-    ///  The store, or a file in it, was written by a newer version of Cadre.
+    /// The store, or a file in it, was written by a newer version of Cadre.
     #[error("read {}: it has format version {found}, and this build reads versions up to {known}", path.display())]
     NewerFormat {
-        ///  The file that contains the version.
+        /// The file that contains the version.
         path: PathBuf,
-        ///  Its version.
+        /// Its version.
         found: u64,
         /// The newest version this build reads.
         known: u64,
     },
-    ///  The folder is not empty, and is not a store.
+    /// The folder is not empty, and is not a store.
     #[error("open {} as a store: the folder is not empty and has no FORMAT file", path.display())]
     NotAStore {
         /// The folder.
         path: PathBuf,
     },
-    ///  A file is malformed.
+    /// A file is malformed.
     #[error("read {}: not in the expected form: {source}", path.display())]
     Malformed {
         /// The file.
@@ -55,41 +55,41 @@ pub enum StoreError {
         /// What the parser said.
         source: serde_json::Error,
     },
-    ///  A file does not start with its format's header line.
+    /// A file does not start with its format's header line.
     #[error("read {}: it starts with {found:?}, expected {expected:?}", path.display())]
     UnknownHeader {
         /// The file.
         path: PathBuf,
-        ///  The start of the file.
+        /// The start of the file.
         found: String,
-        ///  The expected header.
+        /// The expected header.
         expected: String,
     },
-    ///  A value cannot be serialized as JSON.
+    /// A value cannot be serialized as JSON.
     #[error("write {name} of {kind}: the value has no JSON form: {source}")]
     NoJsonForm {
-        ///  The file name.
+        /// The file name.
         name: String,
-        ///  Kind of the value.
+        /// Kind of the value.
         kind: String,
         /// What the serializer said.
         source: serde_json::Error,
     },
-    ///  A text is not a digest.
+    /// A text is not a digest.
     #[error("read {text:?} as a digest: expected 64 hexadecimal digits")]
     NotADigest {
         /// The text.
         text: String,
     },
-    ///  Another process is collecting the store's garbage.
+    /// Another process is collecting the store's garbage.
     #[error("collect the garbage of {}: process {pid} is already collecting it", root.display())]
     Collecting {
         /// The store.
         root: PathBuf,
-        ///  The process id (0: unknown).
+        /// The process id (0: unknown).
         pid: u32,
     },
-    ///  A file name that leads out of its artifact.
+    /// A file name that leads out of its artifact.
     #[error(
         "use {name:?} as the name of a file in an artifact: it must be relative, without `..`, and not manifest.json"
     )]
@@ -97,19 +97,19 @@ pub enum StoreError {
         /// The name.
         name: String,
     },
-    ///  The manifest of an artifact does not list the requested file.
+    /// The manifest of an artifact does not list the requested file.
     #[error("read {name} of artifact {key} ({stage}): it has {}", present.join(", "))]
     NoSuchFile {
-        ///  Short key of the artifact.
+        /// Short key of the artifact.
         key: String,
         /// The stage that made it.
         stage: String,
-        ///  The requested name.
+        /// The requested name.
         name: String,
-        ///  The names in the manifest.
+        /// The names in the manifest.
         present: Vec<String>,
     },
-    ///  A file was damaged between verification and use, or a commit could not be read back.
+    /// A file was damaged between verification and use, or a commit could not be read back.
     #[error("read {} of artifact {key}: {problem}", path.display())]
     DamagedArtifact {
         /// Short key of the artifact.

@@ -1,4 +1,4 @@
-//!  A cache of digests of files outside the store, by path and [`FileStamp`], so that planning does not read gigabytes
+//! A cache of digests of files outside the store, by path and [`FileStamp`], so that planning does not read gigabytes
 //! again. Losing the cache must not change any result.
 
 use std::collections::BTreeMap;
@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::atomic::write_atomic;
 use crate::{Digest, FileStamp, StoreError};
 
-///  Version 2: entries contain the inode's change time. An older file counts as empty.
+/// Version 2: entries contain the inode's change time. An older file counts as empty.
 const FORMAT: u64 = 2;
 
-///  A persistent cache of file digests.
+/// A persistent cache of file digests.
 #[derive(Debug)]
 pub struct FileDigests {
     path: Option<PathBuf>,
@@ -44,17 +44,17 @@ struct Remembered {
 }
 
 impl FileDigests {
-    ///  Opens the cache in the file `path`, which need not exist. A file that cannot be parsed (damaged, or another
+    /// Opens the cache in the file `path`, which need not exist. A file that cannot be parsed (damaged, or another
     /// version) counts as empty.
     ///
     /// # Errors
-    ///  If the file exists and cannot be read.
+    /// If the file exists and cannot be read.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let known = load(path)?;
         Ok(Self { path: Some(path.to_path_buf()), state: Mutex::new(State { known, changed: false }) })
     }
 
-    ///  An in-memory cache, not saved to disk.
+    /// An in-memory cache, not saved to disk.
     #[must_use]
     pub fn in_memory() -> Self {
         Self { path: None, state: Mutex::new(State::default()) }
@@ -63,12 +63,12 @@ impl FileDigests {
     /// Digest of the file at `path`.
     ///
     /// # Errors
-    ///  If it does not exist or cannot be read.
+    /// If it does not exist or cannot be read.
     pub fn of(&self, path: &Path) -> Result<Digest, StoreError> {
         self.of_at(path, SystemTime::now())
     }
 
-    ///  [`Self::of`] with an explicit current time.
+    /// [`Self::of`] with an explicit current time.
     fn of_at(&self, path: &Path, now: SystemTime) -> Result<Digest, StoreError> {
         let path = fs::canonicalize(path).map_err(StoreError::read(path))?;
         let stamp = FileStamp::of(&path)?;
@@ -78,7 +78,7 @@ impl FileDigests {
             return Ok(entry.digest);
         }
         let digest = Digest::of_file(&path)?;
-        //  A file that was modified while it was read has a digest that matches no version of its content.
+        // A file that was modified while it was read has a digest that matches no version of its content.
         if stamp.settled_at(now) && FileStamp::of(&path)? == stamp {
             let mut state = self.state();
             state.known.insert(path, Entry { stamp, digest });
@@ -87,10 +87,10 @@ impl FileDigests {
         Ok(digest)
     }
 
-    ///  Saves entries added since opening, merged with what other processes saved meanwhile.
+    /// Saves entries added since opening, merged with what other processes saved meanwhile.
     ///
     /// # Errors
-    ///  If the file cannot be written.
+    /// If the file cannot be written.
     pub fn save(&self) -> Result<(), StoreError> {
         let Some(path) = &self.path else { return Ok(()) };
         let mut state = self.state();
@@ -148,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    ///  A time at which everything written until now counts as settled.
+    /// A time at which everything written until now counts as settled.
     fn later() -> SystemTime {
         SystemTime::now() + Duration::from_secs(60)
     }
@@ -168,7 +168,7 @@ mod tests {
             Digest::of_bytes(b"one")
         );
 
-        //  A wrong digest in the cache shows that the cache is used.
+        // A wrong digest in the cache shows that the cache is used.
         let other = Digest::of_bytes(b"another");
         let mut files = load(&memory).unwrap();
         files.values_mut().for_each(|entry| entry.digest = other);
@@ -187,7 +187,7 @@ mod tests {
         let digests = FileDigests::open(&memory).unwrap();
         assert_eq!(digests.of_at(&file, later()).unwrap(), Digest::of_bytes(b"one"));
         let before = FileStamp::of(&file).unwrap();
-        //  Wait for the file system clock to tick. In real use, an edit comes at least the settling time after the
+        // Wait for the file system clock to tick. In real use, an edit comes at least the settling time after the
         // first digest.
         std::thread::sleep(Duration::from_millis(20));
         fs::write(&file, b"two").unwrap();

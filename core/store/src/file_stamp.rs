@@ -1,4 +1,4 @@
-//!  File metadata that reveals a change of content without reading the file.
+//! File metadata that reveals a change of content without reading the file.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 
-///  Minimum age of the last change for a stamp to be trusted. File systems record time in ticks (1 ms to 2 s): a file
+/// Minimum age of the last change for a stamp to be trusted. File systems record time in ticks (1 ms to 2 s): a file
 /// that was read in the same tick in which it changed could change once more and keep its stamp.
 const SETTLED: Duration = Duration::from_secs(3);
 
-///  Length, times and inode of a file. Equal stamps of the same path mean equal content, provided that the first was
+/// Length, times and inode of a file. Equal stamps of the same path mean equal content, provided that the first was
 /// taken when it was [settled](Self::settled). Programs cannot set the inode's change time (ctime): an in-place edit
 /// that restores the modification time still changes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,10 +28,10 @@ pub struct FileStamp {
 }
 
 impl FileStamp {
-    ///  Reads the stamp of the file at `path`, following links.
+    /// Reads the stamp of the file at `path`, following links.
     ///
     /// # Errors
-    ///  If it does not exist.
+    /// If it does not exist.
     pub fn of(path: &Path) -> Result<Self, StoreError> {
         let found = fs::metadata(path).map_err(StoreError::read(path))?;
         Ok(Self {
@@ -44,13 +44,13 @@ impl FileStamp {
         })
     }
 
-    ///  Whether the last change is old enough that any later change produces a different stamp.
+    /// Whether the last change is old enough that any later change produces a different stamp.
     #[must_use]
     pub fn settled(&self) -> bool {
         self.settled_at(SystemTime::now())
     }
 
-    ///  Whether the last change, as of `now`, is old enough that any later change produces a different stamp. A change
+    /// Whether the last change, as of `now`, is old enough that any later change produces a different stamp. A change
     /// in the future (a server whose clock is ahead) is never settled.
     pub(crate) fn settled_at(&self, now: SystemTime) -> bool {
         let Ok(seconds) = u64::try_from(self.changed_seconds) else { return false };

@@ -1,4 +1,4 @@
-//!  One lock per key, with at most one holder on this machine: an advisory `flock`, which the system releases whenever
+//! One lock per key, with at most one holder on this machine: an advisory `flock`, which the system releases whenever
 //! its owner ends. Stale locks therefore never need manual removal.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use crate::StoreError;
 
-///  A held lock; dropping it releases it.
+/// A held lock; dropping it releases it.
 #[derive(Debug)]
 #[must_use = "the lock is released when this is dropped"]
 pub struct KeyLock {
     path: PathBuf,
-    //  Open for its lock: closing the file releases it.
+    // Open for its lock: closing the file releases it.
     _file: File,
 }
 
@@ -46,14 +46,14 @@ impl KeyLock {
         }
     }
 
-    ///  The process that holds the lock (0: unknown), or `None` if it is free. Does not create the file.
+    /// The process that holds the lock (0: unknown), or `None` if it is free. Does not create the file.
     pub(crate) fn holder_of(path: &Path) -> Result<Option<u32>, StoreError> {
         let file = match OpenOptions::new().read(true).open(path) {
             Ok(file) => file,
             Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreError::lock(path)(source)),
         };
-        //  A shared lock, released immediately: a process that wants the lock at this moment waits that long.
+        // A shared lock, released immediately: a process that wants the lock at this moment waits that long.
         match file.try_lock_shared() {
             Ok(()) => Ok(None),
             Err(TryLockError::WouldBlock) => Ok(Some(holder(file))),
@@ -61,7 +61,7 @@ impl KeyLock {
         }
     }
 
-    ///  A holder removes the file when it releases the lock, so the locked file may have been unlinked. The lock counts
+    /// A holder removes the file when it releases the lock, so the locked file may have been unlinked. The lock counts
     /// only if the path still refers to it.
     fn confirm(path: &Path, mut file: File) -> Result<Option<Self>, StoreError> {
         let locked = file.metadata().map_err(StoreError::lock(path))?;
@@ -81,7 +81,7 @@ impl KeyLock {
 
 impl Drop for KeyLock {
     fn drop(&mut self) {
-        //  Remove the file while it is still locked; a file that stays (a read-only disk) is harmless.
+        // Remove the file while it is still locked; a file that stays (a read-only disk) is harmless.
         if let Err(problem) = fs::remove_file(&self.path) {
             tracing::debug!(path = %self.path.display(), %problem, "lock file was not removed");
         }
@@ -98,7 +98,7 @@ fn open(path: &Path) -> Result<File, StoreError> {
         .map_err(StoreError::lock(path))
 }
 
-///  The process id written into the lock file; 0 if it has not been written yet.
+/// The process id written into the lock file; 0 if it has not been written yet.
 fn holder(mut file: File) -> u32 {
     let mut text = String::new();
     match file.read_to_string(&mut text) {

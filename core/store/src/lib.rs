@@ -1,4 +1,4 @@
-//!  Storage by key: immutable artifacts that are either complete or absent, locks that keep two processes from making
+//! Storage by key: immutable artifacts that are either complete or absent, locks that keep two processes from making
 //! the same artifact, file digests, append-only evidence, and the layout of run folders. The store does not interpret
 //! the bytes, and must never modify a committed artifact.
 

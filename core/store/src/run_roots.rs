@@ -1,4 +1,4 @@
-//!  Which folders of runs use this store: `roots/`, one small file per folder. Garbage collection keeps what those runs
+//! Which folders of runs use this store: `roots/`, one small file per folder. Garbage collection keeps what those runs
 //! need.
 
 use std::fs;
@@ -21,10 +21,10 @@ struct Root {
 }
 
 impl ArtifactStore {
-    ///  Registers a folder of runs that uses this store. The path is made absolute; registering twice has no effect.
+    /// Registers a folder of runs that uses this store. The path is made absolute; registering twice has no effect.
     ///
     /// # Errors
-    ///  If the folder does not exist or the store cannot be written.
+    /// If the folder does not exist or the store cannot be written.
     pub fn remember_runs(&self, folder: &Path) -> Result<(), StoreError> {
         let runs = fs::canonicalize(folder).map_err(StoreError::read(folder))?;
         let path = self.root_file(&runs);
@@ -40,10 +40,10 @@ impl ArtifactStore {
         write_atomic(&path, &text)
     }
 
-    ///  Removes a folder of runs from the registry, whether or not it still exists. Returns whether it was registered.
+    /// Removes a folder of runs from the registry, whether or not it still exists. Returns whether it was registered.
     ///
     /// # Errors
-    ///  If the store cannot be written.
+    /// If the store cannot be written.
     pub fn forget_runs(&self, folder: &Path) -> Result<bool, StoreError> {
         let runs = fs::canonicalize(folder)
             .or_else(|_| std::path::absolute(folder))
@@ -56,10 +56,10 @@ impl ArtifactStore {
         }
     }
 
-    ///  The registered folders of runs, sorted by name.
+    /// The registered folders of runs, sorted by name.
     ///
     /// # Errors
-    ///  If a file cannot be read, is damaged or has a newer version: no folder may be overlooked.
+    /// If a file cannot be read, is damaged or has a newer version: no folder may be overlooked.
     pub fn known_runs(&self) -> Result<Vec<PathBuf>, StoreError> {
         let folder = self.root().join("roots");
         let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//!  Append-only evidence: the byte segments of one subject in one file, each with its length and digest. A segment that
+//! Append-only evidence: the byte segments of one subject in one file, each with its length and digest. A segment that
 //! is truncated by a kill or damaged on disk is moved to quarantine; the others stay readable.
 
 use std::fs::{self, File, OpenOptions};
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use crate::atomic::{parent, sync_folder, write_atomic};
 use crate::{Digest, KeyLock, StoreError};
 
-///  Header line of a segments file, version 1.
+/// Header line of a segments file, version 1.
 const HEADER: &[u8] = b"cadre-segments 1\n";
 const HEADER_STEM: &str = "cadre-segments ";
-///  Start marker of a segment; after damage, reading continues at the next segment that verifies.
+/// Start marker of a segment; after damage, reading continues at the next segment that verifies.
 const MARK: &[u8; 4] = b"SEG1";
 const HEAD: usize = MARK.len() + 8 + 32;
 
-///  The segments of one subject. Cheap to create; the file is opened only when it is read or appended to.
+/// The segments of one subject. Cheap to create; the file is opened only when it is read or appended to.
 #[derive(Clone, Debug)]
 pub struct Segments {
     path: PathBuf,
@@ -23,23 +23,23 @@ pub struct Segments {
     quarantine: PathBuf,
 }
 
-///  All intact segments, and the damaged ranges.
+/// All intact segments, and the damaged ranges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SegmentsRead {
-    ///  The payloads in append order.
+    /// The payloads in append order.
     pub segments: Vec<Vec<u8>>,
-    ///  Damaged or truncated ranges.
+    /// Damaged or truncated ranges.
     pub damaged: Vec<DamagedSegment>,
 }
 
-///  A byte range of a segments file that could not be read.
+/// A byte range of a segments file that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DamagedSegment {
-    ///  Start, in bytes from the beginning of the file.
+    /// Start, in bytes from the beginning of the file.
     pub offset: u64,
-    ///  Length in bytes.
+    /// Length in bytes.
     pub bytes: u64,
-    ///  The quarantine file that now contains the bytes.
+    /// The quarantine file that now contains the bytes.
     pub moved_to: PathBuf,
 }
 
@@ -48,25 +48,25 @@ impl Segments {
         Self { path, lock, quarantine }
     }
 
-    ///  Reads every intact segment. Damaged ranges are moved to `quarantine/` and reported.
+    /// Reads every intact segment. Damaged ranges are moved to `quarantine/` and reported.
     ///
     /// # Errors
-    ///  If the file cannot be read, or a newer version wrote it.
+    /// If the file cannot be read, or a newer version wrote it.
     pub fn read_all(&self) -> Result<SegmentsRead, StoreError> {
         let bytes = self.bytes()?;
         let (segments, gaps) = scan(&self.path, &bytes)?;
         if gaps.is_empty() {
             return Ok(SegmentsRead { segments, damaged: Vec::new() });
         }
-        //  What looks truncated may be a segment that another process is appending: read again under the lock.
+        // What looks truncated may be a segment that another process is appending: read again under the lock.
         let _lock = self.hold()?;
         self.repair()
     }
 
-    ///  Appends one segment and syncs it. A segment truncated by a kill is moved to quarantine first.
+    /// Appends one segment and syncs it. A segment truncated by a kill is moved to quarantine first.
     ///
     /// # Errors
-    ///  If the file cannot be written; earlier segments are unaffected.
+    /// If the file cannot be written; earlier segments are unaffected.
     pub fn append(&self, payload: &[u8]) -> Result<(), StoreError> {
         let folder = parent(&self.path);
         fs::create_dir_all(folder).map_err(StoreError::write(folder))?;
@@ -91,7 +91,7 @@ impl Segments {
         let before = file.metadata().map_err(StoreError::write(&self.path))?.len();
         let written = file.write_all(&record).and_then(|()| file.sync_data());
         written.map_err(|source| {
-            //  The disk is full: truncate the partial write. If that fails too, the next reader moves it to quarantine.
+            // The disk is full: truncate the partial write. If that fails too, the next reader moves it to quarantine.
             if let Err(problem) = file.set_len(before) {
                 tracing::debug!(path = %self.path.display(), %problem, "a partial segment was not removed");
             }
@@ -111,7 +111,7 @@ impl Segments {
         }
     }
 
-    ///  Reads segment headers only: whether the file ends within a segment.
+    /// Reads segment headers only: whether the file ends within a segment.
     fn ends_cut_off(&self) -> Result<bool, StoreError> {
         use std::os::unix::fs::FileExt;
         let file = match File::open(&self.path) {
@@ -132,7 +132,7 @@ impl Segments {
         Ok(offset != length)
     }
 
-    ///  Copies damaged ranges to quarantine and rewrites the file without them. The lock must be held.
+    /// Copies damaged ranges to quarantine and rewrites the file without them. The lock must be held.
     fn repair(&self) -> Result<SegmentsRead, StoreError> {
         let bytes = self.bytes()?;
         let (segments, gaps) = scan(&self.path, &bytes)?;
@@ -164,7 +164,7 @@ impl Segments {
 
 type Gaps = Vec<(usize, usize)>;
 
-///  Every segment that verifies, and the gaps between them.
+/// Every segment that verifies, and the gaps between them.
 fn scan(path: &Path, bytes: &[u8]) -> Result<(Vec<Vec<u8>>, Gaps), StoreError> {
     let mut segments = Vec::new();
     let mut gaps: Gaps = Vec::new();
@@ -225,7 +225,7 @@ fn refuse_newer(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         Some(found) if found > 1 => {
             Err(StoreError::NewerFormat { path: path.to_path_buf(), found, known: 1 })
         }
-        //  Damaged header: the segments after it are still verified one by one.
+        // Damaged header: the segments after it are still verified one by one.
         _ => Ok(()),
     }
 }

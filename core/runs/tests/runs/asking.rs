@@ -1,4 +1,4 @@
-//!  Queries: filters, order and columns give the right answers, and errors have a position.
+//! Queries: filters, order and columns give the right answers, and errors have a position.
 
 use std::fs::File;
 use std::time::{Duration, SystemTime};

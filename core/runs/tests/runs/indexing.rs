@@ -1,4 +1,4 @@
-//!  The index follows the folders, and is rebuilt from them after any damage.
+//! The index follows the folders, and is rebuilt from them after any damage.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ fn the_index_follows_the_folders() {
     assert_eq!(column(&mut index, "routing.router.threshold"), [0.2, 0.4].map(|it| Some(Value::Float(it))));
     drop(index);
 
-    //  A report is added, a recipe changes, a run is deleted, one is created, one is tagged: the next open sees each.
+    // A report is added, a recipe changes, a run is deleted, one is created, one is tagged: the next open sees each.
     let report = fs::read(runs.run("see-a").report_json()).unwrap();
     fs::write(begun.report_json(), report).unwrap();
     assert_eq!(column(&mut runs.open(), "state"), [text("done"), text("done")]);
@@ -55,7 +55,7 @@ fn an_index_that_is_damaged_is_made_anew_and_it_is_said() {
     let file = runs.path().join(".index.sqlite");
     let good = fs::read(&file).unwrap();
     let mut damages = vec![b"not a database at all".to_vec(), vec![0; 4096], good[..good.len() / 2].to_vec()];
-    //  Overwrite a page of tables, and the header's page.
+    // Overwrite a page of tables, and the header's page.
     for at in [0, 4096, good.len() - 4096] {
         let mut bytes = good.clone();
         bytes[at..at + 2048].fill(0xa5);
@@ -115,7 +115,7 @@ fn looking_makes_no_folder_and_a_folder_that_cannot_be_written_is_read_all_the_s
     assert!(ids(&mut none, None, None).is_empty());
     assert!(!runs.path().exists());
     runs.done("see-a", 0.2, 80.0);
-    //  A folder in place of the index, so that no process can create the file.
+    // A folder in place of the index, so that no process can create the file.
     fs::create_dir(runs.path().join(".index.sqlite")).unwrap();
     let mut index = runs.open();
     assert_eq!(ids(&mut index, None, None), ["see-a"]);
@@ -136,7 +136,7 @@ fn several_may_use_it_at_once() {
             assert_eq!(reader.join().unwrap().len(), 20);
         }
     });
-    //  An open index must not be affected when another is rebuilt beside it.
+    // An open index must not be affected when another is rebuilt beside it.
     let mut one = runs.open();
     runs.done("see-99", 0.2, 1.0);
     assert_eq!(ids(&mut runs.open(), None, None).len(), 21);

@@ -1,4 +1,4 @@
-//!  The artifacts the store must keep for runs: every plan counts, and an unreadable plan stops collection.
+//! The artifacts the store must keep for runs: every plan counts, and an unreadable plan stops collection.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ fn plans_of_runs_and_sweeps_are_live() {
         fs::write(folder.join("sweep-plan.json"), plan(&[stage])).unwrap();
     }
     fs::create_dir(runs.path().join("not-a-run")).unwrap();
-    //  A hidden run still needs its artifacts; one that is being deleted does not.
+    // A hidden run still needs its artifacts; one that is being deleted does not.
     fs::write(runs.begin(".hidden", 0.1).plan(), plan(&["six"])).unwrap();
     fs::write(runs.begin(".deleted-c-1", 0.1).plan(), plan(&["seven"])).unwrap();
     let live = live_keys(&[runs.path()]).unwrap();

@@ -1,4 +1,4 @@
-//!  Tags and exports.
+//! Tags and exports.
 
 use std::fs;
 
@@ -24,7 +24,11 @@ fn tags_are_kept_in_the_run() {
     let newer = format!("{{\"format-version\": {}, \"tags\": []}}", TAGS_FORMAT + 1);
     fs::write(run.tags(), &newer).unwrap();
     assert!(matches!(change_tags(&run, &tags(&["y"]), &[]), Err(RunsError::NewerFormat { .. })));
-    assert_eq!(fs::read_to_string(run.tags()).unwrap(), newer, "a file of a newer version is not overwritten");
+    assert_eq!(
+        fs::read_to_string(run.tags()).unwrap(),
+        newer,
+        "a file of a newer version is not overwritten"
+    );
 }
 
 #[test]
@@ -61,7 +65,7 @@ fn curves_and_figures_leave_for_tensorboard() {
         )
     };
     let mut events = "{\"stage\":\"a\",\"key\":\"\",\"kind\":\"started\",\"time\":1000}\n".to_owned();
-    //  Step 2 was done twice: before a kill and after it.
+    // Step 2 was done twice: before a kill and after it.
     for (step, value, time) in [(1, 4.0, 1500), (2, 3.0, 2000), (2, 2.5, 9000), (3, 2.0, 9500)] {
         events.push_str(&line(step, value, time));
     }
@@ -97,7 +101,7 @@ fn curves_and_figures_leave_for_tensorboard() {
     assert_eq!(records(&damaged), None, "the checker must detect damage");
 }
 
-///  The records of a file in TensorFlow's framing: length, checksum of the length, bytes, checksum of the bytes. `None`
+/// The records of a file in TensorFlow's framing: length, checksum of the length, bytes, checksum of the bytes. `None`
 /// if a checksum does not match.
 fn records(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     let mut found = Vec::new();
@@ -116,7 +120,7 @@ fn records(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     Some(found)
 }
 
-///  CRC-32C (Castagnoli, bit by bit), masked as in TensorFlow's record format.
+/// CRC-32C (Castagnoli, bit by bit), masked as in TensorFlow's record format.
 fn masked(data: &[u8]) -> u32 {
     let sum =
         !data.iter().fold(!0u32, |sum, byte| {
@@ -127,7 +131,7 @@ fn masked(data: &[u8]) -> u32 {
     sum.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-///  The first field with this number in a protobuf message; supports lengths below 2^14 and field numbers below 2^7.
+/// The first field with this number in a protobuf message; supports lengths below 2^14 and field numbers below 2^7.
 fn field(mut message: &[u8], wanted: u8) -> Option<&[u8]> {
     while let Some((head, rest)) = message.split_first() {
         let (start, length) = match head & 7 {

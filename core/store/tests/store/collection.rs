@@ -1,4 +1,4 @@
-//!  Garbage collection removes exactly what no plan references, whatever else is running and whenever it is killed.
+//! Garbage collection removes exactly what no plan references, whatever else is running and whenever it is killed.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -78,7 +78,7 @@ fn a_key_that_somebody_works_on_is_left_alone() {
     store.workspace(&key("begun")).unwrap();
     let lock = store.try_lock(&key("dead")).unwrap().unwrap();
     let begun = store.try_lock(&key("begun")).unwrap().unwrap();
-    //  A live draft is protected by its own lock, not the key's.
+    // A live draft is protected by its own lock, not the key's.
     let draft = store.draft(&key("other")).unwrap();
     draft.write("half", b"x").unwrap();
     let did = collect(&store, &[], CollectionOptions::default());
@@ -91,7 +91,7 @@ fn a_key_that_somebody_works_on_is_left_alone() {
     drop((lock, begun, draft));
     assert_eq!(store.worker(&key("dead")).unwrap(), None);
 
-    //  Computing evidence locks a separate key.
+    // Computing evidence locks a separate key.
     let computing = store.try_lock(&ArtifactStore::evidence_key(&key("dead"))).unwrap().unwrap();
     let did = collect(&store, &[], CollectionOptions::default());
     assert_eq!((count(&did, Garbage::Artifact), count(&did, Garbage::Evidence)), (1, 0));
@@ -116,7 +116,7 @@ fn a_kill_between_renaming_and_deleting_leaves_a_whole_store() {
     for name in ["dead", "needed again"] {
         assert!(matches!(store.get(&key(name)).unwrap(), cadre_store::Lookup::Missing), "{name}");
     }
-    //  It was made again, so the one in the trash is not needed.
+    // It was made again, so the one in the trash is not needed.
     commit(&store, "dead", &[("weights", b"made anew")]);
 
     let did = collect(&store, &["live", "needed again", "dead"], CollectionOptions::default());
@@ -189,7 +189,7 @@ fn folders_of_runs_are_remembered() {
     assert!(store.forget_runs(&known[1]).unwrap() && !store.forget_runs(&known[1]).unwrap());
     assert_eq!(store.known_runs().unwrap(), known[..1]);
 
-    //  The format of version 1, and a newer one.
+    // The format of version 1, and a newer one.
     let roots = folder.path().join("store/roots");
     fs::write(roots.join("0.json"), "{\"format-version\":1,\"runs\":\"/somewhere/else\"}").unwrap();
     assert!(store.known_runs().unwrap().contains(&"/somewhere/else".into()));

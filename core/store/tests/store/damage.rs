@@ -1,4 +1,4 @@
-//!  Damage is detected on reading, reported with the file name, and moved out of the way.
+//! Damage is detected on reading, reported with the file name, and moved out of the way.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//!  Samples of every released format version are readable; newer versions are refused.
+//! Samples of every released format version are readable; newer versions are refused.
 
 use std::fs;
 use std::path::Path;
@@ -37,7 +37,7 @@ fn version_1_is_read() {
     assert!(evidence.damaged.is_empty());
 }
 
-///  Writes the sample; run it by hand for a new format version, and keep the old sample.
+/// Writes the sample; run it by hand for a new format version, and keep the old sample.
 #[test]
 #[ignore = "writes the sample of the current version"]
 fn write_sample() {

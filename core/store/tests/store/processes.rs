@@ -1,4 +1,4 @@
-//!  Several processes share a store, and some die midway. The children are this test program, controlled by environment
+//! Several processes share a store, and some die midway. The children are this test program, controlled by environment
 //! variables.
 
 use std::io::{BufRead, BufReader, Read};
@@ -24,7 +24,7 @@ fn spawn(what: &str, folder: &Path) -> Child {
         .unwrap()
 }
 
-///  Reads a child's output up to the line `word`.
+/// Reads a child's output up to the line `word`.
 fn hear(child: &mut Child, word: &str) -> BufReader<std::process::ChildStdout> {
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -37,7 +37,7 @@ fn hear(child: &mut Child, word: &str) -> BufReader<std::process::ChildStdout> {
     panic!("the child never printed {word}");
 }
 
-///  Not a test of its own: the body of the child processes.
+/// Not a test of its own: the body of the child processes.
 #[test]
 fn child() {
     let Ok(what) = std::env::var(WHAT) else { return };

@@ -1,4 +1,4 @@
-//!  Evidence: appended, read back, and damaged in various places.
+//! Evidence: appended, read back, and damaged in various places.
 
 use std::fs;
 use std::path::PathBuf;

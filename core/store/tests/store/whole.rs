@@ -1,4 +1,4 @@
-//!  The normal case: drafts become artifacts, and artifacts are found again.
+//! The normal case: drafts become artifacts, and artifacts are found again.
 
 use cadre_store::{ArtifactStore, Lookup, StoreError};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ fn a_draft_becomes_an_artifact_with_its_files_and_facts() {
     assert_eq!(made.manifest().bytes(), 7);
     assert!(!store.has_workspace(&key("a")), "a commit ends the work");
 
-    //  As another process sees it.
+    // As another process sees it.
     let store = ArtifactStore::open(folder.path()).unwrap();
     assert!(store.contains(&key("a")).unwrap());
     let found = whole(&store, "a");
