@@ -1,5 +1,5 @@
-//! `run`, `plan`, `expand` and `cadre`: build the program that serves them and become it. A mistake in a
-//! recipe is told by the light program, before the long build starts. Never reads a recipe itself.
+//! `run`, `plan`, `expand` and `cadre`: build the program that implements the command and replace this process with it.
+//! The light program reports errors in a recipe before the long build starts. Must not read a recipe itself.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::shell;
 
-/// `run RECIPE …`: asks the light program which backend the recipe wants, builds that, hands over.
+/// `run RECIPE …`: asks the light program for the recipe's backend, builds it, and hands over.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let planner = shell::built("cadre-plan", &[], true)?;
     let mut ask = Command::new(planner);
@@ -21,13 +21,13 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     shell::hand_over(Command::new(program).arg("run").args(args))
 }
 
-/// `plan` and `expand`, served without tensor code.
+/// `plan` and `expand`, without tensor code.
 pub(crate) fn plan(command: &str, args: &[String]) -> Result<ExitCode> {
     let planner = shell::built("cadre-plan", &[], true)?;
     shell::hand_over(Command::new(planner).arg(command).args(args))
 }
 
-/// Any command of the program, on the default backend.
+/// Any other command, on the default backend.
 pub(crate) fn program(args: &[String]) -> Result<ExitCode> {
     let program = build_program(None)?;
     shell::hand_over(Command::new(program).args(args))
@@ -36,12 +36,12 @@ pub(crate) fn program(args: &[String]) -> Result<ExitCode> {
 fn build_program(feature: Option<&str>) -> Result<PathBuf> {
     let features: Vec<String> =
         feature.map(|feature| format!("cadre-engine/{feature}")).into_iter().collect();
-    // A quiet build of several minutes looks like a hang; a fresh one should say nothing.
+    // A silent build of several minutes looks like a hang; an up-to-date one should print nothing.
     let quiet = shell::programs().join("cadre").exists();
     shell::built("cadre", &features, quiet)
 }
 
-/// The cargo feature of a backend name (`cuda:1` and `cuda` are one); the default backend needs none.
+/// The cargo feature of a backend name (the same for `cuda:1` and `cuda`); `None` for the default backend.
 fn feature_of(backend: &str) -> Option<&str> {
     match backend.split(':').next() {
         Some("cpu") | None => None,
@@ -49,7 +49,7 @@ fn feature_of(backend: &str) -> Option<&str> {
     }
 }
 
-/// The recipe and its `--set`s: all that decides which backend is built.
+/// The recipe and its `--set` options, which determine the backend.
 fn recipe_args(args: &[String]) -> Vec<String> {
     let mut kept = Vec::new();
     let mut rest = args.iter();

@@ -1,4 +1,4 @@
-//! Answers that make no sense: each is refused with the query, and what is wrong with it.
+//! Invalid answers: each is refused with the query and the problem.
 
 #[cfg(test)]
 mod guest;
@@ -14,8 +14,8 @@ fn problem(error: &PolicyError) -> (Call, AnswerProblem) {
     }
 }
 
-/// A router whose last step (of the last query) is the given one; the others go to the backbone. The
-/// step's list lies at 3000.
+/// A router whose step for the last query is the given one; the others go to the backbone. The step's list is at
+/// address 3000.
 fn last_step(kind: u32, value: i64, more: u32, list: &str) -> Guest {
     Guest::router().globals(list).call(&format!(
         "(call $fill (local.get $length) (i32.const 2) (i32.const 0))
@@ -73,7 +73,7 @@ fn asking_must_make_sense() {
     let error = place.routing_error(&last_step(ASK, 3000, 2, twice), 2);
     assert!(matches!(problem(&error).1, AnswerProblem::RepeatedProbe { .. }), "{error}");
 
-    // Endless asking ends where it asks for what it was told.
+    // A router that never decides fails when it repeats a probe.
     let plugin = place.load(&last_step(ASK, 3000, 1, twice)).unwrap();
     let mut router = plugin.router("{}", &cards(3)).unwrap();
     let mut evidence = batch(1);
@@ -81,13 +81,13 @@ fn asking_must_make_sense() {
     assert_eq!(steps, [cadre_contract::RouterStep::Ask(vec![RouterProbe::Claim(1)])]);
     evidence[0].observations.push(claim(1, 0.2));
     let error = router.route(&evidence).unwrap_err();
-    assert!(error.to_string().contains("the claim of expert 1, which it has been told already"), "{error}");
+    assert!(error.to_string().contains("the claim of expert 1, which is in its evidence already"), "{error}");
 }
 
 #[test]
 fn endless_asking_has_a_limit() {
     let place = Place::new();
-    // A selector that asks for one more text whenever it gets one: text("", seed = what it knows).
+    // A selector that asks for one more text whenever it gets one: text("", seed = number of observations).
     let asks = Guest::selector().call(
         "(memory.fill (i32.const 3000) (i32.const 0) (i32.const 80))
          (i32.store (i32.const 3000) (i32.const 2))
@@ -110,7 +110,7 @@ fn endless_asking_has_a_limit() {
 #[test]
 fn weights_must_be_numbers() {
     let place = Place::new();
-    // Shares: expert, then the weight's bytes.
+    // Shares: expert, then the bytes of the weight.
     for (bytes, word) in
         [("\\00\\00\\c0\\7f", "NaN"), ("\\00\\00\\80\\7f", "inf"), ("\\00\\00\\80\\bf", "-1")]
     {
@@ -132,8 +132,8 @@ fn weights_must_be_numbers() {
     assert_eq!(problem(&error).1, AnswerProblem::RepeatedShare { index: 1 });
 }
 
-/// A selector that gives `count` picks from 3000 on; a pick is 56 bytes: the source's kind, the id at
-/// 8, then role at 48 and weight at 52.
+/// A selector that returns `count` picks from address 3000. A pick has 56 bytes: the source's kind, the id at 8, the
+/// role at 48 and the weight at 52.
 #[cfg(test)]
 fn picks(count: u32, list: &str) -> Guest {
     Guest::selector().call(&format!(

@@ -1,4 +1,4 @@
-//! Compiled policies that were kept: taken when whole, made again when not.
+//! The cache of compiled policies: intact entries are used, others are compiled again.
 
 #[cfg(test)]
 mod guest;
@@ -28,7 +28,7 @@ fn the_second_load_compiles_nothing() {
     assert_eq!(loaded(&place), LoadedFrom::Compilation);
     assert_eq!(loaded(&place), LoadedFrom::Cache);
     assert_eq!(entries(&place).len(), 1);
-    // Another engine of the same settings takes it too.
+    // Another engine with the same settings uses the entry too.
     let other = Sandbox::new(&place.folder.path().join("compiled"), tight()).unwrap();
     let plugin = other.load(&place.folder.path().join("hostile.wasm")).unwrap();
     assert_eq!(plugin.loaded_from(), LoadedFrom::Cache);

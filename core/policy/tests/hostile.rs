@@ -1,4 +1,4 @@
-//! Hostile and broken policies: each ends in an error that says what happened, and nothing else does.
+//! Hostile and broken policies: each ends in an error that describes the problem and affects nothing else.
 
 #[cfg(test)]
 mod guest;
@@ -52,7 +52,7 @@ fn an_endless_loop_ends_wherever_it_is() {
 
 #[test]
 fn the_clock_ends_what_fuel_does_not_see() {
-    // Filling memory costs next to no fuel, whatever its size.
+    // Filling memory costs almost no fuel, whatever its size.
     let limits = Limits {
         fuel: u64::MAX / 4,
         fuel_per_second: u64::MAX,
@@ -133,7 +133,7 @@ fn last_words_are_kept_and_cleaned() {
 #[test]
 fn an_endless_log_ends_and_is_not_kept() {
     let place = Place::new();
-    // Long lines, and empty ones: each counts.
+    // Long lines and empty lines: each counts.
     for length in [900_000, 0] {
         let talks = Guest::router().logs().call(&format!(
             "(loop $on (call $log (i32.const 3) (i32.const 512) (i32.const {length})) (br $on)) (unreachable)"
@@ -157,7 +157,7 @@ fn a_log_within_its_limit_ends_nothing() {
              (call $done (i32.const 1048576) (local.get $length))",
     );
     let mut router = place.load(&talks).unwrap().router("{}", &cards(3)).unwrap();
-    // A measure of each call, not of the router.
+    // The limit applies per call, not per router.
     for _ in 0..3 {
         assert_eq!(router.route(&batch(2)).unwrap().len(), 2);
     }
@@ -166,7 +166,7 @@ fn a_log_within_its_limit_ends_nothing() {
 #[test]
 fn answers_have_a_size() {
     let place = Place::new();
-    // Two million steps that all lie in memory would be 24 MB; so many are said to.
+    // Two million steps in memory would be 24 MB; the list only claims that length.
     let many = Guest::router()
         .memory("(memory (export \"memory\") 255)")
         .call("(call $done (i32.const 1048576) (i32.const 1200000))");
@@ -197,7 +197,7 @@ fn an_answer_that_is_no_value_of_its_type_is_refused() {
 #[test]
 fn a_trap_costs_the_call_and_nothing_else() {
     let place = Place::new();
-    // Query 41 is the trouble.
+    // Query 41 causes the problem.
     let picky = Guest::router().call(
         "(local $place i32)
          (block $end (loop $next
@@ -236,7 +236,7 @@ fn the_check_finds_what_leaks_from_query_to_query() {
     let place = Place::new();
     let whole = place.sandbox.conformance(&Guest::router().write(place.folder.path()), "{}");
     assert!(whole.passed(), "{whole:?}");
-    // Where there are experts, the first of a batch goes to expert 0.
+    // If there are experts, the first query of a batch goes to expert 0.
     let leaks = Guest::router()
         .globals("(global $experts (mut i32) (i32.const 0))")
         .open("(global.set $experts (local.get 3)) (i32.const 192)")

@@ -1,4 +1,4 @@
-//! Files that are not let in: what they are, what they want, and the error that says so.
+//! Files that are refused, and the errors that explain why.
 
 #[cfg(test)]
 mod guest;
@@ -35,7 +35,7 @@ fn random_bytes_and_cut_files_do_no_harm() {
         if round % 3 == 0 {
             bytes.truncate((state >> 33) as usize % bytes.len());
         }
-        // Some still are policies; whatever they are, they are loaded or refused.
+        // Some are still valid policies; each is either loaded or refused.
         if let Ok(plugin) = place.load_bytes(&bytes) {
             let _ = plugin.router("{}", &cards(2)).and_then(|mut router| router.route(&guest::batch(2)));
         }
@@ -89,7 +89,7 @@ fn another_version_of_the_contract_is_named() {
             matches!(&error, PolicyError::ContractVersion { found: version, .. } if version == found),
             "{error}"
         );
-        assert!(error.to_string().contains("this build speaks 0.2.0"), "{error}");
+        assert!(error.to_string().contains("this build supports 0.2.0"), "{error}");
     }
 }
 
@@ -168,7 +168,7 @@ fn code_has_limits_before_it_is_compiled() {
     assert!(error.contains("bytes of code (limit 4194304)"), "{error}");
     let slow = function(60 << 10).repeat(20);
     let error = with(&slow).unwrap_err().to_string();
-    assert!(error.contains("squares of its functions' KiB (limit 65536)"), "{error}");
+    assert!(error.contains("sum of its squared function sizes in KiB (limit 65536)"), "{error}");
     with(&function(40 << 10)).unwrap();
 }
 

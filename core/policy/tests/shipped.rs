@@ -1,5 +1,5 @@
-//! The components that lie in the repository: they keep the contract and do what their sources do,
-//! whether or not a WebAssembly toolchain is here to build them.
+//! The components committed to the repository conform to the contract and behave like their sources, whether or not a
+//! WebAssembly toolchain is installed.
 
 #[cfg(test)]
 mod guest;
@@ -27,7 +27,7 @@ fn picked(step: SelectorStep) -> Vec<u64> {
         .into_iter()
         .map(|pick| match pick.source {
             Source::Existing(id) => id,
-            Source::Synthetic(example) => panic!("made up: {example:?}"),
+            Source::Synthetic(example) => panic!("unexpected synthetic example: {example:?}"),
         })
         .collect()
 }
@@ -128,7 +128,7 @@ fn kmeans_takes_from_every_cloud() {
         .into_iter()
         .map(|probe| {
             let SelectorProbe::Embedding(id) = probe else { panic!("wants {probe:?}") };
-            // Two clouds; within each the first lies at the middle.
+            // Two clusters; in each, the first example is at the centre.
             let near = if id % 10 == 0 { 0.0 } else { 0.01 * id as f32 };
             let cloud = if id < 10 { 0.0 } else { 8.0 };
             SelectorObservation {

@@ -1,4 +1,4 @@
-//! Rules on documents: links lead somewhere, and every crate and policy has its place in ARCHITECTURE.md.
+//! Rules for documents: links resolve, and ARCHITECTURE.md mentions every crate and policy.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
         for (line, target) in links(&text) {
             let path = target.split('#').next().unwrap_or("");
             if !path.is_empty() && !folder.join(path).exists() {
-                findings.push(Finding::new(&file, line, format!("link to `{target}`, which is not there")));
+                findings.push(Finding::new(&file, line, format!("link to `{target}`, which does not exist")));
             }
         }
     }
     placed(root, findings)
 }
 
-/// Folders of core and plugins stand in the page that says where things are.
+/// ARCHITECTURE.md must mention every folder of core and plugins.
 fn placed(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
     let page = root.join("ARCHITECTURE.md");
     let Ok(text) = std::fs::read_to_string(&page) else {
@@ -39,7 +39,7 @@ fn placed(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
                 findings.push(Finding::new(
                     &page,
                     1,
-                    format!("`{name}` ({}) has no place on this page", folder.display()),
+                    format!("`{name}` ({}) is not mentioned on this page", folder.display()),
                 ));
             }
         }
