@@ -1,7 +1,7 @@
-//! The evidence book: what models were found to say about queries, kept between routers, rows of the
-//! score matrix, runs and kills, so that nothing is computed twice. A finding is a pure function of the
-//! model's key, the query's tokens and the parameters of the question (indicator ids, decoding); those
-//! are its address. Knows nothing of routers and never decides what is asked.
+//! The evidence book: a cache of everything the ensemble has computed for queries (claims, answers, embeddings,
+//! losses), shared between routers, rows of the score matrix and runs, and preserved across kills. A finding is a pure
+//! function of the model's key, the query's tokens and the parameters of the question (indicator ids, decoding);
+//! together they are its address.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,20 +14,20 @@ use super::question::{Kind, Query, Question, Responder};
 use super::routing_loop::ProbeSource;
 use crate::error::EngineError;
 
-/// Version of the book's pages on disk.
+/// Format version of the book's segments on disk.
 const FORMAT_VERSION: u32 = 1;
 
-/// What answers questions: a learner with experts mounted on it, or a fake in tests.
+/// Computes findings: a learner with mounted experts, or a fake in tests.
 pub(crate) trait Probing: Sync {
-    /// What identifies the model that answers: the keys of the artifacts it is made of.
+    /// Identifies the responding model by the keys of its artifacts.
     fn subject(&self, responder: &Responder) -> Digest;
-    /// What else decides what this responder is found to say.
+    /// Digest of the other parameters that determine this responder's findings.
     fn parameters(&self, kind: Kind, responder: &Responder) -> Digest;
-    /// How many questions it is given at a time: the findings of one page. A constant of the recipe, whatever the
+    /// Number of questions per call; their findings form one segment. Must depend only on the recipe, not on the
     /// machine.
     fn rows_a_page(&self, kind: Kind) -> usize;
-    /// One finding for each row, in their order. `told` hears how many are done and says whether to go on; if not,
-    /// the outcome is [`EngineError::Interrupted`].
+    /// Returns one finding per row, in order. `told` receives the number of finished rows and returns whether to
+    /// continue; if not, the result is [`EngineError::Interrupted`].
     fn answer(
         &self,
         kind: Kind,
@@ -36,13 +36,13 @@ pub(crate) trait Probing: Sync {
     ) -> Result<Vec<RouterFinding>, EngineError>;
 }
 
-/// What a stage lends the book while questions are answered.
+/// Progress and cancellation while questions are answered.
 pub(crate) trait Watch {
-    /// Whether to stop now; the page at hand is lost.
+    /// Whether to stop now; the current segment is lost.
     fn stop_wanted(&self) -> bool;
-    /// `done` of `total` questions of a kind are answered.
+    /// Reports that `done` of `total` questions of a kind are answered.
     fn progress(&self, kind: Kind, done: u64, total: u64);
-    /// Another process computes for the same model.
+    /// Reports that another process is computing for the same model.
     fn waiting(&self, pid: u32);
 }
 
@@ -53,18 +53,18 @@ struct Page {
     findings: Vec<(Digest, RouterFinding)>,
 }
 
-/// Findings of one subject by entry.
+/// Findings of one subject, by entry.
 type Findings = HashMap<Digest, RouterFinding>;
 
-/// The book, open on a store. One a process; stages share it.
+/// The book of a store. One per process, shared by its stages.
 pub(crate) struct EvidenceBook {
     store: Arc<ArtifactStore>,
     known: Mutex<HashMap<Digest, Findings>>,
-    /// Whether findings are written down; found out when there is one to write.
+    /// Whether findings are saved; determined at the first write.
     kept: OnceLock<bool>,
 }
 
-/// Where a finding stands in the book.
+/// Address of a finding in the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Address {
     subject: Digest,
@@ -72,15 +72,15 @@ struct Address {
 }
 
 impl EvidenceBook {
-    /// The book of this store.
+    /// Opens the book of this store.
     pub(crate) fn open(store: Arc<ArtifactStore>) -> Self {
         Self { store, known: Mutex::new(HashMap::new()), kept: OnceLock::new() }
     }
 
-    /// One finding for each question, in their order. What is not known is computed and written down page by page.
+    /// Returns one finding per question, in order. Missing findings are computed and saved segment by segment.
     ///
-    /// Pages are cut from the unknown questions sorted by responder, length and tokens: after a kill the rest is cut
-    /// as it would have been, so that a question is computed among the same others and gives the same bits.
+    /// Segments are cut from the missing questions sorted by responder, length and tokens. After a kill the remaining
+    /// questions are cut in the same way, so that a question is computed in the same batch and gives the same bits.
     pub(crate) fn find(
         &self,
         probing: &dyn Probing,
@@ -102,7 +102,7 @@ impl EvidenceBook {
             self.load(subject, false)?;
         }
         if self.missing(&addresses).next().is_some() {
-            // In the order of their digests, so that two processes never wait for each other.
+            // In digest order, so that two processes cannot deadlock.
             let mut locks = Vec::with_capacity(all.len());
             for subject in all.iter().filter(|_| self.keeps()) {
                 let key = ArtifactStore::evidence_key(subject);
@@ -153,7 +153,7 @@ impl EvidenceBook {
         Ok(())
     }
 
-    /// Writes findings down, a page for each subject, and makes them known.
+    /// Saves findings, one segment per subject, and adds them to memory.
     fn write(&self, found: impl Iterator<Item = (Address, RouterFinding)>) -> Result<(), EngineError> {
         let mut pages: Vec<(Digest, Vec<(Digest, RouterFinding)>)> = Vec::new();
         for (address, finding) in found {
@@ -173,7 +173,7 @@ impl EvidenceBook {
         Ok(())
     }
 
-    /// Reads a subject's pages, if none were read yet or `again`: another process may have added some.
+    /// Reads a subject's segments if they were not read yet, or if `again` is set: another process may have added some.
     fn load(&self, subject: &Digest, again: bool) -> Result<(), EngineError> {
         if !again && self.lock_known().contains_key(subject) {
             return Ok(());
@@ -183,7 +183,7 @@ impl EvidenceBook {
         for damaged in &read.damaged {
             tracing::warn!(
                 subject = %subject.short(), bytes = damaged.bytes, moved_to = %damaged.moved_to.display(),
-                "damaged evidence set aside; it is computed again"
+                "damaged evidence moved to quarantine; recomputing it"
             );
         }
         for bytes in read.segments {
@@ -211,35 +211,35 @@ impl EvidenceBook {
         missing.into_iter()
     }
 
-    /// Whether findings are written down. In a store that cannot be written they are known to this process only.
+    /// Whether findings are saved. If the store is read-only, they are kept in memory only.
     fn keeps(&self) -> bool {
         *self.kept.get_or_init(|| {
             let kept = self.store.can_be_written();
             if !kept {
-                tracing::warn!(store = %self.store.root().display(), "the store cannot be written: answers are not kept");
+                tracing::warn!(store = %self.store.root().display(), "the store cannot be written; answers are not saved");
             }
             kept
         })
     }
 
     fn lock_known(&self) -> MutexGuard<'_, HashMap<Digest, Findings>> {
-        // A panic while the map was held leaves whole findings behind: each is inserted at once.
+        // A poisoned map is consistent: each finding is inserted in one step.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A finding's place among those of its subject.
+/// Key of a finding among those of its subject.
 fn entry(kind: Kind, parameters: &Digest, query: &Query) -> Digest {
     Digest::of_bytes(format!("{} {parameters} {}", kind.name(), query.digest).as_bytes())
 }
 
-/// The book at work on a routing: what the routing loop asks, it looks up or computes.
+/// A probe source that uses the book: looks findings up, or computes them.
 pub(crate) struct BookFinder<'a> {
     /// The book.
     pub(crate) book: &'a EvidenceBook,
-    /// Who answers what the book does not know.
+    /// Computes missing findings.
     pub(crate) probing: &'a dyn Probing,
-    /// Who is told.
+    /// Progress and cancellation.
     pub(crate) watch: &'a dyn Watch,
 }
 

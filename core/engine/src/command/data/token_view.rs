@@ -1,22 +1,21 @@
-//! One example on a terminal: token by token, what is learned and what is not, legible without colours. Encodes
-//! nothing.
+//! Renders a tokenised example for the terminal: tokens with and without loss, legible without colours.
 
 use anstyle::{AnsiColor, Style};
 use cadre_data::{ShownToken, Target};
 
-/// Headings.
+/// Style of headings.
 pub(super) const HEAD: Style = Style::new().bold();
-/// What matters less.
+/// Style of less important text.
 pub(super) const DIM: Style = Style::new().dimmed();
-/// Tokens that carry loss.
+/// Style of tokens with loss.
 pub(super) const LEARNED: Style = AnsiColor::Green.on_default().bold();
-/// The indicator that rejects.
+/// Style of the rejecting indicator.
 const REJECTED: Style = AnsiColor::Red.on_default().bold();
 
-/// What the marks mean, in a line.
-pub(super) const LEGEND: &str = "│ parts tokens; ⟦ ⟧ holds those that carry loss";
+/// Legend for the marks.
+pub(super) const LEGEND: &str = "│ separates tokens; ⟦ ⟧ encloses tokens with loss";
 
-/// The tokens, with a bar between neighbours and brackets around what carries loss.
+/// The tokens, separated by bars, with brackets around those with loss.
 pub(super) fn tokens(shown: &[ShownToken], target: Target) -> String {
     let learned = match target {
         Target::Reject { .. } => REJECTED,
@@ -32,7 +31,7 @@ pub(super) fn tokens(shown: &[ShownToken], target: Target) -> String {
             _ if before.is_some() => text.push_str(&format!("{DIM}│{DIM:#}")),
             _ => {}
         }
-        // Neighbours differ even where a bar is lost in the text.
+        // Alternate the style, so that neighbours differ even if a bar also occurs in the text.
         let plain = if place % 2 == 0 { Style::new() } else { DIM };
         let style = if token.in_loss { learned } else { plain };
         let visible = token.text.replace('\n', "↵\n");

@@ -1,4 +1,4 @@
-//! The evidence book with a fake model: nothing twice, nothing lost, the same pages after a stop.
+//! The evidence book with a fake model: nothing is computed twice or lost, and segments are the same after a stop.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use super::{EvidenceBook, Probing, Watch};
 use crate::ensemble::question::{Kind, Query, Question, Responder};
 use crate::error::EngineError;
 
-/// Answers with a number made of expert and query; notes every page.
+/// Returns a number computed from expert and query; records every call.
 struct FakeModel {
     rows: usize,
     indicators: &'static str,
@@ -68,7 +68,7 @@ impl Watch for Patient {
     fn waiting(&self, _: u32) {}
 }
 
-/// Wants to stop after so many pages.
+/// Requests a stop after this number of segments.
 struct Impatient(Cell<u32>);
 
 impl Watch for Impatient {
@@ -115,12 +115,12 @@ fn nothing_is_computed_twice_not_even_by_another_process() {
     let queries = queries(9);
     let first = FakeModel::new(4);
     let before = book(&folder).find(&first, Kind::Claim, &claims_of(0, &queries), &Patient).unwrap();
-    // A new book on the same store stands for another process.
+    // A new book on the same store stands in for another process.
     let second = FakeModel::new(4);
     let again = book(&folder);
     assert_eq!(again.find(&second, Kind::Claim, &claims_of(0, &queries), &Patient).unwrap(), before);
     assert!(second.pages().is_empty());
-    // Another expert, another indicator and another query are other findings.
+    // A different expert, indicator or query has different findings.
     again.find(&second, Kind::Claim, &claims_of(1, &queries[..1]), &Patient).unwrap();
     assert_eq!(second.pages().len(), 1);
     let other = FakeModel { indicators: "yes no", ..FakeModel::new(4) };

@@ -1,4 +1,4 @@
-//! The routing loop with fake routers and a fake finder: what is asked, in what batches, and what is refused.
+//! The routing loop with fake routers and a fake probe source: the probes, their batches, and what is rejected.
 
 use cadre_contract::{Claim, Evidence, RouterFinding, RouterProbe, RouterStep, Share};
 use cadre_recipe::Fallback;
@@ -18,7 +18,7 @@ impl<F: FnMut(&Evidence) -> RouterStep> RouterBackend for Fake<F> {
     }
 }
 
-/// Claims a query for expert `id % 3` only; notes the size of each pass.
+/// Accepts a query only for expert `id % 3`; records the size of each pass.
 #[derive(Default)]
 struct Finder {
     passes: Vec<(Kind, usize)>,
@@ -55,7 +55,7 @@ fn queries(count: u64) -> Vec<Query> {
         .collect()
 }
 
-/// Newest to oldest, as SEE asks.
+/// From newest to oldest, like SEE.
 fn sequential(evidence: &Evidence) -> RouterStep {
     if let Some(seen) = evidence.observations.last()
         && let (RouterProbe::Claim(expert), RouterFinding::Claim(claim)) = (&seen.probe, &seen.finding)

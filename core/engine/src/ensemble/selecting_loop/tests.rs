@@ -1,4 +1,4 @@
-//! The selecting loop with a fake selector: findings come back in the order asked, and refusals name the policy.
+//! The selecting loop with a fake selector: findings come in the order of the probes, and refusals name the policy.
 
 use cadre_contract::{
     Candidate, Generation, Order, Pick, Purpose, Role, SelectorFinding, SelectorObservation, SelectorProbe,
