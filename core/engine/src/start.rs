@@ -1,4 +1,4 @@
-//! How the program starts and ends: logs, panics, the command line, the exit code.
+//! Start and end of the program: logs, panics, the command line, the exit code.
 
 mod log_writer;
 
@@ -12,19 +12,19 @@ use tracing_subscriber::EnvFilter;
 use crate::command::{CommandLine, serve};
 use log_writer::LogWriter;
 
-/// The program `cadre`, from its arguments to its exit code: 0 done, 1 failed, 2 the recipe or the command line
-/// is wrong, 130 interrupted.
+/// Runs the program `cadre` and returns its exit code: 0 done, 1 failed, 2 invalid recipe or command line, 130
+/// interrupted.
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(say_panic));
     listen_to_logs();
     let line = CommandLine::parse();
-    // The hook has said what happened; what was finished is in the store.
+    // The panic hook has printed the error; finished stages are in the store.
     let code = std::panic::catch_unwind(|| serve(line)).unwrap_or(1);
     ExitCode::from(code)
 }
 
-/// Logs go to standard error, as much as `CADRE_LOG` says (`CADRE_LOG=cadre_engine=debug`); warnings, each once,
-/// if it says nothing.
+/// Logs go to standard error, filtered by `CADRE_LOG` (such as `CADRE_LOG=cadre_engine=debug`); by default, only
+/// warnings, each once.
 fn listen_to_logs() {
     let filter = EnvFilter::try_from_env("CADRE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
@@ -34,14 +34,14 @@ fn listen_to_logs() {
             std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
         )
         .with_target(false)
-        // A closed standard error is no reason to stop: the layer would print about it, and panic.
+        // A closed standard error must not stop the program: the layer would print about it, and panic.
         .log_internal_errors(false)
         .without_time()
         .init();
 }
 
-/// A panic is a mistake in Cadre, never in what it was given: it says so, and where. Panics of other crates on files from
-/// outside become errors about the file.
+/// A panic is always a bug in Cadre: prints that, with the location. Panics of other crates caused by external files
+/// are turned into errors about the file.
 fn say_panic(panic: &PanicHookInfo<'_>) {
     if cadre_data::contains_panics() {
         return;
@@ -52,7 +52,7 @@ fn say_panic(panic: &PanicHookInfo<'_>) {
     let mut out = std::io::stderr().lock();
     let _ = writeln!(
         out,
-        "error: cadre has a bug: {message}{place}\n  what was finished is kept; run again with CADRE_LOG=debug and report \
+        "error: cadre has a bug: {message}{place}\n  finished stages are kept; run again with CADRE_LOG=debug and report \
          what it says"
     );
     if std::env::var_os("RUST_BACKTRACE").is_some() {

@@ -1,5 +1,5 @@
-//! `backbone`: the frozen model under all experts. A checkpoint is opened and checked where it lies; a small one is
-//! pretrained, with a tokenizer of its own if the recipe wants one.
+//! `backbone`: the frozen model of all experts. A checkpoint is opened and checked in place; a small backbone is
+//! pretrained, with its own tokenizer if the recipe requires one.
 
 use cadre_checkpoint::{BackboneShape, CheckpointError};
 use cadre_data::{Encoder, EncodingLimits, Example, Target, TokenExample, Tokenizer};
@@ -31,13 +31,13 @@ pub(super) fn backbone(
     }
 }
 
-/// Opens the checkpoint once, so that what is wrong with it is said before anything is trained on it.
+/// Opens the checkpoint once, so that its problems are reported before anything is trained.
 fn checkpoint(
     work: &CheckpointWork,
     executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
-    // Whatever the run computes in: every weight is read and looked at, in the least memory.
+    // Independent of the run's backend: reads and checks every weight with minimal memory.
     let plainest = DeviceSpec {
         backend: BackendKind::Cpu,
         precision: Precision::Bf16,
@@ -108,8 +108,8 @@ fn backbone_tokenizer(work: &PretrainTokenizer, corpus: &[Example]) -> Result<To
     })
 }
 
-/// The tokenizer that a plan's backbone has or will have: the one that is there, or else one trained from the corpus
-/// as the run will train it, after `told`.
+/// The tokenizer of a plan's backbone, which may not exist yet: the existing one, or else one trained from the corpus
+/// as in the run. Calls `told` before training.
 pub(crate) fn planned_tokenizer(
     plan: &Plan,
     store: Option<&ArtifactStore>,
@@ -139,13 +139,13 @@ pub(crate) fn planned_tokenizer(
     backbone_tokenizer(&work.tokenizer, &corpus).map(Some)
 }
 
-/// Sizes of a backbone that can be known before it is there.
+/// Sizes of a backbone that are known before it exists.
 pub(crate) struct BackboneSizes {
-    /// Width of the residual stream, and so of an embedding.
+    /// Width of the residual stream, which is also that of an embedding.
     pub(crate) hidden: usize,
-    /// Longest sequence in tokens.
+    /// Context length in tokens.
     pub(crate) context: usize,
-    /// Rows of its embedding; those of its tokenizer where none is said.
+    /// Rows of the embedding; `None` means as many as its tokenizer has.
     pub(crate) vocabulary: Option<usize>,
 }
 

@@ -1,6 +1,6 @@
-//! `compose/…`: the training set of an expert. SEE's task reconstruction (arXiv 2504.06664): the task's own
-//! examples to be learned, examples of earlier tasks and of no task to be rejected. With `role = "positive"`, the
-//! rehearsal of replay baselines: examples of earlier tasks to be learned again. Encodes nothing.
+//! `compose/…`: the training set of an expert. SEE's task reconstruction (arXiv 2504.06664): the task's own examples
+//! are learned, examples of earlier tasks and of no task are rejected. With `role = "positive"`, it is the rehearsal of
+//! replay baselines: examples of earlier tasks are learned again.
 
 use cadre_contract::{Order, Pick, Purpose, Role, Source};
 use cadre_data::{Example, RehearsalMemory, Remembered, Target, TrainingRow, sample, write_training_rows};
@@ -54,12 +54,12 @@ pub(super) fn compose(
     }))
 }
 
-/// The pseudo-negatives that a stage of this seed takes.
+/// Draws the pseudo-negatives of a stage with this seed.
 pub(crate) fn draw_outside(all: Vec<Example>, work: &PseudoNegativesWork, stage: Seed) -> Vec<Example> {
     sample(all, work.count, stage.derive("pseudo-negatives"))
 }
 
-/// An example as the learner is to see it.
+/// An example as a training row.
 fn row(example: Example, role: Role, weight: f32, work: &ComposeWork) -> TrainingRow {
     let target = match role {
         Role::Positive if work.marked => Target::Accept,
@@ -69,7 +69,7 @@ fn row(example: Example, role: Role, weight: f32, work: &ComposeWork) -> Trainin
     TrainingRow { example, target, weight }
 }
 
-/// What the selector mixes in of all that is remembered.
+/// The remembered examples that the selector mixes in.
 fn rehearsed(
     work: &RehearseWork,
     compose: &ComposeWork,
@@ -112,7 +112,7 @@ fn rehearsed(
         .collect()
 }
 
-/// All memories, oldest task first, with the place of each example's task.
+/// The replay buffer, oldest task first, with the index of each example's task.
 fn remembered(
     inputs: &[&StageInput],
     work: &RehearseWork,
@@ -161,6 +161,6 @@ fn mixed_in(
             (example, 1.0)
         }
     };
-    // The recipe has the last word on what becomes of it.
+    // The recipe overrides the selector's role.
     Ok(row(example, order.role, weight * pick.weight, compose))
 }

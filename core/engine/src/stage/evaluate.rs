@@ -1,5 +1,4 @@
-//! `evaluate/…`: one row of R. Every test query of the row is routed and answered, then scored by the metrics of
-//! its task.
+//! `evaluate/…`: one row of R. Every test query of the row is routed, answered, and scored by its task's metrics.
 
 use cadre_data::Example;
 use cadre_eval::{METRICS, MetricEntry, metric};
@@ -15,21 +14,21 @@ use crate::error::EngineError;
 use crate::records::{Outcome, PredictionRecord, RouteRow, write_rows};
 use crate::resources::Resources;
 
-/// Scores of the row.
+/// The row's scores.
 pub(super) const ROW: &str = "row.json";
-/// The way of every query.
+/// The route of every query.
 pub(super) const ROUTES: &str = "routes.jsonl";
-/// Predictions to read.
+/// The predictions, for display.
 pub(crate) const PREDICTIONS: &str = "predictions.jsonl";
 
-/// What `row.json` holds.
+/// Content of `row.json`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Row {
     pub(super) format_version: u32,
     /// The tasks learned so far, oldest first.
     pub(super) learned: Vec<String>,
-    /// Whether a router chose who answers.
+    /// Whether a router chose the responders.
     pub(super) routed: bool,
     /// The scored tasks.
     pub(super) tasks: Vec<ScoredTask>,
@@ -40,9 +39,9 @@ pub(super) struct Row {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct ScoredTask {
     pub(super) task: String,
-    /// How many queries.
+    /// Number of queries.
     pub(super) queries: usize,
-    /// Mean scores by metric, 0..100; the first counts in R.
+    /// Mean scores by metric, 0..100; R uses the first.
     pub(super) scores: Vec<(String, f64)>,
 }
 
@@ -138,7 +137,7 @@ fn scores(column: &Column<'_>, example: &Example, prediction: &str) -> Vec<(Stri
     column.metrics.iter().map(score).collect()
 }
 
-/// The way of a query, to be kept.
+/// A query's route as a row of `routes.jsonl`.
 pub(super) fn route_row(
     example: &Example,
     task: Option<&str>,
@@ -159,7 +158,7 @@ pub(super) fn route_row(
     }
 }
 
-/// A prediction, to be kept.
+/// A prediction as a row of `predictions.jsonl`.
 pub(super) fn prediction(
     example: &Example,
     task: Option<&str>,

@@ -1,4 +1,4 @@
-//! `prepare/…`: examples out of a dataset, drawn and kept as the stages after it read them. Makes no tokens.
+//! `prepare/…`: draws examples from a dataset and stores them in the form that later stages read. Does not tokenise.
 
 use cadre_data::{Example, Split, draw_source, source_files, write_examples};
 use cadre_scheduler::{

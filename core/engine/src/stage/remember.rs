@@ -1,4 +1,4 @@
-//! `remember/…`: what is kept of a task that was learned. A selector chooses; its choice is written down.
+//! `remember/…`: the examples kept of a learned task, as chosen by a selector.
 
 use cadre_contract::{Order, Pick, Purpose, Source};
 use cadre_data::{Example, Origin, RehearsalMemory, Remembered};
@@ -12,7 +12,7 @@ use crate::ensemble::select_all;
 use crate::error::EngineError;
 use crate::resources::Resources;
 
-/// What is kept.
+/// The kept examples.
 pub(super) const MEMORY: &str = "memory.jsonl";
 
 pub(super) fn remember(
@@ -56,7 +56,7 @@ pub(super) fn remember(
     }))
 }
 
-/// A share is of the task's own training set; at least one example is kept.
+/// Number of examples to keep. A share refers to the task's own training set; the minimum is one example.
 fn budget(budget: Budget, examples: usize) -> u32 {
     let wanted = match budget {
         Budget::Share(share) => (share * examples as f64).round().max(1.0) as usize,
@@ -97,7 +97,7 @@ fn kept(
             });
         }
     };
-    // The recipe has the last word on what becomes of it.
+    // The recipe overrides the selector's role.
     Ok(Remembered { example, role: order.role, origin, weight: pick.weight })
 }
 

@@ -1,4 +1,4 @@
-//! From rows to matrices: R by every metric, and who answered what. Only counts and places figures.
+//! Builds matrices from rows: R by every metric, and the responders per task.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(super) fn matrices(
         for scored in &routed.row.tasks {
             let Some(column) = tasks.iter().position(|task| *task == scored.task) else { continue };
             for (place, (metric, score)) in scored.scores.iter().enumerate() {
-                // A sum of many scores may miss 100 by a last bit; what misses it by more is refused by the matrix.
+                // The mean of many scores may miss 100 by rounding; larger deviations are rejected by the matrix.
                 let score = Some(rounded(*score));
                 if place == 0 {
                     first.set(stage, column, score)?;
@@ -47,7 +47,7 @@ pub(super) fn interval(tasks: &[String], rows: &[RoutedRow], run: &str) -> Optio
     ScoreInterval::of(&scores, run)
 }
 
-/// Who answered what after each stage; none where nothing is routed.
+/// The responders after each stage; `None` without a router.
 pub(super) fn routing(tasks: &[String], rows: &[RoutedRow]) -> Result<Option<RoutingReport>, EngineError> {
     if !rows.iter().any(|routed| routed.row.routed) {
         return Ok(None);
@@ -57,7 +57,7 @@ pub(super) fn routing(tasks: &[String], rows: &[RoutedRow]) -> Result<Option<Rou
         let decisions = routed.routes.iter().filter_map(|route| {
             let name = route.task.as_ref()?;
             let task = tasks.iter().position(|task| task == name)?;
-            // Experts are learned in the order of the stream: an expert's index is its task's.
+            // Experts are learned in stream order: an expert's index is its task's.
             let expert = route.chosen.map(|expert| expert as usize);
             Some(RouteDecision { task, expert, probes: route.asked.len() as u64 })
         });

@@ -1,5 +1,5 @@
-//! `train/…`: an expert from a composed training set. Goes on from its checkpoint after a kill and ends in the
-//! same bytes; never changes the backbone.
+//! `train/…`: trains an expert on a composed training set. Resumes from its checkpoint after a kill with bit-identical
+//! results; must never change the backbone.
 
 use cadre_data::{Example, Target, TokenExample, Tokenizer, TrainingRow, read_training_rows};
 use cadre_nn::{AdapterSpec, TrainingControl};
@@ -55,8 +55,8 @@ pub(super) fn train(
     }))
 }
 
-/// The adapter of a recipe in the words of the learner. Every key is taken apart here: one that is added to recipes, or a
-/// kind that the learner does not train, does not compile until it is read.
+/// Converts a recipe's adapter to the learner's type. Every key is destructured: one that is added to recipes, or a
+/// kind that the learner cannot train, does not compile until it is handled here.
 fn adapter_spec(adapter: &Adapter, added_tokens: usize, seed: Seed) -> AdapterSpec {
     let Adapter { kind, rank, alpha, dropout, targets } = adapter;
     match kind {
@@ -85,7 +85,7 @@ fn encode(
     Ok(encoded.into_iter().zip(rows).map(weighed).collect())
 }
 
-/// The ids at whose rows the accepting and the rejecting token start; none where the recipe names no words.
+/// The token ids whose rows initialise the accepting and the rejecting token; `None` if the recipe names no words.
 fn added_start(
     learning: Option<&IndicatorLearning>,
     tokenizer: &Tokenizer,

@@ -1,5 +1,5 @@
-//! One worker of a sweep: walks the sweep's plan, or some stages of it and what these need, against the store that all
-//! workers share. It starts nobody and writes no report.
+//! One worker of a sweep: walks the sweep's plan, or some stages and their dependencies, against the store that all
+//! workers share. Writes no report.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use super::shared_executor::SharedExecutor;
 use crate::error::EngineError;
 use crate::resources::Resources;
 
-/// What a worker is to do.
+/// The task of a worker.
 pub(crate) struct Assignment<'a> {
-    /// Places of the stages that are wanted; all without it.
+    /// Indices of the wanted stages; `None` means all.
     pub(crate) only: Option<&'a [usize]>,
-    /// Threads of stages whose recipe takes all there are; 0 leaves them all.
+    /// Threads for stages whose recipe does not limit them; 0 means all.
     pub(crate) threads: usize,
-    /// Whether the rest goes on when a stage fails.
+    /// Whether to continue with other stages after a failure.
     pub(crate) keep_going: bool,
-    /// Asks to stop.
+    /// Stop flag.
     pub(crate) stop: StopFlag,
 }
 
-/// Does what is missing. A stage that fails is part of the outcome, by its place in the sweep's plan.
+/// Does the missing stages. Failed stages are part of the result, by index in the sweep's plan.
 pub(crate) fn work(
     folder: &SweepFolder,
     plan: &SweepPlan,
@@ -60,7 +60,7 @@ pub(crate) fn work(
     })
 }
 
-/// Some stages and all they need, directly or not, as a plan of its own; and where each stood.
+/// A plan of the wanted stages and their transitive dependencies, and the original index of each.
 fn with_what_it_needs(plan: &Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
     let mut needed: BTreeSet<usize> = BTreeSet::new();
     let mut open: Vec<usize> = wanted.to_vec();

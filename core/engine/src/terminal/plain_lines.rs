@@ -1,5 +1,5 @@
-//! Progress as plain lines, where standard error is no terminal: a line when a stage starts and ends, and
-//! now and then one on how far it is.
+//! Progress as plain lines, if standard error is not a terminal: one line when a stage starts and ends, and occasional
+//! progress in between.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -10,7 +10,7 @@ use cadre_scheduler::{Event, EventKind, EventSink, Plan};
 
 use super::format::duration;
 
-/// No more than one line on the progress of a stage in this time.
+/// Minimum interval between progress lines of a stage.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// Prints lines to standard error.
@@ -25,7 +25,7 @@ struct Running {
 }
 
 impl PlainLines {
-    /// For the stages of this plan.
+    /// Lines for the stages of this plan.
     pub(super) fn new(plan: &Plan) -> Self {
         let width = plan.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
         Self { width, stages: Mutex::new(HashMap::new()) }
@@ -61,16 +61,19 @@ impl EventSink for PlainLines {
             }
             EventKind::Cached => {}
             EventKind::Waiting { pid } => {
-                self.say(&event.stage, &format!("waits for process {pid}, which does it"))
+                self.say(&event.stage, &format!("waiting for process {pid}, which is doing it"))
             }
             EventKind::Damaged { file, problem, .. } => {
-                self.say(&event.stage, &format!("was damaged ({file}: {problem}); set aside, made again"));
+                self.say(
+                    &event.stage,
+                    &format!("was damaged ({file}: {problem}); moved to quarantine, making it again"),
+                );
             }
             EventKind::Finished { seconds } => {
                 stages.remove(&event.stage);
                 self.say(&event.stage, &format!("done in {}", duration(*seconds)));
             }
-            // The walk's error says it, once.
+            // Reported once, by the walk's error.
             EventKind::Stopped | EventKind::Failed { .. } => {
                 stages.remove(&event.stage);
             }
