@@ -79,7 +79,10 @@ fn doctor_says_what_is_there() {
     }
     bench.write("shared/data/README.md", "");
     let told = doctor();
-    assert!(told.contains("shared/data is taken") && !told.contains("fix: export CADRE_DATA"), "{told}");
+    assert!(
+        told.contains("shared/data is used instead") && !told.contains("fix: export CADRE_DATA"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn exports_write_over_nothing_unless_they_are_forced_to() {
     let mine = bench.write("full/config.json", "mine");
     for more in [&[][..], &["--merged"][..]] {
         let args = [&["export", &id, "--expert", &task, "--to", "full"], more].concat();
-        bench.cadre(&args).expect_code(2).expect_told(&["full", "there already", "--force"]);
+        bench.cadre(&args).expect_code(2).expect_told(&["full", "already exists", "--force"]);
         assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine");
         bench.cadre(&[&args[..], &["--force"]].concat()).expect_code(0);
         std::fs::write(&mine, "mine").unwrap();

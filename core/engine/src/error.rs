@@ -232,7 +232,7 @@ pub enum EngineError {
     /// A router probed the true task without permission.
     #[error(
         "route query {query}: {router} probes the true task, which this recipe does not grant \
-         (routing.grant = [\"task\"] would)"
+         (add routing.grant = [\"task\"])"
     )]
     TaskNotGranted {
         /// The router.

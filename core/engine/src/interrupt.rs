@@ -17,8 +17,8 @@ pub(crate) fn end_with_parent() -> std::io::Result<()> {
 }
 
 /// Handles Ctrl-C, SIGTERM and, unless the process was started with it ignored (`nohup`), SIGHUP for the rest of the
-/// process; calls `told` with a message at the first signal.
-pub(crate) fn listen(stop: StopFlag, told: impl Fn(&str) + Send + 'static) -> std::io::Result<()> {
+/// process; calls `announce` with a message at the first signal.
+pub(crate) fn listen(stop: StopFlag, announce: impl Fn(&str) + Send + 'static) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     if !ignored(SIGHUP) {
         signals.add_signal(SIGHUP)?;
@@ -32,7 +32,7 @@ pub(crate) fn listen(stop: StopFlag, told: impl Fn(&str) + Send + 'static) -> st
             asked |= signal != SIGHUP;
             if !stop.is_requested() {
                 stop.request();
-                told("stopping at the next step, with a checkpoint; Ctrl-C again stops at once");
+                announce("stopping at the next step, with a checkpoint; Ctrl-C again stops at once");
             }
         }
     })?;

@@ -27,7 +27,7 @@ pub(crate) fn read_planned<T>(
     digests: &FileDigests,
     body: impl FnOnce() -> Result<T, EngineError>,
 ) -> Result<T, EngineError> {
-    let before = files.iter().map(|file| looked_at(file, digests)).collect::<Result<Vec<_>, _>>()?;
+    let before = files.iter().map(|file| check_content(file, digests)).collect::<Result<Vec<_>, _>>()?;
     let outcome = body();
     for (file, stamp) in files.iter().zip(before) {
         // An unchanged, settled stamp means unchanged content.
@@ -112,7 +112,7 @@ struct ListedFile {
 }
 
 /// Compares a file with the plan. Returns its stamp if any later change is certain to change the stamp.
-fn looked_at(file: &FileUse, digests: &FileDigests) -> Result<Option<FileStamp>, EngineError> {
+fn check_content(file: &FileUse, digests: &FileDigests) -> Result<Option<FileStamp>, EngineError> {
     let stamp = FileStamp::of(&file.path).ok();
     let settled = stamp.filter(|stamp| stamp.settled());
     same_content(file, digests.of(&file.path).ok())?;

@@ -15,8 +15,8 @@ use log_writer::LogWriter;
 /// Runs the program `cadre` and returns its exit code: 0 done, 1 failed, 2 invalid recipe or command line, 130
 /// interrupted.
 pub fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(say_panic));
-    listen_to_logs();
+    std::panic::set_hook(Box::new(print_panic));
+    init_logging();
     let line = CommandLine::parse();
     // The panic hook has printed the error; finished stages are in the store.
     let code = std::panic::catch_unwind(|| serve(line)).unwrap_or(1);
@@ -25,7 +25,7 @@ pub fn main() -> ExitCode {
 
 /// Logs go to standard error, filtered by `CADRE_LOG` (such as `CADRE_LOG=cadre_engine=debug`); by default, only
 /// warnings, each once.
-fn listen_to_logs() {
+fn init_logging() {
     let filter = EnvFilter::try_from_env("CADRE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -42,7 +42,7 @@ fn listen_to_logs() {
 
 /// A panic is always a bug in Cadre: prints that, with the location. Panics of other crates caused by external files
 /// are turned into errors about the file.
-fn say_panic(panic: &PanicHookInfo<'_>) {
+fn print_panic(panic: &PanicHookInfo<'_>) {
     if cadre_data::contains_panics() {
         return;
     }

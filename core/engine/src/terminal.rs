@@ -17,7 +17,7 @@ use cadre_scheduler::{EventSink, Plan};
 
 use crate::error::EngineError;
 
-pub(crate) use event_log::Nobody;
+pub(crate) use event_log::NullSink;
 pub(crate) use format::{duration, figure, findings, signed_figure};
 pub(crate) use output::failure;
 
@@ -99,7 +99,7 @@ impl Terminal {
     pub(crate) fn listen(&self, plan: &Plan, log: Option<&Path>) -> Result<Listening, EngineError> {
         let mut announce: Announcer = Arc::new(|_| {});
         let shown: Box<dyn EventSink> = match self.mode {
-            OutputMode::Quiet => Box::new(Nobody),
+            OutputMode::Quiet => Box::new(NullSink),
             OutputMode::Json => Box::new(json_lines::JsonLines),
             OutputMode::Human if std::io::stderr().is_terminal() => {
                 let bars = bars::Bars::new(plan);

@@ -12,7 +12,7 @@ use cadre_store::{ArtifactStore, CollectionOptions, RunLayout};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::store::{collect, told};
+use super::store::{collect, print_collected};
 use super::{Done, keep_what_is_there};
 use crate::error::EngineError;
 use crate::terminal::{OutputMode, Terminal};
@@ -304,7 +304,7 @@ fn delete(args: &DeleteArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     }
     if args.gc {
         let collected = collect(common, CollectionOptions::default(), &[])?;
-        told(&collected, false, terminal);
+        print_collected(&collected, false, terminal);
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ pub(super) fn store(command: &StoreCommand, common: &CommonArgs, terminal: &Term
         untraced_evidence: args.evidence,
     };
     let collected = collect(common, options, &args.forget)?;
-    told(&collected, args.dry_run, terminal);
+    print_collected(&collected, args.dry_run, terminal);
     Ok(())
 }
 
@@ -92,7 +92,7 @@ fn folders(store: &ArtifactStore, runs: &Path, forget: &[PathBuf]) -> Result<Vec
 }
 
 /// Prints what a collection did, or would do.
-pub(super) fn told(collected: &Collected, dry_run: bool, terminal: &Terminal) {
+pub(super) fn print_collected(collected: &Collected, dry_run: bool, terminal: &Terminal) {
     let amount = |amount: &Amount| json!({ "count": amount.count, "bytes": amount.bytes });
     if terminal.mode() == OutputMode::Json {
         let kinds = |found: &BTreeMap<Garbage, Amount>| -> Map<String, Value> {

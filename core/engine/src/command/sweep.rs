@@ -1,8 +1,8 @@
 //! `cadre sweep RECIPE…`: runs every point of a sweep, each distinct stage once, and writes a report that compares the
 //! points. `status`, `report` and `cancel` work on an existing sweep.
 
+mod progress;
 mod slurm;
-mod told;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +22,7 @@ use crate::dry_run::try_points;
 use crate::error::EngineError;
 use crate::interrupt;
 use crate::sweep::{Assignment, DedupEvents, SweepFolder, WorkerPool, work};
-use crate::terminal::{Nobody, OutputMode, Terminal};
+use crate::terminal::{NullSink, OutputMode, Terminal};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -101,13 +101,13 @@ pub(super) fn sweep(args: &SweepCommand, common: &CommonArgs, terminal: &Termina
         (Some(SweepSubcommand::Worker(args)), _) => worker(args, common, terminal),
         (Some(SweepSubcommand::Status(args)), _) => {
             let folder = SweepFolder::find(&args.id, &common.sweeps)?;
-            told::status(&folder, common, terminal)
+            progress::status(&folder, common, terminal)
         }
         (Some(SweepSubcommand::Report(args)), _) => {
             let folder = SweepFolder::find(&args.id, &common.sweeps)?;
             let report =
                 folder.finish(&folder.plan()?, &ArtifactStore::open(&common.store)?, &common.runs)?;
-            told::summary(&report, &folder, None, terminal);
+            progress::summary(&report, &folder, None, terminal);
             Ok(())
         }
         (Some(SweepSubcommand::Cancel(args)), _) => {
@@ -171,7 +171,7 @@ fn begin(args: &SweepArgs, options: &SweepOptions, common: &CommonArgs, terminal
     if stop.is_requested() && !failed {
         return Err(EngineError::Interrupted);
     }
-    told::summary(&report, &folder, Some(started.elapsed().as_secs_f64()), terminal);
+    progress::summary(&report, &folder, Some(started.elapsed().as_secs_f64()), terminal);
     ended(&report, left, &troubles)
 }
 
@@ -233,7 +233,7 @@ fn reports(folder: &SweepFolder, plan: &SweepPlan, store: &Arc<ArtifactStore>, s
         })
         .collect();
     let assignment = Assignment { only: Some(&ready), threads: 0, keep_going: true, stop: stop.clone() };
-    work(folder, plan, store, &assignment, &Nobody).map(|_| ())
+    work(folder, plan, store, &assignment, &NullSink).map(|_| ())
 }
 
 /// Runs as a worker: writes no report, and messages only to its log.

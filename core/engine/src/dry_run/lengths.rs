@@ -21,11 +21,11 @@ use crate::error::EngineError;
 use crate::stage::{backbone_sizes, draw_examples, draw_task, planned_tokenizer, template};
 
 /// Maximum number of rows to tokenise per split of a task.
-const LOOKED_AT: usize = 1000;
+const MAX_ROWS: usize = 1000;
 /// Maximum bytes of text to tokenise per split of a task.
-const BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 4 << 20;
 /// Sources with larger files (in bytes) are not read before their `prepare` stage.
-const LARGEST_FILES: u64 = 256 << 20;
+const MAX_FILE_BYTES: u64 = 256 << 20;
 /// Longer than any row: no truncation.
 const UNBOUNDED: usize = 1 << 40;
 
@@ -103,7 +103,7 @@ impl Measure<'_> {
         let around = if room.prompt.template == TemplateWork::Plain { 8 } else { 512 };
         let tight = drawn
             .iter()
-            .any(|set| set.examples.iter().any(|row| bytes(row) + around > room.least(set.split)));
+            .any(|set| set.examples.iter().any(|row| bytes(row) + around > room.smallest_limit(set.split)));
         let trains = self.loaded.recipe.backbone.pretrain.is_some();
         if trains && !tight {
             return Ok(());
@@ -131,12 +131,12 @@ impl Measure<'_> {
             let (key, files) = self.source_of(stage, work);
             let length = |file: &std::path::PathBuf| std::fs::metadata(file).map_or(0, |facts| facts.len());
             let bytes: u64 = files.iter().map(length).sum();
-            if bytes > LARGEST_FILES {
+            if bytes > MAX_FILE_BYTES {
                 let problem = format!(
                     "the files of `{}` have {} MB: files of more than {} MB are not checked before `{}` reads them",
                     name_of(stage),
                     bytes >> 20,
-                    LARGEST_FILES >> 20,
+                    MAX_FILE_BYTES >> 20,
                     stage.name
                 );
                 self.tried.warnings.push(self.loaded.mistake(&key, problem));
@@ -286,7 +286,7 @@ impl Measure<'_> {
         ];
         for (response, key) in parts {
             if let Some(response) = response
-                && room.most(response, 0).0 < 2
+                && room.longest_prompt(response, 0).0 < 2
             {
                 let problem = EngineError::NoRoom { context, response }.to_string();
                 self.tried.mistakes.push(self.loaded.mistake(key, problem));
@@ -330,9 +330,9 @@ impl Measure<'_> {
         let unbounded = Encoder::new(tokenizer, template, None, limits);
         for set in drawn {
             let Some(response) = room.response(set.split) else { continue };
-            let looked_at = part(&set.examples);
-            let rows: Vec<(&Example, Target)> = looked_at.iter().map(|row| (row, Target::Plain)).collect();
-            let lengths = unbounded.prompt_ids_all(looked_at).and_then(|prompts| {
+            let checked = part(&set.examples);
+            let rows: Vec<(&Example, Target)> = checked.iter().map(|row| (row, Target::Plain)).collect();
+            let lengths = unbounded.prompt_ids_all(checked).and_then(|prompts| {
                 let whole = unbounded.encode_all(&rows)?;
                 let both = prompts.iter().zip(&whole);
                 Ok(both.map(|(prompt, whole)| (prompt.len(), whole.len() - prompt.len())).collect::<Vec<_>>())
@@ -350,22 +350,22 @@ impl Measure<'_> {
                     continue;
                 }
             };
-            let of = if looked_at.len() < set.examples.len() {
-                format!("{} checked, of {}", looked_at.len(), set.examples.len())
+            let of = if checked.len() < set.examples.len() {
+                format!("{} checked rows, of {} in all", checked.len(), set.examples.len())
             } else {
                 set.examples.len().to_string()
             };
             let kind = if set.split == Split::Train { "training" } else { "test" };
-            let (most, key) = room.most(response, marks);
+            let (limit, key) = room.longest_prompt(response, marks);
             let long: Vec<usize> =
-                lengths.iter().map(|(prompt, _)| *prompt).filter(|one| *one > most).collect();
+                lengths.iter().map(|(prompt, _)| *prompt).filter(|one| *one > limit).collect();
             if let Some(longest) = long.iter().max() {
                 let why = match key {
                     "backbone" => format!(
-                        "the {most} that the backbone's context of {} leaves beside a response of {response}",
+                        "the {limit} that the backbone's context of {} leaves beside a response of {response}",
                         room.context
                     ),
-                    _ => format!("`max-prompt` = {most}"),
+                    _ => format!("`max-prompt` = {limit}"),
                 };
                 let what = format!("{kind} prompts have more tokens than {why} and are cut");
                 let one = format!("`{}`: {} of {of} (the longest has {longest})", set.name, long.len());
@@ -438,12 +438,12 @@ fn bytes(row: &Example) -> usize {
 
 /// The rows to check. Rows are in drawing order, so a prefix is a random sample.
 fn part(examples: &[Example]) -> &[Example] {
-    let mut room = BYTES;
+    let mut room = MAX_BYTES;
     let fits = |row: &&Example| {
         let fits = room > 0;
         room = room.saturating_sub(bytes(row));
         fits
     };
-    let count = examples.iter().take(LOOKED_AT).take_while(fits).count();
+    let count = examples.iter().take(MAX_ROWS).take_while(fits).count();
     &examples[..count]
 }

@@ -17,10 +17,10 @@ pub(super) struct Room {
 
 impl Room {
     /// Maximum length of a prompt beside a response of this length, and the recipe key that sets the limit.
-    pub(super) fn most(&self, response: usize, marks: usize) -> (usize, &'static str) {
+    pub(super) fn longest_prompt(&self, response: usize, marks: usize) -> (usize, &'static str) {
         let left = self.context.saturating_sub(response.saturating_add(marks));
-        match self.prompt.max_prompt.map(|most| most as usize) {
-            Some(most) if most <= left => (most, "expert.training.max-prompt"),
+        match self.prompt.max_prompt.map(|limit| limit as usize) {
+            Some(limit) if limit <= left => (limit, "expert.training.max-prompt"),
             _ => (left, "backbone"),
         }
     }
@@ -33,10 +33,10 @@ impl Room {
     }
 
     /// The smallest limit that applies to any part of a row in this split.
-    pub(super) fn least(&self, split: Split) -> usize {
+    pub(super) fn smallest_limit(&self, split: Split) -> usize {
         let Some(response) = self.response(split) else { return usize::MAX };
         let learnt = if split == Split::Train { response } else { usize::MAX };
-        self.most(response, 64).0.min(learnt)
+        self.longest_prompt(response, 64).0.min(learnt)
     }
 }
 

@@ -26,13 +26,13 @@ pub(crate) trait Probing: Sync {
     /// Number of questions per call; their findings form one segment. Must depend only on the recipe, not on the
     /// machine.
     fn rows_a_page(&self, kind: Kind) -> usize;
-    /// Returns one finding per row, in order. `told` receives the number of finished rows and returns whether to
+    /// Returns one finding per row, in order. `progress` receives the number of finished rows and returns whether to
     /// continue; if not, the result is [`EngineError::Interrupted`].
     fn answer(
         &self,
         kind: Kind,
         rows: &[(&Responder, &Query)],
-        told: &mut dyn FnMut(usize) -> bool,
+        progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Vec<RouterFinding>, EngineError>;
 }
 

@@ -19,7 +19,7 @@ const COMPUTATION: u32 = 2;
 const BATCHES_A_PAGE: usize = 8;
 
 /// Callback for finished rows.
-type Told<'a> = &'a mut dyn FnMut(usize) -> Flow;
+type Progress<'a> = &'a mut dyn FnMut(usize) -> Flow;
 
 /// Everything that findings depend on, except for the query.
 pub(crate) struct LearnerProbing<'a> {
@@ -66,7 +66,7 @@ impl LearnerProbing<'_> {
     fn claims(
         &self,
         asked: &[(&Responder, &Query)],
-        told: Told<'_>,
+        progress: Progress<'_>,
     ) -> Result<Vec<RouterFinding>, EngineError> {
         let Some(indicators) = self.indicators else {
             return Err(EngineError::FindingsMissing { asked: asked.len() });
@@ -78,13 +78,13 @@ impl LearnerProbing<'_> {
                     &rows,
                     &[accept, reject],
                     self.decoding.batch,
-                    told,
+                    progress,
                 )?;
                 found.into_iter().map(|pair| (pair[0], pair[1])).collect()
             }
             (accept, reject) => {
-                let accepts = self.probabilities_of(asked, accept, told)?;
-                let rejects = self.probabilities_of(asked, reject, told)?;
+                let accepts = self.probabilities_of(asked, accept, progress)?;
+                let rejects = self.probabilities_of(asked, reject, progress)?;
                 accepts.into_iter().zip(rejects).collect::<Vec<_>>()
             }
         };
@@ -96,7 +96,7 @@ impl LearnerProbing<'_> {
         &self,
         asked: &[(&Responder, &Query)],
         text: &[u32],
-        told: Told<'_>,
+        progress: Progress<'_>,
     ) -> Result<Vec<f32>, EngineError> {
         let rows: Vec<ScoredRow> = asked
             .iter()
@@ -107,14 +107,14 @@ impl LearnerProbing<'_> {
                 ScoredRow { row: Row { ids, answerer: self.library.answerer(responder) }, from }
             })
             .collect();
-        let losses = self.learner.mean_negative_log_likelihoods(&rows, self.decoding.batch, told)?;
+        let losses = self.learner.mean_negative_log_likelihoods(&rows, self.decoding.batch, progress)?;
         Ok(losses.into_iter().map(|loss| (-loss * text.len() as f32).exp()).collect())
     }
 
     fn surprises(
         &self,
         asked: &[(&Responder, &Query)],
-        told: Told<'_>,
+        progress: Progress<'_>,
     ) -> Result<Vec<RouterFinding>, EngineError> {
         let mut found = vec![0.0; asked.len()];
         let (mut places, mut rows) = (Vec::new(), Vec::new());
@@ -125,7 +125,7 @@ impl LearnerProbing<'_> {
                 rows.push(ScoredRow { row, from: 1 });
             }
         }
-        let losses = self.learner.mean_negative_log_likelihoods(&rows, self.decoding.batch, told)?;
+        let losses = self.learner.mean_negative_log_likelihoods(&rows, self.decoding.batch, progress)?;
         for (place, loss) in places.into_iter().zip(losses) {
             found[place] = loss;
         }
@@ -135,17 +135,17 @@ impl LearnerProbing<'_> {
     fn embeddings(
         &self,
         asked: &[(&Responder, &Query)],
-        told: Told<'_>,
+        progress: Progress<'_>,
     ) -> Result<Vec<RouterFinding>, EngineError> {
         let prompts: Vec<Vec<u32>> = asked.iter().map(|(_, query)| query.ids.clone()).collect();
-        let found = self.learner.embed(&prompts, self.decoding.batch, told)?;
+        let found = self.learner.embed(&prompts, self.decoding.batch, progress)?;
         Ok(found.into_iter().map(RouterFinding::Embedding).collect())
     }
 
     fn answers(
         &self,
         asked: &[(&Responder, &Query)],
-        told: Told<'_>,
+        progress: Progress<'_>,
     ) -> Result<Vec<RouterFinding>, EngineError> {
         let rows: Vec<Row> = asked
             .iter()
@@ -158,7 +158,7 @@ impl LearnerProbing<'_> {
             seeds: asked.iter().map(|(_, query)| self.seed.derive(&query.digest.to_string()).0).collect(),
             ..self.decoding.clone()
         };
-        let found = self.learner.generate(&rows, &decoding, told)?;
+        let found = self.learner.generate(&rows, &decoding, progress)?;
         found
             .into_iter()
             .map(|generated| {
@@ -209,14 +209,14 @@ impl Probing for LearnerProbing<'_> {
         &self,
         kind: Kind,
         rows: &[(&Responder, &Query)],
-        told: &mut dyn FnMut(usize) -> bool,
+        progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Vec<RouterFinding>, EngineError> {
-        let mut told = |rows: usize| if told(rows) { Flow::Go } else { Flow::Stop };
+        let mut progress = |rows: usize| if progress(rows) { Flow::Go } else { Flow::Stop };
         match kind {
-            Kind::Claim => self.claims(rows, &mut told),
-            Kind::Embedding => self.embeddings(rows, &mut told),
-            Kind::Surprise => self.surprises(rows, &mut told),
-            Kind::Answer => self.answers(rows, &mut told),
+            Kind::Claim => self.claims(rows, &mut progress),
+            Kind::Embedding => self.embeddings(rows, &mut progress),
+            Kind::Surprise => self.surprises(rows, &mut progress),
+            Kind::Answer => self.answers(rows, &mut progress),
         }
     }
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::encoding::template;
 use super::inputs::{EXAMPLES, examples, first_input};
 use super::prepare::draw_examples;
-use super::training::{keep_losses, tell, training_spec};
+use super::training::{keep_losses, report_step, training_spec};
 use crate::error::EngineError;
 use crate::planned_files::{CHECKPOINT, checkpoint_files, listing, read_listed};
 use crate::resources::{Resources, tokenizer_of};
@@ -73,7 +73,7 @@ fn pretrain(
     let encoded = encode(work, &tokenizer, &corpus, shape.context)?;
     let spec = training_spec(&work.training, job.spec.seed());
     let checkpoint = job.workspace.join("training");
-    let mut on_step = |report: &cadre_nn::StepReport| tell(job, report);
+    let mut on_step = |report: &cadre_nn::StepReport| report_step(job, report);
     let mut control = TrainingControl { checkpoint: Some(&checkpoint), on_step: &mut on_step };
     let outcome = Learner::pretrain(
         &shape,
@@ -109,11 +109,11 @@ fn backbone_tokenizer(work: &PretrainTokenizer, corpus: &[Example]) -> Result<To
 }
 
 /// The tokenizer of a plan's backbone, which may not exist yet: the existing one, or else one trained from the corpus
-/// as in the run. Calls `told` before training.
+/// as in the run. Calls `before_training` before training.
 pub(crate) fn planned_tokenizer(
     plan: &Plan,
     store: Option<&ArtifactStore>,
-    told: &dyn Fn(),
+    before_training: &dyn Fn(),
 ) -> Result<Option<Tokenizer>, EngineError> {
     let backbone = plan.stages.iter().find_map(|stage| match &stage.work {
         StageWork::Backbone(work) => Some((stage, work)),
@@ -131,7 +131,7 @@ pub(crate) fn planned_tokenizer(
     }
     let corpus = match (&work.tokenizer, plan.stage(CORPUS).map(|stage| &stage.work)) {
         (PretrainTokenizer::TrainBpe(_), Some(StageWork::Prepare(PrepareWork::Examples(corpus)))) => {
-            told();
+            before_training();
             draw_examples(corpus)?
         }
         _ => Vec::new(),

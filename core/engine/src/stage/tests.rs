@@ -10,7 +10,7 @@ use cadre_store::ArtifactStore;
 
 use crate::error::EngineError;
 use crate::resources::Resources;
-use crate::terminal::Nobody;
+use crate::terminal::NullSink;
 
 const PRETRAINED: &str = r#"
 name = "pretrained"
@@ -91,7 +91,7 @@ impl Fixture {
     fn walk(&self, plan: &Plan, store: &str) -> Result<Arc<ArtifactStore>, WalkError> {
         let store = Arc::new(ArtifactStore::open(&self.at(store)).unwrap());
         let executor = Resources::new(Arc::clone(&store));
-        walk(plan, &store, &executor, &Nobody, &WalkOptions::default()).map(|_| store)
+        walk(plan, &store, &executor, &NullSink, &WalkOptions::default()).map(|_| store)
     }
 
     /// Walks `plan` while `file` is modified by `change`, and again after it is restored.

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::compose::TRAINING;
 use super::encoding::Encoding;
 use super::inputs::first_input;
-use super::training::{keep_losses, tell, training_spec};
+use super::training::{keep_losses, report_step, training_spec};
 use crate::error::EngineError;
 use crate::resources::Resources;
 
@@ -40,7 +40,7 @@ pub(super) fn train(
     let previous = if work.from_previous { Some(first_input(job, StageKind::Train)?.folder()) } else { None };
     let spec = training_spec(&work.training, job.spec.seed());
     let checkpoint = job.workspace.join("training");
-    let mut on_step = |report: &cadre_nn::StepReport| tell(job, report);
+    let mut on_step = |report: &cadre_nn::StepReport| report_step(job, report);
     let mut control = TrainingControl { checkpoint: Some(&checkpoint), on_step: &mut on_step };
     let out = job.draft.folder();
     let outcome = model.learner.train_expert(&adapter, previous, &examples, &spec, &mut control, out)?;

@@ -43,7 +43,7 @@ pub(super) fn training_spec(work: &TrainingWork, seed: Seed) -> TrainingSpec {
 }
 
 /// Reports a step, and stops if a stop was requested.
-pub(super) fn tell(job: &StageJob<'_>, report: &StepReport) -> Flow {
+pub(super) fn report_step(job: &StageJob<'_>, report: &StepReport) -> Flow {
     job.progress(report.step, report.steps, "steps");
     job.metric("loss", report.step, f64::from(report.loss));
     if job.stop.is_requested() { Flow::Stop } else { Flow::Go }

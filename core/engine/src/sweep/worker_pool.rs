@@ -55,8 +55,8 @@ impl WorkerPool<'_> {
                 .collect();
             let mut troubles = Vec::new();
             for place in places {
-                let told = place.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                troubles.extend(told?);
+                let outcome = place.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                troubles.extend(outcome?);
             }
             Ok(troubles)
         })
@@ -77,9 +77,9 @@ impl WorkerPool<'_> {
                 self.start(number, gpu, troubles.is_empty()).inspect_err(|_| watch.stop.request())?;
             let out = child.stdout.take();
             let (status, at) = std::thread::scope(|scope| {
-                let ear = scope.spawn(|| out.and_then(|out| self.listen(BufReader::new(out), watch)));
+                let listener = scope.spawn(|| out.and_then(|out| self.listen(BufReader::new(out), watch)));
                 let status = wait(&mut child, watch.stop);
-                (status, ear.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                (status, listener.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             });
             let Some(cause) = self.trouble(number, &status) else { return Ok(troubles) };
             let Some(at) = at.filter(|_| !watch.stop.is_requested()) else {
@@ -113,7 +113,7 @@ impl WorkerPool<'_> {
         let log = self.folder.worker_log(&number.to_string());
         // Keep the log of a worker that died.
         let opened = OpenOptions::new().create(true).write(true).truncate(first).append(!first).open(&log);
-        let said = opened.map_err(|source| EngineError::Write { path: log, source })?;
+        let stderr = opened.map_err(|source| EngineError::Write { path: log, source })?;
         let mut command = Command::new(program);
         command
             .args(["sweep", "worker"])
@@ -124,7 +124,7 @@ impl WorkerPool<'_> {
             .args(self.fail_fast.then_some("--fail-fast"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(said)
+            .stderr(stderr)
             // Ctrl-C is handled by this process, which sends each worker one SIGTERM.
             .process_group(0)
             .envs(gpu.map(|gpu| (VISIBLE, gpu)));

@@ -11,9 +11,9 @@ use cadre_scheduler::{Event, EventSink};
 use crate::error::EngineError;
 
 /// Ignores all events.
-pub(crate) struct Nobody;
+pub(crate) struct NullSink;
 
-impl EventSink for Nobody {
+impl EventSink for NullSink {
     fn send(&self, _: &Event) {}
 }
 

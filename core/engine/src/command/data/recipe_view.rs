@@ -187,8 +187,8 @@ impl View<'_> {
             _ => None,
         });
         let (Some(trained), Some(backbone)) = (trained, backbone) else { return Ok(None) };
-        let told = || self.terminal.note("training the tokenizer, as the run will");
-        let Some(tokenizer) = planned_tokenizer(self.plan, self.store, &told)? else { return Ok(None) };
+        let announce = || self.terminal.note("training the tokenizer, as the run will");
+        let Some(tokenizer) = planned_tokenizer(self.plan, self.store, &announce)? else { return Ok(None) };
         let sizes = backbone_sizes(backbone)?;
         let vocabulary = sizes.vocabulary.unwrap_or(tokenizer.vocabulary() as usize);
         let indicator = trained.indicator.as_ref();

@@ -49,11 +49,11 @@ pub(crate) fn states(jobs: &Jobs) -> Result<Vec<JobState>, EngineError> {
     let mut known: BTreeMap<String, (String, String)> = BTreeMap::new();
     // Only accounting knows finished jobs; on a cluster without it, `sacct` fails.
     if let Ok(text) =
-        said("sacct", &["-n", "-X", "-P", "-o", "JobID,State,NodeList", "-j", &mains(&ids).join(",")])
+        output_of("sacct", &["-n", "-X", "-P", "-o", "JobID,State,NodeList", "-j", &mains(&ids).join(",")])
     {
         known.extend(lines(&text));
     }
-    let queue = said("squeue", &["--all", "-h", "-r", "-t", "all", "-o", "%i|%T|%R"])?;
+    let queue = output_of("squeue", &["--all", "-h", "-r", "-t", "all", "-o", "%i|%T|%R"])?;
     known.extend(lines(&queue));
     let state = |job: &super::Job| {
         let id = job.id.clone()?;
@@ -74,7 +74,7 @@ pub(super) struct ClusterLimits {
 
 /// The limits in `scontrol show config`, or Slurm's defaults.
 pub(super) fn limits() -> ClusterLimits {
-    let text = said("scontrol", &["show", "config"]).unwrap_or_else(|problem| {
+    let text = output_of("scontrol", &["show", "config"]).unwrap_or_else(|problem| {
         tracing::debug!(%problem, "assuming Slurm's default limits");
         String::new()
     });
@@ -118,7 +118,7 @@ fn lines(text: &str) -> Vec<(String, (String, String))> {
 ///
 /// # Errors
 /// If it is missing or fails, with its error output.
-pub(super) fn said(program: &'static str, arguments: &[&str]) -> Result<String, EngineError> {
+pub(super) fn output_of(program: &'static str, arguments: &[&str]) -> Result<String, EngineError> {
     let output = Command::new(program)
         .args(arguments)
         .output()

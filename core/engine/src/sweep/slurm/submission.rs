@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cadre_scheduler::{BatchJob, SweepPlan, batch_jobs};
 use cadre_store::write_atomic;
 
-use super::queue::{self, JobState, mains, said};
+use super::queue::{self, JobState, mains, output_of};
 use super::script::Script;
 use super::{JOBS_FORMAT, Job, Jobs, Resources};
 use crate::error::EngineError;
@@ -70,7 +70,7 @@ impl Submission<'_> {
         let mut arguments = vec!["--full"];
         arguments.extend(mains.iter().map(String::as_str));
         // `scancel` fails for finished jobs, so check that none is left.
-        let outcome = said("scancel", &arguments).map(drop).or_else(|_| cancelled(submitted).map(drop));
+        let outcome = output_of("scancel", &arguments).map(drop).or_else(|_| cancelled(submitted).map(drop));
         let words = match problem {
             EngineError::Slurm { problem, .. } => problem,
             other => other.to_string(),
@@ -163,7 +163,7 @@ impl Submission<'_> {
         };
         let file = slurm.join(format!("job-{first}.sh"));
         write_atomic(&file, script.text(resources).as_bytes())?;
-        let answer = said("sbatch", &["--parsable", &file.display().to_string()])?;
+        let answer = output_of("sbatch", &["--parsable", &file.display().to_string()])?;
         // With several clusters the id is followed by the cluster's name.
         let id = answer.trim().split(';').next().unwrap_or_default();
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -263,7 +263,7 @@ pub(crate) fn cancelled(jobs: &Jobs) -> Result<usize, EngineError> {
     // With `--full`, the signal also reaches the script, whose worker then saves a checkpoint.
     let mut arguments = vec!["--full"];
     arguments.extend(&ids);
-    said("scancel", &arguments)?;
+    output_of("scancel", &arguments)?;
     Ok(alive.len())
 }
 
