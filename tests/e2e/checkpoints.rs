@@ -1,4 +1,4 @@
-//! A checkpoint that is not what it says is refused, with the file and the tensor; a whole one runs.
+//! An inconsistent checkpoint is refused with the file and the tensor; an intact one runs.
 
 use cadre_tests::{Outcome, Workbench, repository};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn run(bench: &Workbench) -> Outcome {
     bench.cadre(&["run", "given.toml", "--quiet"])
 }
 
-/// Told at the recipe's line, before anything runs, by both programs that plan.
+/// Both planning programs report the error at the recipe's line, before anything runs.
 fn refused(bench: &Workbench, told: &[&str]) {
     for program in ["cadre", "cadre-plan"] {
         let output = bench.command(program, &["plan", "given.toml"]).output().unwrap();
@@ -31,7 +31,7 @@ fn refused(bench: &Workbench, told: &[&str]) {
     assert!(!bench.path().join("store").exists());
 }
 
-/// Changes the configuration.
+/// Modifies the configuration.
 fn configure(bench: &Workbench, change: impl Fn(&mut Value)) {
     let path = bench.path().join("model/config.json");
     let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
@@ -39,7 +39,7 @@ fn configure(bench: &Workbench, change: impl Fn(&mut Value)) {
     std::fs::write(path, config.to_string()).unwrap();
 }
 
-/// Changes the head of the weights' file: names, types, shapes and places of its tensors.
+/// Modifies the header of the weights file: names, types, shapes and offsets of its tensors.
 fn rehead(bench: &Workbench, change: impl Fn(&mut serde_json::Map<String, Value>)) {
     let path = bench.path().join("model/model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
@@ -139,7 +139,7 @@ fn data_show_tells_the_words_of_a_chat_template_from_what_is_learned() {
         }
     }
     assert!(own > 0, "{}", rows.stdout);
-    // On a terminal the same is told by brackets and colours.
+    // On a terminal, brackets and colours show the same.
     let mut command = bench.command("cadre", &["data", "show", "talks.toml", "-n", "1"]);
     command.env("CLICOLOR_FORCE", "1");
     let shown = Outcome::of(&command.output().unwrap()).expect_code(0).stdout;

@@ -1,4 +1,4 @@
-//! Every command but `run`: it does what its help says.
+//! Every command except `run` does what its help says.
 
 use cadre_tests::{Workbench, repository};
 use serde_json::Value;
@@ -117,7 +117,7 @@ fn a_file_that_is_no_component_fails_its_check() {
     bench.cadre(&["plugin", "check", "no.wasm"]).expect_code(1).expect_told(&["no.wasm"]);
 }
 
-/// What `data show --json` says of a recipe.
+/// The output of `data show --json` for a recipe.
 fn shown(bench: &Workbench, args: &[&str]) -> Vec<Value> {
     let recipe = smoke();
     let mut all = vec!["data", "show", &recipe, "--json"];
@@ -126,7 +126,7 @@ fn shown(bench: &Workbench, args: &[&str]) -> Vec<Value> {
     told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The text of the tokens that carry loss, and of the others.
+/// The text of the tokens with loss, and of the others.
 fn by_loss(row: &Value) -> (String, String) {
     let texts = row["text"].as_array().unwrap().iter().map(|text| text.as_str().unwrap());
     let learned = row["learned"].as_array().unwrap().iter().map(|learned| learned.as_bool().unwrap());
@@ -147,7 +147,7 @@ fn data_show_gives_the_rows_of_an_expert_with_indicator_and_loss_mask() {
     let experts: Vec<&str> = rows.iter().map(|row| row["expert"].as_str().unwrap()).collect();
     let (first, last) = (experts[0], experts[experts.len() - 1]);
     assert_ne!(first, last);
-    assert!(of(first, "rehearsed").is_empty(), "nothing comes before the first task");
+    assert!(of(first, "rehearsed").is_empty(), "the first task has no earlier tasks");
     assert!(!of(last, "rehearsed").is_empty() && !of(first, "pseudo-negative").is_empty());
     for row in &rows {
         let (learned, given) = by_loss(row);
@@ -160,7 +160,7 @@ fn data_show_gives_the_rows_of_an_expert_with_indicator_and_loss_mask() {
         }
         assert!(given.starts_with("<bos>") && !given.contains("<accept>"), "{row}");
     }
-    // With their responses, where the recipe keeps them; of one task only, where that is asked.
+    // With their responses, if the recipe keeps them; of a single task, if requested.
     let kept = shown(&bench, &["--set", "rehearsal.negatives-keep-response=true", "--task", last]);
     assert!(kept.iter().all(|row| row["expert"] == last));
     let rejected = kept.iter().find(|row| row["as"] == "rehearsed").unwrap();
@@ -176,7 +176,7 @@ fn data_show_gives_the_very_rows_after_a_run_and_the_same_tokens() {
     let after = shown(&bench, &["-n", "3"]);
     assert!(before.iter().all(|row| row["composed"] == false));
     assert!(after.iter().all(|row| row["composed"] == true));
-    // The tokenizer of the run is the one that was shown before it.
+    // The run's tokenizer is the one that was shown before it.
     let ids = |rows: &[Value]| -> Vec<Value> {
         rows.iter().filter(|row| row["as"] == "own").map(|row| row["ids"].clone()).collect()
     };
@@ -215,7 +215,7 @@ fn data_show_of_what_is_trained_without_indicators_has_none() {
     }
 }
 
-/// Standard output with this variable set.
+/// Standard output with this environment variable set.
 fn coloured(bench: &Workbench, args: &[&str], variable: &str, value: &str) -> String {
     let mut command = bench.command("cadre", args);
     command.env(variable, value);
@@ -226,7 +226,7 @@ fn coloured(bench: &Workbench, args: &[&str], variable: &str, value: &str) -> St
 fn colours_come_where_they_are_wanted_only() {
     let bench = Workbench::new();
     for args in [vec!["plan", &smoke()], vec!["doctor"]] {
-        assert!(!bench.cadre(&args).stdout.contains('\x1b'), "{args:?}: a pipe is no terminal");
+        assert!(!bench.cadre(&args).stdout.contains('\x1b'), "{args:?}: a pipe is not a terminal");
         assert!(coloured(&bench, &args, "CLICOLOR_FORCE", "1").contains("\x1b["), "{args:?}");
         let mut command = bench.command("cadre", &args);
         command.env("CLICOLOR_FORCE", "0").env("NO_COLOR", "1");

@@ -1,4 +1,4 @@
-//! Damaged artifacts are told, set aside and made again; a full disk loses nothing.
+//! Damaged artifacts are reported, moved to quarantine and made again; a full disk loses nothing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,7 +31,7 @@ fn every_damaged_file_of_the_store_is_found_and_made_again() {
         let place = (index * 7919) % bytes.len();
         bytes[place] ^= 0x20;
         std::fs::write(file, bytes).unwrap();
-        // Damage shows only where somebody reads: without the report everything is read again.
+        // Damage is only found when a file is read: without the report, everything is read again.
         told += 1;
     }
     assert!(told > 10);
@@ -39,7 +39,7 @@ fn every_damaged_file_of_the_store_is_found_and_made_again() {
     assert!(again.stderr.contains("damaged"), "{}", again.stderr);
     let mut after = without_times(report(bench.path()));
     let mut before = expected;
-    // What was made again was made by this run all the same.
+    // Artifacts that were made again count as made by this run.
     for report in [&mut after, &mut before] {
         report["cost"].as_object_mut().unwrap().remove("stages");
     }

@@ -1,4 +1,5 @@
-//! A run that went wrong says so in its report and in its summary; claims are shown on the scale that the router compares.
+//! A failed training is diagnosed in the report and in the summary; claims are shown on the scale that the router
+//! compares.
 
 use cadre_tests::{Workbench, repository};
 use serde_json::Value;
@@ -17,7 +18,7 @@ fn codes(report: &Value) -> Vec<&str> {
 #[test]
 fn a_training_too_short_is_told_everywhere() {
     let bench = Workbench::new();
-    // Twenty-four examples in batches of eight, twice: a handful of steps, of which the warm-up takes most.
+    // Twenty-four examples in batches of eight, two epochs: a few steps, most of them warm-up.
     let told =
         bench.cadre(&["run", &smoke("see-tiny.toml"), "--set", "expert.training.warmup=4"]).expect_code(0);
     let report = report(bench.path());
@@ -38,7 +39,7 @@ fn a_training_too_short_is_told_everywhere() {
     assert!(markdown.lines().nth(2).unwrap().starts_with("- **"), "{markdown}");
     let page = std::fs::read_to_string(folder.join("report.html")).unwrap();
     assert!(page.find("What went wrong").unwrap() < page.find("Average score").unwrap());
-    // Eighteen queries are too few for an interval, and the measures have their second definitions.
+    // Eighteen queries are too few for an interval, and the measures are those of their second definitions.
     assert_eq!(report["average-score-interval"], Value::Null);
     assert!(report["backward-transfer-clipped"].as_f64().unwrap() <= 0.0);
     assert_eq!(report["baseline-scores"].as_array().unwrap().len(), 3);

@@ -1,4 +1,4 @@
-//! Workers of a sweep that die: each is replaced, and a stage at which one after the other dies has failed.
+//! Workers of a sweep that die: each is replaced, and a stage at which several workers die counts as failed.
 
 use std::path::PathBuf;
 use std::process::Child;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::sweep::{figures, smoke, sweep_folder};
 
-/// Two points that have nothing in common but their data: the second learns at another pace.
+/// Two points that share only their data: the second has a different learning rate.
 fn args() -> Vec<String> {
     let recipe = smoke("sequential-tiny.toml");
     ["sweep", &recipe, "--grid", "expert.training.learning-rate=0.003,0.001", "--jobs", "2"]
@@ -33,7 +33,7 @@ fn locks(bench: &Workbench) -> Option<Vec<PathBuf>> {
     plan["points"].as_array()?.iter().map(first).collect()
 }
 
-/// Kills whoever works on the first training stage of the second point, at most so many times, until the sweep ends.
+/// Kills workers that do the first training stage of the second point, up to a number of times, until the sweep ends.
 fn killing(bench: &Workbench, most: usize) -> (Outcome, usize) {
     let words: Vec<String> = args();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -89,8 +89,8 @@ fn a_stage_at_which_workers_die_fails_and_the_rest_goes_on() {
     let problem = report["points"][1]["problem"].as_str().unwrap();
     assert!(problem.starts_with("train/") && problem.contains("2 workers died at it"), "{problem}");
     let events = std::fs::read_to_string(sweep_folder(bench.path()).join("events.jsonl")).unwrap();
-    assert!(events.contains("2 workers died at it"), "it is an event");
-    // Nobody kills any more: the sweep goes on and finds what an undisturbed one does.
+    assert!(events.contains("2 workers died at it"), "it must be an event");
+    // Without kills the sweep resumes, with the results of an undisturbed one.
     let words: Vec<String> = args();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     bench.cadre(&words).expect_code(0);

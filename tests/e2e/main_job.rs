@@ -1,4 +1,4 @@
-//! The main job: recipe → plan → stages → report, and all of it found done the second time.
+//! The main workflow: recipe, plan, stages, report; a second run finds everything done.
 
 use cadre_tests::{Workbench, repository};
 
@@ -97,5 +97,5 @@ fn methods_beside_each_other_share_what_they_have_in_common() {
         .expect_code(0);
     let to_train =
         planned.stdout.lines().filter(|line| line.contains("train/") && line.contains("to do")).count();
-    assert_eq!(to_train, 0, "another threshold trains nothing\n{}", planned.stdout);
+    assert_eq!(to_train, 0, "a different threshold trains nothing\n{}", planned.stdout);
 }

@@ -1,5 +1,5 @@
-//! What is wrong is told with its place, and nothing runs: exit code 2 for the recipe and the command line,
-//! 1 for data that turns out broken.
+//! Errors are reported with their location, and nothing runs: exit code 2 for the recipe and the command line, 1 for
+//! data that turns out to be broken.
 
 use cadre_tests::{Workbench, contract, repository};
 
@@ -7,13 +7,13 @@ fn smoke() -> String {
     repository().join("recipes/smoke/see-tiny.toml").display().to_string()
 }
 
-/// A recipe that inherits the smoke recipe and adds a mistake; planning it must fail and leave no trace.
+/// A recipe that inherits the smoke recipe and adds an error; planning it must fail and leave no files.
 fn refused(text: &str, told: &[&str]) {
     let bench = Workbench::new();
     refused_in(&bench, text, told, &["cadre", "cadre-plan"]);
 }
 
-/// The same in a folder that holds something already, by the programs that can know of the mistake.
+/// The same in a folder that already contains files, with the programs that can detect the error.
 fn refused_in(bench: &Workbench, text: &str, told: &[&str], programs: &[&str]) {
     let inherit =
         if text.contains("inherit = ") { String::new() } else { format!("inherit = [\"{}\"]\n", smoke()) };
@@ -37,7 +37,7 @@ fn fragments() -> String {
     format!("inherit = [{}]\n", names.join(", "))
 }
 
-/// A mistake that only the program that runs policies finds.
+/// An error that only the program that runs policies can detect.
 fn refused_at_trial(text: &str, told: &[&str]) {
     refused_in(&Workbench::new(), text, told, &["cadre"]);
 }
@@ -157,7 +157,7 @@ fn settings_that_a_policy_refuses_are_told_before_anything_runs() {
 
 #[test]
 fn an_indicator_that_the_tokenizer_splits_is_told() {
-    // A tokenizer that the run would train is asked too.
+    // The tokenizer that the run would train is checked too.
     refused_at_trial(
         "[indicator]\naccept = \"<accept>\"\nkind = \"existing-token\"\n",
         &["indicator `<accept>` is not one token", "kind = \"text\""],
@@ -169,7 +169,7 @@ fn an_indicator_that_the_tokenizer_splits_is_told() {
     refused_in(&bench, text, &["indicator `<accept>` is not one token"], &["cadre", "cadre-plan"]);
 }
 
-/// A byte-level tokenizer of a few characters.
+/// A byte-level tokenizer with a few characters.
 const TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [
   {"id": 0, "content": "<eos>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
   "normalizer": null, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
@@ -180,7 +180,7 @@ const TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": nul
 
 #[test]
 fn sections_that_contradict_are_told_with_the_reason() {
-    // Told where the one stands, and by whom the other was set.
+    // Reported at one setting, with the location of the other.
     refused(
         "[expert]\nper = \"stream\"\n",
         &[
@@ -262,7 +262,7 @@ fn a_broken_row_of_a_dataset_is_told_with_file_and_line() {
         ":9",
         "broken.toml:5",
     ]);
-    assert!(!bench.path().join("runs").exists(), "nothing was run");
+    assert!(!bench.path().join("runs").exists(), "nothing must run");
 }
 
 #[test]

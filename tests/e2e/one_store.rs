@@ -1,5 +1,5 @@
-//! Runs that share a store answer as they would alone: what is remembered of a model is found again only by runs that
-//! would find the same. A store that cannot be written, and a standard output that cannot, are told from what is wrong.
+//! Runs that share a store give the same answers as with separate stores: evidence is reused only by runs that would
+//! compute the same. Also: an unwritable store or standard output is reported as such.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn bench_with_model() -> Workbench {
     bench
 }
 
-/// All that a run kept of its answers, by file: predictions with routes and claims.
+/// Everything that a run stored about its answers, by file: predictions, routes and claims.
 fn answers(runs: &Path) -> BTreeMap<String, Vec<Value>> {
     let folder = run_folder_of(runs).join("predictions");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -59,7 +59,7 @@ fn run(bench: &Workbench, recipe: &str, precision: &str, store: &str) -> BTreeMa
 #[test]
 fn precisions_that_share_a_store_answer_as_in_stores_of_their_own() {
     let bench = bench_with_model();
-    // The backbone alone, whose answers are drawn so that small differences show, and an ensemble on it.
+    // The backbone alone, whose sampled answers reveal small differences, and an ensemble on it.
     let alone = format!(
         "name = \"alone\"\ninherit = [{:?}]\n[backbone]\ncheckpoint = \"model\"\n\
          [evaluation.decoding.strategy.sample]\ntemperature = 3.0\n",
@@ -171,7 +171,7 @@ fn a_standard_output_that_cannot_be_written_is_an_error() {
         let output = bench.command(program, args).stdout(full).output().unwrap();
         Outcome::of(&output).expect_code(1).expect_told(&["standard output"]);
 
-        // A reader that is gone before anything is written.
+        // A reader that closes the pipe before anything is written.
         let mut reader = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();
         let pipe = reader.stdin.take().unwrap();
         reader.wait().unwrap();
@@ -182,7 +182,7 @@ fn a_standard_output_that_cannot_be_written_is_an_error() {
 
 #[test]
 fn a_run_in_a_store_that_cannot_be_written_can_be_looked_at() {
-    // A read-only mount in a new user namespace: permissions do not bind root.
+    // A read-only mount in a new user namespace: permissions do not restrict root.
     let namespace = ["--user", "--map-root-user", "--mount"];
     let there = Command::new("unshare").args(namespace).arg("true").stderr(Stdio::null()).status();
     let mounts = Command::new("unshare")
@@ -205,7 +205,7 @@ fn a_run_in_a_store_that_cannot_be_written_can_be_looked_at() {
         &["runs"],
         &["runs", "show", &id],
         &["plan", "given.toml"],
-        // What was never asked before is answered too.
+        // A query without cached evidence is answered too.
         &["ask", &id, "what was never asked before"],
         &["expand", "given.toml"],
         &["export", &id, "--expert", &task, "--to", &out],
