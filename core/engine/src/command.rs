@@ -27,9 +27,9 @@ use crate::terminal::{OutputMode, Terminal, failure};
 
 /// Text after the help.
 const ENDINGS: &str = "\
-Exit codes: 0 done, 1 failed, 2 the recipe or the command line is wrong, 130 interrupted (what was done is kept).
-Environment: CADRE__SECTION__KEY sets a value of the recipe, CADRE_PLUGINS names folders of policies, CADRE_DATA the \
-folder of datasets, CADRE_LOG how much is logged (CADRE_LOG=debug).";
+Exit codes: 0 done, 1 failed, 2 invalid recipe or command line, 130 interrupted (finished stages are kept).
+Environment: CADRE__SECTION__KEY sets a value of the recipe, CADRE_PLUGINS lists folders of policies, CADRE_DATA is the \
+folder of datasets, CADRE_LOG is the log level (CADRE_LOG=debug).";
 
 /// Continual fine-tuning experiments with ensembles of experts.
 ///

@@ -239,7 +239,7 @@ impl Trial<'_> {
         for round in 0..ROUNDS {
             let steps = match router.route(std::slice::from_ref(&evidence)) {
                 Ok(steps) => steps,
-                Err(problem) if round == 0 && !says_no(&problem) => return Err(problem),
+                Err(problem) if round == 0 && !is_refusal(&problem) => return Err(problem),
                 Err(_) => break,
             };
             let Some(RouterStep::Ask(probes)) = steps.into_iter().next() else { break };
@@ -281,8 +281,8 @@ impl Trial<'_> {
             if experts && !work.grant_experts {
                 let name = &work.selector.plugin;
                 let problem = format!("`{name}` asks experts, which are not granted to it");
-                let hint = "`grant = [\"experts\"]` in `[rehearsal]` grants them; experts are then trained one after \
-                            the other";
+                let hint = "`grant = [\"experts\"]` in `[rehearsal]` grants them; experts are then trained \
+                            sequentially";
                 let mistake = self.loaded.mistake("rehearsal.selector.plugin", problem).suggest(hint);
                 return Err(Box::new(mistake));
             }
@@ -297,7 +297,7 @@ impl Trial<'_> {
         for round in 0..ROUNDS {
             let step = match selector.select(order, &candidates, &seen) {
                 Ok(step) => step,
-                Err(problem) if round == 0 && !says_no(&problem) => return Err(problem),
+                Err(problem) if round == 0 && !is_refusal(&problem) => return Err(problem),
                 Err(_) => break,
             };
             let SelectorStep::Ask(probes) = step else { break };
@@ -335,7 +335,7 @@ impl Trial<'_> {
             let one =
                 |(key, value): (&String, &Value)| as_json(&Map::from_iter([(key.clone(), value.clone())]));
             let refused =
-                |setting: &(&String, &Value)| open(&one(*setting)).is_err_and(|error| says_no(&error));
+                |setting: &(&String, &Value)| open(&one(*setting)).is_err_and(|error| is_refusal(&error));
             // If the policy also fails to open without settings, no setting is to blame.
             open("{}").ok().and_then(|()| work.settings.iter().find(refused)).map(|(key, _)| key.as_str())
         };
@@ -393,7 +393,7 @@ fn as_json(settings: &Map<String, Value>) -> String {
 }
 
 /// Whether the policy itself returned an error, rather than being stopped.
-fn says_no(problem: &PolicyError) -> bool {
+fn is_refusal(problem: &PolicyError) -> bool {
     matches!(problem, PolicyError::Refused { .. })
 }
 

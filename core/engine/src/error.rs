@@ -40,7 +40,7 @@ pub enum EngineError {
     /// An imported adapter lacks the indicator's tokens.
     #[error(
         "import {}: experts claim with 2 new tokens here, but the adapter has {found} (use `indicator.kind` \
-         existing-token or text, or a router that asks for no claims)",
+         existing-token or text, or a router that does not probe claims)",
         adapter.display()
     )]
     NoIndicatorRows {
@@ -318,8 +318,8 @@ pub enum EngineError {
     },
     /// An input file of a stage has changed since the plan was made.
     #[error(
-        "read {}: it has changed since the plan was made ({how}); nothing was stored. Put the planned file back, or start \
-         again to plan with what is there now", path.display()
+        "read {}: it has changed since the plan was made ({how}); nothing was stored. Restore the planned file, or run \
+         again to plan with the current file", path.display()
     )]
     FileChanged {
         /// The file.

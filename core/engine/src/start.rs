@@ -53,7 +53,7 @@ fn print_panic(panic: &PanicHookInfo<'_>) {
     let _ = writeln!(
         out,
         "error: cadre has a bug: {message}{place}\n  finished stages are kept; run again with CADRE_LOG=debug and report \
-         what it says"
+         the output"
     );
     if std::env::var_os("RUST_BACKTRACE").is_some() {
         let _ = writeln!(out, "{}", std::backtrace::Backtrace::force_capture());

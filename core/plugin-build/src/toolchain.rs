@@ -110,15 +110,15 @@ struct Compiler {
 
 impl Compiler {
     fn ask(rustc: &str) -> Option<Self> {
-        let say = |argument: &[&str]| {
-            let said = Command::new(rustc).args(argument).output().ok()?;
-            let text = String::from_utf8(said.stdout).ok()?;
-            said.status.success().then(|| text.trim().to_owned())
+        let run = |argument: &[&str]| {
+            let output = Command::new(rustc).args(argument).output().ok()?;
+            let text = String::from_utf8(output.stdout).ok()?;
+            output.status.success().then(|| text.trim().to_owned())
         };
         Some(Self {
             rustc: rustc.into(),
-            version: say(&["--version"])?,
-            sysroot: say(&["--print", "sysroot"])?.into(),
+            version: run(&["--version"])?,
+            sysroot: run(&["--print", "sysroot"])?.into(),
         })
     }
 

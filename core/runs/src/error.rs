@@ -13,7 +13,7 @@ pub enum RunsError {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
     /// A file or folder could not be written, renamed or removed.
@@ -21,7 +21,7 @@ pub enum RunsError {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
     /// A JSON file is malformed.
@@ -29,7 +29,7 @@ pub enum RunsError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// The parser's error.
         source: serde_json::Error,
     },
     /// A file was written by a newer version of Cadre.

@@ -52,7 +52,7 @@ pub(crate) struct Literal {
 #[derive(Debug, Clone, PartialEq)]
 enum Token {
     Word(Literal),
-    Sign(&'static str),
+    Symbol(&'static str),
 }
 
 struct Parser<'a> {
@@ -63,7 +63,7 @@ struct Parser<'a> {
 }
 
 /// Operators and punctuation, longer ones first.
-const SIGNS: [&str; 14] = ["==", "!=", "<=", ">=", "&&", "||", "=", "<", ">", "~", "(", ")", "[", "]"];
+const SYMBOLS: [&str; 14] = ["==", "!=", "<=", ">=", "&&", "||", "=", "<", ">", "~", "(", ")", "[", "]"];
 
 /// Parses a filter.
 pub(crate) fn parse(text: &str) -> Result<Filter, RunsError> {
@@ -87,7 +87,7 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>, RunsError> {
     while let Some(first) = rest.chars().next() {
         let mut length = first.len_utf8();
         if first == ',' {
-            found.push((Token::Sign(","), column));
+            found.push((Token::Symbol(","), column));
         } else if matches!(first, '\'' | '"') {
             let mut value = String::new();
             let mut closed = false;
@@ -112,9 +112,9 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>, RunsError> {
                 return Err(query_error(text, column, format!("the closing {first} is missing")));
             }
             found.push((Token::Word(Literal { text: value, quoted: true, column }), column));
-        } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
-            length = sign.len();
-            found.push((Token::Sign(sign), column));
+        } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
+            length = symbol.len();
+            found.push((Token::Symbol(symbol), column));
         } else if is_word(first) {
             length = rest.find(|c: char| !is_word(c)).unwrap_or(rest.len());
             let word = Literal { text: rest[..length].to_owned(), quoted: false, column };
@@ -149,7 +149,7 @@ impl Parser<'_> {
         let found = match self.peek() {
             None => "the filter ends here".to_owned(),
             Some(Token::Word(word)) => format!("found `{}`", word.text),
-            Some(Token::Sign(sign)) => format!("found `{sign}`"),
+            Some(Token::Symbol(symbol)) => format!("found `{symbol}`"),
         };
         query_error(self.text, self.column(), format!("{expected}, {found}"))
     }
@@ -159,7 +159,7 @@ impl Parser<'_> {
             Some(Token::Word(word)) => {
                 !word.quoted && words.iter().any(|known| word.text.eq_ignore_ascii_case(known))
             }
-            Some(Token::Sign(sign)) => words.contains(sign),
+            Some(Token::Symbol(symbol)) => words.contains(symbol),
             None => false,
         };
         self.next += usize::from(fits);

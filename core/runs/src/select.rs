@@ -337,7 +337,7 @@ impl Compiled<'_> {
     fn value(&mut self, relation: Relation, literal: &Literal) -> String {
         let number = (!literal.quoted).then(|| as_number(&literal.text)).flatten();
         let text = self.bind(Sql::Text(literal.text.clone()));
-        let sign = match relation {
+        let operator = match relation {
             Relation::Contains => {
                 return format!("instr(lower(CAST(value AS TEXT)), lower({text})) > 0");
             }
@@ -357,9 +357,9 @@ impl Compiled<'_> {
         };
         match number {
             Some(number) => {
-                format!("typeof(value) IN ('integer', 'real') AND value {sign} {}", self.bind(number))
+                format!("typeof(value) IN ('integer', 'real') AND value {operator} {}", self.bind(number))
             }
-            None => format!("typeof(value) = 'text' AND value {sign} {text}"),
+            None => format!("typeof(value) = 'text' AND value {operator} {text}"),
         }
     }
 }

@@ -12,7 +12,7 @@ pub enum StoreError {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         source: io::Error,
     },
     /// A file or folder could not be written, renamed or removed.
@@ -20,7 +20,7 @@ pub enum StoreError {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         source: io::Error,
     },
     /// A lock could not be taken.
@@ -28,7 +28,7 @@ pub enum StoreError {
     Lock {
         /// The lock file.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         source: io::Error,
     },
     /// The store, or a file in it, was written by a newer version of Cadre.
@@ -52,7 +52,7 @@ pub enum StoreError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// The parser's error.
         source: serde_json::Error,
     },
     /// A file does not start with its format's header line.
@@ -72,7 +72,7 @@ pub enum StoreError {
         name: String,
         /// Kind of the value.
         kind: String,
-        /// What the serializer said.
+        /// The serializer's error.
         source: serde_json::Error,
     },
     /// A text is not a digest.

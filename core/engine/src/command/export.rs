@@ -93,7 +93,7 @@ pub(super) fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal
     }
     if added > 0 {
         terminal.note(&format!(
-            "note: the expert brings {added} tokens; call resize_token_embeddings with {added} more rows before \
+            "note: the expert adds {added} tokens; call resize_token_embeddings with {added} more rows before \
              PeftModel.from_pretrained (their ids are in adapter_config.json)"
         ));
     }

@@ -20,7 +20,7 @@ pub(super) struct PlainLines {
 }
 
 struct Running {
-    spoken: Instant,
+    printed: Instant,
     loss: Option<f64>,
 }
 
@@ -31,7 +31,7 @@ impl PlainLines {
         Self { width, stages: Mutex::new(HashMap::new()) }
     }
 
-    fn say(&self, stage: &str, text: &str) {
+    fn print(&self, stage: &str, text: &str) {
         let width = self.width;
         let _ = writeln!(std::io::stderr().lock(), "{stage:width$}  {text}");
     }
@@ -42,17 +42,17 @@ impl EventSink for PlainLines {
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.kind {
             EventKind::Started => {
-                stages.insert(event.stage.clone(), Running { spoken: Instant::now(), loss: None });
-                self.say(&event.stage, "started");
+                stages.insert(event.stage.clone(), Running { printed: Instant::now(), loss: None });
+                self.print(&event.stage, "started");
             }
             EventKind::Progress { done, total, unit } => {
                 let Some(running) = stages.get_mut(&event.stage) else { return };
-                if running.spoken.elapsed() < PAUSE {
+                if running.printed.elapsed() < PAUSE {
                     return;
                 }
-                running.spoken = Instant::now();
+                running.printed = Instant::now();
                 let loss = running.loss.map(|loss| format!(", loss {loss:.3}")).unwrap_or_default();
-                self.say(&event.stage, &format!("{done} of {total} {unit}{loss}"));
+                self.print(&event.stage, &format!("{done} of {total} {unit}{loss}"));
             }
             EventKind::Metric { name, value, .. } => {
                 if let Some(running) = stages.get_mut(&event.stage).filter(|_| name == "loss") {
@@ -61,17 +61,17 @@ impl EventSink for PlainLines {
             }
             EventKind::Cached => {}
             EventKind::Waiting { pid } => {
-                self.say(&event.stage, &format!("waiting for process {pid}, which is doing it"))
+                self.print(&event.stage, &format!("waiting for process {pid}, which is doing it"))
             }
             EventKind::Damaged { file, problem, .. } => {
-                self.say(
+                self.print(
                     &event.stage,
                     &format!("was damaged ({file}: {problem}); moved to quarantine, making it again"),
                 );
             }
             EventKind::Finished { seconds } => {
                 stages.remove(&event.stage);
-                self.say(&event.stage, &format!("done in {}", duration(*seconds)));
+                self.print(&event.stage, &format!("done in {}", duration(*seconds)));
             }
             // Reported once, by the walk's error.
             EventKind::Stopped | EventKind::Failed { .. } => {
