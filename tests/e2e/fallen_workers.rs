@@ -34,7 +34,7 @@ fn locks(bench: &Workbench) -> Option<Vec<PathBuf>> {
 }
 
 /// Kills workers that do the first training stage of the second point, up to a number of times, until the sweep ends.
-fn killing(bench: &Workbench, most: usize) -> (Outcome, usize) {
+fn killing(bench: &Workbench, max_kills: usize) -> (Outcome, usize) {
     let words: Vec<String> = args();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut command = bench.command("cadre", &words);
@@ -50,7 +50,7 @@ fn killing(bench: &Workbench, most: usize) -> (Outcome, usize) {
         let holder =
             lock.and_then(|lock| std::fs::read_to_string(lock).ok()).and_then(|pid| pid.parse().ok());
         if let Some(pid) = holder
-            && killed.len() < most
+            && killed.len() < max_kills
             && !killed.contains(&pid)
             && children(sweep.id()).contains(&pid)
         {

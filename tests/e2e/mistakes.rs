@@ -88,9 +88,9 @@ fn a_policy_of_another_contract_is_told_both_versions() {
     let spoken = contract();
     let (ours, other) = (format!("router@{spoken}"), format!("router@9{}", &spoken[1..]));
     let mut bytes = shipped.clone();
-    for place in 0..bytes.len() - ours.len() {
-        if bytes[place..].starts_with(ours.as_bytes()) {
-            bytes[place..place + other.len()].copy_from_slice(other.as_bytes());
+    for index in 0..bytes.len() - ours.len() {
+        if bytes[index..].starts_with(ours.as_bytes()) {
+            bytes[index..index + other.len()].copy_from_slice(other.as_bytes());
         }
     }
     assert_ne!(bytes, shipped);

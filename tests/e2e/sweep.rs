@@ -279,8 +279,8 @@ fn damage(store: &Path, count: u64) {
     if let Ok(mut bytes) = std::fs::read(file)
         && !bytes.is_empty()
     {
-        let place = draw(count + 1, bytes.len() as u64) as usize;
-        bytes[place] ^= 0x11;
+        let index = draw(count + 1, bytes.len() as u64) as usize;
+        bytes[index] ^= 0x11;
         std::fs::write(file, bytes).unwrap();
     }
 }

@@ -47,12 +47,14 @@ fn print_panic(panic: &PanicHookInfo<'_>) {
         return;
     }
     let message = panic.payload_as_str().unwrap_or("no message");
-    let place =
-        panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    let location = panic
+        .location()
+        .map(|location| format!(" at {}:{}", location.file(), location.line()))
+        .unwrap_or_default();
     let mut out = std::io::stderr().lock();
     let _ = writeln!(
         out,
-        "error: cadre has a bug: {message}{place}\n  finished stages are kept; run again with CADRE_LOG=debug and report \
+        "error: cadre has a bug: {message}{location}\n  finished stages are kept; run again with CADRE_LOG=debug and report \
          the output"
     );
     if std::env::var_os("RUST_BACKTRACE").is_some() {

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use cadre_contract::{Evidence, Query, RouterProbe, RouterStep};
 use cadre_policy::{Limits, Plugin};
-use guest::{Place, cards, claim};
+use guest::{Fixture, cards, claim};
 
 /// A command that compiles C to WebAssembly like `zig cc`: `$CADRE_WASM_CC`, or an installed `zig`.
 fn compiler() -> Option<Vec<String>> {
@@ -98,12 +98,12 @@ fn a_router_in_c_keeps_the_contract_and_decides_as_the_one_in_rust() {
         );
         return;
     };
-    let place = Place::with(Limits::default());
-    let file = build(&compiler, place.folder.path());
-    let report = place.sandbox.conformance(&file, "{}");
+    let fixture = Fixture::with(Limits::default());
+    let file = build(&compiler, fixture.folder.path());
+    let report = fixture.sandbox.conformance(&file, "{}");
     assert!(report.passed(), "{report:#?}");
     assert_eq!(report.description.unwrap().name, "surest-c");
-    let plugin = place.sandbox.load(&file).unwrap();
+    let plugin = fixture.sandbox.load(&file).unwrap();
     decides_as_the_template_does(&plugin);
     for settings in [r#"{"thresold": 0.4}"#, r#"{"threshold": 2}"#, r#"{"threshold": "high"}"#] {
         let error = plugin.router(settings, &cards(2)).unwrap_err().to_string();

@@ -21,13 +21,13 @@ pub fn side_by_side(runs: &[RunRecord]) -> SideBySide {
         // Key order: by the first run that has the key.
         let mut order: Vec<&str> = Vec::new();
         let mut cells: BTreeMap<&str, Vec<Option<&Value>>> = BTreeMap::new();
-        for (place, run) in runs.iter().enumerate() {
+        for (index, run) in runs.iter().enumerate() {
             for (key, _, value) in run.values.iter().filter(|(_, from, _)| *from == origin) {
                 let row = cells.entry(key).or_insert_with(|| {
                     order.push(key);
                     vec![None; runs.len()]
                 });
-                row[place] = Some(value);
+                row[index] = Some(value);
             }
         }
         let rows = order.iter().filter_map(|key| {

@@ -18,8 +18,8 @@ pub fn export_csv(table: &Table, path: &Path) -> Result<(), RunsError> {
 fn csv(table: &Table) -> String {
     let mut text = String::new();
     let mut line = |fields: &mut dyn Iterator<Item = String>| {
-        for (place, field) in fields.enumerate() {
-            if place > 0 {
+        for (index, field) in fields.enumerate() {
+            if index > 0 {
                 text.push(',');
             }
             text.push_str(&field);

@@ -53,7 +53,7 @@ fn kind<'a>(mut cells: impl Iterator<Item = &'a Value>) -> Kind {
 
 fn parquet(table: &Table) -> Result<Vec<u8>, ParquetError> {
     let kinds: Vec<Kind> = (0..table.columns.len())
-        .map(|place| kind(table.rows.iter().filter_map(|row| row.get(place)?.as_ref())))
+        .map(|index| kind(table.rows.iter().filter_map(|row| row.get(index)?.as_ref())))
         .collect();
     let mut fields = Vec::with_capacity(kinds.len());
     for (name, kind) in table.columns.iter().zip(&kinds) {
@@ -75,11 +75,11 @@ fn parquet(table: &Table) -> Result<Vec<u8>, ParquetError> {
     let mut bytes = Vec::new();
     let mut file = SerializedFileWriter::new(&mut bytes, schema, Arc::new(properties))?;
     let mut group = file.next_row_group()?;
-    let mut place = 0;
+    let mut index = 0;
     while let Some(column) = group.next_column()? {
-        let cells = table.rows.iter().map(|row| row.get(place).and_then(Option::as_ref));
-        write_column(column, kinds.get(place).copied().unwrap_or(Kind::Text), cells)?;
-        place += 1;
+        let cells = table.rows.iter().map(|row| row.get(index).and_then(Option::as_ref));
+        write_column(column, kinds.get(index).copied().unwrap_or(Kind::Text), cells)?;
+        index += 1;
     }
     group.close()?;
     file.close()?;

@@ -34,8 +34,8 @@ fn recipe_value(key: &str, value: &toml::Value, values: &mut Values) {
             return;
         }
         toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
-            for (place, value) in items.iter().enumerate() {
-                recipe_value(&format!("{key}.{place}"), value, values);
+            for (index, value) in items.iter().enumerate() {
+                recipe_value(&format!("{key}.{index}"), value, values);
             }
             return;
         }

@@ -136,8 +136,8 @@ pub(crate) fn select(database: &Connection, selection: &Selection) -> Result<Tab
     }
     if let Some(ids) = &selection.ids {
         // One bound parameter for any number of ids.
-        let place = compiled.bind(Sql::Text(serde_json::Value::from(ids.clone()).to_string()));
-        condition = format!("({condition}) AND run.folder IN (SELECT value FROM json_each({place}))");
+        let placeholder = compiled.bind(Sql::Text(serde_json::Value::from(ids.clone()).to_string()));
+        condition = format!("({condition}) AND run.folder IN (SELECT value FROM json_each({placeholder}))");
     }
     let mut sorted = String::new();
     let order = match &selection.sort {
@@ -153,8 +153,8 @@ pub(crate) fn select(database: &Connection, selection: &Selection) -> Result<Tab
                 column: 1 + text.chars().count() - name.chars().count(),
                 problem,
             })?;
-            let place = compiled.bind(Sql::Integer(key.unwrap_or(-1)));
-            sorted = format!("LEFT JOIN cell AS by ON by.key = {place} AND by.run = run.id");
+            let placeholder = compiled.bind(Sql::Integer(key.unwrap_or(-1)));
+            sorted = format!("LEFT JOIN cell AS by ON by.key = {placeholder} AND by.run = run.id");
             // Runs without the key come last in both directions.
             format!("by.value IS NULL, by.value {direction}, run.folder")
         }
@@ -302,10 +302,10 @@ impl Compiled<'_> {
     }
 
     fn tag(&mut self, relation: Relation, literal: &Literal) -> Result<String, RunsError> {
-        let place = self.bind(Sql::Text(literal.text.clone()));
+        let placeholder = self.bind(Sql::Text(literal.text.clone()));
         match relation {
-            Relation::Equal | Relation::Unequal | Relation::In => Ok(format!("name = {place}")),
-            Relation::Contains => Ok(format!("instr(lower(name), lower({place})) > 0")),
+            Relation::Equal | Relation::Unequal | Relation::In => Ok(format!("name = {placeholder}")),
+            Relation::Contains => Ok(format!("instr(lower(name), lower({placeholder})) > 0")),
             _ => Err(query_error(self.text, literal.column, "tags support only = != ~ and in".to_owned())),
         }
     }

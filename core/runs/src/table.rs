@@ -29,10 +29,10 @@ impl Table {
         let rows: Vec<Vec<String>> = self.rows.iter().map(|row| row.iter().map(shown).collect()).collect();
         let mut text = String::new();
         let columns: Vec<(usize, bool)> = (0..self.columns.len())
-            .map(|place| {
-                let cells = rows.iter().filter_map(|row| row.get(place)).map(|cell| cell.chars().count());
-                let head = self.columns.get(place).map_or(0, |name| name.chars().count());
-                let mut found = self.rows.iter().filter_map(|row| row.get(place)?.as_ref()).peekable();
+            .map(|index| {
+                let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
+                let head = self.columns.get(index).map_or(0, |name| name.chars().count());
+                let mut found = self.rows.iter().filter_map(|row| row.get(index)?.as_ref()).peekable();
                 let right = found.peek().is_some() && found.all(Value::is_number);
                 (cells.max().unwrap_or(0).max(head), right)
             })

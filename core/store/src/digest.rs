@@ -113,8 +113,8 @@ fn write_canonical(value: &Value, out: &mut Vec<u8>) {
             let mut fields: Vec<(&String, &Value)> = map.iter().collect();
             fields.sort_unstable_by_key(|(key, _)| *key);
             out.push(b'{');
-            for (place, (key, field)) in fields.into_iter().enumerate() {
-                if place > 0 {
+            for (index, (key, field)) in fields.into_iter().enumerate() {
+                if index > 0 {
                     out.push(b',');
                 }
                 write_plain(key, out);
@@ -125,8 +125,8 @@ fn write_canonical(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Array(items) => {
             out.push(b'[');
-            for (place, item) in items.iter().enumerate() {
-                if place > 0 {
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
                     out.push(b',');
                 }
                 write_canonical(item, out);

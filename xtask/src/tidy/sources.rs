@@ -64,7 +64,7 @@ pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
 }
 
 fn check_file(root: &Path, file: &Path, text: &str, findings: &mut Vec<Finding>) {
-    let place = file.strip_prefix(root).unwrap_or(file).to_string_lossy().into_owned();
+    let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy().into_owned();
     if !text.trim_start().starts_with("//!") {
         findings.push(Finding::new(file, 1, "a file starts with a `//!` comment that says what it contains"));
     }
@@ -76,7 +76,7 @@ fn check_file(root: &Path, file: &Path, text: &str, findings: &mut Vec<Finding>)
             format!("`{stem}` is not descriptive: name the file after its main type or verb"),
         ));
     }
-    if place.ends_with("/tests.rs") || place.contains("/tests/") || place.starts_with("xtask/src/tidy") {
+    if path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("xtask/src/tidy") {
         return;
     }
     let lines = code_lines(text);
@@ -88,15 +88,14 @@ fn check_file(root: &Path, file: &Path, text: &str, findings: &mut Vec<Finding>)
         ));
     }
     for (word, homes, why) in HOMES {
-        if homes.iter().any(|home| place.starts_with(home) || (home.starts_with('/') && place.contains(home)))
-        {
+        if homes.iter().any(|home| path.starts_with(home) || (home.starts_with('/') && path.contains(home))) {
             continue;
         }
         for line in lines.iter().filter(|line| line.text.contains(word)) {
             findings.push(Finding::new(file, line.number, format!("`{word}`: {why}")));
         }
     }
-    if place.starts_with("core/") && place.ends_with("src/lib.rs") {
+    if path.starts_with("core/") && path.ends_with("src/lib.rs") {
         face(file, &lines, findings);
     }
     if stem == "error" {
@@ -140,10 +139,10 @@ mod tests {
 
     use super::check_file;
 
-    fn rules(place: &str, text: &str) -> Vec<String> {
+    fn rules(path: &str, text: &str) -> Vec<String> {
         let root = Path::new("/house");
         let mut findings = Vec::new();
-        check_file(root, &root.join(place), text, &mut findings);
+        check_file(root, &root.join(path), text, &mut findings);
         findings.into_iter().map(|finding| finding.rule).collect()
     }
 

@@ -109,7 +109,7 @@ fn inputs<'a>(
     store: &ArtifactStore,
 ) -> Result<Vec<(&'a StageSpec, Artifact)>, EngineError> {
     let wanted = [StageKind::Backbone, StageKind::Train, StageKind::Describe];
-    let inputs = stage.inputs.iter().filter_map(|place| plan.stages.get(*place));
+    let inputs = stage.inputs.iter().filter_map(|index| plan.stages.get(*index));
     inputs
         .filter(|input| wanted.contains(&input.kind))
         .map(|input| Ok((input, artifact(store, input)?)))

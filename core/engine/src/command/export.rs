@@ -49,7 +49,7 @@ pub(super) fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal
     let plan = RunFolder::find(&args.id, &common.runs)?.plan()?;
     let store = ArtifactStore::open(&common.store)?;
     let stage = expert(&plan, &args.expert)?;
-    let inputs = stage.inputs.iter().filter_map(|place| plan.stages.get(*place));
+    let inputs = stage.inputs.iter().filter_map(|index| plan.stages.get(*index));
     let backbone = inputs.into_iter().find(|input| input.kind == StageKind::Backbone);
     let backbone = backbone.ok_or_else(|| EngineError::InputMissing {
         stage: stage.name.clone(),

@@ -227,8 +227,8 @@ fn local(
 fn reports(folder: &SweepFolder, plan: &SweepPlan, store: &Arc<ArtifactStore>, stop: &StopFlag) -> Done {
     let there = folder.stages_there(plan, store)?;
     let ready: Vec<usize> = (0..plan.stages.len())
-        .filter(|place| {
-            let stage = &plan.stages[*place];
+        .filter(|index| {
+            let stage = &plan.stages[*index];
             stage.kind == StageKind::Report && stage.inputs.iter().all(|input| there[*input])
         })
         .collect();
@@ -269,8 +269,8 @@ fn worker(args: &WorkerArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     }
     match outcome.failed.as_slice() {
         [] => Ok(()),
-        [(place, message), ..] => Err(EngineError::StageFailed {
-            stage: plan.stages[*place].name.clone(),
+        [(index, message), ..] => Err(EngineError::StageFailed {
+            stage: plan.stages[*index].name.clone(),
             message: message.clone(),
         }),
     }

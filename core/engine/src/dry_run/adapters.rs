@@ -47,7 +47,7 @@ pub(super) fn tried(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried,
     let mut tried = Tried::default();
     let imports = loaded.recipe.expert.iter().flat_map(|expert| &expert.import).enumerate();
     let mut shape = None;
-    for (place, import) in imports {
+    for (index, import) in imports {
         let work = plan.stages.iter().find_map(|stage| match &stage.work {
             // By task: if the recipe names an adapter on the Hub, the plan contains its local folder.
             StageWork::Import(work) if stage.name == format!("train/{}", import.task) => Some(work),
@@ -61,7 +61,7 @@ pub(super) fn tried(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried,
                 None => return Ok(tried),
             },
         };
-        let key = format!("expert.import[{place}].adapter");
+        let key = format!("expert.import[{index}].adapter");
         let problem = match check_adapter(shape, &work.path) {
             Err(problem) => EngineError::from(problem),
             Ok(found) => match rows_for(work, &found) {

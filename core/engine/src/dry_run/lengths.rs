@@ -126,7 +126,7 @@ impl Measure<'_> {
     /// skipped, with a warning.
     fn draw(&mut self) -> Vec<Drawn> {
         let mut all = Vec::new();
-        for (place, stage) in self.plan.stages.iter().enumerate() {
+        for (index, stage) in self.plan.stages.iter().enumerate() {
             let StageWork::Prepare(work) = &stage.work else { continue };
             let (key, files) = self.source_of(stage, work);
             let length = |file: &std::path::PathBuf| std::fs::metadata(file).map_or(0, |facts| facts.len());
@@ -162,7 +162,7 @@ impl Measure<'_> {
                     self.tried.mistakes.push(self.loaded.mistake(&key, problem));
                 }
                 Ok(found) => {
-                    self.rows[place] = found.first().map(|(_, examples)| examples.len() as u64);
+                    self.rows[index] = found.first().map(|(_, examples)| examples.len() as u64);
                     // A pretraining corpus has texts of any length; cutting them is expected.
                     if key == CORPUS {
                         continue;
@@ -201,9 +201,9 @@ impl Measure<'_> {
 
     /// Checks for warm-ups that are as long as the training.
     fn warm_ups(&mut self) {
-        for place in 0..self.plan.stages.len() {
-            let stage = &self.plan.stages[place];
-            self.rows[place] = self.rows[place].or_else(|| self.rows_of(stage));
+        for index in 0..self.plan.stages.len() {
+            let stage = &self.plan.stages[index];
+            self.rows[index] = self.rows[index].or_else(|| self.rows_of(stage));
             let (training, key, rows) = match &stage.work {
                 StageWork::Train(work) => (
                     &work.training,

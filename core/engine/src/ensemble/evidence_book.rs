@@ -111,10 +111,10 @@ impl EvidenceBook {
             }
             let mut unknown: Vec<usize> = self.missing(&addresses).collect();
             unknown.sort_by(|&a, &b| {
-                let place = |i: usize| (&asked[i].0.responder, asked[i].1.ids.len(), &asked[i].1.ids);
-                place(a).cmp(&place(b))
+                let order = |i: usize| (&asked[i].0.responder, asked[i].1.ids.len(), &asked[i].1.ids);
+                order(a).cmp(&order(b))
             });
-            unknown.dedup_by_key(|place| addresses[*place]);
+            unknown.dedup_by_key(|index| addresses[*index]);
             self.compute(probing, kind, asked, &addresses, &unknown, watch)?;
         }
         let known = self.lock_known();
@@ -139,7 +139,7 @@ impl EvidenceBook {
         watch.progress(kind, done, total);
         for page in unknown.chunks(probing.rows_a_page(kind).max(1)) {
             let rows: Vec<(&Responder, &Query)> =
-                page.iter().map(|&place| (&asked[place].0.responder, asked[place].1)).collect();
+                page.iter().map(|&index| (&asked[index].0.responder, asked[index].1)).collect();
             let findings = probing.answer(kind, &rows, &mut |rows| {
                 watch.progress(kind, done + rows as u64, total);
                 !watch.stop_wanted()
@@ -147,7 +147,7 @@ impl EvidenceBook {
             if findings.len() != page.len() {
                 return Err(EngineError::FindingsMissing { asked: page.len() });
             }
-            self.write(page.iter().map(|&place| addresses[place]).zip(findings))?;
+            self.write(page.iter().map(|&index| addresses[index]).zip(findings))?;
             done += page.len() as u64;
         }
         Ok(())
@@ -206,7 +206,7 @@ impl EvidenceBook {
             .filter(|(_, address)| {
                 !known.get(&address.subject).is_some_and(|page| page.contains_key(&address.entry))
             })
-            .map(|(place, _)| place)
+            .map(|(index, _)| index)
             .collect();
         missing.into_iter()
     }

@@ -117,17 +117,17 @@ impl LearnerProbing<'_> {
         progress: Progress<'_>,
     ) -> Result<Vec<RouterFinding>, EngineError> {
         let mut found = vec![0.0; asked.len()];
-        let (mut places, mut rows) = (Vec::new(), Vec::new());
-        for (place, row) in self.rows(asked).into_iter().enumerate() {
+        let (mut indices, mut rows) = (Vec::new(), Vec::new());
+        for (index, row) in self.rows(asked).into_iter().enumerate() {
             // A prompt of one token has no loss.
             if row.ids.len() > 1 {
-                places.push(place);
+                indices.push(index);
                 rows.push(ScoredRow { row, from: 1 });
             }
         }
         let losses = self.learner.mean_negative_log_likelihoods(&rows, self.decoding.batch, progress)?;
-        for (place, loss) in places.into_iter().zip(losses) {
-            found[place] = loss;
+        for (index, loss) in indices.into_iter().zip(losses) {
+            found[index] = loss;
         }
         Ok(found.into_iter().map(RouterFinding::Surprise).collect())
     }

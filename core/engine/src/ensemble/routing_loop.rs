@@ -65,11 +65,11 @@ pub(crate) fn route_all(
         for group in pending.chunks(QUERIES_A_CALL) {
             let batch: Vec<Evidence> = group
                 .iter()
-                .map(|&place| evidence_of(&queries[place], std::mem::take(&mut seen[place])))
+                .map(|&index| evidence_of(&queries[index], std::mem::take(&mut seen[index])))
                 .collect();
             let steps = router.decide(&batch)?;
-            for (&place, evidence) in group.iter().zip(batch) {
-                seen[place] = evidence.observations;
+            for (&index, evidence) in group.iter().zip(batch) {
+                seen[index] = evidence.observations;
             }
             if steps.len() != group.len() {
                 return Err(EngineError::WrongStepCount {
@@ -78,32 +78,32 @@ pub(crate) fn route_all(
                     steps: steps.len(),
                 });
             }
-            for (&place, step) in group.iter().zip(steps) {
-                rounds[place] += 1;
+            for (&index, step) in group.iter().zip(steps) {
+                rounds[index] += 1;
                 match step {
                     RouterStep::Ask(probes) => {
                         if round >= bounds.max_rounds {
                             return Err(EngineError::TooManyRounds {
                                 router: router.name().to_owned(),
-                                query: queries[place].id,
+                                query: queries[index].id,
                                 limit: bounds.max_rounds,
                             });
                         }
                         for probe in probes {
-                            allow(&probe, bounds, router.name(), &queries[place])?;
-                            asked.push((place, probe));
+                            allow(&probe, bounds, router.name(), &queries[index])?;
+                            asked.push((index, probe));
                         }
-                        still.push(place);
+                        still.push(index);
                     }
-                    RouterStep::Choose(expert) => decided[place] = Some(Responder::Expert(expert)),
-                    RouterStep::Backbone => decided[place] = Some(bounds.fallback()),
-                    RouterStep::Mix(shares) => decided[place] = Some(mixed(&shares)),
+                    RouterStep::Choose(expert) => decided[index] = Some(Responder::Expert(expert)),
+                    RouterStep::Backbone => decided[index] = Some(bounds.fallback()),
+                    RouterStep::Mix(shares) => decided[index] = Some(mixed(&shares)),
                 }
             }
         }
         let findings = find_all(&asked, queries, finder)?;
-        for ((place, probe), finding) in asked.into_iter().zip(findings) {
-            seen[place].push(RouterObservation { probe, finding });
+        for ((index, probe), finding) in asked.into_iter().zip(findings) {
+            seen[index].push(RouterObservation { probe, finding });
         }
         pending = still;
         round += 1;
@@ -128,24 +128,24 @@ fn find_all(
 ) -> Result<Vec<RouterFinding>, EngineError> {
     let mut findings: Vec<Option<RouterFinding>> = asked
         .iter()
-        .map(|(place, probe)| match probe {
-            RouterProbe::Task => Some(RouterFinding::Task(queries[*place].expert)),
+        .map(|(index, probe)| match probe {
+            RouterProbe::Task => Some(RouterFinding::Task(queries[*index].expert)),
             _ => None,
         })
         .collect();
     for kind in Kind::ALL {
-        let mut places = Vec::new();
+        let mut indices = Vec::new();
         let mut batch = Vec::new();
-        for (slot, (place, probe)) in asked.iter().enumerate() {
+        for (slot, (index, probe)) in asked.iter().enumerate() {
             if let Some(question) = Question::of(probe).filter(|question| question.kind == kind) {
-                places.push(slot);
-                batch.push((question, &queries[*place]));
+                indices.push(slot);
+                batch.push((question, &queries[*index]));
             }
         }
         if batch.is_empty() {
             continue;
         }
-        for (slot, finding) in places.into_iter().zip(finder.find_out(&batch)?) {
+        for (slot, finding) in indices.into_iter().zip(finder.find_out(&batch)?) {
             findings[slot] = Some(finding);
         }
     }

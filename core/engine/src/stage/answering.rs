@@ -74,9 +74,9 @@ pub(crate) fn open_ensemble<'a>(
     let model = executor.model(work.model, work.backbone)?;
     let library = library(&model, &work.experts, &work.descriptors)?;
     let shape = model.learner.shape();
-    let most = work.decoding.max_new_tokens as usize;
+    let max_new_tokens = work.decoding.max_new_tokens as usize;
     // If training sets `max-prompt`, queries are cut to the same length, and a long answer ends at the context length.
-    let response = if work.prompt.max_prompt.is_some() { 1 } else { most.min(shape.context / 2) };
+    let response = if work.prompt.max_prompt.is_some() { 1 } else { max_new_tokens.min(shape.context / 2) };
     let encoding = Encoding::new(
         &model.tokenizer,
         shape.vocabulary,
@@ -86,7 +86,7 @@ pub(crate) fn open_ensemble<'a>(
         response,
     )?;
     let decoding = Decoding {
-        max_new_tokens: most,
+        max_new_tokens,
         stop: model.tokenizer.stops().to_vec(),
         strategy: match &work.decoding.strategy {
             cadre_recipe::Strategy::Greedy => Strategy::Greedy,

@@ -108,7 +108,7 @@ fn rehearsed(
         .picks
         .iter()
         .enumerate()
-        .map(|(place, pick)| mixed_in(pick, place, &memory, &order, work, compose))
+        .map(|(index, pick)| mixed_in(pick, index, &memory, &order, work, compose))
         .collect()
 }
 
@@ -118,10 +118,10 @@ fn remembered(
     work: &RehearseWork,
 ) -> Result<(Vec<Remembered>, Vec<u32>), EngineError> {
     let (mut memory, mut tasks) = (Vec::new(), Vec::new());
-    for (place, task) in work.earlier.iter().enumerate() {
+    for (index, task) in work.earlier.iter().enumerate() {
         for input in inputs.iter().filter(|input| input.task.as_ref() == Some(task)) {
             let entries = RehearsalMemory::read(&input.artifact.path(MEMORY))?;
-            tasks.extend(std::iter::repeat_n(place as u32, entries.len()));
+            tasks.extend(std::iter::repeat_n(index as u32, entries.len()));
             memory.extend(entries.entries().iter().cloned());
         }
     }
@@ -130,7 +130,7 @@ fn remembered(
 
 fn mixed_in(
     pick: &Pick,
-    place: usize,
+    index: usize,
     memory: &[Remembered],
     order: &Order,
     work: &RehearseWork,
@@ -150,7 +150,7 @@ fn mixed_in(
                 task: made.task,
             })?;
             let example = Example {
-                id: format!("{task}/synthetic/{place}"),
+                id: format!("{task}/synthetic/{index}"),
                 task: task.clone(),
                 turns: Vec::new(),
                 instruction: made.instruction.clone(),

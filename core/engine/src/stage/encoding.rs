@@ -55,7 +55,7 @@ impl Encoding {
         let marks =
             indicators.as_ref().map_or(0, |indicators| indicators.accept.len().max(indicators.reject.len()));
         let room = context.saturating_sub(response + marks);
-        let wanted = prompt.max_prompt.map_or(room, |most| most as usize);
+        let wanted = prompt.max_prompt.map_or(room, |max| max as usize);
         // A checkpoint's context is only known here; the recipe's own backbones were checked with the recipe.
         let max_prompt = wanted.min(room);
         if max_prompt < 2 {
@@ -82,8 +82,8 @@ impl Encoding {
         let ids = self.encoder.prompt_ids_all(examples)?;
         let queries = examples.iter().zip(ids).enumerate();
         queries
-            .map(|(place, (example, ids))| {
-                Ok(Query::new(place as u64, self.template.prompt(example)?, ids, expert(place)))
+            .map(|(index, (example, ids))| {
+                Ok(Query::new(index as u64, self.template.prompt(example)?, ids, expert(index)))
             })
             .collect()
     }

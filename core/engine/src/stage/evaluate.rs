@@ -72,7 +72,7 @@ pub(super) fn evaluate(
         executor,
     )?;
     let examples: Vec<Example> = columns.iter().flat_map(|column| column.examples.iter().cloned()).collect();
-    let expert_of = |place: usize| ensemble.library.of_task(&examples[place].task);
+    let expert_of = |index: usize| ensemble.library.of_task(&examples[index].task);
     let queries = ensemble.encoding.queries(&examples, &expert_of)?;
     let answered = ensemble.answer(&queries, &JobWatch(job))?;
 
@@ -82,14 +82,14 @@ pub(super) fn evaluate(
     for column in &columns {
         let mut sums = vec![0.0; column.metrics.len()];
         let results = results.by_ref().take(column.examples.len());
-        for (place, ((example, query), answered)) in results.enumerate() {
+        for (index, ((example, query), answered)) in results.enumerate() {
             let scores = scores(column, example, &answered.text);
             sums.iter_mut().zip(&scores).for_each(|(sum, (_, score))| *sum += score);
             let outcome = scores
                 .first()
                 .map(|(_, score)| Outcome { score: *score, empty: answered.text.trim().is_empty() });
             routes.push(route_row(example, Some(column.task), answered, routed, outcome));
-            if place < work.predictions as usize {
+            if index < work.predictions as usize {
                 predictions.push(prediction(example, Some(column.task), query, answered, routed, scores));
             }
         }

@@ -43,8 +43,8 @@ pub(super) fn remember(
     let mut finder = StageFinder::new(job, executor, &model, &encoding, &examples, work.grant_experts)?;
     let selected = select_all(&mut selector, &order, &candidates, &mut finder)?;
     let mut memory = RehearsalMemory::default();
-    for (place, pick) in selected.picks.iter().enumerate() {
-        memory.keep(kept(pick, place, &examples, work, &order)?);
+    for (index, pick) in selected.picks.iter().enumerate() {
+        memory.keep(kept(pick, index, &examples, work, &order)?);
     }
     job.draft.write(MEMORY, &memory.write())?;
     Ok(json!({
@@ -67,7 +67,7 @@ fn budget(budget: Budget, examples: usize) -> u32 {
 
 fn kept(
     pick: &Pick,
-    place: usize,
+    index: usize,
     examples: &[Example],
     work: &RememberWork,
     order: &Order,
@@ -79,7 +79,7 @@ fn kept(
         }
         Source::Synthetic(made) if made.task == work.place => {
             let example = Example {
-                id: format!("{}/synthetic/{place}", work.task),
+                id: format!("{}/synthetic/{index}", work.task),
                 task: work.task.clone(),
                 turns: Vec::new(),
                 instruction: made.instruction.clone(),

@@ -18,10 +18,10 @@ pub(super) fn matrices(
         let stage = routed.stage(tasks.len());
         for scored in &routed.row.tasks {
             let Some(column) = tasks.iter().position(|task| *task == scored.task) else { continue };
-            for (place, (metric, score)) in scored.scores.iter().enumerate() {
+            for (index, (metric, score)) in scored.scores.iter().enumerate() {
                 // The mean of many scores may miss 100 by rounding; larger deviations are rejected by the matrix.
                 let score = Some(rounded(*score));
-                if place == 0 {
+                if index == 0 {
                     first.set(stage, column, score)?;
                 }
                 let matrix = by_metric.entry(metric.clone()).or_insert_with(|| ScoreMatrix::new(tasks.len()));
@@ -142,8 +142,8 @@ mod tests {
             let chosen: Vec<(&str, Option<u32>)> =
                 (0..40).map(|query| (if query % 2 == 0 { "a" } else { "b" }, Some(0))).collect();
             let mut row = row(learned, &[], &chosen);
-            for (place, route) in row.routes.iter_mut().enumerate() {
-                route.outcome = Some(Outcome { score: scores[place / 2 % 2], empty: false });
+            for (index, route) in row.routes.iter_mut().enumerate() {
+                route.outcome = Some(Outcome { score: scores[index / 2 % 2], empty: false });
             }
             row
         };

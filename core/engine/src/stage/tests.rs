@@ -121,9 +121,9 @@ impl Fixture {
 /// Changes one byte and keeps the length.
 fn edit(path: &Path) {
     let text = std::fs::read_to_string(path).unwrap();
-    let place = text.rfind(|letter: char| letter.is_ascii_lowercase()).unwrap();
+    let index = text.rfind(|letter: char| letter.is_ascii_lowercase()).unwrap();
     let mut bytes = text.into_bytes();
-    bytes[place] = if bytes[place] == b'x' { b'y' } else { b'x' };
+    bytes[index] = if bytes[index] == b'x' { b'y' } else { b'x' };
     std::fs::write(path, bytes).unwrap();
 }
 

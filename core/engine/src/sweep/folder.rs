@@ -194,14 +194,14 @@ impl SweepFolder {
     ) -> Result<SweepRun, EngineError> {
         let alone = plan.plan_of(point);
         let folder = RunFolder::of(&alone, runs);
-        let outcome = if point.stages.iter().all(|place| there[*place]) {
+        let outcome = if point.stages.iter().all(|index| there[*index]) {
             folder.begin_with(&point.toml, &alone)?;
             folder.keep_sweep(&self.id())?;
             PointOutcome::Done(Box::new(folder.finish_once(&alone, store)?))
         } else {
             // The first in plan order: later failures follow from it.
-            let failed = point.stages.iter().find_map(|place| {
-                let stage = &plan.stages[*place];
+            let failed = point.stages.iter().find_map(|index| {
+                let stage = &plan.stages[*index];
                 Some(format!("{}: {}", stage.name, self.failure(&stage.key)?))
             });
             failed.map_or(PointOutcome::Left, PointOutcome::Failed)
@@ -227,12 +227,12 @@ impl SweepFolder {
         plan.points
             .iter()
             .flat_map(|point| &point.stages)
-            .for_each(|place| *needed.entry(*place).or_default() += 1);
+            .for_each(|index| *needed.entry(*index).or_default() += 1);
         let mut found: BTreeMap<usize, (String, String, usize)> = BTreeMap::new();
-        for (place, stage) in plan.stages.iter().enumerate() {
+        for (index, stage) in plan.stages.iter().enumerate() {
             if let Some(message) = self.failure(&stage.key) {
-                let points = needed.get(&place).copied().unwrap_or_default();
-                found.insert(place, (stage.name.clone(), message, points));
+                let points = needed.get(&index).copied().unwrap_or_default();
+                found.insert(index, (stage.name.clone(), message, points));
             }
         }
         found.into_values().collect()

@@ -42,20 +42,20 @@ pub(crate) fn work(
     let Some(wanted) = assignment.only else {
         return Ok(walk_shared(&joint, &makers, store, &executor, events, &options));
     };
-    if let Some(place) = wanted.iter().find(|place| **place >= joint.stages.len()) {
+    if let Some(index) = wanted.iter().find(|index| **index >= joint.stages.len()) {
         return Err(EngineError::NotFound {
             what: "a stage of the sweep's plan",
-            name: place.to_string(),
+            name: index.to_string(),
             advice: format!("it has {} stages", joint.stages.len()),
         });
     }
-    let (part, places) = with_what_it_needs(&joint, wanted);
-    let makers: Vec<Digest> = places.iter().map(|place| makers[*place]).collect();
+    let (part, indices) = with_what_it_needs(&joint, wanted);
+    let makers: Vec<Digest> = indices.iter().map(|index| makers[*index]).collect();
     let found = walk_shared(&part, &makers, store, &executor, events, &options);
-    let back = |own: Vec<usize>| own.into_iter().map(|own| places[own]).collect();
+    let back = |own: Vec<usize>| own.into_iter().map(|own| indices[own]).collect();
     Ok(SharedOutcome {
         there: back(found.there),
-        failed: found.failed.into_iter().map(|(own, message)| (places[own], message)).collect(),
+        failed: found.failed.into_iter().map(|(own, message)| (indices[own], message)).collect(),
         left: back(found.left),
     })
 }
@@ -64,17 +64,17 @@ pub(crate) fn work(
 fn with_what_it_needs(plan: &Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
     let mut needed: BTreeSet<usize> = BTreeSet::new();
     let mut open: Vec<usize> = wanted.to_vec();
-    while let Some(place) = open.pop() {
-        if needed.insert(place) {
-            open.extend(&plan.stages[place].inputs);
+    while let Some(index) = open.pop() {
+        if needed.insert(index) {
+            open.extend(&plan.stages[index].inputs);
         }
     }
-    let places: Vec<usize> = needed.into_iter().collect();
-    let own = |place: &usize| places.binary_search(place).unwrap_or_default();
-    let stages = places.iter().map(|place| {
-        let mut stage = plan.stages[*place].clone();
+    let indices: Vec<usize> = needed.into_iter().collect();
+    let own = |index: &usize| indices.binary_search(index).unwrap_or_default();
+    let stages = indices.iter().map(|index| {
+        let mut stage = plan.stages[*index].clone();
         stage.inputs.iter_mut().for_each(|input| *input = own(input));
         stage
     });
-    (Plan { stages: stages.collect(), ..plan.clone() }, places)
+    (Plan { stages: stages.collect(), ..plan.clone() }, indices)
 }

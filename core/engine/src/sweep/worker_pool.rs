@@ -46,7 +46,7 @@ impl WorkerPool<'_> {
         let gpus = visible_gpus(self.stages, std::env::var(VISIBLE).ok().as_deref(), Path::new("/dev"));
         let watch = Watch { events, stop, deaths: Mutex::default() };
         std::thread::scope(|scope| {
-            let places: Vec<_> = (1..=self.workers)
+            let handles: Vec<_> = (1..=self.workers)
                 .map(|number| {
                     let gpu = gpus.get((number - 1) % gpus.len().max(1));
                     let watch = &watch;
@@ -54,8 +54,8 @@ impl WorkerPool<'_> {
                 })
                 .collect();
             let mut troubles = Vec::new();
-            for place in places {
-                let outcome = place.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            for handle in handles {
+                let outcome = handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 troubles.extend(outcome?);
             }
             Ok(troubles)

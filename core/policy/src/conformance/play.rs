@@ -32,7 +32,7 @@ pub(super) fn fraction(label: &str) -> f32 {
 /// A unit vector that depends only on the seed.
 pub(super) fn unit_vector(seed: u64, dimensions: usize) -> Vec<f32> {
     let values: Vec<f32> =
-        (0..dimensions).map(|place| fraction(&format!("vector {seed} {place}")) - 0.5).collect();
+        (0..dimensions).map(|index| fraction(&format!("vector {seed} {index}")) - 0.5).collect();
     let norm = values.iter().map(|value| value * value).sum::<f32>().sqrt();
     values.iter().map(|value| value / norm).collect()
 }

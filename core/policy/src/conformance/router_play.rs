@@ -119,7 +119,7 @@ fn run(router: &mut Router, queries: &[Evidence], experts: u32, rounds: u32) -> 
         if run.calls.len() >= rounds as usize {
             return Err(router.too_many_rounds(all[*first].query.id));
         }
-        let batch: Vec<Evidence> = open.iter().map(|place| all[*place].clone()).collect();
+        let batch: Vec<Evidence> = open.iter().map(|index| all[*index].clone()).collect();
         let steps = router.route(&batch)?;
         let usage = router.last_usage();
         if usage.fuel > run.fuel {
@@ -128,15 +128,15 @@ fn run(router: &mut Router, queries: &[Evidence], experts: u32, rounds: u32) -> 
         }
         run.memory = run.memory.max(usage.memory);
         let mut still = Vec::new();
-        for (place, step) in open.iter().zip(&steps) {
+        for (index, step) in open.iter().zip(&steps) {
             match step {
                 RouterStep::Ask(probes) => {
                     run.probes += probes.len();
-                    let query = all[*place].query.id;
-                    all[*place].observations.extend(probes.iter().map(|probe| found(query, probe, experts)));
-                    still.push(*place);
+                    let query = all[*index].query.id;
+                    all[*index].observations.extend(probes.iter().map(|probe| found(query, probe, experts)));
+                    still.push(*index);
                 }
-                end => ends[*place] = Some(end.clone()),
+                end => ends[*index] = Some(end.clone()),
             }
         }
         run.calls.push(steps);

@@ -180,7 +180,7 @@ impl Guest {
 }
 
 /// A temporary folder and a sandbox with its cache in it, with limits that stop guests quickly.
-pub(crate) struct Place {
+pub(crate) struct Fixture {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) sandbox: Sandbox,
 }
@@ -196,7 +196,7 @@ pub(crate) fn tight() -> Limits {
     }
 }
 
-impl Place {
+impl Fixture {
     pub(crate) fn new() -> Self {
         Self::with(tight())
     }
@@ -250,8 +250,8 @@ pub(crate) fn cards(count: u32) -> Vec<ExpertCard> {
 /// Queries 40, 41, … without evidence.
 pub(crate) fn batch(count: u64) -> Vec<Evidence> {
     (0..count)
-        .map(|place| Evidence {
-            query: Query { id: 40 + place, prompt: "sort: 3 1 2".into(), prompt_tokens: 5 },
+        .map(|fixture| Evidence {
+            query: Query { id: 40 + fixture, prompt: "sort: 3 1 2".into(), prompt_tokens: 5 },
             observations: vec![],
         })
         .collect()

@@ -38,17 +38,17 @@ fn each_place_of_damage_costs_at_most_its_own_segment() {
         segments.append(payload).unwrap();
     }
     let sound = fs::read(file(&store)).unwrap();
-    for place in (0..sound.len()).step_by(3) {
+    for index in (0..sound.len()).step_by(3) {
         let mut bytes = sound.clone();
-        bytes[place] ^= 0x20;
+        bytes[index] ^= 0x20;
         fs::write(file(&store), &bytes).unwrap();
         let read = segments.read_all().unwrap();
-        assert!(read.segments.len() >= 2, "byte {place}");
-        assert!(read.segments.iter().all(|segment| payloads.contains(segment)), "byte {place}");
-        assert_eq!(read.damaged.len(), 1, "byte {place}");
+        assert!(read.segments.len() >= 2, "byte {index}");
+        assert!(read.segments.iter().all(|segment| payloads.contains(segment)), "byte {index}");
+        assert_eq!(read.damaged.len(), 1, "byte {index}");
         let again = segments.read_all().unwrap();
-        assert_eq!(again.segments, read.segments, "byte {place}");
-        assert!(again.damaged.is_empty(), "byte {place}: reported once, then repaired");
+        assert_eq!(again.segments, read.segments, "byte {index}");
+        assert!(again.damaged.is_empty(), "byte {index}: reported once, then repaired");
         segments.append(b"next").unwrap();
         assert_eq!(segments.read_all().unwrap().segments.last().unwrap(), b"next");
     }

@@ -55,13 +55,13 @@ impl ExpertRows {
         {
             let count = |fact: &str| artifact.manifest().facts[fact].as_u64().unwrap_or(0) as usize;
             let (own, rehearsed) = (count("own"), count("rehearsed"));
-            let origin = |place: usize| match place {
-                place if place < own => Origin::Own,
-                place if place < own + rehearsed => Origin::Rehearsed,
+            let origin = |index: usize| match index {
+                index if index < own => Origin::Own,
+                index if index < own + rehearsed => Origin::Rehearsed,
                 _ => Origin::Outside,
             };
             let rows = read_training_rows(&artifact.path(TRAINING))?;
-            let rows = rows.into_iter().enumerate().map(|(place, row)| (origin(place), row)).collect();
+            let rows = rows.into_iter().enumerate().map(|(index, row)| (origin(index), row)).collect();
             return Ok(Self { rows, composed: true });
         }
         Ok(Self { rows: drawn(stage, work, plan)?, composed: false })

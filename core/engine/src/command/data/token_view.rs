@@ -23,7 +23,7 @@ pub(super) fn tokens(shown: &[ShownToken], target: Target) -> String {
     };
     let mut text = String::new();
     let mut before: Option<&ShownToken> = None;
-    for (place, token) in shown.iter().enumerate() {
+    for (index, token) in shown.iter().enumerate() {
         let was = before.is_some_and(|before| before.in_loss);
         match (was, token.in_loss) {
             (false, true) => text.push_str(&format!("{learned}⟦{learned:#}")),
@@ -32,7 +32,7 @@ pub(super) fn tokens(shown: &[ShownToken], target: Target) -> String {
             _ => {}
         }
         // Alternate the style, so that neighbours differ even if a bar also occurs in the text.
-        let plain = if place % 2 == 0 { Style::new() } else { DIM };
+        let plain = if index % 2 == 0 { Style::new() } else { DIM };
         let style = if token.in_loss { learned } else { plain };
         let visible = token.text.replace('\n', "↵\n");
         text.push_str(&format!("{style}{visible}{style:#}"));

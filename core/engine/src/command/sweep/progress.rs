@@ -77,7 +77,7 @@ pub(super) fn status(folder: &SweepFolder, common: &CommonArgs, terminal: &Termi
     let status = plan.joint().status(&store)?;
     let there = folder.stages_there(&plan, &store)?;
     let failed = folder.failed_stages(&plan);
-    let done = plan.points.iter().filter(|point| point.stages.iter().all(|place| there[*place])).count();
+    let done = plan.points.iter().filter(|point| point.stages.iter().all(|index| there[*index])).count();
     let jobs = submitted(folder)?;
     let queue = match &jobs {
         Some(jobs) => states(jobs)?,

@@ -47,9 +47,9 @@ impl Submission<'_> {
             .map_err(|source| EngineError::Write { path: slurm.clone(), source })?;
         let mut submitted = Jobs { format_version: JOBS_FORMAT, jobs: named(plan, batch_jobs(plan, there)) };
         let limits = queue::limits();
-        if let Some(most) = limits.jobs.filter(|most| submitted.jobs.len() > *most) {
+        if let Some(max_jobs) = limits.jobs.filter(|max_jobs| submitted.jobs.len() > *max_jobs) {
             let problem = format!(
-                "the sweep has {} jobs, but the cluster takes {most} (MaxJobCount): split it into several sweeps",
+                "the sweep has {} jobs, but the cluster takes {max_jobs} (MaxJobCount): split it into several sweeps",
                 submitted.jobs.len()
             );
             return Err(EngineError::Slurm { program: "scontrol", problem });
@@ -92,16 +92,19 @@ impl Submission<'_> {
         &self,
         submitted: &mut Jobs,
         resources: &Resources,
-        most: usize,
+        max_size: usize,
     ) -> Result<(), EngineError> {
-        let mut place = 0;
-        while place < submitted.jobs.len() {
-            let array = submitted.jobs[place].work.array;
-            let count =
-                submitted.jobs[place..].iter().take_while(|job| job.work.array == array).take(most).count();
-            let last = place + count == submitted.jobs.len();
+        let mut index = 0;
+        while index < submitted.jobs.len() {
+            let array = submitted.jobs[index].work.array;
+            let count = submitted.jobs[index..]
+                .iter()
+                .take_while(|job| job.work.array == array)
+                .take(max_size)
+                .count();
+            let last = index + count == submitted.jobs.len();
             let id_of = |job: usize| submitted.jobs[job].id.as_deref();
-            let (common, paired) = predecessors(&submitted.jobs[place..place + count]);
+            let (common, paired) = predecessors(&submitted.jobs[index..index + count]);
             let ids: Vec<&str> = common.iter().filter_map(|job| id_of(*job)).collect();
             // The report is written even if other jobs fail.
             let word = if last { "afterany" } else { "afterok" };
@@ -118,20 +121,20 @@ impl Submission<'_> {
             // If an array is split and the number of concurrent jobs is limited, its parts run one after the other.
             if resources.at_once.is_some()
                 && let Some(before) =
-                    place.checked_sub(1).filter(|before| submitted.jobs[*before].work.array == array)
+                    index.checked_sub(1).filter(|before| submitted.jobs[*before].work.array == array)
                 && let Some(id) = id_of(before)
             {
                 dependencies.push(format!("afterany:{}", mains(&[id]).join(":")));
             }
             let dependency = (!dependencies.is_empty()).then(|| dependencies.join(","));
             let id =
-                self.submit_one(&submitted.jobs[place].name, place, count, dependency.as_deref(), resources)?;
-            for (task, job) in submitted.jobs[place..place + count].iter_mut().enumerate() {
+                self.submit_one(&submitted.jobs[index].name, index, count, dependency.as_deref(), resources)?;
+            for (task, job) in submitted.jobs[index..index + count].iter_mut().enumerate() {
                 job.id = Some(if count > 1 { format!("{id}_{task}") } else { id.clone() });
             }
             // Saved after each submission, so that queued jobs can be found and cancelled whatever happens.
             keep(self.folder, submitted)?;
-            place += count;
+            index += count;
         }
         Ok(())
     }
@@ -182,7 +185,7 @@ fn named(plan: &SweepPlan, jobs: Vec<BatchJob>) -> Vec<Job> {
         array: jobs.last().map_or(0, |job| job.array + 1),
     };
     let name = |job: &BatchJob| match job.stages.first() {
-        Some(place) => format!("cadre-{}-{}", plan.name, plan.stages[*place].kind.name()),
+        Some(index) => format!("cadre-{}-{}", plan.name, plan.stages[*index].kind.name()),
         None => format!("cadre-{}-report", plan.name),
     };
     jobs.into_iter().chain([last]).map(|work| Job { name: name(&work), work, id: None }).collect()
