@@ -10,7 +10,7 @@ fn smoke() -> String {
 }
 
 #[test]
-fn expand_gives_a_recipe_that_means_the_same() {
+fn expand_prints_an_equivalent_recipe() {
     let bench = Workbench::new();
     let expanded = bench.cadre(&["expand", &smoke(), "--set", "seed=7"]).expect_code(0);
     assert!(expanded.stdout.contains("seed = 7"), "{}", expanded.stdout);
@@ -25,7 +25,7 @@ fn expand_gives_a_recipe_that_means_the_same() {
 }
 
 #[test]
-fn the_light_program_plans_what_the_whole_one_plans() {
+fn cadre_plan_prints_the_same_plan_as_cadre() {
     let bench = Workbench::new();
     let whole = bench.cadre(&["plan", &smoke(), "--json"]).expect_code(0);
     let light = bench.planner(&["plan", &smoke(), "--json"]).expect_code(0);
@@ -34,7 +34,7 @@ fn the_light_program_plans_what_the_whole_one_plans() {
 }
 
 #[test]
-fn the_light_program_says_which_backend_to_build() {
+fn cadre_plan_prints_which_backend_to_build() {
     let bench = Workbench::new();
     let backend = |sets: &[&str]| {
         let recipe = smoke();
@@ -56,7 +56,7 @@ fn the_schema_is_the_one_in_the_repository() {
 }
 
 #[test]
-fn completions_come_for_every_shell() {
+fn completions_exist_for_every_shell() {
     let bench = Workbench::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = bench.cadre(&["completions", shell]).expect_code(0);
@@ -65,7 +65,7 @@ fn completions_come_for_every_shell() {
 }
 
 #[test]
-fn doctor_says_what_is_there() {
+fn doctor_reports_what_is_present() {
     let bench = Workbench::new();
     let checkout = bench.write("checkout/README.md", "").with_file_name("");
     let doctor = || {
@@ -86,7 +86,7 @@ fn doctor_says_what_is_there() {
 }
 
 #[test]
-fn doctor_fails_where_something_is_broken() {
+fn doctor_fails_if_something_is_broken() {
     let bench = Workbench::new();
     let mut command = bench.command("cadre", &["doctor"]);
     let told = cadre_tests::Outcome::of(&command.env("CADRE_PLUGINS", "nowhere").output().unwrap());
@@ -111,7 +111,7 @@ fn plugins_are_listed_and_checked() {
 }
 
 #[test]
-fn a_file_that_is_no_component_fails_its_check() {
+fn a_file_that_is_not_a_component_fails_its_check() {
     let bench = Workbench::new();
     bench.write("no.wasm", "not a component");
     bench.cadre(&["plugin", "check", "no.wasm"]).expect_code(1).expect_told(&["no.wasm"]);
@@ -138,7 +138,7 @@ fn by_loss(row: &Value) -> (String, String) {
 }
 
 #[test]
-fn data_show_gives_the_rows_of_an_expert_with_indicator_and_loss_mask() {
+fn data_show_prints_rows_of_an_expert_with_indicator_and_loss_mask() {
     let bench = Workbench::new();
     let rows = shown(&bench, &[]);
     let of = |expert: &str, origin: &str| -> Vec<&Value> {
@@ -169,7 +169,7 @@ fn data_show_gives_the_rows_of_an_expert_with_indicator_and_loss_mask() {
 }
 
 #[test]
-fn data_show_gives_the_very_rows_after_a_run_and_the_same_tokens() {
+fn data_show_prints_the_actual_rows_after_a_run_with_the_same_tokens() {
     let bench = Workbench::new();
     let before = shown(&bench, &["-n", "3"]);
     bench.cadre(&["run", &smoke(), "--quiet"]).expect_code(0);
@@ -200,7 +200,7 @@ fn data_show_is_legible_without_colours() {
 }
 
 #[test]
-fn data_show_of_what_is_trained_without_indicators_has_none() {
+fn data_show_without_indicators_prints_none() {
     let bench = Workbench::new();
     for (name, target) in
         [("sequential-tiny", "answer"), ("multi-task-tiny", "answer"), ("zero-shot-tiny", "")]
@@ -223,7 +223,7 @@ fn coloured(bench: &Workbench, args: &[&str], variable: &str, value: &str) -> St
 }
 
 #[test]
-fn colours_come_where_they_are_wanted_only() {
+fn colours_are_used_only_where_wanted() {
     let bench = Workbench::new();
     for args in [vec!["plan", &smoke()], vec!["doctor"]] {
         assert!(!bench.cadre(&args).stdout.contains('\x1b'), "{args:?}: a pipe is not a terminal");
@@ -236,7 +236,7 @@ fn colours_come_where_they_are_wanted_only() {
 }
 
 #[test]
-fn every_command_speaks_json() {
+fn every_command_supports_json() {
     let bench = Workbench::new();
     let recipe = smoke();
     let see = repository().join("plugins/see/see.wasm").display().to_string();
@@ -259,7 +259,7 @@ fn every_command_speaks_json() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_every_command_with_an_error() {
+fn a_closed_pipe_ends_every_command_with_an_error() {
     let bench = Workbench::new();
     let recipe = smoke();
     for args in [
@@ -281,7 +281,7 @@ fn a_reader_that_goes_away_ends_every_command_with_an_error() {
 }
 
 #[test]
-fn looking_makes_no_folders() {
+fn read_only_commands_create_no_folders() {
     let bench = Workbench::new();
     let recipe = smoke();
     let see = repository().join("plugins/see/see.wasm").display().to_string();
@@ -305,7 +305,7 @@ fn looking_makes_no_folders() {
 }
 
 #[test]
-fn quiet_says_what_was_asked_for_only() {
+fn quiet_prints_only_results() {
     let bench = Workbench::new();
     let told = bench.cadre(&["run", &smoke(), "--quiet"]).expect_code(0);
     assert_eq!((told.stdout.as_str(), told.stderr.as_str()), ("", ""));
@@ -314,7 +314,7 @@ fn quiet_says_what_was_asked_for_only() {
 }
 
 #[test]
-fn the_light_program_takes_the_same_options() {
+fn cadre_plan_accepts_the_same_options() {
     let bench = Workbench::new();
     let options = ["--store", "s", "--runs", "r", "--quiet"];
     for command in ["plan", "expand"] {

@@ -47,7 +47,7 @@ fn every_damaged_file_of_the_store_is_found_and_made_again() {
 }
 
 #[test]
-fn a_full_disk_is_told_and_the_run_goes_on_when_there_is_room() {
+fn a_full_disk_is_reported_and_the_run_resumes_when_there_is_space() {
     let bench = Workbench::new();
     let small = bench.path().join("small");
     std::fs::create_dir(&small).unwrap();

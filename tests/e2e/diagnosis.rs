@@ -16,7 +16,7 @@ fn codes(report: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_training_too_short_is_told_everywhere() {
+fn a_training_that_is_too_short_is_reported_everywhere() {
     let bench = Workbench::new();
     // Twenty-four examples in batches of eight, two epochs: a few steps, most of them warm-up.
     let told =
@@ -66,7 +66,7 @@ fn average_scores_of_enough_queries_have_an_interval() {
 }
 
 #[test]
-fn the_line_stands_where_the_router_compares() {
+fn the_threshold_is_shown_on_the_scale_the_router_compares() {
     let bench = Workbench::new();
     for (score, line, scale) in [
         ("renormalised", true, "accept / (accept + reject)"),

@@ -25,7 +25,7 @@ fn changed(path: &Path, change: impl Fn(&mut Value)) {
 }
 
 #[test]
-fn experts_go_out_and_checkpoints_come_in() {
+fn experts_are_exported_and_checkpoints_imported() {
     let bench = Workbench::new();
     bench.cadre(&["run", &smoke("see-tiny.toml"), "--quiet"]).expect_code(0);
     let id = run_folder(bench.path()).display().to_string();
@@ -113,7 +113,7 @@ fn section(text: &str, head: &str) -> String {
 }
 
 #[test]
-fn a_library_of_adapters_alone_needs_no_training() {
+fn a_library_of_imported_adapters_needs_no_training() {
     let bench = Workbench::new();
     bench.cadre(&["run", &smoke("see-tiny.toml"), "--quiet"]).expect_code(0);
     let id = run_folder(bench.path()).display().to_string();

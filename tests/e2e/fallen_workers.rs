@@ -77,7 +77,7 @@ fn a_worker_that_dies_is_replaced() {
 }
 
 #[test]
-fn a_stage_at_which_workers_die_fails_and_the_rest_goes_on() {
+fn a_stage_at_which_workers_die_fails_and_the_rest_continues() {
     let bench = Workbench::new();
     let (outcome, killed) = killing(&bench, usize::MAX);
     assert!(killed >= 2, "{killed}");

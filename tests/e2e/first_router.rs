@@ -17,7 +17,7 @@ fn code_after(page: &str, language: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_page_shows_what_a_new_router_holds() {
+fn the_page_matches_a_new_router() {
     let bench = Workbench::new();
     bench.cadre(&["plugin", "new", "router", "lazy"]).expect_code(0);
     let source = std::fs::read_to_string(bench.path().join("lazy/src/lib.rs")).unwrap();
@@ -62,7 +62,7 @@ fn a_new_router_builds_and_routes_a_run() {
 }
 
 #[test]
-fn a_core_module_gets_the_version_that_it_tells() {
+fn a_core_module_gets_the_version_that_it_declares() {
     let bench = Workbench::new();
     bench.write("plugins/note.txt", "policies of this test");
     std::fs::write(bench.path().join("mine.core.wasm"), super::hostile::selector("(nop)", 0)).unwrap();

@@ -52,7 +52,7 @@ fn bench_with(harm: &str, from: usize) -> Workbench {
 const LATER: usize = 12;
 
 #[test]
-fn a_policy_that_traps_costs_its_stage_only() {
+fn a_policy_that_traps_fails_only_its_stage() {
     let bench = bench_with("(unreachable)", LATER);
     bench.cadre(&["run", "hostile.toml"]).expect_code(1).expect_told(&[
         "do stage remember/",
@@ -68,7 +68,7 @@ fn a_policy_that_traps_costs_its_stage_only() {
 }
 
 #[test]
-fn a_policy_that_never_ends_is_ended() {
+fn an_endless_policy_is_stopped() {
     let bench = bench_with("(loop $on (br $on))", LATER);
     bench.cadre(&["run", "hostile.toml"]).expect_code(1).expect_told(&[
         "do stage remember/",
@@ -79,7 +79,7 @@ fn a_policy_that_never_ends_is_ended() {
 }
 
 #[test]
-fn a_policy_that_harms_at_once_is_told_before_anything_runs() {
+fn a_hostile_policy_is_detected_in_the_dry_run() {
     let bench = bench_with("(unreachable)", 0);
     bench.cadre(&["run", "hostile.toml"]).expect_code(2).expect_told(&[
         "hostile.toml:3",

@@ -18,7 +18,7 @@ fn undisturbed(recipe: &str) -> serde_json::Value {
 }
 
 #[test]
-fn a_killed_run_ends_in_the_same_report() {
+fn a_killed_run_ends_with_the_same_report() {
     let recipe = recipe();
     let begun = Instant::now();
     let expected = undisturbed(&recipe);
@@ -44,7 +44,7 @@ fn a_killed_run_ends_in_the_same_report() {
 }
 
 #[test]
-fn ctrl_c_stops_cleanly_and_the_next_run_goes_on() {
+fn ctrl_c_stops_cleanly_and_the_next_run_resumes() {
     let recipe = recipe();
     let expected = undisturbed(&recipe);
     let bench = Workbench::new();
@@ -72,7 +72,7 @@ fn hang_up_is_ignored() -> bool {
 }
 
 #[test]
-fn a_terminal_that_goes_away_stops_as_ctrl_c_does_and_nohup_keeps_it_from_that() {
+fn a_closed_terminal_stops_the_run_like_ctrl_c_unless_nohup_is_used() {
     if hang_up_is_ignored() {
         println!(
             "skipped: these tests were started with SIGHUP ignored (nohup), and programs they start ignore it too"
@@ -108,7 +108,7 @@ fn a_terminal_that_goes_away_stops_as_ctrl_c_does_and_nohup_keeps_it_from_that()
 }
 
 #[test]
-fn resume_only_begins_nothing() {
+fn resume_only_starts_no_new_run() {
     let bench = Workbench::new();
     bench.cadre(&["run", &recipe(), "--resume-only"]).expect_code(2).expect_told(&["resume"]);
     assert!(!bench.path().join("runs").exists());

@@ -61,7 +61,7 @@ fn a_wrong_type_says_what_was_expected() {
 }
 
 #[test]
-fn a_number_outside_its_range_says_the_range() {
+fn a_number_out_of_range_reports_the_range() {
     refused(
         "[routing]\nrouter = { plugin = \"see\", threshold = 0.5 }\nmax-rounds = 0\n",
         &["`routing.max-rounds` is out of range: 0", "expected", "10000"],
@@ -74,7 +74,7 @@ fn a_task_that_the_stream_lacks_is_named() {
 }
 
 #[test]
-fn a_policy_that_is_not_there_lists_those_that_are() {
+fn an_unknown_policy_lists_the_known_ones() {
     refused(
         "[routing]\nrouter = { plugin = \"sea\" }\n",
         &["sea", "did you mean `see`?", "oracle", "nearest"],
@@ -82,7 +82,7 @@ fn a_policy_that_is_not_there_lists_those_that_are() {
 }
 
 #[test]
-fn a_policy_of_another_contract_is_told_both_versions() {
+fn a_policy_of_another_contract_version_reports_both_versions() {
     let bench = Workbench::new();
     let shipped = std::fs::read(repository().join("plugins/see/see.wasm")).unwrap();
     let spoken = contract();
@@ -101,7 +101,7 @@ fn a_policy_of_another_contract_is_told_both_versions() {
 }
 
 #[test]
-fn a_file_that_is_no_policy_is_told() {
+fn a_file_that_is_not_a_policy_is_reported() {
     let bench = Workbench::new();
     bench.write("plugins/broken.wasm", "not a component");
     let text = "[routing]\nrouter = { plugin = \"broken\" }\n";
@@ -109,7 +109,7 @@ fn a_file_that_is_no_policy_is_told() {
 }
 
 #[test]
-fn a_router_that_asks_for_claims_needs_experts_that_claim() {
+fn a_router_that_probes_claims_needs_experts_with_indicators() {
     for settings in
         ["", ", threshold = 0.5", ", order = \"oldest-first\"", ", score = \"raw\", max-probes = 1"]
     {
@@ -122,21 +122,21 @@ fn a_router_that_asks_for_claims_needs_experts_that_claim() {
 }
 
 #[test]
-fn a_router_that_asks_for_the_truth_needs_a_grant() {
+fn a_router_that_probes_the_true_task_needs_a_grant() {
     let text =
         format!("{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"oracle\" }}\n", fragments());
     refused_at_trial(&text, &["`oracle` asks for the true task", "grant = [\"task\"]"]);
 }
 
 #[test]
-fn a_router_that_wants_descriptors_says_which() {
+fn a_router_that_needs_descriptors_names_them() {
     let text =
         format!("{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"nearest\" }}\n", fragments());
     refused_at_trial(&text, &["`nearest` refuses to be opened", "descriptors = [\"prompt-centroid\"]"]);
 }
 
 #[test]
-fn settings_that_a_policy_refuses_are_told_before_anything_runs() {
+fn settings_that_a_policy_refuses_are_reported_before_anything_runs() {
     refused_at_trial(
         "[routing]\nrouter = { plugin = \"see\", treshold = 0.5 }\n",
         &["`see` has no setting `treshold`", "did you mean `threshold`?", "max-probes"],
@@ -156,7 +156,7 @@ fn settings_that_a_policy_refuses_are_told_before_anything_runs() {
 }
 
 #[test]
-fn an_indicator_that_the_tokenizer_splits_is_told() {
+fn an_indicator_that_the_tokenizer_splits_is_reported() {
     // The tokenizer that the run would train is checked too.
     refused_at_trial(
         "[indicator]\naccept = \"<accept>\"\nkind = \"existing-token\"\n",
@@ -179,7 +179,7 @@ const TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": nul
   "merges": []}}"#;
 
 #[test]
-fn sections_that_contradict_are_told_with_the_reason() {
+fn contradictory_sections_are_reported_with_the_reason() {
     // Reported at one setting, with the location of the other.
     refused(
         "[expert]\nper = \"stream\"\n",
@@ -194,7 +194,7 @@ fn sections_that_contradict_are_told_with_the_reason() {
 }
 
 #[test]
-fn a_sweep_over_a_key_that_is_not_there_is_told() {
+fn a_sweep_over_an_unknown_key_is_reported() {
     refused(
         "[sweep]\ngrid = { \"expert.adapter.rnak\" = [1, 2] }\n",
         &["`expert.adapter.rnak` is no key that a sweep can set", "did you mean `expert.adapter.rank`?"],
@@ -202,7 +202,7 @@ fn a_sweep_over_a_key_that_is_not_there_is_told() {
 }
 
 #[test]
-fn several_mistakes_are_told_together() {
+fn several_errors_are_reported_together() {
     refused(
         "[expert.adapter]\nrnak = 4\n[expert.training]\nbatch = \"many\"\n[streem]\nformat = \"synthetic\"\n",
         &["rnak", "many", "streem"],
@@ -210,7 +210,7 @@ fn several_mistakes_are_told_together() {
 }
 
 #[test]
-fn a_set_that_is_wrong_names_its_layer() {
+fn an_invalid_set_option_names_its_layer() {
     let bench = Workbench::new();
     bench
         .cadre(&["plan", &smoke(), "--set", "expert.adapter.rank=none"])
@@ -228,13 +228,13 @@ fn the_environment_is_a_layer_and_is_named() {
 }
 
 #[test]
-fn a_recipe_that_is_not_there_is_told() {
+fn a_missing_recipe_is_reported() {
     let bench = Workbench::new();
     bench.cadre(&["run", "nowhere.toml"]).expect_code(2).expect_told(&["nowhere.toml"]);
 }
 
 #[test]
-fn a_broken_row_of_a_dataset_is_told_with_file_and_line() {
+fn a_broken_row_of_a_dataset_is_reported_with_file_and_line() {
     let bench = Workbench::new();
     for task in ["one", "two"] {
         for split in ["train", "test"] {
@@ -266,7 +266,7 @@ fn a_broken_row_of_a_dataset_is_told_with_file_and_line() {
 }
 
 #[test]
-fn a_metric_that_is_none_is_told_before_anything_runs() {
+fn an_unknown_metric_is_reported_before_anything_runs() {
     refused(
         "[evaluation]\nmetrics = [\"exact-match\", \"rouge-1\"]\n",
         &["there is no metric `rouge-1`", "did you mean `rouge-l`?", "`token-f1`", "wrong.toml:4"],
@@ -274,7 +274,7 @@ fn a_metric_that_is_none_is_told_before_anything_runs() {
 }
 
 #[test]
-fn an_adapter_that_does_not_fit_is_told_before_a_backbone_is_pretrained() {
+fn an_unsuitable_adapter_is_reported_before_a_backbone_is_pretrained() {
     let bench = Workbench::new();
     bench.write("peft/adapter_model.safetensors", "\u{2}\0\0\0\0\0\0\0{}");
     let config = |more: &str| {
@@ -295,7 +295,7 @@ fn an_adapter_that_does_not_fit_is_told_before_a_backbone_is_pretrained() {
 }
 
 #[test]
-fn what_will_be_cut_and_warm_ups_without_an_end_are_told_at_planning() {
+fn truncation_and_endless_warm_ups_are_reported_at_planning() {
     let bench = Workbench::new();
     for task in ["one", "two"] {
         for split in ["train", "test"] {
@@ -330,12 +330,12 @@ fn what_will_be_cut_and_warm_ups_without_an_end_are_told_at_planning() {
 }
 
 #[test]
-fn a_dataset_that_is_not_there_is_told_before_anything_runs() {
+fn a_missing_dataset_is_reported_before_anything_runs() {
     refused("[stream]\nformat = \"jsonl\"\npath = \"nowhere\"\norder = [\"a\"]\n", &["nowhere"]);
 }
 
 #[test]
-fn a_backend_that_this_build_lacks_names_the_command_that_builds_it() {
+fn a_missing_backend_reports_the_command_that_builds_it() {
     let bench = Workbench::new();
     bench
         .cadre(&["run", &smoke(), "--set", "device.backend=cuda"])

@@ -57,7 +57,7 @@ fn run(bench: &Workbench, recipe: &str, precision: &str, store: &str) -> BTreeMa
 }
 
 #[test]
-fn precisions_that_share_a_store_answer_as_in_stores_of_their_own() {
+fn precisions_that_share_a_store_answer_as_in_separate_stores() {
     let bench = bench_with_model();
     // The backbone alone, whose sampled answers reveal small differences, and an ensemble on it.
     let alone = format!(
@@ -83,7 +83,7 @@ fn precisions_that_share_a_store_answer_as_in_stores_of_their_own() {
 }
 
 #[test]
-fn the_batch_changes_no_answer() {
+fn the_batch_size_changes_no_answer() {
     let bench = bench_with_model();
     let with = |batch: u32| {
         let runs = format!("runs-{batch}");
@@ -100,7 +100,7 @@ fn the_batch_changes_no_answer() {
 }
 
 #[test]
-fn a_checkpoint_that_changed_since_the_run_is_not_asked() {
+fn a_checkpoint_that_changed_since_the_run_is_not_used() {
     let bench = bench_with_model();
     bench.cadre(&["run", "given.toml", "--quiet"]).expect_code(0);
     let id = run_folder(bench.path()).display().to_string();
@@ -118,7 +118,7 @@ fn a_checkpoint_that_changed_since_the_run_is_not_asked() {
 }
 
 #[test]
-fn exports_write_over_nothing_unless_they_are_forced_to() {
+fn exports_overwrite_only_with_force() {
     let bench = bench_with_model();
     bench.cadre(&["run", "given.toml", "--quiet"]).expect_code(0);
     let id = run_folder(bench.path()).display().to_string();
@@ -151,7 +151,7 @@ fn exports_write_over_nothing_unless_they_are_forced_to() {
 }
 
 #[test]
-fn a_standard_output_that_cannot_be_written_is_an_error() {
+fn an_unwritable_standard_output_is_an_error() {
     let bench = Workbench::new();
     let recipe = smoke("see-tiny.toml");
     bench.cadre(&["run", &recipe, "--quiet"]).expect_code(0);
@@ -181,7 +181,7 @@ fn a_standard_output_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn a_run_in_a_store_that_cannot_be_written_can_be_looked_at() {
+fn a_run_in_a_read_only_store_can_be_shown() {
     // A read-only mount in a new user namespace: permissions do not restrict root.
     let namespace = ["--user", "--map-root-user", "--mount"];
     let there = Command::new("unshare").args(namespace).arg("true").stderr(Stdio::null()).status();
@@ -191,7 +191,7 @@ fn a_run_in_a_store_that_cannot_be_written_can_be_looked_at() {
         .stderr(Stdio::null())
         .status();
     if !there.is_ok_and(|status| status.success()) || !mounts.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: a_run_in_a_store_that_cannot_be_written needs `unshare` and `mount`");
+        eprintln!("skipped: a_run_in_a_read_only_store_can_be_shown needs `unshare` and `mount`");
         return;
     }
     let bench = bench_with_model();

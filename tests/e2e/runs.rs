@@ -87,7 +87,7 @@ fn runs_are_listed_filtered_compared_tagged_and_exported() {
 }
 
 #[test]
-fn what_no_run_needs_leaves_the_store() {
+fn gc_removes_what_no_run_needs() {
     let bench = Workbench::new();
     two_runs(&bench);
     let before = artifacts(bench.path());

@@ -178,7 +178,7 @@ fn stand_ins(bench: &Workbench, takes: usize) -> String {
 }
 
 #[test]
-fn a_sweep_fits_what_the_cluster_takes_or_none_of_it_is_queued() {
+fn a_sweep_within_the_clusters_limits_is_queued_completely_or_not_at_all() {
     let recipe = repository().join("recipes/smoke/sequential-tiny.toml").display().to_string();
     let submit = |bench: &Workbench, takes: usize, seeds: &str| {
         let seeds = format!("seed={seeds}");

@@ -111,7 +111,7 @@ fn points_share_what_they_have_in_common() {
 }
 
 #[test]
-fn workers_share_a_sweep_and_find_the_same() {
+fn workers_share_a_sweep_with_the_same_results() {
     let alone = Workbench::new();
     cadre(&alone, &small(), &[]).expect_code(0);
     let many = Workbench::new();
@@ -153,7 +153,7 @@ fn two_sweeps_at_once_do_no_stage_twice() {
 }
 
 #[test]
-fn methods_side_by_side_are_one_sweep() {
+fn several_recipes_form_one_sweep() {
     let bench = Workbench::new();
     let recipes = ["see-tiny.toml", "sequential-tiny.toml", "zero-shot-tiny.toml"].map(smoke);
     let args: Vec<&str> = ["sweep"].into_iter().chain(recipes.iter().map(String::as_str)).collect();
@@ -170,7 +170,7 @@ fn methods_side_by_side_are_one_sweep() {
 }
 
 #[test]
-fn mistakes_of_points_are_told_before_anything_runs() {
+fn errors_of_points_are_reported_before_anything_runs() {
     let bench = Workbench::new();
     let see = smoke("see-tiny.toml");
     let wrong = |grid: &str, told: &[&str]| {
@@ -191,7 +191,7 @@ fn with_a_failure(bench: &Workbench) -> Vec<String> {
 }
 
 #[test]
-fn a_point_that_fails_is_told_and_the_rest_goes_on() {
+fn a_failed_point_is_reported_and_the_rest_continues() {
     let bench = Workbench::new();
     let args = with_a_failure(&bench);
     let states = || -> Vec<String> {
@@ -218,7 +218,7 @@ fn a_point_that_fails_is_told_and_the_rest_goes_on() {
 }
 
 #[test]
-fn ctrl_c_stops_all_workers_and_the_sweep_goes_on() {
+fn ctrl_c_stops_all_workers_and_the_sweep_resumes() {
     let alone = Workbench::new();
     cadre(&alone, &small(), &[]).expect_code(0);
     let bench = Workbench::new();

@@ -73,14 +73,14 @@ mod tests {
     use super::{feature_of, recipe_args};
 
     #[test]
-    fn only_what_decides_the_backend_is_kept() {
+    fn only_arguments_that_determine_the_backend_are_kept() {
         let args = ["a.toml", "--jobs", "2", "--set", "seed=1", "--quiet", "--set=device.backend=cuda"];
         let args: Vec<String> = args.map(String::from).to_vec();
         assert_eq!(recipe_args(&args), ["a.toml", "--set", "seed=1", "--set=device.backend=cuda"]);
     }
 
     #[test]
-    fn a_backend_names_its_feature() {
+    fn a_backend_maps_to_its_feature() {
         assert_eq!(feature_of("cpu"), None);
         assert_eq!(feature_of("cuda:1"), Some("cuda"));
         assert_eq!(feature_of("ndarray"), Some("ndarray"));

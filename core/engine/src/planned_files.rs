@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changes_before_or_while_it_is_read_is_seen() {
+    fn a_file_that_changes_before_or_while_it_is_read_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
         fs::write(&path, "one").unwrap();
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_joins_the_planned_ones_is_seen() {
+    fn a_file_added_to_the_planned_ones_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let (path, other) = (folder.path().join("data"), folder.path().join("more"));
         fs::write(&path, "one").unwrap();

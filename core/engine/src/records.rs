@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_and_broken_files_are_refused_with_their_place() {
+    fn newer_and_broken_files_are_refused_with_their_location() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("routes.jsonl");
         std::fs::write(&path, OLD_SAMPLE.replacen("\":1", "\":9", 1)).unwrap();

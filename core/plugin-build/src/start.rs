@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_outside_brings_its_sdk_along() {
+    fn a_policy_outside_the_repository_includes_its_sdk() {
         let parent = tempfile::tempdir().unwrap();
         let new = start(PolicyKind::Router, "by-length", parent.path()).unwrap();
         let manifest = fs::read_to_string(new.folder.join("Cargo.toml")).unwrap();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sdk_is_brought_along_whole() {
+    fn the_included_sdk_is_complete() {
         let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
         let mut there: Vec<String> = ["sdk", "sdk/src", "sdk/wit"]
             .iter()
@@ -234,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn the_sdk_speaks_the_contract_of_the_core() {
+    fn the_sdk_has_the_contract_of_the_core() {
         let core = include_str!("../../contract/wit/policy.wit");
         let sdk = SDK.iter().find(|file| file.0 == "sdk/wit/policy.wit").unwrap().1;
         assert!(core == sdk, "copy core/contract/wit/policy.wit to plugins/sdk/wit/policy.wit");
     }
 
     #[test]
-    fn a_policy_inside_joins_the_workspace() {
+    fn a_policy_in_the_repository_joins_the_workspace() {
         let plugins = tempfile::tempdir().unwrap();
         let manifest = plugins.path().join("Cargo.toml");
         fs::write(&manifest, plugin_file!("Cargo.toml")).unwrap();
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_cannot_be_are_refused() {
+    fn invalid_names_are_refused() {
         let parent = tempfile::tempdir().unwrap();
         for name in ["", "a", "Mine", "my_router", "1st", "sdk", "../out", "core", "a-"] {
             let error = start(PolicyKind::Router, name, parent.path()).unwrap_err();

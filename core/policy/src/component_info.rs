@@ -169,14 +169,14 @@ mod tests {
     use super::{contract_name, is_served};
 
     #[test]
-    fn names_are_taken_apart() {
+    fn names_are_parsed() {
         assert_eq!(contract_name("cadre:policy/router@0.2.0"), Some(("router", "0.2.0")));
         assert_eq!(contract_name("wasi:clocks/monotonic-clock@0.2.0"), None);
         assert_eq!(contract_name("cadre:policy/router"), Some(("router", "(none)")));
     }
 
     #[test]
-    fn a_series_is_served_and_no_other() {
+    fn only_a_compatible_version_is_accepted() {
         assert!(is_served("0.2.0") && is_served("0.2.7"));
         assert!(!is_served("0.1.0") && !is_served("1.2.0") && !is_served("(none)") && !is_served("0.2"));
     }

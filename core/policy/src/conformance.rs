@@ -181,7 +181,7 @@ impl Conformance {
 fn explained(error: &PolicyError) -> String {
     match error {
         PolicyError::Refused { call: crate::Call::Open, .. } => {
-            format!("{error} (pass settings for the check with --settings)")
+            format!("{error} (`cadre plugin check --settings` passes settings)")
         }
         _ => error.to_string(),
     }

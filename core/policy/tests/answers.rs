@@ -30,7 +30,7 @@ const CHOOSE: u32 = 1;
 const MIX: u32 = 3;
 
 #[test]
-fn one_step_a_query() {
+fn one_step_per_query() {
     let fixture = Fixture::new();
     for (given, body) in [
         (0, "(call $done (i32.const 1048576) (i32.const 0))"),
@@ -171,7 +171,7 @@ fn picks_must_make_sense() {
 }
 
 #[test]
-fn texts_wanted_must_make_sense() {
+fn text_requests_must_make_sense() {
     let fixture = Fixture::new();
     // text("", at most 0 tokens)
     let wish = Guest::selector().call(

@@ -91,7 +91,7 @@ fn decides_as_the_template_does(plugin: &Plugin) {
 }
 
 #[test]
-fn a_router_in_c_keeps_the_contract_and_decides_as_the_one_in_rust() {
+fn a_router_in_c_conforms_and_decides_like_the_one_in_rust() {
     let Some(compiler) = compiler() else {
         eprintln!(
             "skipped: no compiler here builds C for WebAssembly; run `pip install ziglang` or set CADRE_WASM_CC"

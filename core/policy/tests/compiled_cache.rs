@@ -44,7 +44,7 @@ fn other_bytes_are_another_entry() {
 }
 
 #[test]
-fn a_damaged_entry_is_made_again() {
+fn a_damaged_entry_is_recompiled() {
     let fixture = Fixture::new();
     loaded(&fixture);
     let entry = entries(&fixture).remove(0);

@@ -51,7 +51,7 @@ fn an_endless_loop_ends_wherever_it_is() {
 }
 
 #[test]
-fn the_clock_ends_what_fuel_does_not_see() {
+fn the_deadline_ends_what_fuel_does_not_meter() {
     // Filling memory costs almost no fuel, whatever its size.
     let limits = Limits {
         fuel: u64::MAX / 4,
@@ -118,7 +118,7 @@ fn traps_are_named() {
 }
 
 #[test]
-fn last_words_are_kept_and_cleaned() {
+fn the_last_log_lines_are_kept_and_cleaned() {
     let fixture = Fixture::new();
     let talks = Guest::router()
         .logs()
@@ -164,7 +164,7 @@ fn a_log_within_its_limit_ends_nothing() {
 }
 
 #[test]
-fn answers_have_a_size() {
+fn answers_have_a_size_limit() {
     let fixture = Fixture::new();
     // Two million steps in memory would be 24 MB; the list only claims that length.
     let many = Guest::router()
@@ -179,7 +179,7 @@ fn answers_have_a_size() {
 }
 
 #[test]
-fn an_answer_that_is_no_value_of_its_type_is_refused() {
+fn an_answer_that_is_not_a_value_of_its_type_is_refused() {
     let fixture = Fixture::new();
     // A step of kind 9.
     let odd = Guest::router().call(
@@ -195,7 +195,7 @@ fn an_answer_that_is_no_value_of_its_type_is_refused() {
 }
 
 #[test]
-fn a_trap_costs_the_call_and_nothing_else() {
+fn a_trap_ends_only_the_call() {
     let fixture = Fixture::new();
     // Query 41 causes the problem.
     let picky = Guest::router().call(
@@ -232,7 +232,7 @@ fn nothing_leaks_from_call_to_call() {
 }
 
 #[test]
-fn the_check_finds_what_leaks_from_query_to_query() {
+fn the_check_detects_leaks_between_queries() {
     let fixture = Fixture::new();
     let whole = fixture.sandbox.conformance(&Guest::router().write(fixture.folder.path()), "{}");
     assert!(whole.passed(), "{whole:?}");
@@ -254,7 +254,7 @@ fn the_check_finds_what_leaks_from_query_to_query() {
 }
 
 #[test]
-fn a_policy_refuses_in_its_own_words() {
+fn a_refusal_contains_the_policys_message() {
     let fixture = Fixture::new();
     // err(string at 512).
     let refuses = Guest::router().open(

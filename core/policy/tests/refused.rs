@@ -7,7 +7,7 @@ use cadre_policy::{Limits, PluginKind, PolicyError};
 use guest::{Fixture, Guest, cards, tight};
 
 #[test]
-fn what_is_no_component_is_named() {
+fn a_file_that_is_not_a_component_is_named() {
     let fixture = Fixture::new();
     let found = |bytes: &[u8]| match fixture.load_bytes(bytes).unwrap_err() {
         PolicyError::NotAComponent { found, .. } => found,
@@ -29,8 +29,8 @@ fn random_bytes_and_cut_files_do_no_harm() {
         let mut bytes = whole.clone();
         for _ in 0..=round % 8 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let fixture = 8 + (state >> 33) as usize % (bytes.len() - 8);
-            bytes[fixture] = (state >> 20) as u8;
+            let index = 8 + (state >> 33) as usize % (bytes.len() - 8);
+            bytes[index] = (state >> 20) as u8;
         }
         if round % 3 == 0 {
             bytes.truncate((state >> 33) as usize % bytes.len());
@@ -43,7 +43,7 @@ fn random_bytes_and_cut_files_do_no_harm() {
 }
 
 #[test]
-fn what_makes_machines_differ_is_not_a_component_here() {
+fn nondeterministic_features_are_refused() {
     let fixture = Fixture::new();
     for (module, word) in [
         ("(memory i64 1)", "memory64"),
@@ -94,7 +94,7 @@ fn another_version_of_the_contract_is_named() {
 }
 
 #[test]
-fn what_is_missing_or_of_another_shape_is_named() {
+fn missing_or_mistyped_exports_are_named() {
     let fixture = Fixture::new();
     let error = fixture.load_text("(component)").unwrap_err();
     assert!(matches!(&error, PolicyError::NotAPolicy { exports, .. } if exports.is_empty()), "{error}");
@@ -130,7 +130,7 @@ fn names_must_fit_into_reports() {
 }
 
 #[test]
-fn files_have_a_size_and_must_be_there() {
+fn files_must_exist_and_have_a_size_limit() {
     let fixture = Fixture::with(Limits { file_bytes: 100, ..tight() });
     let error = fixture.refusal(&Guest::router());
     assert!(matches!(error, PolicyError::FileSize { limit: 100, .. }), "{error}");
@@ -173,7 +173,7 @@ fn code_has_limits_before_it_is_compiled() {
 }
 
 #[test]
-fn settings_have_a_size() {
+fn settings_have_a_size_limit() {
     let fixture = Fixture::new();
     let plugin = fixture.load(&Guest::router()).unwrap();
     let settings = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes));

@@ -33,7 +33,7 @@ fn picked(step: SelectorStep) -> Vec<u64> {
 }
 
 #[test]
-fn all_keep_the_contract() {
+fn all_components_conform() {
     let fixture = Fixture::with(Limits::default());
     for (name, kind) in [
         ("see", PluginKind::Router),
@@ -73,7 +73,7 @@ fn see_asks_from_the_newest_to_the_oldest() {
 }
 
 #[test]
-fn oracle_and_nearest_choose_by_what_they_are_told() {
+fn oracle_and_nearest_choose_by_their_evidence() {
     let fixture = Fixture::with(Limits::default());
     let told = |probe, finding| {
         let mut evidence = batch(1);
@@ -116,7 +116,7 @@ fn random_draws_by_the_seed() {
 }
 
 #[test]
-fn kmeans_takes_from_every_cloud() {
+fn kmeans_picks_from_every_cluster() {
     let fixture = Fixture::with(Limits::default());
     let plugin = load(&fixture, "kmeans");
     let mut kmeans = plugin.selector(r#"{"clusters": 2, "n-init": 3}"#).unwrap();
@@ -144,7 +144,7 @@ fn kmeans_takes_from_every_cloud() {
 }
 
 #[test]
-fn wrong_settings_are_refused_in_the_plugins_own_words() {
+fn wrong_settings_are_refused_with_the_plugins_message() {
     let fixture = Fixture::with(Limits::default());
     for (name, settings, words) in [
         ("see", r#"{"thresold": 0.4}"#, "unknown field `thresold`, expected one of `threshold`"),

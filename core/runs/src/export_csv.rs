@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_quoted_where_they_must_be() {
+    fn fields_are_quoted_where_needed() {
         let text = |text: &str| Some(Value::Text(text.to_owned()));
         let table = Table {
             columns: vec!["a".to_owned(), "b,c".to_owned(), "d".to_owned()],

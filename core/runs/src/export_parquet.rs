@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_take_the_narrowest_kind() {
+    fn columns_take_the_narrowest_type() {
         let of = |values: &[Value]| kind(values.iter());
         assert_eq!(of(&[Value::Int(1), Value::Float(0.5)]), Kind::Float);
         assert_eq!(of(&[Value::Int(1), Value::Text("x".to_owned())]), Kind::Text);

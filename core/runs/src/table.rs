@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_aligned_and_never_torn() {
+    fn text_is_aligned_and_never_broken() {
         let text = |text: &str| Some(Value::Text(text.to_owned()));
         let table = Table {
             columns: vec!["name".to_owned(), "ar".to_owned()],

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_those_of_the_calendar() {
+    fn times_match_the_calendar() {
         assert_eq!(Value::Time(0).exact(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Value::Time(1_795_325_772_679).exact(), "2026-11-22T05:36:12.679Z");
         assert_eq!(Value::Time(951_782_400_000).shown(), "2000-02-29 00:00");
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_keep_their_kind() {
+    fn numbers_keep_their_type() {
         let of = |text: &str| Value::of_json(&serde_json::from_str(text).unwrap());
         assert_eq!(of("3"), Some(Value::Int(3)));
         assert_eq!(of("3.0"), Some(Value::Float(3.0)));

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn value_digests_stay_what_they_were() {
+    fn value_digests_are_stable() {
         // A change here would orphan every store: bump the key version instead.
         let digest = Digest::of_value("cadre stage", &json!({"kind": "train", "rank": 8, "alpha": 0.1}));
         assert_eq!(digest.to_string(), GOLDEN);
@@ -181,7 +181,7 @@ mod tests {
     const GOLDEN: &str = "efc409ea4b03b5995812b1c449ae440ec2701b99cc541eed43609245b9c0bf69";
 
     #[test]
-    fn what_is_no_digest_is_refused() {
+    fn an_invalid_digest_is_refused() {
         for text in ["", "af13", &"g".repeat(64), &"a".repeat(63)] {
             assert!(matches!(Digest::parse(text), Err(StoreError::NotADigest { .. })), "{text}");
         }

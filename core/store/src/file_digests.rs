@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_used() {
+    fn cached_digests_are_used() {
         let folder = tempfile::tempdir().unwrap();
         let (file, memory) = (folder.path().join("data"), folder.path().join("digests.json"));
         fs::write(&file, b"one").unwrap();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_in_place_that_keeps_size_time_and_inode_is_seen() {
+    fn an_in_place_edit_that_keeps_size_time_and_inode_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let (file, memory) = (folder.path().join("data"), folder.path().join("digests.json"));
         let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn does_not_trust_a_file_that_was_just_written_whatever_its_time_says() {
+    fn a_recently_written_file_is_not_trusted_whatever_its_modification_time() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("data");
         fs::write(&file, b"one").unwrap();
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_memory_and_one_of_an_older_version_are_empty() {
+    fn a_damaged_or_outdated_cache_is_empty() {
         let folder = tempfile::tempdir().unwrap();
         let (file, memory) = (folder.path().join("data"), folder.path().join("digests.json"));
         fs::write(&file, b"one").unwrap();

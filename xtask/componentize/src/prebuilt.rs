@@ -173,7 +173,7 @@ mod tests {
     use super::{foreign_packages, without_members};
 
     #[test]
-    fn members_do_not_decide() {
+    fn members_do_not_affect_the_digest() {
         let one = "[workspace]\nmembers = [\n    \"a\",\n]\n\n[workspace.package]\nversion = \"1\"\n";
         let two =
             "[workspace]\nmembers = [\n    \"a\",\n    \"b\",\n]\n\n[workspace.package]\nversion = \"1\"\n";
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn own_packages_do_not_decide() {
+    fn workspace_packages_do_not_affect_the_digest() {
         let lock = "version = 4\n[[package]]\nname = \"see\"\n[[package]]\nname = \"serde\"\nsource = \"registry\"\n";
         assert!(!foreign_packages(lock).contains("see"));
         assert!(foreign_packages(lock).contains("serde"));

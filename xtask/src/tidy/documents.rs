@@ -77,7 +77,7 @@ mod tests {
     use super::links;
 
     #[test]
-    fn paths_are_told_from_addresses_and_code() {
+    fn paths_are_distinguished_from_addresses_and_code() {
         let text = "[a](b.md#c) [d](https://e)\n```\n[f](g)\n```\n![h](i.png)\n";
         assert_eq!(links(text), [(1, "b.md#c"), (5, "i.png")]);
     }

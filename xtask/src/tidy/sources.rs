@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_bites() {
+    fn each_rule_detects_violations() {
         assert_eq!(rules("core/eval/src/a.rs", "fn a() {}\n").len(), 1);
         assert_eq!(rules("core/eval/src/utils.rs", "//! A.\n").len(), 1);
         assert_eq!(rules("core/eval/src/a.rs", "//! A.\nuse burn::Tensor;\n").len(), 1);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_allowed_passes() {
+    fn allowed_code_passes() {
         assert!(rules("core/nn/src/a.rs", "//! A.\nuse burn::Tensor;\n").is_empty());
         assert!(rules("core/eval/src/a.rs", "//! A.\n// todo!()\nlet a = \"todo!()\";\n").is_empty());
         assert!(rules("core/eval/src/lib.rs", "//! A.\nmod a;\npub use a::{B, C};\n").is_empty());

@@ -25,7 +25,7 @@ pub(crate) trait Probing: Sync {
     fn parameters(&self, kind: Kind, responder: &Responder) -> Digest;
     /// Number of questions per call; their findings form one segment. Must depend only on the recipe, not on the
     /// machine.
-    fn rows_a_page(&self, kind: Kind) -> usize;
+    fn rows_per_segment(&self, kind: Kind) -> usize;
     /// Returns one finding per row, in order. `progress` receives the number of finished rows and returns whether to
     /// continue; if not, the result is [`EngineError::Interrupted`].
     fn answer(
@@ -137,7 +137,7 @@ impl EvidenceBook {
         let total = unknown.len() as u64;
         let mut done = 0;
         watch.progress(kind, done, total);
-        for page in unknown.chunks(probing.rows_a_page(kind).max(1)) {
+        for page in unknown.chunks(probing.rows_per_segment(kind).max(1)) {
             let rows: Vec<(&Responder, &Query)> =
                 page.iter().map(|&index| (&asked[index].0.responder, asked[index].1)).collect();
             let findings = probing.answer(kind, &rows, &mut |rows| {

@@ -16,7 +16,7 @@ use crate::error::EngineError;
 const COMPUTATION: u32 = 2;
 
 /// Batches per segment: enough to occupy all workers, few enough to lose little in a kill.
-const BATCHES_A_PAGE: usize = 8;
+const BATCHES_PER_SEGMENT: usize = 8;
 
 /// Callback for finished rows.
 type Progress<'a> = &'a mut dyn FnMut(usize) -> Flow;
@@ -201,8 +201,8 @@ impl Probing for LearnerProbing<'_> {
         Digest::of_bytes(format!("{COMPUTATION} {} {batch} {text}", self.computed_in).as_bytes())
     }
 
-    fn rows_a_page(&self, _: Kind) -> usize {
-        self.decoding.batch * BATCHES_A_PAGE
+    fn rows_per_segment(&self, _: Kind) -> usize {
+        self.decoding.batch * BATCHES_PER_SEGMENT
     }
 
     fn answer(

@@ -8,7 +8,7 @@ use super::route_trace::RouteTrace;
 use crate::error::EngineError;
 
 /// Queries per router call: larger batches do not reduce the cost per query, smaller ones increase it.
-const QUERIES_A_CALL: usize = 256;
+const QUERIES_PER_CALL: usize = 256;
 
 /// Decides steps: a loaded policy, or a fake in tests.
 pub(crate) trait RouterBackend {
@@ -62,7 +62,7 @@ pub(crate) fn route_all(
     while !pending.is_empty() {
         let mut asked: Vec<(usize, RouterProbe)> = Vec::new();
         let mut still = Vec::new();
-        for group in pending.chunks(QUERIES_A_CALL) {
+        for group in pending.chunks(QUERIES_PER_CALL) {
             let batch: Vec<Evidence> = group
                 .iter()
                 .map(|&index| evidence_of(&queries[index], std::mem::take(&mut seen[index])))

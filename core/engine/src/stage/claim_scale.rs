@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_of_see_stands_on_the_scale_that_it_compares() {
+    fn the_threshold_of_see_is_on_the_scale_that_it_compares() {
         use ClaimScale::{Raw, Renormalised};
         assert_eq!(axis("see", json!({}), &[]), (Renormalised, Some(0.5)));
         assert_eq!(
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_has_no_line() {
+    fn an_unknown_router_has_no_threshold() {
         for (plugin, settings) in [
             ("my-router", json!({ "threshold": 0.3 })),
             // A different router under the shipped name, with settings that the shipped one does not have.
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn decisions_that_the_line_does_not_explain_have_no_line() {
+    fn unexplained_decisions_have_no_threshold() {
         let settings = json!({ "threshold": 0.6 });
         let right =
             [route(&[(1, 0.1, 0.3), (0, 0.3, 0.2)], Some(0)), route(&[(1, 0.1, 0.3), (0, 0.0, 0.0)], None)];

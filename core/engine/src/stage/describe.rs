@@ -17,7 +17,7 @@ use crate::resources::Resources;
 /// The descriptors of an expert.
 pub(super) const DESCRIPTORS: &str = "descriptors.json";
 /// Prompts per embedding batch.
-const ROWS_A_BATCH: usize = 32;
+const BATCH_ROWS: usize = 32;
 
 /// Name of a descriptor on an expert's card.
 pub(crate) fn descriptor_name(descriptor: Descriptor) -> &'static str {
@@ -74,7 +74,7 @@ fn prompt_centroid(
         tokenizer: &model.tokenizer,
         library: &library,
         indicators: None,
-        decoding: greedy(ROWS_A_BATCH),
+        decoding: greedy(BATCH_ROWS),
         seed: job.spec.seed(),
     };
     let question = Question { kind: Kind::Embedding, responder: Responder::Backbone };

@@ -108,7 +108,7 @@ mod tests {
     use super::budget;
 
     #[test]
-    fn a_share_is_rounded_and_never_nothing() {
+    fn a_share_is_rounded_and_never_zero() {
         assert_eq!(budget(Budget::Share(0.1), 2000), 200);
         assert_eq!(budget(Budget::Share(0.01), 60), 1);
         assert_eq!(budget(Budget::Share(0.01), 10), 1);

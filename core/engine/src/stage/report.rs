@@ -190,7 +190,7 @@ fn provenance(work: &ReportWork) -> Provenance {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_report_names_the_burn_of_the_workspace() {
+    fn the_report_contains_the_burn_version_of_the_workspace() {
         let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
         let manifest = std::fs::read_to_string(manifest).unwrap();
         assert!(manifest.contains(&format!("burn = {{ version = \"{}\"", super::BURN)));

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_and_columns_find_their_places_by_name() {
+    fn rows_and_columns_are_matched_by_name() {
         let rows = [
             row(&["a"], &[("a", 90.0, 80.0)], &[]),
             row(&["a", "b"], &[("b", 70.0, 60.0), ("a", 85.0, 75.0)], &[]),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_bit_too_much_is_rounded_and_more_is_refused() {
+    fn a_rounding_error_is_corrected_and_more_is_refused() {
         let of =
             |score: f64| matrices(&stream(), &[row(&["a", "b"], &[("a", score, 0.0), ("b", 1.0, 0.0)], &[])]);
         for (score, expected) in
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_stands_on_the_last_row() {
+    fn the_interval_is_based_on_the_last_row() {
         let outcomes = |learned: &[&str], scores: [f64; 2]| {
             let chosen: Vec<(&str, Option<u32>)> =
                 (0..40).map(|query| (if query % 2 == 0 { "a" } else { "b" }, Some(0))).collect();
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backbone_that_learned_nothing_stands_in_the_last_row() {
+    fn a_backbone_that_learned_nothing_is_in_the_last_row() {
         let (first, _) = matrices(&stream(), &[row(&[], &[("a", 5.0, 0.0), ("b", 7.0, 0.0)], &[])]).unwrap();
         assert_eq!(first.average_score(), Some(6.0));
         assert_eq!(first.backward_transfer(), None);

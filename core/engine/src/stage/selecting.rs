@@ -18,7 +18,7 @@ use crate::error::EngineError;
 use crate::resources::{OpenModel, Resources};
 
 /// Batch size for answering a selector's probes.
-const ROWS_A_BATCH: usize = 32;
+const BATCH_ROWS: usize = 32;
 
 /// A loaded selector.
 pub(super) struct LoadedSelector {
@@ -132,7 +132,7 @@ impl<'a> StageFinder<'a> {
             tokenizer: &self.model.tokenizer,
             library: &self.library,
             indicators: None,
-            decoding: super::answering::greedy(ROWS_A_BATCH),
+            decoding: super::answering::greedy(BATCH_ROWS),
             seed: self.job.spec.seed(),
         }
     }
@@ -180,8 +180,7 @@ impl CandidateProbes for StageFinder<'_> {
             let from = tokens.mask.iter().position(|counts| *counts).unwrap_or(tokens.ids.len() - 1);
             rows.push(ScoredRow { row: Row { ids: tokens.ids, answerer: answerer.clone() }, from });
         }
-        let found =
-            self.model.learner.mean_negative_log_likelihoods(&rows, ROWS_A_BATCH, &mut |_| self.flow());
+        let found = self.model.learner.mean_negative_log_likelihoods(&rows, BATCH_ROWS, &mut |_| self.flow());
         found.map_err(|error| Refused::from(EngineError::from(error)))
     }
 
@@ -198,7 +197,7 @@ impl CandidateProbes for StageFinder<'_> {
         }
         let mut done = 0;
         for group in &groups {
-            for places in group.chunks(ROWS_A_BATCH * 8) {
+            for places in group.chunks(BATCH_ROWS * 8) {
                 let batch: Vec<&Generation> = places.iter().map(|&place| wanted[place]).collect();
                 for (&place, text) in places.iter().zip(self.generate(&batch)?) {
                     texts[place] = text;
@@ -233,7 +232,7 @@ impl StageFinder<'_> {
                 Strategy::Greedy
             },
             seeds: batch.iter().map(|generation| generation.seed).collect(),
-            batch: ROWS_A_BATCH,
+            batch: BATCH_ROWS,
         };
         let found = self.model.learner.generate(&rows, &decoding, &mut |_| self.flow());
         let found = found.map_err(|error| Refused::from(EngineError::from(error)))?;

@@ -55,7 +55,7 @@ mod tests {
     use super::LogWriter;
 
     #[test]
-    fn a_line_is_remembered_once() {
+    fn a_line_is_stored_once() {
         let writer = LogWriter::default();
         for _ in 0..2 {
             let mut event = super::EventWriter { written: Some(&writer.written) };

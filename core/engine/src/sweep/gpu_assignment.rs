@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_are_those_seen_or_those_there() {
+    fn devices_are_the_visible_or_the_existing_ones() {
         let devices = tempfile::tempdir().unwrap();
         for name in ["nvidia0", "nvidia1", "nvidia10", "nvidiactl", "nvidia-uvm", "null"] {
             std::fs::write(devices.path().join(name), "").unwrap();

@@ -146,7 +146,7 @@ mod tests {
     use super::rate;
 
     #[test]
-    fn rates_read_like_rates() {
+    fn rates_are_readable() {
         assert_eq!([51.61, 9.96, 1.0, 0.4, 0.0].map(rate), ["52/s", "10.0/s", "1.0/s", "2.5 s each", "–"]);
     }
 }

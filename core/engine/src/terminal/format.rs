@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn times_read_like_times() {
+    fn times_are_readable() {
         assert_eq!(duration(0.04), "0.0 s");
         assert_eq!(duration(9.96), "10.0 s");
         assert_eq!(duration(59.4), "59 s");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_a_dash() {
+    fn a_missing_figure_is_a_dash() {
         assert_eq!(figure(None), "–");
         assert_eq!(figure(Some(97.125)), "97.12");
         assert_eq!(signed_figure(Some(0.5)), "+0.50");

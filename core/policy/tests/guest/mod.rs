@@ -250,8 +250,8 @@ pub(crate) fn cards(count: u32) -> Vec<ExpertCard> {
 /// Queries 40, 41, … without evidence.
 pub(crate) fn batch(count: u64) -> Vec<Evidence> {
     (0..count)
-        .map(|fixture| Evidence {
-            query: Query { id: 40 + fixture, prompt: "sort: 3 1 2".into(), prompt_tokens: 5 },
+        .map(|index| Evidence {
+            query: Query { id: 40 + index, prompt: "sort: 3 1 2".into(), prompt_tokens: 5 },
             observations: vec![],
         })
         .collect()

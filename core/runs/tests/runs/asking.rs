@@ -22,7 +22,7 @@ fn sample() -> Runs {
 }
 
 #[test]
-fn filters_choose() {
+fn filters_select_runs() {
     let runs = sample();
     let mut index = runs.open();
     let cases: [(&str, &[&str]); 27] = [
@@ -61,7 +61,7 @@ fn filters_choose() {
 }
 
 #[test]
-fn order_puts_what_is_missing_last() {
+fn missing_values_are_sorted_last() {
     let runs = sample();
     let mut index = runs.open();
     assert_eq!(ids(&mut index, None, Some("average-score")), ["see-b", "see-a", "see-c", "see-d"]);
@@ -80,7 +80,7 @@ fn order_puts_what_is_missing_last() {
 }
 
 #[test]
-fn a_long_list_is_filled_as_a_short_one() {
+fn a_long_table_is_filled_like_a_short_one() {
     let runs = Runs::new();
     for run in 0..320 {
         runs.begin(&format!("see-{run:03}"), f64::from(run));
@@ -129,7 +129,7 @@ fn errors_have_a_position_and_a_suggestion() {
 }
 
 #[test]
-fn runs_are_found_by_their_beginning() {
+fn runs_are_found_by_prefix() {
     let runs = sample();
     let path = runs.path();
     assert_eq!(find_run(&path, "see-a").unwrap().id(), "see-a");
@@ -143,7 +143,7 @@ fn runs_are_found_by_their_beginning() {
 }
 
 #[test]
-fn of_several_runs_the_last_touched_is_looked_at() {
+fn of_several_matches_the_most_recent_is_shown() {
     let runs = sample();
     let path = runs.path();
     let now = SystemTime::now();
@@ -166,7 +166,7 @@ fn of_several_runs_the_last_touched_is_looked_at() {
 }
 
 #[test]
-fn side_by_side_shows_what_differs() {
+fn compare_shows_differences() {
     let runs = sample();
     let records: Vec<RunRecord> =
         ["see-a", "see-d"].iter().map(|id| RunRecord::read(&runs.run(id)).unwrap()).collect();

@@ -47,7 +47,7 @@ fn times_come_from_the_events_and_the_report() {
 }
 
 #[test]
-fn an_index_that_is_damaged_is_made_anew_and_it_is_said() {
+fn a_damaged_index_is_rebuilt_with_a_note() {
     let runs = Runs::new();
     runs.done("see-a", 0.2, 80.0);
     runs.done("see-b", 0.3, 70.0);
@@ -78,7 +78,7 @@ fn an_index_that_is_damaged_is_made_anew_and_it_is_said() {
 }
 
 #[test]
-fn an_index_of_another_version_is_made_anew() {
+fn an_index_of_another_version_is_rebuilt() {
     let runs = Runs::new();
     runs.done("see-a", 0.2, 80.0);
     drop(runs.open());
@@ -109,7 +109,7 @@ fn a_damaged_run_is_listed_with_its_problem() {
 }
 
 #[test]
-fn looking_makes_no_folder_and_a_folder_that_cannot_be_written_is_read_all_the_same() {
+fn reading_creates_no_folder_and_works_in_a_read_only_one() {
     let runs = Runs::new();
     let mut none = runs.open();
     assert!(ids(&mut none, None, None).is_empty());
@@ -123,7 +123,7 @@ fn looking_makes_no_folder_and_a_folder_that_cannot_be_written_is_read_all_the_s
 }
 
 #[test]
-fn several_may_use_it_at_once() {
+fn several_processes_can_use_the_index_at_once() {
     let runs = Runs::new();
     for run in 0..20 {
         runs.done(&format!("see-{run:02}"), 0.2, f64::from(run));

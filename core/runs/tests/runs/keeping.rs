@@ -50,7 +50,7 @@ fn plans_of_runs_and_sweeps_are_live() {
 }
 
 #[test]
-fn a_plan_that_cannot_be_read_stops_it() {
+fn an_unreadable_plan_is_an_error() {
     let runs = Runs::new();
     let run = runs.begin("a", 0.1);
     let folders = [runs.path()];

@@ -40,7 +40,7 @@ fn old_tags_are_read() {
 }
 
 #[test]
-fn tables_leave_as_csv_and_parquet() {
+fn tables_are_exported_as_csv_and_parquet() {
     let runs = Runs::new();
     runs.done("see-a", 0.1, 80.0);
     runs.begin("see-b", 0.1);
@@ -55,7 +55,7 @@ fn tables_leave_as_csv_and_parquet() {
 }
 
 #[test]
-fn curves_and_figures_leave_for_tensorboard() {
+fn curves_and_figures_are_exported_for_tensorboard() {
     let runs = Runs::new();
     let run = runs.done("see-a", 0.1, 80.0);
     let line = |step: i64, value: f64, time: i64| {

@@ -25,7 +25,7 @@ fn count(collected: &Collected, kind: Garbage) -> u64 {
 }
 
 #[test]
-fn what_no_plan_names_goes_and_the_rest_stays() {
+fn what_no_plan_references_is_removed_and_the_rest_stays() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     for name in ["live", "dead"] {
@@ -70,7 +70,7 @@ fn what_no_plan_names_goes_and_the_rest_stays() {
 }
 
 #[test]
-fn a_key_that_somebody_works_on_is_left_alone() {
+fn a_locked_key_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     commit(&store, "dead", &[("weights", b"x")]);
@@ -128,7 +128,7 @@ fn a_kill_between_renaming_and_deleting_leaves_a_whole_store() {
 }
 
 #[test]
-fn a_run_that_begins_meanwhile_gets_its_artifacts_back() {
+fn a_run_that_starts_meanwhile_gets_its_artifacts_back() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     commit(&store, "late", &[("weights", b"x")]);
@@ -140,7 +140,7 @@ fn a_run_that_begins_meanwhile_gets_its_artifacts_back() {
 }
 
 #[test]
-fn what_is_young_stays_where_that_is_asked_for() {
+fn recent_entries_stay_if_requested() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     for name in ["young", "old"] {
@@ -173,7 +173,7 @@ fn one_collection_at_a_time() {
 }
 
 #[test]
-fn folders_of_runs_are_remembered() {
+fn folders_of_runs_are_registered() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(&folder.path().join("store")).unwrap();
     let (a, b) = (folder.path().join("a"), folder.path().join("b"));

@@ -81,7 +81,7 @@ fn child() {
 }
 
 #[test]
-fn a_kill_in_the_middle_leaves_no_artifact_and_keeps_the_workspace() {
+fn a_kill_during_a_draft_leaves_no_artifact_and_keeps_the_workspace() {
     let folder = tempfile::tempdir().unwrap();
     let status = spawn("die in a draft", folder.path()).wait().unwrap();
     assert!(!status.success());
@@ -103,7 +103,7 @@ fn a_kill_in_the_middle_leaves_no_artifact_and_keeps_the_workspace() {
 }
 
 #[test]
-fn a_lock_tells_who_holds_it_and_is_free_when_the_holder_is_killed() {
+fn a_lock_reports_its_holder_and_is_free_when_the_holder_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     let mut child = spawn("hold", folder.path());
@@ -128,7 +128,7 @@ fn a_lock_tells_who_holds_it_and_is_free_when_the_holder_is_killed() {
 }
 
 #[test]
-fn of_processes_that_race_for_a_key_one_makes_it() {
+fn of_processes_that_race_for_a_key_only_one_makes_it() {
     let folder = tempfile::tempdir().unwrap();
     let children: Vec<Child> = (0..6).map(|_| spawn("race", folder.path())).collect();
     let mut makers = Vec::new();

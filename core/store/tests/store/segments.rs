@@ -29,7 +29,7 @@ fn segments_come_back_in_order() {
 }
 
 #[test]
-fn each_place_of_damage_costs_at_most_its_own_segment() {
+fn damage_costs_at_most_the_segment_it_is_in() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     let segments = store.segments(&key("s"));
@@ -55,7 +55,7 @@ fn each_place_of_damage_costs_at_most_its_own_segment() {
 }
 
 #[test]
-fn a_cut_at_any_place_is_mended() {
+fn a_truncation_anywhere_is_repaired() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     let segments = store.segments(&key("s"));

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_carries_loss_stands_in_brackets_without_colours_too() {
+    fn tokens_with_loss_are_in_brackets_even_without_colours() {
         let row = shown(&[("sort", false), (" 3", false), ("<accept>", true), (" 3", true), ("<eos>", true)]);
         let text = tokens(&row, Target::Accept);
         assert_eq!(strip_str(&text).to_string(), "sort│ 3⟦<accept>│ 3│<eos>⟧");

@@ -33,7 +33,7 @@ impl Probing for FakeModel {
     fn parameters(&self, _: Kind, _: &Responder) -> Digest {
         Digest::of_bytes(self.indicators.as_bytes())
     }
-    fn rows_a_page(&self, _: Kind) -> usize {
+    fn rows_per_segment(&self, _: Kind) -> usize {
         self.rows
     }
     fn answer(
@@ -100,7 +100,7 @@ fn book(folder: &tempfile::TempDir) -> EvidenceBook {
 }
 
 #[test]
-fn findings_come_in_the_order_asked() {
+fn findings_come_in_the_order_of_the_questions() {
     let folder = tempfile::tempdir().unwrap();
     let (model, queries) = (FakeModel::new(4), queries(11));
     let found = book(&folder).find(&model, Kind::Claim, &claims_of(2, &queries), &Patient).unwrap();
@@ -139,7 +139,7 @@ fn equal_prompts_are_one_query() {
 }
 
 #[test]
-fn after_a_stop_the_rest_is_cut_into_the_same_pages() {
+fn after_a_stop_the_rest_is_cut_into_the_same_segments() {
     let queries = queries(40);
     let undisturbed = FakeModel::new(8);
     let whole = tempfile::tempdir().unwrap();
@@ -155,7 +155,7 @@ fn after_a_stop_the_rest_is_cut_into_the_same_pages() {
 }
 
 #[test]
-fn rows_of_one_page_may_be_on_different_experts() {
+fn rows_of_one_segment_may_be_on_different_experts() {
     let folder = tempfile::tempdir().unwrap();
     let queries = queries(4);
     let asked: Vec<(Question, &Query)> = queries
@@ -169,7 +169,7 @@ fn rows_of_one_page_may_be_on_different_experts() {
 }
 
 #[test]
-fn damaged_evidence_is_computed_again() {
+fn damaged_evidence_is_recomputed() {
     let folder = tempfile::tempdir().unwrap();
     let queries = queries(5);
     let before =

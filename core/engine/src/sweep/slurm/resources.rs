@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_becomes_options() {
+    fn settings_become_options() {
         let text = "name = \"a recipe\"\n[launcher.slurm]\npartition = \"gpu\"\ngres = \"gpu:1\"\ntime = \"1:00:00\"\ncpus = 8\n\
                     memory = \"32G\"\ngrace = 60\nextra = [\"--constraint=a100\"]\n";
         let expected = [
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_have_their_line() {
+    fn errors_have_a_line() {
         let unknown =
             read("[launcher.slurm]\npartition = \"gpu\"\nmemroy = \"1G\"\n").unwrap_err().to_string();
         assert!(unknown.contains("memroy") && unknown.contains("line 3"), "{unknown}");

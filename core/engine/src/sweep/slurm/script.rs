@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_says_what_the_job_needs() {
+    fn a_script_contains_what_the_job_needs() {
         let script = Script {
             name: "cadre-see-train",
             first: 3,

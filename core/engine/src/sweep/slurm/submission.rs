@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_is_named_once_where_all_of_it_is_waited_for() {
+    fn an_array_is_named_once_if_all_of_it_is_waited_for() {
         let job = |id: &str| Job {
             name: String::new(),
             work: BatchJob { stages: Vec::new(), after: Vec::new(), array: 0 },
