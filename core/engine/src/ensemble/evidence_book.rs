@@ -48,7 +48,7 @@ pub(crate) trait Watch {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Page {
+struct Segment {
     format_version: u32,
     findings: Vec<(Digest, RouterFinding)>,
 }
@@ -120,7 +120,9 @@ impl EvidenceBook {
         let known = self.lock_known();
         addresses
             .iter()
-            .map(|address| known.get(&address.subject).and_then(|page| page.get(&address.entry)).cloned())
+            .map(|address| {
+                known.get(&address.subject).and_then(|findings| findings.get(&address.entry)).cloned()
+            })
             .collect::<Option<Vec<_>>>()
             .ok_or(EngineError::FindingsMissing { asked: asked.len() })
     }
@@ -137,38 +139,39 @@ impl EvidenceBook {
         let total = unknown.len() as u64;
         let mut done = 0;
         watch.progress(kind, done, total);
-        for page in unknown.chunks(probing.rows_per_segment(kind).max(1)) {
+        for segment in unknown.chunks(probing.rows_per_segment(kind).max(1)) {
             let rows: Vec<(&Responder, &Query)> =
-                page.iter().map(|&index| (&asked[index].0.responder, asked[index].1)).collect();
+                segment.iter().map(|&index| (&asked[index].0.responder, asked[index].1)).collect();
             let findings = probing.answer(kind, &rows, &mut |rows| {
                 watch.progress(kind, done + rows as u64, total);
                 !watch.stop_wanted()
             })?;
-            if findings.len() != page.len() {
-                return Err(EngineError::FindingsMissing { asked: page.len() });
+            if findings.len() != segment.len() {
+                return Err(EngineError::FindingsMissing { asked: segment.len() });
             }
-            self.write(page.iter().map(|&index| addresses[index]).zip(findings))?;
-            done += page.len() as u64;
+            self.write(segment.iter().map(|&index| addresses[index]).zip(findings))?;
+            done += segment.len() as u64;
         }
         Ok(())
     }
 
     /// Saves findings, one segment per subject, and adds them to memory.
     fn write(&self, found: impl Iterator<Item = (Address, RouterFinding)>) -> Result<(), EngineError> {
-        let mut pages: Vec<(Digest, Vec<(Digest, RouterFinding)>)> = Vec::new();
+        let mut segments: Vec<(Digest, Vec<(Digest, RouterFinding)>)> = Vec::new();
         for (address, finding) in found {
-            match pages.iter_mut().find(|(subject, _)| *subject == address.subject) {
+            match segments.iter_mut().find(|(subject, _)| *subject == address.subject) {
                 Some((_, findings)) => findings.push((address.entry, finding)),
-                None => pages.push((address.subject, vec![(address.entry, finding)])),
+                None => segments.push((address.subject, vec![(address.entry, finding)])),
             }
         }
-        for (subject, findings) in pages {
-            let page = Page { format_version: FORMAT_VERSION, findings };
-            let bytes = serde_json::to_vec(&page).map_err(|source| EngineError::Page { subject, source })?;
+        for (subject, findings) in segments {
+            let segment = Segment { format_version: FORMAT_VERSION, findings };
+            let bytes =
+                serde_json::to_vec(&segment).map_err(|source| EngineError::Page { subject, source })?;
             if self.keeps() {
                 self.store.segments(&subject).append(&bytes)?;
             }
-            self.lock_known().entry(subject).or_default().extend(page.findings);
+            self.lock_known().entry(subject).or_default().extend(segment.findings);
         }
         Ok(())
     }
@@ -187,12 +190,12 @@ impl EvidenceBook {
             );
         }
         for bytes in read.segments {
-            let page: Page = serde_json::from_slice(&bytes)
+            let segment: Segment = serde_json::from_slice(&bytes)
                 .map_err(|source| EngineError::Page { subject: *subject, source })?;
-            if page.format_version > FORMAT_VERSION {
-                return Err(EngineError::NewerPage { subject: *subject, found: page.format_version });
+            if segment.format_version > FORMAT_VERSION {
+                return Err(EngineError::NewerPage { subject: *subject, found: segment.format_version });
             }
-            findings.extend(page.findings);
+            findings.extend(segment.findings);
         }
         self.lock_known().entry(*subject).or_default().extend(findings);
         Ok(())
@@ -204,7 +207,7 @@ impl EvidenceBook {
             .iter()
             .enumerate()
             .filter(|(_, address)| {
-                !known.get(&address.subject).is_some_and(|page| page.contains_key(&address.entry))
+                !known.get(&address.subject).is_some_and(|findings| findings.contains_key(&address.entry))
             })
             .map(|(index, _)| index)
             .collect();

@@ -14,15 +14,15 @@ use crate::error::EngineError;
 struct FakeModel {
     rows: usize,
     indicators: &'static str,
-    pages: Mutex<Vec<Vec<(Responder, u64)>>>,
+    segments: Mutex<Vec<Vec<(Responder, u64)>>>,
 }
 
 impl FakeModel {
     fn new(rows: usize) -> Self {
-        Self { rows, indicators: "accept reject", pages: Mutex::new(Vec::new()) }
+        Self { rows, indicators: "accept reject", segments: Mutex::new(Vec::new()) }
     }
-    fn pages(&self) -> Vec<Vec<(Responder, u64)>> {
-        self.pages.lock().unwrap().clone()
+    fn segments(&self) -> Vec<Vec<(Responder, u64)>> {
+        self.segments.lock().unwrap().clone()
     }
 }
 
@@ -45,7 +45,10 @@ impl Probing for FakeModel {
         if !told(rows.len()) {
             return Err(EngineError::Interrupted);
         }
-        self.pages.lock().unwrap().push(rows.iter().map(|(who, query)| ((*who).clone(), query.id)).collect());
+        self.segments
+            .lock()
+            .unwrap()
+            .push(rows.iter().map(|(who, query)| ((*who).clone(), query.id)).collect());
         Ok(rows.iter().map(|(who, query)| finding(who, query)).collect())
     }
 }
@@ -106,7 +109,7 @@ fn findings_come_in_the_order_of_the_questions() {
     let found = book(&folder).find(&model, Kind::Claim, &claims_of(2, &queries), &Patient).unwrap();
     let expected: Vec<_> = queries.iter().map(|query| finding(&Responder::Expert(2), query)).collect();
     assert_eq!(found, expected);
-    assert_eq!(model.pages().iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 3]);
+    assert_eq!(model.segments().iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 3]);
 }
 
 #[test]
@@ -119,13 +122,13 @@ fn nothing_is_computed_twice_not_even_by_another_process() {
     let second = FakeModel::new(4);
     let again = book(&folder);
     assert_eq!(again.find(&second, Kind::Claim, &claims_of(0, &queries), &Patient).unwrap(), before);
-    assert!(second.pages().is_empty());
+    assert!(second.segments().is_empty());
     // A different expert, indicator or query has different findings.
     again.find(&second, Kind::Claim, &claims_of(1, &queries[..1]), &Patient).unwrap();
-    assert_eq!(second.pages().len(), 1);
+    assert_eq!(second.segments().len(), 1);
     let other = FakeModel { indicators: "yes no", ..FakeModel::new(4) };
     again.find(&other, Kind::Claim, &claims_of(0, &queries[..1]), &Patient).unwrap();
-    assert_eq!(other.pages().len(), 1);
+    assert_eq!(other.segments().len(), 1);
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn equal_prompts_are_one_query() {
     let model = FakeModel::new(8);
     let found = book(&folder).find(&model, Kind::Claim, &claims_of(0, &twins), &Patient).unwrap();
     assert_eq!(found[0], found[1]);
-    assert_eq!(model.pages(), [[(Responder::Expert(0), 0)]]);
+    assert_eq!(model.segments(), [[(Responder::Expert(0), 0)]]);
 }
 
 #[test]
@@ -150,8 +153,8 @@ fn after_a_stop_the_rest_is_cut_into_the_same_segments() {
     let stopped = book(&folder).find(&first, Kind::Claim, &claims_of(1, &queries), &Impatient(Cell::new(2)));
     assert!(matches!(stopped, Err(EngineError::Interrupted)));
     book(&folder).find(&second, Kind::Claim, &claims_of(1, &queries), &Patient).unwrap();
-    let both: Vec<_> = first.pages().into_iter().chain(second.pages()).collect();
-    assert_eq!(both, undisturbed.pages());
+    let both: Vec<_> = first.segments().into_iter().chain(second.segments()).collect();
+    assert_eq!(both, undisturbed.segments());
 }
 
 #[test]
@@ -164,7 +167,7 @@ fn rows_of_one_segment_may_be_on_different_experts() {
         .collect();
     let model = FakeModel::new(8);
     let found = book(&folder).find(&model, Kind::Answer, &asked, &Patient).unwrap();
-    assert_eq!(model.pages().len(), 1);
+    assert_eq!(model.segments().len(), 1);
     assert_eq!(found[3], finding(&Responder::Expert(1), &queries[3]));
 }
 
@@ -174,19 +177,19 @@ fn damaged_evidence_is_recomputed() {
     let queries = queries(5);
     let before =
         book(&folder).find(&FakeModel::new(8), Kind::Claim, &claims_of(0, &queries), &Patient).unwrap();
-    let mut pages = Vec::new();
+    let mut segments = Vec::new();
     let mut folders = vec![folder.path().join("store/evidence")];
     while let Some(next) = folders.pop() {
         for entry in std::fs::read_dir(next).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { pages.push(path) }
+            if path.is_dir() { folders.push(path) } else { segments.push(path) }
         }
     }
-    let mut bytes = std::fs::read(&pages[0]).unwrap();
+    let mut bytes = std::fs::read(&segments[0]).unwrap();
     let last = bytes.len() - 5;
     bytes[last] ^= 0x55;
-    std::fs::write(&pages[0], bytes).unwrap();
+    std::fs::write(&segments[0], bytes).unwrap();
     let model = FakeModel::new(8);
     assert_eq!(book(&folder).find(&model, Kind::Claim, &claims_of(0, &queries), &Patient).unwrap(), before);
-    assert_eq!(model.pages().len(), 1);
+    assert_eq!(model.segments().len(), 1);
 }
