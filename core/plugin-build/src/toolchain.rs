@@ -29,7 +29,8 @@ pub struct Toolchain {
 impl fmt::Display for Toolchain {
     /// The compiler's version and the origin of its standard library, which determine the bytes of a component.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let library = if self.builds_library { "library built from its sources" } else { "prebuilt library" };
+        let library =
+            if self.builds_library { "library built from its sources" } else { "library as it comes" };
         write!(f, "{}, {library}", self.version)
     }
 }
