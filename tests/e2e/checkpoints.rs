@@ -22,12 +22,12 @@ fn run(bench: &Workbench) -> Outcome {
 }
 
 /// Both planning programs report the error at the recipe's line, before anything runs.
-fn refused(bench: &Workbench, told: &[&str]) {
+fn refused(bench: &Workbench, messages: &[&str]) {
     for program in ["cadre", "cadre-plan"] {
         let output = bench.command(program, &["plan", "given.toml"]).output().unwrap();
-        Outcome::of(&output).expect_code(2).expect_told(&["given.toml:4"]).expect_told(told);
+        Outcome::of(&output).expect_code(2).expect_told(&["given.toml:4"]).expect_told(messages);
     }
-    run(bench).expect_code(2).expect_told(told);
+    run(bench).expect_code(2).expect_told(messages);
     assert!(!bench.path().join("store").exists());
 }
 

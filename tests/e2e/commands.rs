@@ -73,15 +73,15 @@ fn doctor_reports_what_is_present() {
         command.env_remove("CADRE_DATA").current_dir(&checkout);
         cadre_tests::Outcome::of(&command.output().unwrap()).expect_code(0).stdout
     };
-    let told = doctor();
+    let output = doctor();
     for word in ["cpu", "store", "see", "fix: export CADRE_DATA"] {
-        assert!(told.contains(word), "{word}\n{told}");
+        assert!(output.contains(word), "{word}\n{output}");
     }
     bench.write("shared/data/README.md", "");
-    let told = doctor();
+    let output = doctor();
     assert!(
-        told.contains("shared/data is used instead") && !told.contains("fix: export CADRE_DATA"),
-        "{told}"
+        output.contains("shared/data is used instead") && !output.contains("fix: export CADRE_DATA"),
+        "{output}"
     );
 }
 
@@ -89,9 +89,9 @@ fn doctor_reports_what_is_present() {
 fn doctor_fails_if_something_is_broken() {
     let bench = Workbench::new();
     let mut command = bench.command("cadre", &["doctor"]);
-    let told = cadre_tests::Outcome::of(&command.env("CADRE_PLUGINS", "nowhere").output().unwrap());
-    assert!(told.stdout.contains("mend: "), "{}", told.stdout);
-    told.expect_code(1).expect_told(&["policies"]);
+    let outcome = cadre_tests::Outcome::of(&command.env("CADRE_PLUGINS", "nowhere").output().unwrap());
+    assert!(outcome.stdout.contains("fix: "), "{}", outcome.stdout);
+    outcome.expect_code(1).expect_told(&["policies"]);
 }
 
 #[test]
@@ -122,8 +122,8 @@ fn shown(bench: &Workbench, args: &[&str]) -> Vec<Value> {
     let recipe = smoke();
     let mut all = vec!["data", "show", &recipe, "--json"];
     all.extend(args);
-    let told = bench.cadre(&all).expect_code(0);
-    told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let outcome = bench.cadre(&all).expect_code(0);
+    outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The text of the tokens with loss, and of the others.
@@ -206,12 +206,12 @@ fn data_show_without_indicators_prints_none() {
         [("sequential-tiny", "answer"), ("multi-task-tiny", "answer"), ("zero-shot-tiny", "")]
     {
         let recipe = repository().join(format!("recipes/smoke/{name}.toml")).display().to_string();
-        let told = bench.cadre(&["data", "show", &recipe, "--json", "-n", "1"]).expect_code(0);
-        for line in told.stdout.lines() {
+        let outcome = bench.cadre(&["data", "show", &recipe, "--json", "-n", "1"]).expect_code(0);
+        for line in outcome.stdout.lines() {
             let row: Value = serde_json::from_str(line).unwrap();
             assert_eq!(row["target"].as_str().unwrap_or(""), target, "{name}: {row}");
         }
-        assert!(!told.stdout.contains("<accept>"), "{name}");
+        assert!(!outcome.stdout.contains("<accept>"), "{name}");
     }
 }
 
@@ -250,11 +250,11 @@ fn every_command_supports_json() {
         vec!["plugin", "check", &see],
         vec!["run", &recipe],
     ] {
-        let told = bench.cadre(&[&args[..], &["--json"]].concat()).expect_code(0);
-        let values = serde_json::Deserializer::from_str(&told.stdout).into_iter::<Value>();
+        let outcome = bench.cadre(&[&args[..], &["--json"]].concat()).expect_code(0);
+        let values = serde_json::Deserializer::from_str(&outcome.stdout).into_iter::<Value>();
         let count = values.map(|value| assert!(value.is_ok(), "{args:?}: {value:?}")).count();
         assert!(count > 0, "{args:?}");
-        assert_eq!(told.stderr, "", "{args:?}");
+        assert_eq!(outcome.stderr, "", "{args:?}");
     }
 }
 
@@ -307,8 +307,8 @@ fn read_only_commands_create_no_folders() {
 #[test]
 fn quiet_prints_only_results() {
     let bench = Workbench::new();
-    let told = bench.cadre(&["run", &smoke(), "--quiet"]).expect_code(0);
-    assert_eq!((told.stdout.as_str(), told.stderr.as_str()), ("", ""));
+    let outcome = bench.cadre(&["run", &smoke(), "--quiet"]).expect_code(0);
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""));
     let planned = bench.cadre(&["plan", &smoke(), "--quiet"]).expect_code(0);
     assert!(planned.stdout.contains("cached"), "{}", planned.stdout);
 }
@@ -362,8 +362,8 @@ fn report_opens_the_page_in_a_browser() {
     std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:/usr/bin:/bin", bench.path().join("bin").display());
     let mut command = bench.command("cadre", &["report", "zero-shot-tiny", "--open"]);
-    let told = cadre_tests::Outcome::of(&command.env("PATH", path).output().unwrap()).expect_code(0);
-    assert!(told.stdout.contains("zero-shot-tiny"), "{}", told.stdout);
+    let outcome = cadre_tests::Outcome::of(&command.env("PATH", path).output().unwrap()).expect_code(0);
+    assert!(outcome.stdout.contains("zero-shot-tiny"), "{}", outcome.stdout);
     let opened = bench.path().join("opened");
     while !opened.exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
@@ -371,6 +371,6 @@ fn report_opens_the_page_in_a_browser() {
     assert!(std::fs::read_to_string(opened).unwrap().contains("report.html"));
 
     let mut command = bench.command("cadre", &["report", "zero-shot-tiny", "--open"]);
-    let told = cadre_tests::Outcome::of(&command.env("PATH", "/nowhere").output().unwrap());
-    told.expect_code(2).expect_told(&["xdg-open", "by hand"]);
+    let outcome = cadre_tests::Outcome::of(&command.env("PATH", "/nowhere").output().unwrap());
+    outcome.expect_code(2).expect_told(&["xdg-open", "by hand"]);
 }

@@ -19,7 +19,7 @@ fn every_damaged_file_of_the_store_is_found_and_made_again() {
     let mut files = Vec::new();
     collect(&bench.path().join("store/objects"), &mut files);
     assert!(files.len() > 10, "{files:?}");
-    let mut told = 0;
+    let mut damaged = 0;
     for (index, file) in files.iter().enumerate() {
         if !file.exists() || file.file_name().is_some_and(|name| name == "manifest.json") {
             continue;
@@ -32,9 +32,9 @@ fn every_damaged_file_of_the_store_is_found_and_made_again() {
         bytes[place] ^= 0x20;
         std::fs::write(file, bytes).unwrap();
         // Damage is only found when a file is read: without the report, everything is read again.
-        told += 1;
+        damaged += 1;
     }
-    assert!(told > 10);
+    assert!(damaged > 10);
     let again = bench.cadre(&["run", &recipe()]).expect_code(0);
     assert!(again.stderr.contains("damaged"), "{}", again.stderr);
     let mut after = without_times(report(bench.path()));

@@ -19,7 +19,7 @@ fn codes(report: &Value) -> Vec<&str> {
 fn a_training_that_is_too_short_is_reported_everywhere() {
     let bench = Workbench::new();
     // Twenty-four examples in batches of eight, two epochs: a few steps, most of them warm-up.
-    let told =
+    let outcome =
         bench.cadre(&["run", &smoke("see-tiny.toml"), "--set", "expert.training.warmup=4"]).expect_code(0);
     let report = report(bench.path());
     assert_eq!(report["format-version"], 2);
@@ -32,8 +32,8 @@ fn a_training_that_is_too_short_is_reported_everywhere() {
         assert!((6..30).contains(&steps), "{steps}");
     }
     let text = report["findings"][0]["text"].as_str().unwrap();
-    assert!(told.stdout.contains(text), "{}", told.stdout);
-    assert!(told.stdout.contains("    try "), "{}", told.stdout);
+    assert!(outcome.stdout.contains(text), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("    try "), "{}", outcome.stdout);
     let folder = run_folder(bench.path());
     let markdown = std::fs::read_to_string(folder.join("report.md")).unwrap();
     assert!(markdown.lines().nth(2).unwrap().starts_with("- **"), "{markdown}");
@@ -73,7 +73,7 @@ fn the_threshold_is_shown_on_the_scale_the_router_compares() {
         ("raw", true, "the probability of the accepting indicator"),
         ("greedy", false, "accept / (accept + reject)"),
     ] {
-        let told = bench
+        let outcome = bench
             .cadre(&[
                 "run",
                 &smoke("see-tiny.toml"),
@@ -82,7 +82,7 @@ fn the_threshold_is_shown_on_the_scale_the_router_compares() {
                 &format!("routing.router.score={score}"),
             ])
             .expect_code(0);
-        let ended: Value = serde_json::from_str(told.stdout.lines().last().unwrap()).unwrap();
+        let ended: Value = serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap();
         assert!(!ended["findings"].as_array().unwrap().is_empty(), "{ended}");
         let page = std::path::Path::new(ended["report"].as_str().unwrap()).with_file_name("report.html");
         let page = std::fs::read_to_string(bench.path().join(page)).unwrap();

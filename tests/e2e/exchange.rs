@@ -31,8 +31,8 @@ fn experts_are_exported_and_checkpoints_imported() {
     let id = run_folder(bench.path()).display().to_string();
     let task = report(bench.path())["tasks"][0].as_str().unwrap().to_owned();
 
-    let told = bench.cadre(&["export", &id, "--expert", &task, "--to", "peft"]).expect_code(0);
-    assert!(told.stderr.contains("resize_token_embeddings"), "{}", told.stderr);
+    let outcome = bench.cadre(&["export", &id, "--expert", &task, "--to", "peft"]).expect_code(0);
+    assert!(outcome.stderr.contains("resize_token_embeddings"), "{}", outcome.stderr);
     let peft = bench.path().join("peft");
     let config = json(&peft.join("adapter_config.json"));
     assert_eq!(config["peft_type"], "LORA");

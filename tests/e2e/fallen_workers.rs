@@ -68,11 +68,11 @@ fn a_worker_that_dies_is_replaced() {
     let bench = Workbench::new();
     let (outcome, killed) = killing(&bench, 1);
     assert_eq!(killed, 1);
-    let told = outcome.expect_code(0);
+    let outcome = outcome.expect_code(0);
     assert!(
-        told.stderr.contains("killed by signal 9") && told.stderr.contains("another took its place"),
+        outcome.stderr.contains("killed by signal 9") && outcome.stderr.contains("another took its place"),
         "{}",
-        told.stderr
+        outcome.stderr
     );
 }
 
@@ -81,8 +81,8 @@ fn a_stage_at_which_workers_die_fails_and_the_rest_continues() {
     let bench = Workbench::new();
     let (outcome, killed) = killing(&bench, usize::MAX);
     assert!(killed >= 2, "{killed}");
-    let told = outcome.expect_code(1);
-    assert!(told.stderr.contains("1 of 2 points failed"), "{}", told.stderr);
+    let outcome = outcome.expect_code(1);
+    assert!(outcome.stderr.contains("1 of 2 points failed"), "{}", outcome.stderr);
     let report = figures(bench.path());
     let state = |at: usize| report["points"][at]["state"].as_str().unwrap();
     assert_eq!([state(0), state(1)], ["done", "failed"]);

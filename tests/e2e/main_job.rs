@@ -52,8 +52,8 @@ fn bfloat16_runs_on_the_cpu_and_gradient_checkpointing_remakes_nothing() {
     let first = report(bench.path());
     assert_eq!(first["provenance"]["precision"], "bf16", "{first}");
     let again = bench.cadre(&[&half[..], &["--set", "device.gradient-checkpointing=true"]].concat());
-    let told = again.expect_code(0).stderr;
-    assert!(told.contains("are done already"), "{told}");
+    let stderr = again.expect_code(0).stderr;
+    assert!(stderr.contains("are done already"), "{stderr}");
 }
 
 #[test]

@@ -8,18 +8,18 @@ fn smoke() -> String {
 }
 
 /// A recipe that inherits the smoke recipe and adds an error; planning it must fail and leave no files.
-fn refused(text: &str, told: &[&str]) {
+fn refused(text: &str, messages: &[&str]) {
     let bench = Workbench::new();
-    refused_in(&bench, text, told, &["cadre", "cadre-plan"]);
+    refused_in(&bench, text, messages, &["cadre", "cadre-plan"]);
 }
 
 /// The same in a folder that already contains files, with the programs that can detect the error.
-fn refused_in(bench: &Workbench, text: &str, told: &[&str], programs: &[&str]) {
+fn refused_in(bench: &Workbench, text: &str, messages: &[&str], programs: &[&str]) {
     let inherit =
         if text.contains("inherit = ") { String::new() } else { format!("inherit = [\"{}\"]\n", smoke()) };
     bench.write("wrong.toml", &format!("name = \"wrong\"\n{inherit}{text}"));
     let mut expected = vec!["wrong.toml", "nothing was run, nothing was written"];
-    expected.extend(told);
+    expected.extend(messages);
     for program in programs {
         let command = if *program == "cadre" { "run" } else { "plan" };
         let output = bench.command(program, &[command, "wrong.toml"]).output().unwrap();
@@ -38,8 +38,8 @@ fn fragments() -> String {
 }
 
 /// An error that only the program that runs policies can detect.
-fn refused_at_trial(text: &str, told: &[&str]) {
-    refused_in(&Workbench::new(), text, told, &["cadre"]);
+fn refused_in_dry_run(text: &str, messages: &[&str]) {
+    refused_in(&Workbench::new(), text, messages, &["cadre"]);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_router_that_probes_claims_needs_experts_with_indicators() {
             "{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"see\"{settings} }}\n",
             fragments()
         );
-        refused_at_trial(&text, &["`see` asks the experts for their claims", "add `[indicator]`"]);
+        refused_in_dry_run(&text, &["`see` asks the experts for their claims", "add `[indicator]`"]);
     }
 }
 
@@ -125,31 +125,31 @@ fn a_router_that_probes_claims_needs_experts_with_indicators() {
 fn a_router_that_probes_the_true_task_needs_a_grant() {
     let text =
         format!("{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"oracle\" }}\n", fragments());
-    refused_at_trial(&text, &["`oracle` asks for the true task", "grant = [\"task\"]"]);
+    refused_in_dry_run(&text, &["`oracle` asks for the true task", "grant = [\"task\"]"]);
 }
 
 #[test]
 fn a_router_that_needs_descriptors_names_them() {
     let text =
         format!("{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"nearest\" }}\n", fragments());
-    refused_at_trial(&text, &["`nearest` refuses to be opened", "descriptors = [\"prompt-centroid\"]"]);
+    refused_in_dry_run(&text, &["`nearest` refuses to be opened", "descriptors = [\"prompt-centroid\"]"]);
 }
 
 #[test]
 fn settings_that_a_policy_refuses_are_reported_before_anything_runs() {
-    refused_at_trial(
+    refused_in_dry_run(
         "[routing]\nrouter = { plugin = \"see\", treshold = 0.5 }\n",
         &["`see` has no setting `treshold`", "did you mean `threshold`?", "max-probes"],
     );
-    refused_at_trial(
+    refused_in_dry_run(
         "[routing]\nrouter = { plugin = \"see\", threshold = 1.5 }\n",
         &["`see` refuses `threshold`", "0..=1", "wrong.toml:4:"],
     );
-    refused_at_trial(
+    refused_in_dry_run(
         "[routing]\nrouter = { plugin = \"see\", threshold = 0.5, order = 3 }\n",
         &["`see` refuses `order`", "wrong.toml:4:"],
     );
-    refused_at_trial(
+    refused_in_dry_run(
         "[rehearsal]\nselector = { plugin = \"random\", share = 0.5, shuffel = true }\n",
         &["`random`", "shuffel"],
     );
@@ -158,7 +158,7 @@ fn settings_that_a_policy_refuses_are_reported_before_anything_runs() {
 #[test]
 fn an_indicator_that_the_tokenizer_splits_is_reported() {
     // The tokenizer that the run would train is checked too.
-    refused_at_trial(
+    refused_in_dry_run(
         "[indicator]\naccept = \"<accept>\"\nkind = \"existing-token\"\n",
         &["indicator `<accept>` is not one token", "kind = \"text\""],
     );
@@ -283,14 +283,14 @@ fn an_unsuitable_adapter_is_reported_before_a_backbone_is_pretrained() {
     };
     let recipe =
         "[expert]\nimport = [{ task = \"reverse\", adapter = \"peft\" }]\n[stream]\norder = [\"reverse\"]\n";
-    for (more, told) in [
+    for (more, message) in [
         ("\"target_modules\": [\"c_attn\"]", "[c_attn] means no module of this backbone"),
         ("\"target_modules\": [\"q_proj\"], \"use_dora\": true", "`use_dora` = true is not supported"),
         ("\"target_modules\": [\"q_proj\"], \"of_next_year\": 2", "the key `of_next_year` = 2 is not known"),
         ("\"target_modules\": [\"q_proj\"]", "no update of `model.layers.0.self_attn.q_proj`"),
     ] {
         config(more);
-        refused_in(&bench, recipe, &["wrong.toml:4", told], &["cadre"]);
+        refused_in(&bench, recipe, &["wrong.toml:4", message], &["cadre"]);
     }
 }
 

@@ -109,10 +109,10 @@ fn a_checkpoint_that_changed_since_the_run_is_not_used() {
     let mut bad = good.clone();
     *bad.last_mut().unwrap() ^= 1;
     std::fs::write(&path, bad).unwrap();
-    let told = ["model.safetensors", "has changed since the plan was made"];
-    bench.cadre(&["ask", &id, "how is it?"]).expect_code(1).expect_told(&told);
+    let messages = ["model.safetensors", "has changed since the plan was made"];
+    bench.cadre(&["ask", &id, "how is it?"]).expect_code(1).expect_told(&messages);
     let task = super::report_file::report(bench.path())["tasks"][0].as_str().unwrap().to_owned();
-    bench.cadre(&["export", &id, "--expert", &task, "--to", "peft"]).expect_code(1).expect_told(&told);
+    bench.cadre(&["export", &id, "--expert", &task, "--to", "peft"]).expect_code(1).expect_told(&messages);
     std::fs::write(&path, good).unwrap();
     bench.cadre(&["ask", &id, "how is it?"]).expect_code(0);
 }

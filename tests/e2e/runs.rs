@@ -17,8 +17,8 @@ fn two_runs(bench: &Workbench) {
 }
 
 fn rows(bench: &Workbench, args: &[&str]) -> Vec<Value> {
-    let told = bench.cadre(&[&["runs", "--json"][..], args].concat()).expect_code(0);
-    told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let outcome = bench.cadre(&[&["runs", "--json"][..], args].concat()).expect_code(0);
+    outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn artifacts(bench: &Path) -> Vec<PathBuf> {
@@ -82,8 +82,8 @@ fn runs_are_listed_filtered_compared_tagged_and_exported() {
         assert!(path.is_file(), "{file}");
         std::fs::write(path, "nonsense").unwrap();
     }
-    let told = bench.cadre(&["runs", "--sort", "-seed", "--json", "--columns", "id"]).expect_code(0);
-    assert_eq!(told.stdout.lines().count(), 2);
+    let outcome = bench.cadre(&["runs", "--sort", "-seed", "--json", "--columns", "id"]).expect_code(0);
+    assert_eq!(outcome.stdout.lines().count(), 2);
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn gc_removes_what_no_run_needs() {
     two_runs(&bench);
     let before = artifacts(bench.path());
     let gc = |args: &[&str]| {
-        let told = bench.cadre(&[&["store", "gc", "--json"][..], args].concat()).expect_code(0);
-        serde_json::from_str::<Value>(&told.stdout).unwrap()
+        let outcome = bench.cadre(&[&["store", "gc", "--json"][..], args].concat()).expect_code(0);
+        serde_json::from_str::<Value>(&outcome.stdout).unwrap()
     };
     let idle = gc(&[]);
     assert_eq!(idle["removed"].get("artifacts"), None, "{idle}");

@@ -110,8 +110,8 @@ fn it_gets_to_its_end_though_a_node_dies(cluster: &Cluster) {
     bench.write("nowhere.toml", "[launcher.slurm]\npartition = \"nowhere\"\n");
     cluster.cadre(&bench, &slurm("nowhere.toml")).expect_code(1).expect_told(&["sbatch", "partition"]);
     bench.write("launcher.toml", "[launcher.slurm]\npartition = \"main\"\ntime = \"10\"\ngrace = 20\n");
-    let told = cluster.cadre(&bench, &slurm("launcher.toml")).expect_code(0);
-    assert!(told.stdout.contains("jobs submitted"), "{}", told.stdout);
+    let outcome = cluster.cadre(&bench, &slurm("launcher.toml")).expect_code(0);
+    assert!(outcome.stdout.contains("jobs submitted"), "{}", outcome.stdout);
     cluster
         .cadre(&bench, &slurm("launcher.toml"))
         .expect_code(1)
@@ -145,9 +145,9 @@ fn cancelled_it_goes_on_later(cluster: &Cluster) {
     cluster.cadre(&bench, &["sweep", "cancel", "see-tiny"]).expect_code(0);
     cluster.wait();
     // Outside the queue, the finished stages are found.
-    let told = bench.cadre(&sweep).expect_code(0);
-    assert!(told.stdout.contains("2 of 2 points done"), "{}", told.stdout);
-    assert!(!told.stderr.contains("34 to do"), "{}", told.stderr);
+    let outcome = bench.cadre(&sweep).expect_code(0);
+    assert!(outcome.stdout.contains("2 of 2 points done"), "{}", outcome.stdout);
+    assert!(!outcome.stderr.contains("34 to do"), "{}", outcome.stderr);
 }
 
 /// Programs that imitate Slurm's: `sbatch` records its scripts and refuses further ones after this number.

@@ -61,8 +61,8 @@ fn begun(bench: &Path, kind: &str) -> usize {
 #[test]
 fn points_share_what_they_have_in_common() {
     let bench = Workbench::new();
-    let told = cadre(&bench, &small(), &["--dry-run", "--json"]).expect_code(0);
-    let plan: Value = serde_json::from_str(&told.stdout).unwrap();
+    let outcome = cadre(&bench, &small(), &["--dry-run", "--json"]).expect_code(0);
+    let plan: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert!(
         !bench.path().join("store").exists() && !bench.path().join("sweeps").exists(),
         "a dry run writes nothing"
@@ -80,8 +80,8 @@ fn points_share_what_they_have_in_common() {
     let light: Value = serde_json::from_str(&bench.planner(&planner).expect_code(0).stdout).unwrap();
     assert_eq!(light, plan, "cadre-plan prints the same");
 
-    let told = cadre(&bench, &small(), &[]).expect_code(0);
-    assert!(told.stdout.contains("6 of 6 points done"), "{}", told.stdout);
+    let outcome = cadre(&bench, &small(), &[]).expect_code(0);
+    assert!(outcome.stdout.contains("6 of 6 points done"), "{}", outcome.stdout);
     assert_eq!((begun(bench.path(), "train"), begun(bench.path(), "backbone")), (6, 1));
     let folder = sweep_folder(bench.path());
     let report = figures(bench.path());
@@ -157,9 +157,9 @@ fn several_recipes_form_one_sweep() {
     let bench = Workbench::new();
     let recipes = ["see-tiny.toml", "sequential-tiny.toml", "zero-shot-tiny.toml"].map(smoke);
     let args: Vec<&str> = ["sweep"].into_iter().chain(recipes.iter().map(String::as_str)).collect();
-    let told =
+    let outcome =
         bench.cadre(&[&args[..], &["--baseline", "sequential-tiny", "--jobs", "2"]].concat()).expect_code(0);
-    assert!(told.stdout.contains("3 of 3 points done"), "{}", told.stdout);
+    assert!(outcome.stdout.contains("3 of 3 points done"), "{}", outcome.stdout);
     assert_eq!(begun(bench.path(), "backbone"), 1, "all share one backbone");
     let report = figures(bench.path());
     assert_eq!(report["settings"][1]["name"], "sequential-tiny");
@@ -173,8 +173,8 @@ fn several_recipes_form_one_sweep() {
 fn errors_of_points_are_reported_before_anything_runs() {
     let bench = Workbench::new();
     let see = smoke("see-tiny.toml");
-    let wrong = |grid: &str, told: &[&str]| {
-        bench.cadre(&["sweep", &see, "--grid", grid]).expect_code(2).expect_told(told);
+    let wrong = |grid: &str, messages: &[&str]| {
+        bench.cadre(&["sweep", &see, "--grid", grid]).expect_code(2).expect_told(messages);
         assert!(!bench.path().join("store").exists() && !bench.path().join("sweeps").exists());
     };
     wrong("routing.ruter.threshold=0.1", &["routing.router.threshold"]);
@@ -202,8 +202,8 @@ fn a_failed_point_is_reported_and_the_rest_continues() {
     cadre(&bench, &args, &["--fail-fast"]).expect_code(1);
     assert_eq!(states(), ["failed", "left"]);
     for jobs in ["1", "3"] {
-        let told = cadre(&bench, &args, &["--jobs", jobs]).expect_code(1);
-        assert!(told.stderr.contains("1 of 2 points failed"), "{}", told.stderr);
+        let outcome = cadre(&bench, &args, &["--jobs", jobs]).expect_code(1);
+        assert!(outcome.stderr.contains("1 of 2 points failed"), "{}", outcome.stderr);
         assert_eq!(states(), ["failed", "done"]);
         let report = figures(bench.path());
         let problem = report["points"][0]["problem"].as_str().unwrap().to_owned();
@@ -213,8 +213,8 @@ fn a_failed_point_is_reported_and_the_rest_continues() {
     }
     // With a finite scale the same recipe succeeds, and the stages of the other point are reused.
     let fixed: Vec<String> = args.iter().map(|arg| arg.replace("1e300", "4")).collect();
-    let told = cadre(&bench, &fixed, &[]).expect_code(0);
-    assert!(told.stdout.contains("2 of 2 points done"), "{}", told.stdout);
+    let outcome = cadre(&bench, &fixed, &[]).expect_code(0);
+    assert!(outcome.stdout.contains("2 of 2 points done"), "{}", outcome.stdout);
 }
 
 #[test]

@@ -80,12 +80,12 @@ impl Sandbox {
         let limit = self.limits.file_bytes;
         let mut bytes = Vec::new();
         let open = File::open(file).map_err(failed)?;
-        let told = open.metadata().map_err(failed)?.len();
+        let size = open.metadata().map_err(failed)?.len();
         // Read one byte more than allowed: a file may grow, and some files have no length.
         open.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
         let length = bytes.len() as u64;
         if length > limit {
-            return Err(PolicyError::FileSize { file: file.to_owned(), bytes: told.max(length), limit });
+            return Err(PolicyError::FileSize { file: file.to_owned(), bytes: size.max(length), limit });
         }
         Ok(bytes)
     }

@@ -75,14 +75,14 @@ fn see_asks_from_the_newest_to_the_oldest() {
 #[test]
 fn oracle_and_nearest_choose_by_their_evidence() {
     let fixture = Fixture::with(Limits::default());
-    let told = |probe, finding| {
+    let observe = |probe, finding| {
         let mut evidence = batch(1);
         evidence[0].observations.push(RouterObservation { probe, finding });
         evidence
     };
     let mut oracle = load(&fixture, "oracle").router("{}", &cards(3)).unwrap();
     assert_eq!(oracle.route(&batch(1)).unwrap(), [RouterStep::Ask(vec![RouterProbe::Task])]);
-    let truth = |expert| told(RouterProbe::Task, RouterFinding::Task(expert));
+    let truth = |expert| observe(RouterProbe::Task, RouterFinding::Task(expert));
     assert_eq!(oracle.route(&truth(Some(1))).unwrap(), [RouterStep::Choose(1)]);
     assert_eq!(oracle.route(&truth(None)).unwrap(), [RouterStep::Backbone]);
 
@@ -99,9 +99,9 @@ fn oracle_and_nearest_choose_by_their_evidence() {
     let nearest = load(&fixture, "nearest");
     let mut router = nearest.router(r#"{"min-similarity": 0.5}"#, &experts).unwrap();
     assert_eq!(router.route(&batch(1)).unwrap(), [RouterStep::Ask(vec![RouterProbe::Embedding])]);
-    let lies = |x, y| told(RouterProbe::Embedding, RouterFinding::Embedding(vec![x, y]));
-    assert_eq!(router.route(&lies(0.6, 0.8)).unwrap(), [RouterStep::Choose(1)]);
-    assert_eq!(router.route(&lies(-0.6, -0.8)).unwrap(), [RouterStep::Backbone]);
+    let embedded = |x, y| observe(RouterProbe::Embedding, RouterFinding::Embedding(vec![x, y]));
+    assert_eq!(router.route(&embedded(0.6, 0.8)).unwrap(), [RouterStep::Choose(1)]);
+    assert_eq!(router.route(&embedded(-0.6, -0.8)).unwrap(), [RouterStep::Backbone]);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn kmeans_picks_from_every_cluster() {
     let SelectorStep::Ask(probes) = kmeans.select(&order(4), &all, &[]).unwrap() else {
         panic!("picks without looking")
     };
-    let told: Vec<SelectorObservation> = probes
+    let observed: Vec<SelectorObservation> = probes
         .into_iter()
         .map(|probe| {
             let SelectorProbe::Embedding(id) = probe else { panic!("wants {probe:?}") };
@@ -137,7 +137,7 @@ fn kmeans_picks_from_every_cluster() {
             }
         })
         .collect();
-    let ids = picked(kmeans.select(&order(4), &all, &told).unwrap());
+    let ids = picked(kmeans.select(&order(4), &all, &observed).unwrap());
     assert_eq!(ids.len(), 4);
     assert_eq!(ids.iter().filter(|id| **id < 10).count(), 2);
     assert!(ids.contains(&0) && ids.contains(&10), "{ids:?}");

@@ -61,18 +61,18 @@ fn a_damaged_index_is_rebuilt_with_a_note() {
         bytes[at..at + 2048].fill(0xa5);
         damages.push(bytes);
     }
-    let mut told = 0;
+    let mut with_notes = 0;
     for damage in damages {
         fs::write(&file, &damage).unwrap();
         let mut index = runs.open();
         assert_eq!(everything(&mut index), whole);
-        told += usize::from(!index.notes().is_empty());
+        with_notes += usize::from(!index.notes().is_empty());
         drop(index);
         let mut again = runs.open();
         assert_eq!(everything(&mut again), whole);
         assert!(again.notes().is_empty(), "{:?}", again.notes());
     }
-    assert!(told >= 4, "{told}");
+    assert!(with_notes >= 4, "{with_notes}");
     fs::remove_file(&file).unwrap();
     assert_eq!(everything(&mut runs.open()), whole);
 }

@@ -40,9 +40,9 @@ impl Probing for FakeModel {
         &self,
         _: Kind,
         rows: &[(&Responder, &Query)],
-        told: &mut dyn FnMut(usize) -> bool,
+        progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Vec<RouterFinding>, EngineError> {
-        if !told(rows.len()) {
+        if !progress(rows.len()) {
             return Err(EngineError::Interrupted);
         }
         self.segments
