@@ -85,7 +85,7 @@ fn encode(
     Ok(encoded.into_iter().zip(rows).map(weighed).collect())
 }
 
-/// The token ids whose rows initialise the accepting and the rejecting token; `None` if the recipe names no words.
+/// The token ids whose rows initialise the accepting and the rejecting token; empty if the recipe names no words.
 fn added_start(
     learning: Option<&IndicatorLearning>,
     tokenizer: &Tokenizer,
