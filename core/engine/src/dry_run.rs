@@ -37,23 +37,23 @@ const ROUNDS: u32 = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Tried {
     /// Errors: the recipe cannot run.
-    pub(crate) mistakes: Vec<RecipeError>,
+    pub(crate) errors: Vec<RecipeError>,
     /// Warnings: the recipe can run.
     pub(crate) warnings: Vec<RecipeError>,
 }
 
 impl Tried {
-    fn mistake(mistake: RecipeError) -> Self {
-        Self { mistakes: vec![mistake], warnings: Vec::new() }
+    fn error(error: RecipeError) -> Self {
+        Self { errors: vec![error], warnings: Vec::new() }
     }
 }
 
 /// Does a dry run of a plan.
 pub(crate) fn try_out(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried, EngineError> {
     let mut tried = PolicyDryRun::new(store).try_out(loaded, plan)?;
-    if tried.mistakes.is_empty() {
+    if tried.errors.is_empty() {
         let measured = lengths::measured(loaded, plan, store)?;
-        tried.mistakes.extend(measured.mistakes);
+        tried.errors.extend(measured.errors);
         tried.warnings.extend(measured.warnings);
     }
     Ok(tried)
@@ -83,29 +83,29 @@ pub(crate) fn try_points(
             }
             let plan = plan.plan_of(planned);
             let mut tried = if new { ground.try_out(&point.loaded, &plan)? } else { Tried::default() };
-            if *measure && tried.mistakes.is_empty() {
+            if *measure && tried.errors.is_empty() {
                 let measured = lengths::measured(&point.loaded, &plan, store)?;
-                tried.mistakes.extend(measured.mistakes);
+                tried.errors.extend(measured.errors);
                 tried.warnings.extend(measured.warnings);
             }
             all.warnings.extend(tried.warnings.into_iter().map(|warning| point.named(warning)));
             // Report the errors of one point only: others would repeat them.
-            if !tried.mistakes.is_empty() {
-                all.mistakes = tried.mistakes.into_iter().map(|mistake| point.named(mistake)).collect();
+            if !tried.errors.is_empty() {
+                all.errors = tried.errors.into_iter().map(|error| point.named(error)).collect();
                 break;
             }
         }
         Ok(all)
     });
     let found: Vec<Tried> = found.into_iter().collect::<Result<_, EngineError>>()?;
-    let (mut mistakes, mut warnings) = (Vec::new(), Vec::new());
+    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     for tried in found {
-        if mistakes.is_empty() {
-            mistakes = tried.mistakes;
+        if errors.is_empty() {
+            errors = tried.errors;
         }
         warnings.extend(tried.warnings);
     }
-    RecipeErrors::of(mistakes)?;
+    RecipeErrors::of(errors)?;
     Ok(warnings)
 }
 
@@ -135,16 +135,16 @@ impl<'a> PolicyDryRun<'a> {
             _ => None,
         });
         let width = match backbone {
-            Some(Err(problem)) => return Ok(Tried::mistake(loaded.mistake("backbone.checkpoint", problem))),
+            Some(Err(problem)) => return Ok(Tried::error(loaded.mistake("backbone.checkpoint", problem))),
             Some(Ok(sizes)) => sizes.hidden,
             None => return Ok(Tried::default()),
         };
-        let Tried { mistakes, warnings } = adapters::tried(loaded, plan, self.store)?;
-        if !mistakes.is_empty() {
-            return Ok(Tried { mistakes, warnings });
+        let Tried { errors, warnings } = adapters::tried(loaded, plan, self.store)?;
+        if !errors.is_empty() {
+            return Ok(Tried { errors, warnings });
         }
-        if let Some(mistake) = adapters::indicator(loaded, plan, self.store)? {
-            return Ok(Tried::mistake(mistake));
+        if let Some(error) = adapters::indicator(loaded, plan, self.store)? {
+            return Ok(Tried::error(error));
         }
         let routing = plan.stages.iter().find_map(|stage| match &stage.work {
             StageWork::Evaluate(work) => match &work.answering {
@@ -161,7 +161,7 @@ impl<'a> PolicyDryRun<'a> {
             self.selected.insert(json!([work.selector, work.role, work.grant_experts, width]).to_string())
         });
         if routing.is_none() && selecting.is_none() {
-            return Ok(Tried { mistakes, warnings });
+            return Ok(Tried { errors, warnings });
         }
         let sandbox = match self.sandbox.take() {
             Some(sandbox) => sandbox,
@@ -177,16 +177,16 @@ impl<'a> PolicyDryRun<'a> {
                 Ok(plugin)
             }
         };
-        let mut mistakes: Vec<RecipeError> = Vec::new();
+        let mut errors: Vec<RecipeError> = Vec::new();
         if let Some(work) = routing {
             let tried = load(ROUTER, &work.router).and_then(|plugin| trial.router(&plugin, work, plan));
-            mistakes.extend(tried.err().map(|mistake| *mistake));
+            errors.extend(tried.err().map(|error| *error));
         }
         if let Some(work) = selecting {
             let tried = load(SELECTOR, &work.selector).and_then(|plugin| trial.selector(&plugin, work));
-            mistakes.extend(tried.err().map(|mistake| *mistake));
+            errors.extend(tried.err().map(|error| *error));
         }
-        Ok(Tried { mistakes, warnings })
+        Ok(Tried { errors, warnings })
     }
 }
 
@@ -283,8 +283,8 @@ impl Trial<'_> {
                 let problem = format!("`{name}` asks experts, which are not granted to it");
                 let hint = "`grant = [\"experts\"]` in `[rehearsal]` grants them; experts are then trained \
                             sequentially";
-                let mistake = self.loaded.mistake("rehearsal.selector.plugin", problem).suggest(hint);
-                return Err(Box::new(mistake));
+                let error = self.loaded.mistake("rehearsal.selector.plugin", problem).suggest(hint);
+                return Err(Box::new(error));
             }
         }
         Ok(())
@@ -339,7 +339,7 @@ impl Trial<'_> {
             // If the policy also fails to open without settings, no setting is to blame.
             open("{}").ok().and_then(|()| work.settings.iter().find(refused)).map(|(key, _)| key.as_str())
         };
-        let mistake = match named.or_else(alone) {
+        let error = match named.or_else(alone) {
             Some(setting) if message.starts_with("unknown field") => {
                 let problem = format!("`{name}` has no setting `{setting}`");
                 let key = format!("{table}.{setting}");
@@ -354,7 +354,7 @@ impl Trial<'_> {
             }
             None => self.loaded.mistake(table, format!("`{name}` refuses to be opened: {message}")),
         };
-        Box::new(mistake)
+        Box::new(error)
     }
 
     /// The cards of the experts at the end of the stream.

@@ -404,8 +404,8 @@ impl EngineError {
 }
 
 impl From<RecipeErrors> for EngineError {
-    fn from(mistakes: RecipeErrors) -> Self {
-        Self::Recipe(Box::new(mistakes))
+    fn from(errors: RecipeErrors) -> Self {
+        Self::Recipe(Box::new(errors))
     }
 }
 

@@ -83,8 +83,8 @@ impl Terminal {
     pub(crate) fn error(&self, error: &EngineError) {
         match error {
             // Errors with a location are rendered separately.
-            EngineError::Recipe(mistakes) => {
-                let _ = write!(anstream::stderr().lock(), "{}", mistakes.render(true));
+            EngineError::Recipe(errors) => {
+                let _ = write!(anstream::stderr().lock(), "{}", errors.render(true));
             }
             EngineError::Interrupted => {
                 self.note("interrupted; finished work is kept, and the same command resumes from there");

@@ -26,7 +26,7 @@ impl Opened {
         let mut warnings = open.check()?;
         let planned = open.plan(store)?;
         let tried = try_out(&open.loaded, &planned.plan, store)?;
-        RecipeErrors::of(tried.mistakes)?;
+        RecipeErrors::of(tried.errors)?;
         warnings.extend(tried.warnings);
         terminal.warn(&warnings);
         let memory = open.memory();

@@ -73,7 +73,7 @@ pub(super) fn tried(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried,
                 }
             },
         };
-        tried.mistakes.push(loaded.mistake(&key, problem));
+        tried.errors.push(loaded.mistake(&key, problem));
     }
     Ok(tried)
 }

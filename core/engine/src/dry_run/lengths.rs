@@ -113,7 +113,7 @@ impl Measure<'_> {
             Ok(None) => return Ok(()),
             Err(EngineError::Data(problem)) => {
                 let key = if trains { "backbone.pretrain.tokenizer" } else { "backbone.checkpoint" };
-                self.tried.mistakes.push(self.loaded.mistake(key, problem));
+                self.tried.errors.push(self.loaded.mistake(key, problem));
                 return Ok(());
             }
             Err(other) => return Err(other),
@@ -159,7 +159,7 @@ impl Measure<'_> {
                         EngineError::Data(problem) => problem.to_string(),
                         other => other.to_string(),
                     };
-                    self.tried.mistakes.push(self.loaded.mistake(&key, problem));
+                    self.tried.errors.push(self.loaded.mistake(&key, problem));
                 }
                 Ok(found) => {
                     self.rows[index] = found.first().map(|(_, examples)| examples.len() as u64);
@@ -289,7 +289,7 @@ impl Measure<'_> {
                 && room.longest_prompt(response, 0).0 < 2
             {
                 let problem = EngineError::NoRoom { context, response }.to_string();
-                self.tried.mistakes.push(self.loaded.mistake(key, problem));
+                self.tried.errors.push(self.loaded.mistake(key, problem));
                 return None;
             }
         }
@@ -306,7 +306,7 @@ impl Measure<'_> {
         let template = match template(&room.prompt.template, tokenizer) {
             Ok(template) => template,
             Err(problem) => {
-                self.tried.mistakes.push(self.loaded.mistake("stream.template", plain(problem)));
+                self.tried.errors.push(self.loaded.mistake("stream.template", plain(problem)));
                 return Ok(());
             }
         };
@@ -318,7 +318,7 @@ impl Measure<'_> {
                 match IndicatorTokens::new(tokenizer, form, accept, reject, rows) {
                     Ok((tokenizer, indicators)) => (tokenizer, Some(indicators)),
                     Err(problem) => {
-                        self.tried.mistakes.push(self.indicator(problem, reject));
+                        self.tried.errors.push(self.indicator(problem, reject));
                         return Ok(());
                     }
                 }
@@ -346,7 +346,7 @@ impl Measure<'_> {
                         } else {
                             &set.key
                         };
-                    self.tried.mistakes.push(self.loaded.mistake(key, problem));
+                    self.tried.errors.push(self.loaded.mistake(key, problem));
                     continue;
                 }
             };

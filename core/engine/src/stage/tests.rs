@@ -83,7 +83,7 @@ impl Fixture {
         let args = RecipeArgs { recipe: self.at("recipe.toml"), sets: Vec::new() };
         let open = match OpenRecipe::read(&args, None) {
             Ok(open) => open,
-            Err(mistakes) => panic!("{}", mistakes.render(false)),
+            Err(errors) => panic!("{}", errors.render(false)),
         };
         open.plan(&self.at(store)).unwrap().plan
     }
