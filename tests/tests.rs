@@ -1,22 +1,22 @@
-//! End-to-end tests: the programs as a user runs them. Each module is one promise of the README.
+//! End-to-end tests: run the programs as a user does. Each module covers one promise of the README.
 //!
 //! - `main_job`: a recipe runs to its report; a second run finds everything done.
-//! - `interruption`: a run killed at any moment, or stopped by Ctrl-C, ends in the same report.
+//! - `interruption`: a run killed at any moment, or stopped by Ctrl-C, ends with the same report.
 //! - `damage`: damaged artifacts, a full disk.
-//! - `hostile`: policies that do harm.
-//! - `exchange`: experts go out to PEFT and transformers, checkpoints come in.
-//! - `mistakes`: what is wrong with a recipe or the data is told, with its place; nothing is written.
-//! - `checkpoints`: a backbone of one's own, whole or broken.
-//! - `diagnosis`: a run that went wrong says so; claims are shown on the scale that the router compares.
-//! - `sweep`: points share what they have in common; workers, failures, kills.
-//! - `fallen_workers`: workers that die, and stages at which they do.
-//! - `slurm`: a sweep as jobs of a cluster, though a node dies; where Slurm is installed.
-//! - `one_store`: runs that share a store do not change each other; what cannot be written is told.
+//! - `hostile`: hostile policies.
+//! - `exchange`: experts are exported to PEFT and transformers, checkpoints are imported.
+//! - `mistakes`: errors in the recipe or the data are reported with their location; nothing is written.
+//! - `checkpoints`: your own checkpoint as a backbone, intact or broken.
+//! - `diagnosis`: a failed training is diagnosed; claims are shown on the scale that the router compares.
+//! - `sweep`: points share stages; workers, failures, kills.
+//! - `fallen_workers`: workers that die, and stages that fail because of it.
+//! - `slurm`: a sweep as jobs of a cluster, even if a node dies; requires Slurm.
+//! - `one_store`: runs that share a store do not affect each other; unwritable outputs are reported.
 //! - `commands`: every other command.
-//! - `first_router`: the page for whoever writes a router, as it is followed.
+//! - `first_router`: the steps of `docs/first-router.md`.
 //! - `runs`: past runs are a database; the store's garbage is collected.
 //! - `shipped`: the recipes of the repository load and plan.
-//! - `real_data`: the real tasks, where this machine has them.
+//! - `real_data`: the real tasks, if their data is on this machine.
 
 #[cfg(test)]
 #[path = "e2e/backbone_folder.rs"]

@@ -1,8 +1,8 @@
-//! The backbone that a run pretrained, taken out of its store as a checkpoint folder.
+//! The backbone that a run pretrained, copied from its store as a checkpoint folder.
 
 use std::path::{Path, PathBuf};
 
-/// Copies the one backbone of a store to a new folder.
+/// Copies the only backbone of a store to a new folder.
 pub(crate) fn copy_backbone(store: &Path, to: &Path) {
     let mut found = Vec::new();
     folders_with(&store.join("objects"), "model.safetensors", &mut found);

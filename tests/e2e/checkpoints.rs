@@ -1,4 +1,4 @@
-//! A checkpoint that is not what it says is refused, with the file and the tensor; a whole one runs.
+//! An inconsistent checkpoint is refused with the file and the tensor; an intact one runs.
 
 use cadre_tests::{Outcome, Workbench, repository};
 use serde_json::{Value, json};
@@ -21,17 +21,17 @@ fn run(bench: &Workbench) -> Outcome {
     bench.cadre(&["run", "given.toml", "--quiet"])
 }
 
-/// Told at the recipe's line, before anything runs, by both programs that plan.
-fn refused(bench: &Workbench, told: &[&str]) {
+/// Both planning programs report the error at the recipe's line, before anything runs.
+fn refused(bench: &Workbench, messages: &[&str]) {
     for program in ["cadre", "cadre-plan"] {
         let output = bench.command(program, &["plan", "given.toml"]).output().unwrap();
-        Outcome::of(&output).expect_code(2).expect_told(&["given.toml:4"]).expect_told(told);
+        Outcome::of(&output).expect_code(2).expect_told(&["given.toml:4"]).expect_told(messages);
     }
-    run(bench).expect_code(2).expect_told(told);
+    run(bench).expect_code(2).expect_told(messages);
     assert!(!bench.path().join("store").exists());
 }
 
-/// Changes the configuration.
+/// Modifies the configuration.
 fn configure(bench: &Workbench, change: impl Fn(&mut Value)) {
     let path = bench.path().join("model/config.json");
     let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
@@ -39,7 +39,7 @@ fn configure(bench: &Workbench, change: impl Fn(&mut Value)) {
     std::fs::write(path, config.to_string()).unwrap();
 }
 
-/// Changes the head of the weights' file: names, types, shapes and places of its tensors.
+/// Modifies the header of the weights file: names, types, shapes and offsets of its tensors.
 fn rehead(bench: &Workbench, change: impl Fn(&mut serde_json::Map<String, Value>)) {
     let path = bench.path().join("model/model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
@@ -56,34 +56,34 @@ fn rehead(bench: &Workbench, change: impl Fn(&mut serde_json::Map<String, Value>
 }
 
 #[test]
-fn a_whole_checkpoint_runs() {
+fn an_intact_checkpoint_runs() {
     let bench = bench_with_model();
     run(&bench).expect_code(0);
 }
 
 #[test]
-fn a_folder_without_a_configuration_is_told_before_anything_runs() {
+fn a_folder_without_a_configuration_is_reported_before_anything_runs() {
     let bench = bench_with_model();
     std::fs::remove_file(bench.path().join("model/config.json")).unwrap();
     refused(&bench, &["config.json"]);
 }
 
 #[test]
-fn a_family_that_is_not_supported_is_told_before_anything_runs() {
+fn an_unsupported_family_is_reported_before_anything_runs() {
     let bench = bench_with_model();
     configure(&bench, |config| config["model_type"] = json!("gpt2"));
     refused(&bench, &["model_type", "gpt2"]);
 }
 
 #[test]
-fn a_tensor_without_a_place_is_named() {
+fn an_unexpected_tensor_is_named() {
     let bench = bench_with_model();
     configure(&bench, |config| config["num_hidden_layers"] = json!(1));
     refused(&bench, &["model.layers.1.", "no place"]);
 }
 
 #[test]
-fn a_tensor_that_is_missing_is_named() {
+fn a_missing_tensor_is_named() {
     let bench = bench_with_model();
     rehead(&bench, |head| {
         let norm = head.remove("model.norm.weight").unwrap();
@@ -93,14 +93,14 @@ fn a_tensor_that_is_missing_is_named() {
 }
 
 #[test]
-fn a_tensor_of_another_shape_is_named_with_both() {
+fn a_tensor_of_another_shape_is_named_with_both_shapes() {
     let bench = bench_with_model();
     rehead(&bench, |head| head["model.norm.weight"]["shape"] = json!([2, 16]));
     refused(&bench, &["model.norm.weight", "[2, 16]", "[32]"]);
 }
 
 #[test]
-fn a_file_that_was_cut_short_is_named() {
+fn a_truncated_file_is_named() {
     let bench = bench_with_model();
     let path = bench.path().join("model/model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
@@ -109,7 +109,7 @@ fn a_file_that_was_cut_short_is_named() {
 }
 
 #[test]
-fn data_show_tells_the_words_of_a_chat_template_from_what_is_learned() {
+fn data_show_distinguishes_template_text_from_learned_text() {
     let bench = bench_with_model();
     let template = "{% for message in messages %}[{{ message.role }}] {{ message.content }} [end]{% endfor %}\
                     {% if add_generation_prompt %}[assistant] {% endif %}";
@@ -139,7 +139,7 @@ fn data_show_tells_the_words_of_a_chat_template_from_what_is_learned() {
         }
     }
     assert!(own > 0, "{}", rows.stdout);
-    // On a terminal the same is told by brackets and colours.
+    // On a terminal, brackets and colours show the same.
     let mut command = bench.command("cadre", &["data", "show", "talks.toml", "-n", "1"]);
     command.env("CLICOLOR_FORCE", "1");
     let shown = Outcome::of(&command.output().unwrap()).expect_code(0).stdout;

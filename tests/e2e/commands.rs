@@ -1,4 +1,4 @@
-//! Every command but `run`: it does what its help says.
+//! Every command except `run` does what its help says.
 
 use cadre_tests::{Workbench, repository};
 use serde_json::Value;
@@ -10,7 +10,7 @@ fn smoke() -> String {
 }
 
 #[test]
-fn expand_gives_a_recipe_that_means_the_same() {
+fn expand_prints_an_equivalent_recipe() {
     let bench = Workbench::new();
     let expanded = bench.cadre(&["expand", &smoke(), "--set", "seed=7"]).expect_code(0);
     assert!(expanded.stdout.contains("seed = 7"), "{}", expanded.stdout);
@@ -25,7 +25,7 @@ fn expand_gives_a_recipe_that_means_the_same() {
 }
 
 #[test]
-fn the_light_program_plans_what_the_whole_one_plans() {
+fn cadre_plan_prints_the_same_plan_as_cadre() {
     let bench = Workbench::new();
     let whole = bench.cadre(&["plan", &smoke(), "--json"]).expect_code(0);
     let light = bench.planner(&["plan", &smoke(), "--json"]).expect_code(0);
@@ -34,7 +34,7 @@ fn the_light_program_plans_what_the_whole_one_plans() {
 }
 
 #[test]
-fn the_light_program_says_which_backend_to_build() {
+fn cadre_plan_prints_which_backend_to_build() {
     let bench = Workbench::new();
     let backend = |sets: &[&str]| {
         let recipe = smoke();
@@ -56,7 +56,7 @@ fn the_schema_is_the_one_in_the_repository() {
 }
 
 #[test]
-fn completions_come_for_every_shell() {
+fn completions_exist_for_every_shell() {
     let bench = Workbench::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = bench.cadre(&["completions", shell]).expect_code(0);
@@ -65,7 +65,7 @@ fn completions_come_for_every_shell() {
 }
 
 #[test]
-fn doctor_says_what_is_there() {
+fn doctor_reports_what_is_present() {
     let bench = Workbench::new();
     let checkout = bench.write("checkout/README.md", "").with_file_name("");
     let doctor = || {
@@ -73,22 +73,25 @@ fn doctor_says_what_is_there() {
         command.env_remove("CADRE_DATA").current_dir(&checkout);
         cadre_tests::Outcome::of(&command.output().unwrap()).expect_code(0).stdout
     };
-    let told = doctor();
+    let output = doctor();
     for word in ["cpu", "store", "see", "fix: export CADRE_DATA"] {
-        assert!(told.contains(word), "{word}\n{told}");
+        assert!(output.contains(word), "{word}\n{output}");
     }
     bench.write("shared/data/README.md", "");
-    let told = doctor();
-    assert!(told.contains("shared/data is taken") && !told.contains("fix: export CADRE_DATA"), "{told}");
+    let output = doctor();
+    assert!(
+        output.contains("shared/data is used instead") && !output.contains("fix: export CADRE_DATA"),
+        "{output}"
+    );
 }
 
 #[test]
-fn doctor_fails_where_something_is_broken() {
+fn doctor_fails_if_something_is_broken() {
     let bench = Workbench::new();
     let mut command = bench.command("cadre", &["doctor"]);
-    let told = cadre_tests::Outcome::of(&command.env("CADRE_PLUGINS", "nowhere").output().unwrap());
-    assert!(told.stdout.contains("mend: "), "{}", told.stdout);
-    told.expect_code(1).expect_told(&["policies"]);
+    let outcome = cadre_tests::Outcome::of(&command.env("CADRE_PLUGINS", "nowhere").output().unwrap());
+    assert!(outcome.stdout.contains("fix: "), "{}", outcome.stdout);
+    outcome.expect_code(1).expect_told(&["policies"]);
 }
 
 #[test]
@@ -108,22 +111,22 @@ fn plugins_are_listed_and_checked() {
 }
 
 #[test]
-fn a_file_that_is_no_component_fails_its_check() {
+fn a_file_that_is_not_a_component_fails_its_check() {
     let bench = Workbench::new();
     bench.write("no.wasm", "not a component");
     bench.cadre(&["plugin", "check", "no.wasm"]).expect_code(1).expect_told(&["no.wasm"]);
 }
 
-/// What `data show --json` says of a recipe.
+/// The output of `data show --json` for a recipe.
 fn shown(bench: &Workbench, args: &[&str]) -> Vec<Value> {
     let recipe = smoke();
     let mut all = vec!["data", "show", &recipe, "--json"];
     all.extend(args);
-    let told = bench.cadre(&all).expect_code(0);
-    told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let outcome = bench.cadre(&all).expect_code(0);
+    outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The text of the tokens that carry loss, and of the others.
+/// The text of the tokens with loss, and of the others.
 fn by_loss(row: &Value) -> (String, String) {
     let texts = row["text"].as_array().unwrap().iter().map(|text| text.as_str().unwrap());
     let learned = row["learned"].as_array().unwrap().iter().map(|learned| learned.as_bool().unwrap());
@@ -135,7 +138,7 @@ fn by_loss(row: &Value) -> (String, String) {
 }
 
 #[test]
-fn data_show_gives_the_rows_of_an_expert_with_indicator_and_loss_mask() {
+fn data_show_prints_rows_of_an_expert_with_indicator_and_loss_mask() {
     let bench = Workbench::new();
     let rows = shown(&bench, &[]);
     let of = |expert: &str, origin: &str| -> Vec<&Value> {
@@ -144,7 +147,7 @@ fn data_show_gives_the_rows_of_an_expert_with_indicator_and_loss_mask() {
     let experts: Vec<&str> = rows.iter().map(|row| row["expert"].as_str().unwrap()).collect();
     let (first, last) = (experts[0], experts[experts.len() - 1]);
     assert_ne!(first, last);
-    assert!(of(first, "rehearsed").is_empty(), "nothing comes before the first task");
+    assert!(of(first, "rehearsed").is_empty(), "the first task has no earlier tasks");
     assert!(!of(last, "rehearsed").is_empty() && !of(first, "pseudo-negative").is_empty());
     for row in &rows {
         let (learned, given) = by_loss(row);
@@ -157,7 +160,7 @@ fn data_show_gives_the_rows_of_an_expert_with_indicator_and_loss_mask() {
         }
         assert!(given.starts_with("<bos>") && !given.contains("<accept>"), "{row}");
     }
-    // With their responses, where the recipe keeps them; of one task only, where that is asked.
+    // With their responses, if the recipe keeps them; of a single task, if requested.
     let kept = shown(&bench, &["--set", "rehearsal.negatives-keep-response=true", "--task", last]);
     assert!(kept.iter().all(|row| row["expert"] == last));
     let rejected = kept.iter().find(|row| row["as"] == "rehearsed").unwrap();
@@ -166,14 +169,14 @@ fn data_show_gives_the_rows_of_an_expert_with_indicator_and_loss_mask() {
 }
 
 #[test]
-fn data_show_gives_the_very_rows_after_a_run_and_the_same_tokens() {
+fn data_show_prints_the_actual_rows_after_a_run_with_the_same_tokens() {
     let bench = Workbench::new();
     let before = shown(&bench, &["-n", "3"]);
     bench.cadre(&["run", &smoke(), "--quiet"]).expect_code(0);
     let after = shown(&bench, &["-n", "3"]);
     assert!(before.iter().all(|row| row["composed"] == false));
     assert!(after.iter().all(|row| row["composed"] == true));
-    // The tokenizer of the run is the one that was shown before it.
+    // The run's tokenizer is the one that was shown before it.
     let ids = |rows: &[Value]| -> Vec<Value> {
         rows.iter().filter(|row| row["as"] == "own").map(|row| row["ids"].clone()).collect()
     };
@@ -197,22 +200,22 @@ fn data_show_is_legible_without_colours() {
 }
 
 #[test]
-fn data_show_of_what_is_trained_without_indicators_has_none() {
+fn data_show_without_indicators_prints_none() {
     let bench = Workbench::new();
     for (name, target) in
         [("sequential-tiny", "answer"), ("multi-task-tiny", "answer"), ("zero-shot-tiny", "")]
     {
         let recipe = repository().join(format!("recipes/smoke/{name}.toml")).display().to_string();
-        let told = bench.cadre(&["data", "show", &recipe, "--json", "-n", "1"]).expect_code(0);
-        for line in told.stdout.lines() {
+        let outcome = bench.cadre(&["data", "show", &recipe, "--json", "-n", "1"]).expect_code(0);
+        for line in outcome.stdout.lines() {
             let row: Value = serde_json::from_str(line).unwrap();
             assert_eq!(row["target"].as_str().unwrap_or(""), target, "{name}: {row}");
         }
-        assert!(!told.stdout.contains("<accept>"), "{name}");
+        assert!(!outcome.stdout.contains("<accept>"), "{name}");
     }
 }
 
-/// Standard output with this variable set.
+/// Standard output with this environment variable set.
 fn coloured(bench: &Workbench, args: &[&str], variable: &str, value: &str) -> String {
     let mut command = bench.command("cadre", args);
     command.env(variable, value);
@@ -220,10 +223,10 @@ fn coloured(bench: &Workbench, args: &[&str], variable: &str, value: &str) -> St
 }
 
 #[test]
-fn colours_come_where_they_are_wanted_only() {
+fn colours_are_used_only_where_wanted() {
     let bench = Workbench::new();
     for args in [vec!["plan", &smoke()], vec!["doctor"]] {
-        assert!(!bench.cadre(&args).stdout.contains('\x1b'), "{args:?}: a pipe is no terminal");
+        assert!(!bench.cadre(&args).stdout.contains('\x1b'), "{args:?}: a pipe is not a terminal");
         assert!(coloured(&bench, &args, "CLICOLOR_FORCE", "1").contains("\x1b["), "{args:?}");
         let mut command = bench.command("cadre", &args);
         command.env("CLICOLOR_FORCE", "0").env("NO_COLOR", "1");
@@ -233,7 +236,7 @@ fn colours_come_where_they_are_wanted_only() {
 }
 
 #[test]
-fn every_command_speaks_json() {
+fn every_command_supports_json() {
     let bench = Workbench::new();
     let recipe = smoke();
     let see = repository().join("plugins/see/see.wasm").display().to_string();
@@ -247,16 +250,16 @@ fn every_command_speaks_json() {
         vec!["plugin", "check", &see],
         vec!["run", &recipe],
     ] {
-        let told = bench.cadre(&[&args[..], &["--json"]].concat()).expect_code(0);
-        let values = serde_json::Deserializer::from_str(&told.stdout).into_iter::<Value>();
+        let outcome = bench.cadre(&[&args[..], &["--json"]].concat()).expect_code(0);
+        let values = serde_json::Deserializer::from_str(&outcome.stdout).into_iter::<Value>();
         let count = values.map(|value| assert!(value.is_ok(), "{args:?}: {value:?}")).count();
         assert!(count > 0, "{args:?}");
-        assert_eq!(told.stderr, "", "{args:?}");
+        assert_eq!(outcome.stderr, "", "{args:?}");
     }
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_every_command_with_an_error() {
+fn a_closed_pipe_ends_every_command_with_an_error() {
     let bench = Workbench::new();
     let recipe = smoke();
     for args in [
@@ -278,7 +281,7 @@ fn a_reader_that_goes_away_ends_every_command_with_an_error() {
 }
 
 #[test]
-fn looking_makes_no_folders() {
+fn read_only_commands_create_no_folders() {
     let bench = Workbench::new();
     let recipe = smoke();
     let see = repository().join("plugins/see/see.wasm").display().to_string();
@@ -302,16 +305,16 @@ fn looking_makes_no_folders() {
 }
 
 #[test]
-fn quiet_says_what_was_asked_for_only() {
+fn quiet_prints_only_results() {
     let bench = Workbench::new();
-    let told = bench.cadre(&["run", &smoke(), "--quiet"]).expect_code(0);
-    assert_eq!((told.stdout.as_str(), told.stderr.as_str()), ("", ""));
+    let outcome = bench.cadre(&["run", &smoke(), "--quiet"]).expect_code(0);
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""));
     let planned = bench.cadre(&["plan", &smoke(), "--quiet"]).expect_code(0);
     assert!(planned.stdout.contains("cached"), "{}", planned.stdout);
 }
 
 #[test]
-fn the_light_program_takes_the_same_options() {
+fn cadre_plan_accepts_the_same_options() {
     let bench = Workbench::new();
     let options = ["--store", "s", "--runs", "r", "--quiet"];
     for command in ["plan", "expand"] {
@@ -359,8 +362,8 @@ fn report_opens_the_page_in_a_browser() {
     std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:/usr/bin:/bin", bench.path().join("bin").display());
     let mut command = bench.command("cadre", &["report", "zero-shot-tiny", "--open"]);
-    let told = cadre_tests::Outcome::of(&command.env("PATH", path).output().unwrap()).expect_code(0);
-    assert!(told.stdout.contains("zero-shot-tiny"), "{}", told.stdout);
+    let outcome = cadre_tests::Outcome::of(&command.env("PATH", path).output().unwrap()).expect_code(0);
+    assert!(outcome.stdout.contains("zero-shot-tiny"), "{}", outcome.stdout);
     let opened = bench.path().join("opened");
     while !opened.exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
@@ -368,6 +371,6 @@ fn report_opens_the_page_in_a_browser() {
     assert!(std::fs::read_to_string(opened).unwrap().contains("report.html"));
 
     let mut command = bench.command("cadre", &["report", "zero-shot-tiny", "--open"]);
-    let told = cadre_tests::Outcome::of(&command.env("PATH", "/nowhere").output().unwrap());
-    told.expect_code(2).expect_told(&["xdg-open", "by hand"]);
+    let outcome = cadre_tests::Outcome::of(&command.env("PATH", "/nowhere").output().unwrap());
+    outcome.expect_code(2).expect_told(&["xdg-open", "by hand"]);
 }

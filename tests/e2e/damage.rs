@@ -1,4 +1,4 @@
-//! Damaged artifacts are told, set aside and made again; a full disk loses nothing.
+//! Damaged artifacts are reported, moved to quarantine and made again; a full disk loses nothing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,7 +19,7 @@ fn every_damaged_file_of_the_store_is_found_and_made_again() {
     let mut files = Vec::new();
     collect(&bench.path().join("store/objects"), &mut files);
     assert!(files.len() > 10, "{files:?}");
-    let mut told = 0;
+    let mut damaged = 0;
     for (index, file) in files.iter().enumerate() {
         if !file.exists() || file.file_name().is_some_and(|name| name == "manifest.json") {
             continue;
@@ -31,15 +31,15 @@ fn every_damaged_file_of_the_store_is_found_and_made_again() {
         let place = (index * 7919) % bytes.len();
         bytes[place] ^= 0x20;
         std::fs::write(file, bytes).unwrap();
-        // Damage shows only where somebody reads: without the report everything is read again.
-        told += 1;
+        // Damage is only found when a file is read: without the report, everything is read again.
+        damaged += 1;
     }
-    assert!(told > 10);
+    assert!(damaged > 10);
     let again = bench.cadre(&["run", &recipe()]).expect_code(0);
     assert!(again.stderr.contains("damaged"), "{}", again.stderr);
     let mut after = without_times(report(bench.path()));
     let mut before = expected;
-    // What was made again was made by this run all the same.
+    // Artifacts that were made again count as made by this run.
     for report in [&mut after, &mut before] {
         report["cost"].as_object_mut().unwrap().remove("stages");
     }
@@ -47,7 +47,7 @@ fn every_damaged_file_of_the_store_is_found_and_made_again() {
 }
 
 #[test]
-fn a_full_disk_is_told_and_the_run_goes_on_when_there_is_room() {
+fn a_full_disk_is_reported_and_the_run_resumes_when_there_is_space() {
     let bench = Workbench::new();
     let small = bench.path().join("small");
     std::fs::create_dir(&small).unwrap();

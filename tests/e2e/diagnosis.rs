@@ -1,4 +1,5 @@
-//! A run that went wrong says so in its report and in its summary; claims are shown on the scale that the router compares.
+//! A failed training is diagnosed in the report and in the summary; claims are shown on the scale that the router
+//! compares.
 
 use cadre_tests::{Workbench, repository};
 use serde_json::Value;
@@ -15,10 +16,10 @@ fn codes(report: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_training_too_short_is_told_everywhere() {
+fn a_training_that_is_too_short_is_reported_everywhere() {
     let bench = Workbench::new();
-    // Twenty-four examples in batches of eight, twice: a handful of steps, of which the warm-up takes most.
-    let told =
+    // Twenty-four examples in batches of eight, two epochs: a few steps, most of them warm-up.
+    let outcome =
         bench.cadre(&["run", &smoke("see-tiny.toml"), "--set", "expert.training.warmup=4"]).expect_code(0);
     let report = report(bench.path());
     assert_eq!(report["format-version"], 2);
@@ -31,14 +32,14 @@ fn a_training_too_short_is_told_everywhere() {
         assert!((6..30).contains(&steps), "{steps}");
     }
     let text = report["findings"][0]["text"].as_str().unwrap();
-    assert!(told.stdout.contains(text), "{}", told.stdout);
-    assert!(told.stdout.contains("    try "), "{}", told.stdout);
+    assert!(outcome.stdout.contains(text), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("    try "), "{}", outcome.stdout);
     let folder = run_folder(bench.path());
     let markdown = std::fs::read_to_string(folder.join("report.md")).unwrap();
     assert!(markdown.lines().nth(2).unwrap().starts_with("- **"), "{markdown}");
     let page = std::fs::read_to_string(folder.join("report.html")).unwrap();
     assert!(page.find("What went wrong").unwrap() < page.find("Average score").unwrap());
-    // Eighteen queries are too few for an interval, and the measures have their second definitions.
+    // Eighteen queries are too few for an interval, and the measures are those of their second definitions.
     assert_eq!(report["average-score-interval"], Value::Null);
     assert!(report["backward-transfer-clipped"].as_f64().unwrap() <= 0.0);
     assert_eq!(report["baseline-scores"].as_array().unwrap().len(), 3);
@@ -65,14 +66,14 @@ fn average_scores_of_enough_queries_have_an_interval() {
 }
 
 #[test]
-fn the_line_stands_where_the_router_compares() {
+fn the_threshold_is_shown_on_the_scale_the_router_compares() {
     let bench = Workbench::new();
     for (score, line, scale) in [
         ("renormalised", true, "accept / (accept + reject)"),
         ("raw", true, "the probability of the accepting indicator"),
         ("greedy", false, "accept / (accept + reject)"),
     ] {
-        let told = bench
+        let outcome = bench
             .cadre(&[
                 "run",
                 &smoke("see-tiny.toml"),
@@ -81,7 +82,7 @@ fn the_line_stands_where_the_router_compares() {
                 &format!("routing.router.score={score}"),
             ])
             .expect_code(0);
-        let ended: Value = serde_json::from_str(told.stdout.lines().last().unwrap()).unwrap();
+        let ended: Value = serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap();
         assert!(!ended["findings"].as_array().unwrap().is_empty(), "{ended}");
         let page = std::path::Path::new(ended["report"].as_str().unwrap()).with_file_name("report.html");
         let page = std::fs::read_to_string(bench.path().join(page)).unwrap();

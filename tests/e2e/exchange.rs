@@ -1,5 +1,5 @@
-//! Checkpoints and adapters at the doors: an expert goes out as a PEFT adapter and as a full checkpoint, a checkpoint
-//! comes in as a backbone, and a damaged one is told with its place.
+//! Import and export: an expert is exported as a PEFT adapter and as a full checkpoint, a checkpoint is used as a
+//! backbone, and a damaged one is reported with its location.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// Writes `config.json` or `tokenizer.json` anew with a change.
+/// Rewrites `config.json` or `tokenizer.json` with a change.
 fn changed(path: &Path, change: impl Fn(&mut Value)) {
     let mut value = json(path);
     change(&mut value);
@@ -25,14 +25,14 @@ fn changed(path: &Path, change: impl Fn(&mut Value)) {
 }
 
 #[test]
-fn experts_go_out_and_checkpoints_come_in() {
+fn experts_are_exported_and_checkpoints_imported() {
     let bench = Workbench::new();
     bench.cadre(&["run", &smoke("see-tiny.toml"), "--quiet"]).expect_code(0);
     let id = run_folder(bench.path()).display().to_string();
     let task = report(bench.path())["tasks"][0].as_str().unwrap().to_owned();
 
-    let told = bench.cadre(&["export", &id, "--expert", &task, "--to", "peft"]).expect_code(0);
-    assert!(told.stderr.contains("resize_token_embeddings"), "{}", told.stderr);
+    let outcome = bench.cadre(&["export", &id, "--expert", &task, "--to", "peft"]).expect_code(0);
+    assert!(outcome.stderr.contains("resize_token_embeddings"), "{}", outcome.stderr);
     let peft = bench.path().join("peft");
     let config = json(&peft.join("adapter_config.json"));
     assert_eq!(config["peft_type"], "LORA");
@@ -56,7 +56,7 @@ fn experts_go_out_and_checkpoints_come_in() {
     let rows = json(&peft.join("adapter_config.json"))["trainable_token_indices"]["embed_tokens"][1].clone();
     assert_eq!(shape["vocab_size"].as_u64().unwrap(), rows.as_u64().unwrap() + 1);
 
-    // The adapter comes in again, as an expert that is not trained here, and answers as it did.
+    // The adapter is imported again as an expert, and gives the same answers.
     let recipe = format!(
         "name = \"imported\"\ninherit = [{:?}]\n[expert]\nimport = [{{ task = {task:?}, adapter = \"peft\" }}]\n",
         smoke("see-tiny.toml")
@@ -78,7 +78,7 @@ fn experts_go_out_and_checkpoints_come_in() {
     bench.write("wrong.toml", &recipe.replace("\"peft\"", "\"nowhere\""));
     bench.cadre(&["plan", "wrong.toml"]).expect_code(2).expect_told(&["nowhere/adapter_config.json"]);
 
-    // A folder of Hugging Face's layout is a backbone.
+    // A folder in Hugging Face's layout can be a backbone.
     let second = Workbench::new();
     let set = format!("backbone.checkpoint={}", merged.display());
     let zero_shot = smoke("zero-shot-tiny.toml");
@@ -89,7 +89,7 @@ fn experts_go_out_and_checkpoints_come_in() {
     let tokenizer = merged.join("tokenizer.json");
     let good = std::fs::read(&tokenizer).unwrap();
     changed(&tokenizer, |value| value["model"]["vocab"]["zzzzzz"] = 5000.into());
-    // A token without a row is a fault only where it occurs.
+    // A token without a row is an error only if it occurs.
     run().expect_code(0);
     std::fs::write(&tokenizer, "{}").unwrap();
     run().expect_code(2).expect_told(&["tokenizer.json"]);
@@ -105,7 +105,7 @@ fn experts_go_out_and_checkpoints_come_in() {
     run().expect_code(2).expect_told(&["config.json", "`mamba` is not supported", "llama, mistral"]);
 }
 
-/// A section of a recipe's text, from its head to the next one.
+/// A section of a recipe's text, from its header to the next one.
 fn section(text: &str, head: &str) -> String {
     let from = &text[text.find(head).unwrap()..];
     let end = from[1..].find("\n[").map_or(from.len(), |end| end + 2);
@@ -113,7 +113,7 @@ fn section(text: &str, head: &str) -> String {
 }
 
 #[test]
-fn a_library_of_adapters_alone_needs_no_training() {
+fn a_library_of_imported_adapters_needs_no_training() {
     let bench = Workbench::new();
     bench.cadre(&["run", &smoke("see-tiny.toml"), "--quiet"]).expect_code(0);
     let id = run_folder(bench.path()).display().to_string();
@@ -142,7 +142,8 @@ fn a_library_of_adapters_alone_needs_no_training() {
     assert_eq!(other["score-matrix"], first["score-matrix"]);
     assert_eq!(other["cost"]["training-tokens"], 0);
 
-    // What is not taken over must be trained, for how long must then be said; what is of another shape is told.
+    // An expert that is not imported must be trained, so its training length is required; an adapter of a different
+    // shape is reported.
     bench.write("wrong.toml", &recipe(&imports[1..].join(", ")));
     bench.cadre(&["plan", "wrong.toml"]).expect_code(2).expect_told(&["epochs", tasks[0], "wrong.toml:6"]);
     changed(&bench.path().join(tasks[0]).join("adapter_config.json"), |value| value["r"] = 3.into());

@@ -1,4 +1,4 @@
-//! Workers of a sweep that die: each is replaced, and a stage at which one after the other dies has failed.
+//! Workers of a sweep that die: each is replaced, and a stage at which several workers die counts as failed.
 
 use std::path::PathBuf;
 use std::process::Child;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::sweep::{figures, smoke, sweep_folder};
 
-/// Two points that have nothing in common but their data: the second learns at another pace.
+/// Two points that share only their data: the second has a different learning rate.
 fn args() -> Vec<String> {
     let recipe = smoke("sequential-tiny.toml");
     ["sweep", &recipe, "--grid", "expert.training.learning-rate=0.003,0.001", "--jobs", "2"]
@@ -33,8 +33,8 @@ fn locks(bench: &Workbench) -> Option<Vec<PathBuf>> {
     plan["points"].as_array()?.iter().map(first).collect()
 }
 
-/// Kills whoever works on the first training stage of the second point, at most so many times, until the sweep ends.
-fn killing(bench: &Workbench, most: usize) -> (Outcome, usize) {
+/// Kills workers that do the first training stage of the second point, up to a number of times, until the sweep ends.
+fn killing(bench: &Workbench, max_kills: usize) -> (Outcome, usize) {
     let words: Vec<String> = args();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut command = bench.command("cadre", &words);
@@ -50,7 +50,7 @@ fn killing(bench: &Workbench, most: usize) -> (Outcome, usize) {
         let holder =
             lock.and_then(|lock| std::fs::read_to_string(lock).ok()).and_then(|pid| pid.parse().ok());
         if let Some(pid) = holder
-            && killed.len() < most
+            && killed.len() < max_kills
             && !killed.contains(&pid)
             && children(sweep.id()).contains(&pid)
         {
@@ -68,29 +68,29 @@ fn a_worker_that_dies_is_replaced() {
     let bench = Workbench::new();
     let (outcome, killed) = killing(&bench, 1);
     assert_eq!(killed, 1);
-    let told = outcome.expect_code(0);
+    let outcome = outcome.expect_code(0);
     assert!(
-        told.stderr.contains("killed by signal 9") && told.stderr.contains("another took its place"),
+        outcome.stderr.contains("killed by signal 9") && outcome.stderr.contains("another took its place"),
         "{}",
-        told.stderr
+        outcome.stderr
     );
 }
 
 #[test]
-fn a_stage_at_which_workers_die_fails_and_the_rest_goes_on() {
+fn a_stage_at_which_workers_die_fails_and_the_rest_continues() {
     let bench = Workbench::new();
     let (outcome, killed) = killing(&bench, usize::MAX);
     assert!(killed >= 2, "{killed}");
-    let told = outcome.expect_code(1);
-    assert!(told.stderr.contains("1 of 2 points failed"), "{}", told.stderr);
+    let outcome = outcome.expect_code(1);
+    assert!(outcome.stderr.contains("1 of 2 points failed"), "{}", outcome.stderr);
     let report = figures(bench.path());
     let state = |at: usize| report["points"][at]["state"].as_str().unwrap();
     assert_eq!([state(0), state(1)], ["done", "failed"]);
     let problem = report["points"][1]["problem"].as_str().unwrap();
     assert!(problem.starts_with("train/") && problem.contains("2 workers died at it"), "{problem}");
     let events = std::fs::read_to_string(sweep_folder(bench.path()).join("events.jsonl")).unwrap();
-    assert!(events.contains("2 workers died at it"), "it is an event");
-    // Nobody kills any more: the sweep goes on and finds what an undisturbed one does.
+    assert!(events.contains("2 workers died at it"), "it must be an event");
+    // Without kills the sweep resumes, with the results of an undisturbed one.
     let words: Vec<String> = args();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     bench.cadre(&words).expect_code(0);

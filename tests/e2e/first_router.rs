@@ -1,6 +1,5 @@
-//! `docs/first-router.md`, as a reader follows it: what it shows is what `cadre plugin new` gives, and that
-//! builds, passes its check and routes a run. Building skips, and says so, where no compiler here makes
-//! WebAssembly.
+//! `docs/first-router.md` step by step: the page matches the output of `cadre plugin new`, and the policy builds,
+//! passes its check and routes a run. Building is skipped with a message if no compiler here builds for WebAssembly.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +8,7 @@ use cadre_tests::{Outcome, Workbench, repository};
 
 use super::report_file::report;
 
-/// The lines of the first block of code after a heading or text, without their indentation.
+/// The lines of the first code block after a heading or text, without indentation.
 fn code_after(page: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let (_, rest) = page.split_once(&fence).unwrap();
@@ -18,7 +17,7 @@ fn code_after(page: &str, language: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_page_shows_what_a_new_router_holds() {
+fn the_page_matches_a_new_router() {
     let bench = Workbench::new();
     bench.cadre(&["plugin", "new", "router", "lazy"]).expect_code(0);
     let source = std::fs::read_to_string(bench.path().join("lazy/src/lib.rs")).unwrap();
@@ -28,7 +27,7 @@ fn the_page_shows_what_a_new_router_holds() {
     assert!(shown.len() > 8, "{shown:?}");
     assert!(
         source.windows(shown.len()).any(|window| window == shown.as_slice()),
-        "docs/first-router.md shows other code than plugins/template/router/src/lib.rs holds"
+        "docs/first-router.md shows different code than plugins/template/router/src/lib.rs"
     );
 }
 
@@ -63,7 +62,7 @@ fn a_new_router_builds_and_routes_a_run() {
 }
 
 #[test]
-fn a_core_module_gets_the_version_that_it_tells() {
+fn a_core_module_gets_the_version_that_it_declares() {
     let bench = Workbench::new();
     bench.write("plugins/note.txt", "policies of this test");
     std::fs::write(bench.path().join("mine.core.wasm"), super::hostile::selector("(nop)", 0)).unwrap();
@@ -74,7 +73,7 @@ fn a_core_module_gets_the_version_that_it_tells() {
     assert_eq!(mine["version"], "0.1.0", "{mine}");
 }
 
-/// Runs a command whose cargo keeps what it compiles beside the tests, between runs.
+/// Runs a command with a cargo target folder that is kept between test runs.
 fn in_kept_target(mut command: Command) -> Outcome {
     let own = std::env::current_exe().unwrap();
     let target: PathBuf = own.ancestors().nth(3).map(Path::to_owned).unwrap();

@@ -1,9 +1,9 @@
-//! A policy that does harm ends its stage with a plain error, and loses nothing that was done. (What harm there is,
-//! one by one, is for the tests of the crate that hosts policies.)
+//! A hostile policy ends its stage with a plain error, and finished work is kept. (The crate `cadre-policy` tests the
+//! individual kinds of hostile behaviour.)
 
 use cadre_tests::{Workbench, contract, repository};
 
-/// A selector that picks nothing, and does `harm` where it is given more than `from` candidates.
+/// A selector that picks nothing, and executes `harm` if it gets more than `from` candidates.
 pub(crate) fn selector(harm: &str, from: usize) -> Vec<u8> {
     let interface = format!("cadre:policy/selector@{}", contract());
     let text = format!(
@@ -31,13 +31,13 @@ pub(crate) fn selector(harm: &str, from: usize) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
-/// A workbench with `plugins/hostile.wasm` and a recipe that rehearses by it.
+/// A workbench with `plugins/hostile.wasm` and a recipe that uses it for rehearsal.
 fn bench_with(harm: &str, from: usize) -> Workbench {
     let bench = Workbench::new();
     bench.write("plugins/note.txt", "policies of this test");
     std::fs::write(bench.path().join("hostile-core.wasm"), selector(harm, from)).unwrap();
     let out = "plugins/hostile.wasm";
-    // Its check may well fail: it is hostile.
+    // Its check is expected to fail: it is hostile.
     let built = bench.cadre(&["plugin", "build", "hostile-core.wasm", "--out", out]);
     assert!(bench.path().join(out).exists(), "{}", built.stderr);
     let smoke = repository().join("recipes/smoke/see-tiny.toml");
@@ -48,11 +48,11 @@ fn bench_with(harm: &str, from: usize) -> Workbench {
     bench
 }
 
-/// More than a trial gives, fewer than a task has.
+/// More candidates than a dry run has, fewer than a task has.
 const LATER: usize = 12;
 
 #[test]
-fn a_policy_that_traps_costs_its_stage_only() {
+fn a_policy_that_traps_fails_only_its_stage() {
     let bench = bench_with("(unreachable)", LATER);
     bench.cadre(&["run", "hostile.toml"]).expect_code(1).expect_told(&[
         "do stage remember/",
@@ -68,7 +68,7 @@ fn a_policy_that_traps_costs_its_stage_only() {
 }
 
 #[test]
-fn a_policy_that_never_ends_is_ended() {
+fn an_endless_policy_is_stopped() {
     let bench = bench_with("(loop $on (br $on))", LATER);
     bench.cadre(&["run", "hostile.toml"]).expect_code(1).expect_told(&[
         "do stage remember/",
@@ -79,7 +79,7 @@ fn a_policy_that_never_ends_is_ended() {
 }
 
 #[test]
-fn a_policy_that_harms_at_once_is_told_before_anything_runs() {
+fn a_hostile_policy_is_detected_in_the_dry_run() {
     let bench = bench_with("(unreachable)", 0);
     bench.cadre(&["run", "hostile.toml"]).expect_code(2).expect_told(&[
         "hostile.toml:3",

@@ -1,4 +1,4 @@
-//! A run killed at any moment and started again ends in the same report; Ctrl-C stops cleanly.
+//! A run that is killed at any moment and restarted ends with the same report; Ctrl-C stops it cleanly.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,14 +18,14 @@ fn undisturbed(recipe: &str) -> serde_json::Value {
 }
 
 #[test]
-fn a_killed_run_ends_in_the_same_report() {
+fn a_killed_run_ends_with_the_same_report() {
     let recipe = recipe();
     let begun = Instant::now();
     let expected = undisturbed(&recipe);
     let whole = begun.elapsed();
     let bench = Workbench::new();
     let mut kills = 0;
-    // Moments that drift over the whole run, by how long this machine takes for it: early ones fall into
+    // Kill times that drift over the whole run, relative to its duration on this machine: early ones fall into
     // preparation, later ones into training, evaluation and the report.
     for moment in 0..60u32 {
         let mut child = bench.start(&["run", &recipe]);
@@ -44,7 +44,7 @@ fn a_killed_run_ends_in_the_same_report() {
 }
 
 #[test]
-fn ctrl_c_stops_cleanly_and_the_next_run_goes_on() {
+fn ctrl_c_stops_cleanly_and_the_next_run_resumes() {
     let recipe = recipe();
     let expected = undisturbed(&recipe);
     let bench = Workbench::new();
@@ -57,14 +57,14 @@ fn ctrl_c_stops_cleanly_and_the_next_run_goes_on() {
     assert_eq!(without_times(report(bench.path())), expected);
 }
 
-/// Waits until a run has done something, not for a time: a fast machine is through in a second.
+/// Waits for an event rather than for a time: a fast machine finishes in a second.
 fn until_something_is_made(child: &mut std::process::Child, folder: &Path) {
     while !something_is_made(folder) {
         assert!(!wait(child, Duration::from_millis(2)), "the run was over before it could be stopped");
     }
 }
 
-/// Whether this process was started with SIGHUP ignored, which programs that it starts inherit.
+/// Whether this process was started with SIGHUP ignored, which child processes inherit.
 fn hang_up_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
@@ -72,7 +72,7 @@ fn hang_up_is_ignored() -> bool {
 }
 
 #[test]
-fn a_terminal_that_goes_away_stops_as_ctrl_c_does_and_nohup_keeps_it_from_that() {
+fn a_closed_terminal_stops_the_run_like_ctrl_c_unless_nohup_is_used() {
     if hang_up_is_ignored() {
         println!(
             "skipped: these tests were started with SIGHUP ignored (nohup), and programs they start ignore it too"
@@ -84,7 +84,7 @@ fn a_terminal_that_goes_away_stops_as_ctrl_c_does_and_nohup_keeps_it_from_that()
     let bench = Workbench::new();
     let mut child = bench.start(&["run", &recipe]);
     until_something_is_made(&mut child, bench.path());
-    // Twice, as a shell and the kernel send it when a terminal is closed: neither ends the process at once.
+    // Twice, as the shell and the kernel do when a terminal is closed: neither ends the process immediately.
     let kill = format!("kill -HUP {0}; kill -HUP {0}", child.id());
     assert!(std::process::Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
@@ -108,13 +108,13 @@ fn a_terminal_that_goes_away_stops_as_ctrl_c_does_and_nohup_keeps_it_from_that()
 }
 
 #[test]
-fn resume_only_begins_nothing() {
+fn resume_only_starts_no_new_run() {
     let bench = Workbench::new();
     bench.cadre(&["run", &recipe(), "--resume-only"]).expect_code(2).expect_told(&["resume"]);
     assert!(!bench.path().join("runs").exists());
 }
 
-/// Whether a stage has left its artifact.
+/// Whether a stage has committed its artifact.
 fn something_is_made(folder: &Path) -> bool {
     let Ok(runs) = std::fs::read_dir(folder.join("runs")) else { return false };
     runs.flatten().any(|run| {
@@ -123,7 +123,7 @@ fn something_is_made(folder: &Path) -> bool {
     })
 }
 
-/// Whether the program ended within the time.
+/// Whether the program ended within the time limit.
 fn wait(child: &mut std::process::Child, limit: Duration) -> bool {
     let step = Duration::from_millis(10).min(limit);
     let mut waited = Duration::ZERO;

@@ -1,4 +1,4 @@
-//! The main job: recipe → plan → stages → report, and all of it found done the second time.
+//! The main workflow: recipe, plan, stages, report; a second run finds everything done.
 
 use cadre_tests::{Workbench, repository};
 
@@ -44,7 +44,7 @@ fn a_recipe_runs_to_its_report_and_the_second_run_finds_everything_done() {
 }
 
 #[test]
-fn bfloat16_runs_on_the_processor_and_checkpointing_makes_nothing_anew() {
+fn bfloat16_runs_on_the_cpu_and_gradient_checkpointing_remakes_nothing() {
     let bench = Workbench::new();
     let recipe = smoke("see-tiny.toml");
     let half = ["run", &recipe, "--set", "device.precision=bf16"];
@@ -52,8 +52,8 @@ fn bfloat16_runs_on_the_processor_and_checkpointing_makes_nothing_anew() {
     let first = report(bench.path());
     assert_eq!(first["provenance"]["precision"], "bf16", "{first}");
     let again = bench.cadre(&[&half[..], &["--set", "device.gradient-checkpointing=true"]].concat());
-    let told = again.expect_code(0).stderr;
-    assert!(told.contains("are done already"), "{told}");
+    let stderr = again.expect_code(0).stderr;
+    assert!(stderr.contains("are done already"), "{stderr}");
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn gradient_checkpointing_ends_in_the_same_report() {
 }
 
 #[test]
-fn the_html_report_asks_nothing_of_the_network() {
+fn the_html_report_makes_no_network_requests() {
     let bench = Workbench::new();
     bench.cadre(&["run", &smoke("see-tiny.toml"), "--quiet"]).expect_code(0);
     let page = std::fs::read_to_string(run_folder(bench.path()).join("report.html")).unwrap();
@@ -79,7 +79,7 @@ fn the_html_report_asks_nothing_of_the_network() {
 }
 
 #[test]
-fn two_jobs_at_once_give_the_same_report_as_one() {
+fn two_concurrent_stages_give_the_same_report_as_one() {
     let recipe = smoke("see-tiny.toml");
     let one = Workbench::new();
     one.cadre(&["run", &recipe]).expect_code(0);
@@ -89,7 +89,7 @@ fn two_jobs_at_once_give_the_same_report_as_one() {
 }
 
 #[test]
-fn methods_beside_each_other_share_what_they_have_in_common() {
+fn methods_share_common_stages() {
     let bench = Workbench::new();
     bench.cadre(&["run", &smoke("see-tiny.toml")]).expect_code(0);
     let planned = bench
@@ -97,5 +97,5 @@ fn methods_beside_each_other_share_what_they_have_in_common() {
         .expect_code(0);
     let to_train =
         planned.stdout.lines().filter(|line| line.contains("train/") && line.contains("to do")).count();
-    assert_eq!(to_train, 0, "another threshold trains nothing\n{}", planned.stdout);
+    assert_eq!(to_train, 0, "a different threshold trains nothing\n{}", planned.stdout);
 }

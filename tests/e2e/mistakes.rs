@@ -1,5 +1,5 @@
-//! What is wrong is told with its place, and nothing runs: exit code 2 for the recipe and the command line,
-//! 1 for data that turns out broken.
+//! Errors are reported with their location, and nothing runs: exit code 2 for the recipe and the command line, 1 for
+//! data that turns out to be broken.
 
 use cadre_tests::{Workbench, contract, repository};
 
@@ -7,19 +7,19 @@ fn smoke() -> String {
     repository().join("recipes/smoke/see-tiny.toml").display().to_string()
 }
 
-/// A recipe that inherits the smoke recipe and adds a mistake; planning it must fail and leave no trace.
-fn refused(text: &str, told: &[&str]) {
+/// A recipe that inherits the smoke recipe and adds an error; planning it must fail and leave no files.
+fn refused(text: &str, messages: &[&str]) {
     let bench = Workbench::new();
-    refused_in(&bench, text, told, &["cadre", "cadre-plan"]);
+    refused_in(&bench, text, messages, &["cadre", "cadre-plan"]);
 }
 
-/// The same in a folder that holds something already, by the programs that can know of the mistake.
-fn refused_in(bench: &Workbench, text: &str, told: &[&str], programs: &[&str]) {
+/// The same in a folder that already contains files, with the programs that can detect the error.
+fn refused_in(bench: &Workbench, text: &str, messages: &[&str], programs: &[&str]) {
     let inherit =
         if text.contains("inherit = ") { String::new() } else { format!("inherit = [\"{}\"]\n", smoke()) };
     bench.write("wrong.toml", &format!("name = \"wrong\"\n{inherit}{text}"));
     let mut expected = vec!["wrong.toml", "nothing was run, nothing was written"];
-    expected.extend(told);
+    expected.extend(messages);
     for program in programs {
         let command = if *program == "cadre" { "run" } else { "plan" };
         let output = bench.command(program, &[command, "wrong.toml"]).output().unwrap();
@@ -37,9 +37,9 @@ fn fragments() -> String {
     format!("inherit = [{}]\n", names.join(", "))
 }
 
-/// A mistake that only the program that runs policies finds.
-fn refused_at_trial(text: &str, told: &[&str]) {
-    refused_in(&Workbench::new(), text, told, &["cadre"]);
+/// An error that only the program that runs policies can detect.
+fn refused_in_dry_run(text: &str, messages: &[&str]) {
+    refused_in(&Workbench::new(), text, messages, &["cadre"]);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_wrong_type_says_what_was_expected() {
 }
 
 #[test]
-fn a_number_outside_its_range_says_the_range() {
+fn a_number_out_of_range_reports_the_range() {
     refused(
         "[routing]\nrouter = { plugin = \"see\", threshold = 0.5 }\nmax-rounds = 0\n",
         &["`routing.max-rounds` is out of range: 0", "expected", "10000"],
@@ -74,7 +74,7 @@ fn a_task_that_the_stream_lacks_is_named() {
 }
 
 #[test]
-fn a_policy_that_is_not_there_lists_those_that_are() {
+fn an_unknown_policy_lists_the_known_ones() {
     refused(
         "[routing]\nrouter = { plugin = \"sea\" }\n",
         &["sea", "did you mean `see`?", "oracle", "nearest"],
@@ -82,15 +82,15 @@ fn a_policy_that_is_not_there_lists_those_that_are() {
 }
 
 #[test]
-fn a_policy_of_another_contract_is_told_both_versions() {
+fn a_policy_of_another_contract_version_reports_both_versions() {
     let bench = Workbench::new();
     let shipped = std::fs::read(repository().join("plugins/see/see.wasm")).unwrap();
     let spoken = contract();
     let (ours, other) = (format!("router@{spoken}"), format!("router@9{}", &spoken[1..]));
     let mut bytes = shipped.clone();
-    for place in 0..bytes.len() - ours.len() {
-        if bytes[place..].starts_with(ours.as_bytes()) {
-            bytes[place..place + other.len()].copy_from_slice(other.as_bytes());
+    for index in 0..bytes.len() - ours.len() {
+        if bytes[index..].starts_with(ours.as_bytes()) {
+            bytes[index..index + other.len()].copy_from_slice(other.as_bytes());
         }
     }
     assert_ne!(bytes, shipped);
@@ -101,7 +101,7 @@ fn a_policy_of_another_contract_is_told_both_versions() {
 }
 
 #[test]
-fn a_file_that_is_no_policy_is_told() {
+fn a_file_that_is_not_a_policy_is_reported() {
     let bench = Workbench::new();
     bench.write("plugins/broken.wasm", "not a component");
     let text = "[routing]\nrouter = { plugin = \"broken\" }\n";
@@ -109,7 +109,7 @@ fn a_file_that_is_no_policy_is_told() {
 }
 
 #[test]
-fn a_router_that_asks_for_claims_needs_experts_that_claim() {
+fn a_router_that_probes_claims_needs_experts_with_indicators() {
     for settings in
         ["", ", threshold = 0.5", ", order = \"oldest-first\"", ", score = \"raw\", max-probes = 1"]
     {
@@ -117,48 +117,48 @@ fn a_router_that_asks_for_claims_needs_experts_that_claim() {
             "{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"see\"{settings} }}\n",
             fragments()
         );
-        refused_at_trial(&text, &["`see` asks the experts for their claims", "add `[indicator]`"]);
+        refused_in_dry_run(&text, &["`see` asks the experts for their claims", "add `[indicator]`"]);
     }
 }
 
 #[test]
-fn a_router_that_asks_for_the_truth_needs_a_grant() {
+fn a_router_that_probes_the_true_task_needs_a_grant() {
     let text =
         format!("{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"oracle\" }}\n", fragments());
-    refused_at_trial(&text, &["`oracle` asks for the true task", "grant = [\"task\"]"]);
+    refused_in_dry_run(&text, &["`oracle` asks for the true task", "grant = [\"task\"]"]);
 }
 
 #[test]
-fn a_router_that_wants_descriptors_says_which() {
+fn a_router_that_needs_descriptors_names_them() {
     let text =
         format!("{}[expert]\nper = \"task\"\n[routing]\nrouter = {{ plugin = \"nearest\" }}\n", fragments());
-    refused_at_trial(&text, &["`nearest` refuses to be opened", "descriptors = [\"prompt-centroid\"]"]);
+    refused_in_dry_run(&text, &["`nearest` refuses to be opened", "descriptors = [\"prompt-centroid\"]"]);
 }
 
 #[test]
-fn settings_that_a_policy_refuses_are_told_before_anything_runs() {
-    refused_at_trial(
+fn settings_that_a_policy_refuses_are_reported_before_anything_runs() {
+    refused_in_dry_run(
         "[routing]\nrouter = { plugin = \"see\", treshold = 0.5 }\n",
         &["`see` has no setting `treshold`", "did you mean `threshold`?", "max-probes"],
     );
-    refused_at_trial(
+    refused_in_dry_run(
         "[routing]\nrouter = { plugin = \"see\", threshold = 1.5 }\n",
         &["`see` refuses `threshold`", "0..=1", "wrong.toml:4:"],
     );
-    refused_at_trial(
+    refused_in_dry_run(
         "[routing]\nrouter = { plugin = \"see\", threshold = 0.5, order = 3 }\n",
         &["`see` refuses `order`", "wrong.toml:4:"],
     );
-    refused_at_trial(
+    refused_in_dry_run(
         "[rehearsal]\nselector = { plugin = \"random\", share = 0.5, shuffel = true }\n",
         &["`random`", "shuffel"],
     );
 }
 
 #[test]
-fn an_indicator_that_the_tokenizer_splits_is_told() {
-    // A tokenizer that the run would train is asked too.
-    refused_at_trial(
+fn an_indicator_that_the_tokenizer_splits_is_reported() {
+    // The tokenizer that the run would train is checked too.
+    refused_in_dry_run(
         "[indicator]\naccept = \"<accept>\"\nkind = \"existing-token\"\n",
         &["indicator `<accept>` is not one token", "kind = \"text\""],
     );
@@ -169,7 +169,7 @@ fn an_indicator_that_the_tokenizer_splits_is_told() {
     refused_in(&bench, text, &["indicator `<accept>` is not one token"], &["cadre", "cadre-plan"]);
 }
 
-/// A byte-level tokenizer of a few characters.
+/// A byte-level tokenizer with a few characters.
 const TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [
   {"id": 0, "content": "<eos>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
   "normalizer": null, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
@@ -179,8 +179,8 @@ const TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": nul
   "merges": []}}"#;
 
 #[test]
-fn sections_that_contradict_are_told_with_the_reason() {
-    // Told where the one stands, and by whom the other was set.
+fn contradictory_sections_are_reported_with_the_reason() {
+    // Reported at one setting, with the location of the other.
     refused(
         "[expert]\nper = \"stream\"\n",
         &[
@@ -194,7 +194,7 @@ fn sections_that_contradict_are_told_with_the_reason() {
 }
 
 #[test]
-fn a_sweep_over_a_key_that_is_not_there_is_told() {
+fn a_sweep_over_an_unknown_key_is_reported() {
     refused(
         "[sweep]\ngrid = { \"expert.adapter.rnak\" = [1, 2] }\n",
         &["`expert.adapter.rnak` is no key that a sweep can set", "did you mean `expert.adapter.rank`?"],
@@ -202,7 +202,7 @@ fn a_sweep_over_a_key_that_is_not_there_is_told() {
 }
 
 #[test]
-fn several_mistakes_are_told_together() {
+fn several_errors_are_reported_together() {
     refused(
         "[expert.adapter]\nrnak = 4\n[expert.training]\nbatch = \"many\"\n[streem]\nformat = \"synthetic\"\n",
         &["rnak", "many", "streem"],
@@ -210,7 +210,7 @@ fn several_mistakes_are_told_together() {
 }
 
 #[test]
-fn a_set_that_is_wrong_names_its_layer() {
+fn an_invalid_set_option_names_its_layer() {
     let bench = Workbench::new();
     bench
         .cadre(&["plan", &smoke(), "--set", "expert.adapter.rank=none"])
@@ -228,13 +228,13 @@ fn the_environment_is_a_layer_and_is_named() {
 }
 
 #[test]
-fn a_recipe_that_is_not_there_is_told() {
+fn a_missing_recipe_is_reported() {
     let bench = Workbench::new();
     bench.cadre(&["run", "nowhere.toml"]).expect_code(2).expect_told(&["nowhere.toml"]);
 }
 
 #[test]
-fn a_broken_row_of_a_dataset_is_told_with_file_and_line() {
+fn a_broken_row_of_a_dataset_is_reported_with_file_and_line() {
     let bench = Workbench::new();
     for task in ["one", "two"] {
         for split in ["train", "test"] {
@@ -262,11 +262,11 @@ fn a_broken_row_of_a_dataset_is_told_with_file_and_line() {
         ":9",
         "broken.toml:5",
     ]);
-    assert!(!bench.path().join("runs").exists(), "nothing was run");
+    assert!(!bench.path().join("runs").exists(), "nothing must run");
 }
 
 #[test]
-fn a_metric_that_is_none_is_told_before_anything_runs() {
+fn an_unknown_metric_is_reported_before_anything_runs() {
     refused(
         "[evaluation]\nmetrics = [\"exact-match\", \"rouge-1\"]\n",
         &["there is no metric `rouge-1`", "did you mean `rouge-l`?", "`token-f1`", "wrong.toml:4"],
@@ -274,7 +274,7 @@ fn a_metric_that_is_none_is_told_before_anything_runs() {
 }
 
 #[test]
-fn an_adapter_that_does_not_fit_is_told_before_a_backbone_is_pretrained() {
+fn an_unsuitable_adapter_is_reported_before_a_backbone_is_pretrained() {
     let bench = Workbench::new();
     bench.write("peft/adapter_model.safetensors", "\u{2}\0\0\0\0\0\0\0{}");
     let config = |more: &str| {
@@ -283,19 +283,19 @@ fn an_adapter_that_does_not_fit_is_told_before_a_backbone_is_pretrained() {
     };
     let recipe =
         "[expert]\nimport = [{ task = \"reverse\", adapter = \"peft\" }]\n[stream]\norder = [\"reverse\"]\n";
-    for (more, told) in [
+    for (more, message) in [
         ("\"target_modules\": [\"c_attn\"]", "[c_attn] means no module of this backbone"),
         ("\"target_modules\": [\"q_proj\"], \"use_dora\": true", "`use_dora` = true is not supported"),
         ("\"target_modules\": [\"q_proj\"], \"of_next_year\": 2", "the key `of_next_year` = 2 is not known"),
         ("\"target_modules\": [\"q_proj\"]", "no update of `model.layers.0.self_attn.q_proj`"),
     ] {
         config(more);
-        refused_in(&bench, recipe, &["wrong.toml:4", told], &["cadre"]);
+        refused_in(&bench, recipe, &["wrong.toml:4", message], &["cadre"]);
     }
 }
 
 #[test]
-fn what_will_be_cut_and_warm_ups_without_an_end_are_told_at_planning() {
+fn truncation_and_endless_warm_ups_are_reported_at_planning() {
     let bench = Workbench::new();
     for task in ["one", "two"] {
         for split in ["train", "test"] {
@@ -330,12 +330,12 @@ fn what_will_be_cut_and_warm_ups_without_an_end_are_told_at_planning() {
 }
 
 #[test]
-fn a_dataset_that_is_not_there_is_told_before_anything_runs() {
+fn a_missing_dataset_is_reported_before_anything_runs() {
     refused("[stream]\nformat = \"jsonl\"\npath = \"nowhere\"\norder = [\"a\"]\n", &["nowhere"]);
 }
 
 #[test]
-fn a_backend_that_this_build_lacks_names_the_command_that_builds_it() {
+fn a_missing_backend_reports_the_command_that_builds_it() {
     let bench = Workbench::new();
     bench
         .cadre(&["run", &smoke(), "--set", "device.backend=cuda"])

@@ -1,5 +1,5 @@
-//! Runs that share a store answer as they would alone: what is remembered of a model is found again only by runs that
-//! would find the same. A store that cannot be written, and a standard output that cannot, are told from what is wrong.
+//! Runs that share a store give the same answers as with separate stores: evidence is reused only by runs that would
+//! compute the same. Also: an unwritable store or standard output is reported as such.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn bench_with_model() -> Workbench {
     bench
 }
 
-/// All that a run kept of its answers, by file: predictions with routes and claims.
+/// Everything that a run stored about its answers, by file: predictions, routes and claims.
 fn answers(runs: &Path) -> BTreeMap<String, Vec<Value>> {
     let folder = run_folder_of(runs).join("predictions");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -57,9 +57,9 @@ fn run(bench: &Workbench, recipe: &str, precision: &str, store: &str) -> BTreeMa
 }
 
 #[test]
-fn precisions_that_share_a_store_answer_as_in_stores_of_their_own() {
+fn precisions_that_share_a_store_answer_as_in_separate_stores() {
     let bench = bench_with_model();
-    // The backbone alone, whose answers are drawn so that small differences show, and an ensemble on it.
+    // The backbone alone, whose sampled answers reveal small differences, and an ensemble on it.
     let alone = format!(
         "name = \"alone\"\ninherit = [{:?}]\n[backbone]\ncheckpoint = \"model\"\n\
          [evaluation.decoding.strategy.sample]\ntemperature = 3.0\n",
@@ -83,7 +83,7 @@ fn precisions_that_share_a_store_answer_as_in_stores_of_their_own() {
 }
 
 #[test]
-fn the_batch_changes_no_answer() {
+fn the_batch_size_changes_no_answer() {
     let bench = bench_with_model();
     let with = |batch: u32| {
         let runs = format!("runs-{batch}");
@@ -100,7 +100,7 @@ fn the_batch_changes_no_answer() {
 }
 
 #[test]
-fn a_checkpoint_that_changed_since_the_run_is_not_asked() {
+fn a_checkpoint_that_changed_since_the_run_is_not_used() {
     let bench = bench_with_model();
     bench.cadre(&["run", "given.toml", "--quiet"]).expect_code(0);
     let id = run_folder(bench.path()).display().to_string();
@@ -109,16 +109,16 @@ fn a_checkpoint_that_changed_since_the_run_is_not_asked() {
     let mut bad = good.clone();
     *bad.last_mut().unwrap() ^= 1;
     std::fs::write(&path, bad).unwrap();
-    let told = ["model.safetensors", "has changed since the plan was made"];
-    bench.cadre(&["ask", &id, "how is it?"]).expect_code(1).expect_told(&told);
+    let messages = ["model.safetensors", "has changed since the plan was made"];
+    bench.cadre(&["ask", &id, "how is it?"]).expect_code(1).expect_told(&messages);
     let task = super::report_file::report(bench.path())["tasks"][0].as_str().unwrap().to_owned();
-    bench.cadre(&["export", &id, "--expert", &task, "--to", "peft"]).expect_code(1).expect_told(&told);
+    bench.cadre(&["export", &id, "--expert", &task, "--to", "peft"]).expect_code(1).expect_told(&messages);
     std::fs::write(&path, good).unwrap();
     bench.cadre(&["ask", &id, "how is it?"]).expect_code(0);
 }
 
 #[test]
-fn exports_write_over_nothing_unless_they_are_forced_to() {
+fn exports_overwrite_only_with_force() {
     let bench = bench_with_model();
     bench.cadre(&["run", "given.toml", "--quiet"]).expect_code(0);
     let id = run_folder(bench.path()).display().to_string();
@@ -126,7 +126,7 @@ fn exports_write_over_nothing_unless_they_are_forced_to() {
     let mine = bench.write("full/config.json", "mine");
     for more in [&[][..], &["--merged"][..]] {
         let args = [&["export", &id, "--expert", &task, "--to", "full"], more].concat();
-        bench.cadre(&args).expect_code(2).expect_told(&["full", "there already", "--force"]);
+        bench.cadre(&args).expect_code(2).expect_told(&["full", "already exists", "--force"]);
         assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine");
         bench.cadre(&[&args[..], &["--force"]].concat()).expect_code(0);
         std::fs::write(&mine, "mine").unwrap();
@@ -151,7 +151,7 @@ fn exports_write_over_nothing_unless_they_are_forced_to() {
 }
 
 #[test]
-fn a_standard_output_that_cannot_be_written_is_an_error() {
+fn an_unwritable_standard_output_is_an_error() {
     let bench = Workbench::new();
     let recipe = smoke("see-tiny.toml");
     bench.cadre(&["run", &recipe, "--quiet"]).expect_code(0);
@@ -171,7 +171,7 @@ fn a_standard_output_that_cannot_be_written_is_an_error() {
         let output = bench.command(program, args).stdout(full).output().unwrap();
         Outcome::of(&output).expect_code(1).expect_told(&["standard output"]);
 
-        // A reader that is gone before anything is written.
+        // A reader that closes the pipe before anything is written.
         let mut reader = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();
         let pipe = reader.stdin.take().unwrap();
         reader.wait().unwrap();
@@ -181,8 +181,8 @@ fn a_standard_output_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn a_run_in_a_store_that_cannot_be_written_can_be_looked_at() {
-    // A read-only mount in a new user namespace: permissions do not bind root.
+fn a_run_in_a_read_only_store_can_be_shown() {
+    // A read-only mount in a new user namespace: permissions do not restrict root.
     let namespace = ["--user", "--map-root-user", "--mount"];
     let there = Command::new("unshare").args(namespace).arg("true").stderr(Stdio::null()).status();
     let mounts = Command::new("unshare")
@@ -191,7 +191,7 @@ fn a_run_in_a_store_that_cannot_be_written_can_be_looked_at() {
         .stderr(Stdio::null())
         .status();
     if !there.is_ok_and(|status| status.success()) || !mounts.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: a_run_in_a_store_that_cannot_be_written needs `unshare` and `mount`");
+        eprintln!("skipped: a_run_in_a_read_only_store_can_be_shown needs `unshare` and `mount`");
         return;
     }
     let bench = bench_with_model();
@@ -205,7 +205,7 @@ fn a_run_in_a_store_that_cannot_be_written_can_be_looked_at() {
         &["runs"],
         &["runs", "show", &id],
         &["plan", "given.toml"],
-        // What was never asked before is answered too.
+        // A query without cached evidence is answered too.
         &["ask", &id, "what was never asked before"],
         &["expand", "given.toml"],
         &["export", &id, "--expert", &task, "--to", &out],

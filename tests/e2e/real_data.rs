@@ -1,4 +1,4 @@
-//! The real tasks, where this machine has them: the recipes plan, and a tiny cut runs end to end.
+//! The real tasks, if their data is on this machine: the recipes plan, and a tiny subset runs end to end.
 
 use cadre_tests::{Workbench, data_folder, repository};
 

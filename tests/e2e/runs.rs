@@ -1,4 +1,4 @@
-//! Past runs as a database: listed, filtered, compared, tagged, exported and deleted, and the store collected after.
+//! Past runs as a database: list, filter, compare, tag, export, delete, and collect the store's garbage afterwards.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ fn smoke(name: &str) -> String {
     repository().join("recipes/smoke").join(name).display().to_string()
 }
 
-/// Two runs: of the backbone alone, and of the same with another seed.
+/// Two runs of the backbone alone, with different seeds.
 fn two_runs(bench: &Workbench) {
     for seed in ["seed=0", "seed=1"] {
         bench.cadre(&["run", &smoke("zero-shot-tiny.toml"), "--set", seed, "--quiet"]).expect_code(0);
@@ -17,8 +17,8 @@ fn two_runs(bench: &Workbench) {
 }
 
 fn rows(bench: &Workbench, args: &[&str]) -> Vec<Value> {
-    let told = bench.cadre(&[&["runs", "--json"][..], args].concat()).expect_code(0);
-    told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let outcome = bench.cadre(&[&["runs", "--json"][..], args].concat()).expect_code(0);
+    outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn artifacts(bench: &Path) -> Vec<PathBuf> {
@@ -76,24 +76,24 @@ fn runs_are_listed_filtered_compared_tagged_and_exported() {
     assert_eq!(std::fs::read_dir(bench.path().join("out/board").join(one)).unwrap().count(), 1);
     bench.cadre(&["runs", "export", "--to", "out/runs.xls"]).expect_code(2).expect_told(&[".parquet"]);
 
-    // The index is a copy: without it, everything is as it was.
+    // The index is only a cache: without it, everything is as before.
     for file in [".index.sqlite", ".index.lock"] {
         let path = bench.path().join("runs").join(file);
         assert!(path.is_file(), "{file}");
         std::fs::write(path, "nonsense").unwrap();
     }
-    let told = bench.cadre(&["runs", "--sort", "-seed", "--json", "--columns", "id"]).expect_code(0);
-    assert_eq!(told.stdout.lines().count(), 2);
+    let outcome = bench.cadre(&["runs", "--sort", "-seed", "--json", "--columns", "id"]).expect_code(0);
+    assert_eq!(outcome.stdout.lines().count(), 2);
 }
 
 #[test]
-fn what_no_run_needs_leaves_the_store() {
+fn gc_removes_what_no_run_needs() {
     let bench = Workbench::new();
     two_runs(&bench);
     let before = artifacts(bench.path());
     let gc = |args: &[&str]| {
-        let told = bench.cadre(&[&["store", "gc", "--json"][..], args].concat()).expect_code(0);
-        serde_json::from_str::<Value>(&told.stdout).unwrap()
+        let outcome = bench.cadre(&[&["store", "gc", "--json"][..], args].concat()).expect_code(0);
+        serde_json::from_str::<Value>(&outcome.stdout).unwrap()
     };
     let idle = gc(&[]);
     assert_eq!(idle["removed"].get("artifacts"), None, "{idle}");
@@ -113,13 +113,13 @@ fn what_no_run_needs_leaves_the_store() {
     assert_eq!(did["removed"]["artifacts"], would["removed"]["artifacts"]);
     assert_eq!(artifacts(bench.path()).len() as u64, before.len() as u64 - count);
 
-    // What stayed is all that the other run needs; what went is made again.
+    // What is kept is all that the other run needs; what was removed is made again.
     let again = bench.cadre(&["run", &smoke("zero-shot-tiny.toml"), "--set", "seed=1"]).expect_code(0);
     assert!(again.stderr.contains("are done already"), "{}", again.stderr);
     bench.cadre(&["run", &smoke("zero-shot-tiny.toml"), "--set", "seed=0", "--quiet"]).expect_code(0);
     assert_eq!(artifacts(bench.path()), before);
 
-    // A run in another folder counts too, wherever one collects from; a plan that cannot be read stops it all.
+    // A run in another folder counts too, wherever garbage is collected; an unreadable plan stops the collection.
     bench
         .cadre(&["run", &smoke("zero-shot-tiny.toml"), "--set", "seed=0", "--runs", "others", "--quiet"])
         .expect_code(0);

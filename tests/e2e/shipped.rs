@@ -1,4 +1,4 @@
-//! The recipes of the repository: each loads and plans, and nothing in the folder is forgotten.
+//! The recipes of the repository: each loads and plans, and none is left out.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ fn every_recipe_on_built_in_data_plans() {
     assert!(planned >= 8, "{planned}");
 }
 
-/// Every recipe but the fragments in `base/`.
+/// Every recipe except the fragments in `base/`.
 pub(crate) fn recipes(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {

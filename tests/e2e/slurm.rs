@@ -1,4 +1,4 @@
-//! A sweep through Slurm: a real `slurmctld` and two `slurmd`, of which one is killed in the middle.
+//! A sweep through Slurm: a real `slurmctld` and two `slurmd`, one of which is killed midway.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,14 +8,14 @@ use cadre_tests::{Outcome, Workbench, repository};
 
 use super::sweep::{figures, sweep_folder};
 
-/// A cluster of two nodes on this machine, as long as this lives.
+/// A cluster of two nodes on this machine that lives as long as this value.
 struct Cluster {
     scripts: PathBuf,
     folder: tempfile::TempDir,
 }
 
 impl Cluster {
-    /// None, with a word why, where there is no Slurm.
+    /// `None`, with a message, if Slurm is not installed.
     fn started() -> Option<Self> {
         let scripts = std::env::var_os("CADRE_SLURM")
             .map_or_else(|| repository().join("../shared/slurm"), PathBuf::from);
@@ -54,18 +54,19 @@ impl Cluster {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Ends a node and whatever runs on it, without a word to anybody.
+    /// Kills a node and everything that runs on it.
     fn kill_node(&self, node: &str) {
         let daemon = std::fs::read_to_string(self.folder.path().join(format!("d-{node}.pid"))).unwrap();
         let _ = Command::new("kill").args(["-9", daemon.trim()]).status();
-        // Steps carry their node's name only in their configuration; of the jobs on the node, the queue knows the ids.
+        // Step processes contain their node's name only in their configuration; the queue has the ids of the node's
+        // jobs.
         let jobs = self.ask("squeue", &["-h", "-t", "running", "-w", node, "-o", "%A"]);
         for job in jobs.split_whitespace() {
             let _ = Command::new("pkill").args(["-9", "-f", &format!("slurmstepd: \\[{job}\\.")]).status();
         }
     }
 
-    /// Waits until nothing of the sweep is in the queue any more.
+    /// Waits until none of the sweep's jobs are in the queue.
     fn wait(&self) {
         let begun = Instant::now();
         while !self.ask("squeue", &["-h"]).trim().is_empty() {
@@ -109,8 +110,8 @@ fn it_gets_to_its_end_though_a_node_dies(cluster: &Cluster) {
     bench.write("nowhere.toml", "[launcher.slurm]\npartition = \"nowhere\"\n");
     cluster.cadre(&bench, &slurm("nowhere.toml")).expect_code(1).expect_told(&["sbatch", "partition"]);
     bench.write("launcher.toml", "[launcher.slurm]\npartition = \"main\"\ntime = \"10\"\ngrace = 20\n");
-    let told = cluster.cadre(&bench, &slurm("launcher.toml")).expect_code(0);
-    assert!(told.stdout.contains("jobs submitted"), "{}", told.stdout);
+    let outcome = cluster.cadre(&bench, &slurm("launcher.toml")).expect_code(0);
+    assert!(outcome.stdout.contains("jobs submitted"), "{}", outcome.stdout);
     cluster
         .cadre(&bench, &slurm("launcher.toml"))
         .expect_code(1)
@@ -143,13 +144,13 @@ fn cancelled_it_goes_on_later(cluster: &Cluster) {
     }
     cluster.cadre(&bench, &["sweep", "cancel", "see-tiny"]).expect_code(0);
     cluster.wait();
-    // Here, what the jobs have done is there.
-    let told = bench.cadre(&sweep).expect_code(0);
-    assert!(told.stdout.contains("2 of 2 points done"), "{}", told.stdout);
-    assert!(!told.stderr.contains("34 to do"), "{}", told.stderr);
+    // Outside the queue, the finished stages are found.
+    let outcome = bench.cadre(&sweep).expect_code(0);
+    assert!(outcome.stdout.contains("2 of 2 points done"), "{}", outcome.stdout);
+    assert!(!outcome.stderr.contains("34 to do"), "{}", outcome.stderr);
 }
 
-/// Programs that answer as Slurm's do: `sbatch` notes what it is given and refuses once it has taken so many.
+/// Programs that imitate Slurm's: `sbatch` records its scripts and refuses further ones after this number.
 fn stand_ins(bench: &Workbench, takes: usize) -> String {
     use std::os::unix::fs::PermissionsExt;
     let folder = bench.path().join("bin");
@@ -177,7 +178,7 @@ fn stand_ins(bench: &Workbench, takes: usize) -> String {
 }
 
 #[test]
-fn a_sweep_fits_what_the_cluster_takes_or_none_of_it_is_queued() {
+fn a_sweep_within_the_clusters_limits_is_queued_completely_or_not_at_all() {
     let recipe = repository().join("recipes/smoke/sequential-tiny.toml").display().to_string();
     let submit = |bench: &Workbench, takes: usize, seeds: &str| {
         let seeds = format!("seed={seeds}");
@@ -189,7 +190,7 @@ fn a_sweep_fits_what_the_cluster_takes_or_none_of_it_is_queued() {
     let bench = Workbench::new();
     submit(&bench, 100, "0,1,2,3,4").expect_code(0);
     let script = |n: usize| std::fs::read_to_string(bench.path().join(format!("noted/job-{n}.sh"))).unwrap();
-    // Five seeds in arrays of three and two, of which each goes on job by job from one like it.
+    // Five seeds in arrays of three and two; each job of a later array depends on its counterpart.
     let lines = |n: usize| -> Vec<String> {
         script(n)
             .lines()

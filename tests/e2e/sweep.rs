@@ -1,5 +1,5 @@
-//! Sweeps: what points share is done once, workers share the work, what fails is told and the rest goes on; kills,
-//! damage and a full disk change no figure.
+//! Sweeps: shared stages are done once, workers share the work, failures are reported and the rest continues; kills,
+//! damage and a full disk do not change any figure.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub(crate) fn smoke(name: &str) -> String {
     repository().join("recipes/smoke").join(name).display().to_string()
 }
 
-/// The one folder below `sweeps/`.
+/// The only folder in `sweeps/`.
 pub(crate) fn sweep_folder(bench: &Path) -> PathBuf {
     let mut folders: Vec<PathBuf> =
         std::fs::read_dir(bench.join("sweeps")).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -21,7 +21,7 @@ pub(crate) fn sweep_folder(bench: &Path) -> PathBuf {
     folders.remove(0)
 }
 
-/// `sweep.json` less its times: what two sweeps over the same points must agree on.
+/// `sweep.json` without its times: the part that must be equal in two sweeps over the same points.
 pub(crate) fn figures(bench: &Path) -> Value {
     let text = std::fs::read(sweep_folder(bench).join("sweep.json")).unwrap();
     let mut report: Value = serde_json::from_slice(&text).unwrap();
@@ -33,7 +33,7 @@ pub(crate) fn figures(bench: &Path) -> Value {
     report
 }
 
-/// Three thresholds and two seeds of the smallest SEE.
+/// Three thresholds and two seeds of the smallest SEE recipe.
 fn small() -> Vec<String> {
     let grid = |grid: &str| ["--grid".to_owned(), grid.to_owned()];
     let mut args = vec!["sweep".to_owned(), smoke("see-tiny.toml")];
@@ -48,7 +48,7 @@ fn cadre(bench: &Workbench, args: &[String], more: &[&str]) -> Outcome {
     bench.cadre(&args)
 }
 
-/// How often a stage of this kind was begun, whoever did it.
+/// How often a stage of this kind was started, by any worker.
 fn begun(bench: &Path, kind: &str) -> usize {
     let text = std::fs::read_to_string(sweep_folder(bench).join("events.jsonl")).unwrap_or_default();
     let of_kind = |event: &Value| {
@@ -61,8 +61,8 @@ fn begun(bench: &Path, kind: &str) -> usize {
 #[test]
 fn points_share_what_they_have_in_common() {
     let bench = Workbench::new();
-    let told = cadre(&bench, &small(), &["--dry-run", "--json"]).expect_code(0);
-    let plan: Value = serde_json::from_str(&told.stdout).unwrap();
+    let outcome = cadre(&bench, &small(), &["--dry-run", "--json"]).expect_code(0);
+    let plan: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert!(
         !bench.path().join("store").exists() && !bench.path().join("sweeps").exists(),
         "a dry run writes nothing"
@@ -73,15 +73,15 @@ fn points_share_what_they_have_in_common() {
     assert_eq!(count("to-do"), count("distinct"));
     assert_eq!(
         plan["stages"]["to-do-by-kind"]["train"], 6,
-        "three tasks and two seeds; a threshold trains nothing"
+        "three tasks and two seeds; thresholds need no training"
     );
     let planner: Vec<String> = small().into_iter().filter(|arg| arg != "--dry-run").collect();
     let planner: Vec<&str> = planner.iter().map(String::as_str).chain(["--json"]).collect();
     let light: Value = serde_json::from_str(&bench.planner(&planner).expect_code(0).stdout).unwrap();
-    assert_eq!(light, plan, "cadre-plan says the same");
+    assert_eq!(light, plan, "cadre-plan prints the same");
 
-    let told = cadre(&bench, &small(), &[]).expect_code(0);
-    assert!(told.stdout.contains("6 of 6 points done"), "{}", told.stdout);
+    let outcome = cadre(&bench, &small(), &[]).expect_code(0);
+    assert!(outcome.stdout.contains("6 of 6 points done"), "{}", outcome.stdout);
     assert_eq!((begun(bench.path(), "train"), begun(bench.path(), "backbone")), (6, 1));
     let folder = sweep_folder(bench.path());
     let report = figures(bench.path());
@@ -100,7 +100,7 @@ fn points_share_what_they_have_in_common() {
     // A point is the same run as its recipe alone.
     let set = ["run", &smoke("see-tiny.toml"), "--set", "routing.router.threshold=0.9", "--set", "seed=1"];
     assert!(bench.cadre(&set).expect_code(0).stderr.contains("stages are done already"));
-    // Again: nothing is done.
+    // Again: nothing is left to do.
     let again = cadre(&bench, &small(), &[]).expect_code(0);
     assert!(again.stderr.contains(" 0 to do"), "{}", again.stderr);
     assert_eq!(figures(bench.path()), report);
@@ -111,7 +111,7 @@ fn points_share_what_they_have_in_common() {
 }
 
 #[test]
-fn workers_share_a_sweep_and_find_the_same() {
+fn workers_share_a_sweep_with_the_same_results() {
     let alone = Workbench::new();
     cadre(&alone, &small(), &[]).expect_code(0);
     let many = Workbench::new();
@@ -153,14 +153,14 @@ fn two_sweeps_at_once_do_no_stage_twice() {
 }
 
 #[test]
-fn methods_side_by_side_are_one_sweep() {
+fn several_recipes_form_one_sweep() {
     let bench = Workbench::new();
     let recipes = ["see-tiny.toml", "sequential-tiny.toml", "zero-shot-tiny.toml"].map(smoke);
     let args: Vec<&str> = ["sweep"].into_iter().chain(recipes.iter().map(String::as_str)).collect();
-    let told =
+    let outcome =
         bench.cadre(&[&args[..], &["--baseline", "sequential-tiny", "--jobs", "2"]].concat()).expect_code(0);
-    assert!(told.stdout.contains("3 of 3 points done"), "{}", told.stdout);
-    assert_eq!(begun(bench.path(), "backbone"), 1, "all stand on one backbone");
+    assert!(outcome.stdout.contains("3 of 3 points done"), "{}", outcome.stdout);
+    assert_eq!(begun(bench.path(), "backbone"), 1, "all share one backbone");
     let report = figures(bench.path());
     assert_eq!(report["settings"][1]["name"], "sequential-tiny");
     let wrong = bench.cadre(&[&args[..], &["--baseline", "sequentail-tiny"]].concat()).expect_code(2);
@@ -170,11 +170,11 @@ fn methods_side_by_side_are_one_sweep() {
 }
 
 #[test]
-fn mistakes_of_points_are_told_before_anything_runs() {
+fn errors_of_points_are_reported_before_anything_runs() {
     let bench = Workbench::new();
     let see = smoke("see-tiny.toml");
-    let wrong = |grid: &str, told: &[&str]| {
-        bench.cadre(&["sweep", &see, "--grid", grid]).expect_code(2).expect_told(told);
+    let wrong = |grid: &str, messages: &[&str]| {
+        bench.cadre(&["sweep", &see, "--grid", grid]).expect_code(2).expect_told(messages);
         assert!(!bench.path().join("store").exists() && !bench.path().join("sweeps").exists());
     };
     wrong("routing.ruter.threshold=0.1", &["routing.router.threshold"]);
@@ -184,14 +184,14 @@ fn mistakes_of_points_are_told_before_anything_runs() {
     wrong("expert.adapter.rank=4,0", &["expert.adapter.rank", "0"]);
 }
 
-/// A sweep of which one point's training cannot go well: its scale is no number in the learner's precision.
+/// A sweep with a point whose training must fail: its scale is not finite in the learner's precision.
 fn with_a_failure(bench: &Workbench) -> Vec<String> {
     bench.write("mine.toml", &format!("inherit = [{:?}]\n", smoke("sequential-tiny.toml")));
     ["sweep", "mine.toml", "--grid", "expert.adapter.alpha=1e300,8"].map(str::to_owned).to_vec()
 }
 
 #[test]
-fn a_point_that_fails_is_told_and_the_rest_goes_on() {
+fn a_failed_point_is_reported_and_the_rest_continues() {
     let bench = Workbench::new();
     let args = with_a_failure(&bench);
     let states = || -> Vec<String> {
@@ -202,8 +202,8 @@ fn a_point_that_fails_is_told_and_the_rest_goes_on() {
     cadre(&bench, &args, &["--fail-fast"]).expect_code(1);
     assert_eq!(states(), ["failed", "left"]);
     for jobs in ["1", "3"] {
-        let told = cadre(&bench, &args, &["--jobs", jobs]).expect_code(1);
-        assert!(told.stderr.contains("1 of 2 points failed"), "{}", told.stderr);
+        let outcome = cadre(&bench, &args, &["--jobs", jobs]).expect_code(1);
+        assert!(outcome.stderr.contains("1 of 2 points failed"), "{}", outcome.stderr);
         assert_eq!(states(), ["failed", "done"]);
         let report = figures(bench.path());
         let problem = report["points"][0]["problem"].as_str().unwrap().to_owned();
@@ -211,14 +211,14 @@ fn a_point_that_fails_is_told_and_the_rest_goes_on() {
         let status = bench.cadre(&["sweep", "status", "mine"]).expect_code(0);
         assert!(status.stdout.contains("failed: train/"), "{}", status.stdout);
     }
-    // With a scale that is one, the same recipe goes through, and what the other point has done is there.
+    // With a finite scale the same recipe succeeds, and the stages of the other point are reused.
     let fixed: Vec<String> = args.iter().map(|arg| arg.replace("1e300", "4")).collect();
-    let told = cadre(&bench, &fixed, &[]).expect_code(0);
-    assert!(told.stdout.contains("2 of 2 points done"), "{}", told.stdout);
+    let outcome = cadre(&bench, &fixed, &[]).expect_code(0);
+    assert!(outcome.stdout.contains("2 of 2 points done"), "{}", outcome.stdout);
 }
 
 #[test]
-fn ctrl_c_stops_all_workers_and_the_sweep_goes_on() {
+fn ctrl_c_stops_all_workers_and_the_sweep_resumes() {
     let alone = Workbench::new();
     cadre(&alone, &small(), &[]).expect_code(0);
     let bench = Workbench::new();
@@ -237,7 +237,7 @@ fn ctrl_c_stops_all_workers_and_the_sweep_goes_on() {
     assert_eq!(figures(bench.path()), figures(alone.path()));
 }
 
-/// A number from 0 up to, not including, `end`, of a sequence that a count decides.
+/// A pseudo-random number from 0 to `end` (exclusive), determined by `count`.
 fn draw(count: u64, end: u64) -> u64 {
     let mut x = count.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(0x1234_5678);
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -267,7 +267,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Changes a byte of some artifact.
+/// Changes one byte of an artifact.
 fn damage(store: &Path, count: u64) {
     let mut found = Vec::new();
     files(&store.join("objects"), &mut found);
@@ -279,14 +279,14 @@ fn damage(store: &Path, count: u64) {
     if let Ok(mut bytes) = std::fs::read(file)
         && !bytes.is_empty()
     {
-        let place = draw(count + 1, bytes.len() as u64) as usize;
-        bytes[place] ^= 0x11;
+        let index = draw(count + 1, bytes.len() as u64) as usize;
+        bytes[index] ^= 0x11;
         std::fs::write(file, bytes).unwrap();
     }
 }
 
-/// Kills, damages and, where a small file system can be mounted, fills the disk under a sweep until `CADRE_KILLS` kills
-/// (6 without it) have fallen; whenever a sweep gets to its end, it must have found what an undisturbed one finds.
+/// Kills and damages a sweep and, if a small file system can be mounted, fills its disk, until `CADRE_KILLS` kills
+/// (default 6) have happened; whenever the sweep finishes, its results must be those of an undisturbed one.
 #[test]
 fn kills_damage_and_a_full_disk_change_no_figure() {
     let wanted: u64 = std::env::var("CADRE_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(6);
@@ -302,7 +302,7 @@ fn kills_damage_and_a_full_disk_change_no_figure() {
         let bench = Workbench::new();
         let store = bench.path().join("store");
         std::fs::create_dir(&store).unwrap();
-        // Every other sweep begins on a disk that is soon full.
+        // Every other sweep starts on a disk that will soon be full.
         let disk = if ends % 2 == 1 { Disk::mounted(&store) } else { None };
         let args: Vec<String> = small();
         let args: Vec<&str> = args.iter().map(String::as_str).chain(["--jobs", "4"]).collect();
@@ -316,14 +316,14 @@ fn kills_damage_and_a_full_disk_change_no_figure() {
                 if done {
                     break;
                 }
-                // A disk that was full for a while is not for ever.
+                // The disk is full only for a while.
                 if let Some(disk) = &disk {
                     disk.grow();
                 }
                 continue;
             }
             let workers = children(child.id());
-            // Everybody at once, or a single worker while the others go on.
+            // Kill all processes at once, or a single worker while the others continue.
             if draw(round * 5, 3) == 0 && !workers.is_empty() {
                 kill(workers[draw(round * 7, workers.len() as u64) as usize]);
                 kills += 1;
@@ -341,15 +341,15 @@ fn kills_damage_and_a_full_disk_change_no_figure() {
                 damage(&store, round * 13);
             }
         }
-        // What was damaged after its last reader was done is no part of the report.
+        // Artifacts damaged after their last use do not affect the report.
         cadre(&bench, &small(), &["--jobs", "4"]).expect_code(0);
         assert_eq!(figures(bench.path()), expected, "after {kills} kills");
         ends += 1;
     }
-    println!("{kills} kills, {ends} sweeps to their end");
+    println!("{kills} kills, {ends} finished sweeps");
 }
 
-/// A small file system, mounted as long as this lives.
+/// A small file system that is mounted as long as this value lives.
 struct Disk(PathBuf);
 
 impl Disk {

@@ -1,9 +1,9 @@
-"""Holds exports of cadre against transformers and peft.
+"""Checks exports of cadre against transformers and peft.
 
   CADRE_PARITY_EXPORTS=/tmp/exports cargo test --workspace --lib -- --ignored exports_for_python
   python tests/parity/check_exports.py /tmp/exports
 
-Each folder there has a `backbone`, the same expert as `peft` (an adapter) and `merged` (a checkpoint), and in
+Each folder in it contains a `backbone`, one expert both as `peft` (an adapter) and as `merged` (a checkpoint), and in
 `expected.safetensors` the logits that cadre computes for the ids in `expected.json`.
 """
 
@@ -41,5 +41,5 @@ for folder in folders:
         apart = ((found - expected).abs().max() / expected.abs().max()).item()
         print(f"{folder.name}: {what} {apart:.1e}")
         worst = max(worst, apart)
-        assert apart <= 1e-5, f"{folder.name}: {what} is {apart} apart"
+        assert apart <= 1e-5, f"{folder.name}: {what} differs by {apart}"
 print(f"worst {worst:.1e}")

@@ -1,8 +1,8 @@
-"""Weights that both sides can compute: no file of them is kept.
+"""Weights that Python and Rust both compute, so that no weight files are needed.
 
-A weight is a whole number from -127 to 127 over 128, times a power of two, drawn by a hash of the
-tensor's name and the element's place: exact in f32, f16 and bf16 alike. `core/nn/src/parity/formula.rs` is
-the same in Rust.
+A weight is an integer from -127 to 127, divided by 128 and multiplied by a power of two, derived from a hash of the
+tensor's name and the element's index: exact in f32, f16 and bf16. `core/nn/src/parity/formula.rs` is the Rust
+version.
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ def units(name: str, count: int) -> np.ndarray:
 
 
 def weight(name: str, shape, less_one: bool) -> np.ndarray:
-    """The weight of this name: norms about one (or nought, where the family stores them so)."""
+    """The weight with this name; norms are centred at 1 (or at 0 if the family stores an offset from 1)."""
     values = units(name, int(np.prod(shape))).reshape(shape)
     if name.endswith("norm.weight"):
         return values if less_one else 1 + values

@@ -1,4 +1,4 @@
-"""Writes a checkpoint of random weights for a configuration: something of a real model's size to measure with.
+"""Writes a checkpoint with random weights for a configuration, for measurements at the size of a real model.
 
   python tests/parity/random_checkpoint.py core/checkpoint/samples/smollm2-135m.json TOKENIZER_FOLDER TO
 """

@@ -3,8 +3,8 @@
   python tests/parity/record.py            # rewrites tests/parity/fixtures
   python tests/parity/record.py --only qwen3
 
-`core/nn/src/parity.rs` holds cadre against the recording, without Python. Weights come from `formula.py`.
-Each case is a real configuration in which layers, widths, vocabulary and windows are cut.
+`core/nn/src/parity.rs` checks cadre against the recording, without Python. Weights come from `formula.py`.
+Each case is a real configuration with fewer layers, and smaller widths, vocabulary and windows.
 """
 
 import argparse
@@ -37,7 +37,7 @@ CUT = {
 }
 LLAMA = {"model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False}
 
-# name: (type of the file's numbers, configuration)
+# name: (dtype of the file, configuration)
 CASES = {
     "llama-2": ("F16", LLAMA | CUT | {
         "num_key_value_heads": 4, "max_position_embeddings": 4096, "rms_norm_eps": 1e-5,
@@ -47,7 +47,7 @@ CASES = {
         "rope_scaling": {"factor": 32.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0,
                          "original_max_position_embeddings": 8192, "rope_type": "llama3"},
         "tie_word_embeddings": True}),
-    # Frequencies between Llama 3's bounds, which only a short original context shows in few tokens.
+    # A short original context puts frequencies between Llama 3's bounds, so that few tokens suffice to show the scaling.
     "llama-3-blended": ("F32", LLAMA | CUT | {
         "max_position_embeddings": 512, "rms_norm_eps": 1e-5, "rope_theta": 100.0,
         "rope_scaling": {"factor": 8.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0,
@@ -86,7 +86,7 @@ CASES = {
 
 
 def tokens(label: str, count: int) -> list:
-    """Token ids by the hash of the weights."""
+    """Token ids, from the same hash as the weights."""
     return [int(k) for k in (formula.units(label, count) * 128 + 127) % VOCABULARY]
 
 
@@ -105,7 +105,7 @@ def build(config: dict):
 
 
 def examples():
-    """Prompt and answer of four rows; the loss is on the answer."""
+    """Prompts and answers of four rows; the loss is computed on the answers."""
     lengths = [(7, 5), (3, 9), (11, 2), (5, 6)]
     return [(tokens(f"prompt {n}", given), tokens(f"answer {n}", learnt))
             for n, (given, learnt) in enumerate(lengths)]

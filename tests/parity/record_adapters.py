@@ -1,8 +1,8 @@
-"""Records PEFT adapters that were not made here, and what they compute.
+"""Records adapters created by PEFT, and their outputs.
 
   python tests/parity/record_adapters.py    # rewrites tests/parity/fixtures/adapters
 
-`core/nn/src/parity/adapters.rs` imports them and holds the logits against the recording.
+`core/nn/src/parity/adapters.rs` imports them and checks the logits against the recording.
 """
 
 import os
@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 import formula
 import record
 
-# name: (model of record.py, LoraConfig's arguments)
+# name: (model in record.py, arguments of LoraConfig)
 ADAPTERS = {
     "plain": ("llama-2", dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"])),
     "root-scaled": ("qwen2", dict(r=4, lora_alpha=8, use_rslora=True, target_modules=["q_proj", "up_proj"])),

@@ -1,9 +1,9 @@
-"""Records what transformers makes of chat templates: text, token ids, and which tokens are the assistant's.
+"""Records how transformers renders chat templates: text, token ids, and which tokens are the assistant's.
 
   python tests/parity/record_chats.py       # rewrites tests/parity/fixtures/chats
 
-`core/data/src/template/recorded.rs` holds cadre against the recording. The templates are in `templates/`:
-those of model families, and some that use what Jinja has to offer.
+`core/data/src/template/recorded.rs` checks cadre against the recording. The templates are in `templates/`:
+those of model families, and some that exercise Jinja features.
 """
 
 import os
@@ -40,7 +40,7 @@ EXAMPLES = [
     {"instruction": "Say it again.", "input": "She sells <sea> shells & \"more\"", "output": "by the shore"},
     {"instruction": "Translate.\nTwo lines.", "input": "", "output": "Zwei Zeilen, größer: 漢字.\nEnde"},
 ]
-# Conversations with a system message, for templates that take several turns; gemma's has none for the system.
+# Conversations with a system message, for templates that support several turns; gemma's has no system role.
 TURNS = [
     [{"role": "system", "content": "Be short."},
      {"role": "user", "content": "Who sells shells?"}, {"role": "assistant", "content": "She does."}],
@@ -52,7 +52,7 @@ CONVERSATIONS = ["chatml", "llama-3", "gemma"]
 
 
 def examples(template):
-    """Single messages for all; conversations for some."""
+    """Single messages for all templates; conversations for some."""
     yield from EXAMPLES
     if template not in CONVERSATIONS:
         return
@@ -91,7 +91,7 @@ def main():
             text = fast.apply_chat_template(whole, tokenize=False)
             encode = lambda text: fast(text, add_special_tokens=False)["input_ids"]
             assert text.startswith(prompt), name
-            # The assistant's part up to the token that ends it; what stands behind is never generated.
+            # The assistant's part up to its end token; the text after it is never generated.
             learnt = encode(text[len(prompt):])
             stop = fast.eos_token_id
             learnt = learnt[:learnt.index(stop)] if stop in learnt else learnt

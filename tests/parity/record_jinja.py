@@ -1,9 +1,9 @@
-"""Records what Jinja2, set up as transformers sets it up for chat templates, makes of many expressions.
+"""Records how Jinja2, configured as transformers does for chat templates, renders many expressions.
 
   python tests/parity/record_jinja.py       # rewrites tests/parity/fixtures/jinja/recorded.json
 
-`core/data/src/template/jinja/tests.rs` holds cadre against the recording. An expression that Jinja2 refuses is
-recorded as `null`: cadre must refuse it too. `EXPRESSIONS` stand between `{{` and `}}`; `TEMPLATES` are whole.
+`core/data/src/template/jinja/tests.rs` checks cadre against the recording. An expression that Jinja2 refuses is
+recorded as `null`: cadre must refuse it too. `EXPRESSIONS` are put between `{{` and `}}`; `TEMPLATES` are complete.
 """
 
 import json
@@ -665,7 +665,7 @@ def main():
     expressions = []
     lines = iter(EXPRESSIONS.split("\n"))
     for line in lines:
-        # Two expressions hold a line break inside a text.
+        # Two expressions contain a line break in a string.
         while line.count("'") % 2 and line.endswith("\\") or line == '"multi':
             line += "\n" + next(lines)
         expressions.append("{{ " + line + " }}")

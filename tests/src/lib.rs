@@ -1,4 +1,4 @@
-//! What the end-to-end tests stand on: the programs as a user runs them, in a folder of their own.
+//! Support for the end-to-end tests: runs the programs as a user does, in temporary folders.
 
 mod outcome;
 mod processes;

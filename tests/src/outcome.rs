@@ -1,11 +1,11 @@
-//! What a program left behind: its exit code and what it printed. Never runs anything.
+//! The outcome of running a program: exit code and output.
 
 use std::process::Output;
 
-/// The end of one run of a program.
+/// The outcome of a finished program.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Exit code; `None` if a signal ended it.
+    /// Exit code; `None` if a signal ended the program.
     pub code: Option<i32>,
     /// Standard output.
     pub stdout: String,
@@ -14,7 +14,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// From a finished process.
+    /// The outcome of a finished process.
     #[must_use]
     pub fn of(output: &Output) -> Self {
         Self {
@@ -24,7 +24,7 @@ impl Outcome {
         }
     }
 
-    /// Asserts the exit code, showing all that was printed if it is another.
+    /// Asserts the exit code; prints the output if it differs.
     #[track_caller]
     pub fn expect_code(self, code: i32) -> Self {
         assert_eq!(
@@ -37,7 +37,7 @@ impl Outcome {
         self
     }
 
-    /// Asserts that standard error holds every fragment, and that nothing panicked.
+    /// Asserts that standard error contains every fragment, and that nothing panicked.
     #[track_caller]
     pub fn expect_told(self, fragments: &[&str]) -> Self {
         for fragment in fragments {

@@ -1,9 +1,9 @@
-//! Processes as the system lists them. It looks at those of a test's own programs only.
+//! Lists and kills processes of the tests.
 
 use std::path::Path;
 use std::process::Command;
 
-/// Processes that a process, any thread of it, started and that have not been waited for.
+/// Child processes of any thread of a process that have not been waited for.
 #[must_use]
 pub fn children(parent: u32) -> Vec<u32> {
     let threads = std::fs::read_dir(Path::new("/proc").join(parent.to_string()).join("task"));
@@ -14,8 +14,8 @@ pub fn children(parent: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Ends a process without a warning.
+/// Kills a process with SIGKILL.
 pub fn kill(pid: u32) {
-    // It may have ended by itself meanwhile.
+    // It may have ended meanwhile.
     let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
 }

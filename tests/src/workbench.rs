@@ -1,4 +1,4 @@
-//! A folder of its own for one test, with the programs in reach. Never touches the repository's folders.
+//! A temporary folder for a test, and the programs to run in it. Must not touch the repository's folders.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,10 +14,10 @@ pub fn repository() -> PathBuf {
     manifest.parent().unwrap_or(manifest).to_owned()
 }
 
-/// The version of the contract with policies, as `0.1.0`.
+/// The version of the policy contract, such as `0.1.0`.
 ///
 /// # Panics
-/// If the contract names none.
+/// If the contract has no version.
 #[must_use]
 #[expect(clippy::expect_used, reason = "a test without a contract cannot say anything")]
 pub fn contract() -> String {
@@ -27,7 +27,7 @@ pub fn contract() -> String {
     package.and_then(|version| version.strip_suffix(';')).expect("a version").to_owned()
 }
 
-/// The folder of real data, if this machine has it; says plainly when a test skips for want of it.
+/// The folder of real data, if this machine has it; prints a message if the test skips.
 #[must_use]
 pub fn data_folder(test: &str) -> Option<PathBuf> {
     let folder =
@@ -39,17 +39,17 @@ pub fn data_folder(test: &str) -> Option<PathBuf> {
     None
 }
 
-/// A temporary folder in which programs are run: `store/` and `runs/` are made in it.
+/// A temporary folder in which programs are run; they create `store/` and `runs/` in it.
 #[derive(Debug)]
 pub struct Workbench {
     folder: TempDir,
 }
 
 impl Workbench {
-    /// An empty one.
+    /// Creates an empty workbench.
     ///
     /// # Panics
-    /// If the system has no room for a temporary folder.
+    /// If no temporary folder can be created.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test without a folder cannot say anything")]
     pub fn new() -> Self {
@@ -57,13 +57,13 @@ impl Workbench {
         Self { folder }
     }
 
-    /// Its folder.
+    /// The path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Writes a file below it, with the folders on the way.
+    /// Writes a file below the folder, creating intermediate folders.
     ///
     /// # Panics
     /// If it cannot be written.
@@ -77,17 +77,17 @@ impl Workbench {
         path
     }
 
-    /// `cadre` with these arguments, run to its end.
+    /// Runs `cadre` with these arguments and waits for it.
     pub fn cadre(&self, args: &[&str]) -> Outcome {
         self.finish(&mut self.command("cadre", args))
     }
 
-    /// `cadre-plan` with these arguments, run to its end.
+    /// Runs `cadre-plan` with these arguments and waits for it.
     pub fn planner(&self, args: &[&str]) -> Outcome {
         self.finish(&mut self.command("cadre-plan", args))
     }
 
-    /// `cadre` started and left running, its output thrown away.
+    /// Starts `cadre` without waiting for it; its output is discarded.
     ///
     /// # Panics
     /// If it cannot be started.
@@ -98,20 +98,24 @@ impl Workbench {
         command.spawn().expect("cadre starts")
     }
 
-    /// A program of ours with these arguments in this folder.
+    /// A command for one of the programs, with these arguments, in this folder.
     ///
     /// # Panics
     /// If the program has not been built.
     #[must_use]
     pub fn command(&self, program: &str, args: &[&str]) -> Command {
         let path = program_path(program);
-        assert!(path.exists(), "{} is not there: `cargo xtask test` builds it first", path.display());
+        assert!(
+            path.exists(),
+            "{} does not exist; run the tests with `cargo xtask test`, which builds it",
+            path.display()
+        );
         let mut command = Command::new(path);
         command
             .args(args)
             .current_dir(self.path())
             .env("CADRE_PLUGINS", repository().join("plugins"))
-            // Compiled policies where there is no store yet: not in the home of whoever tests.
+            // Compiled policies without a store go here, not to the user's cache folder.
             .env("XDG_CACHE_HOME", program_path("test-cache"))
             .stdin(Stdio::null());
         command
@@ -129,7 +133,7 @@ impl Default for Workbench {
     }
 }
 
-/// Programs lie beside the folder of the test's own executable.
+/// The programs are beside the folder of the test's own executable.
 fn program_path(program: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
     let folder = own.parent().and_then(Path::parent).unwrap_or(Path::new("."));

@@ -1,4 +1,4 @@
-//! `check`, `test` and `generate`: what CI asks, cheapest first, and nothing that CI does not ask.
+//! `check`, `test` and `generate`: exactly what CI runs, cheapest first.
 
 use std::process::{Command, ExitCode};
 
@@ -17,7 +17,7 @@ pub(crate) fn check(args: &[String]) -> Result<ExitCode> {
     }
     step("formatting");
     shell::must(shell::cargo().args(["fmt", "--all", "--check"]), "cargo fmt")?;
-    step("house rules");
+    step("architecture rules");
     tidy::must()?;
     step("generated files");
     generate(&["--check".to_owned()])?;
@@ -38,8 +38,8 @@ pub(crate) fn check(args: &[String]) -> Result<ExitCode> {
 
 /// The workspace's tests, then the policies' own.
 pub(crate) fn test(args: &[String]) -> Result<ExitCode> {
-    // The end-to-end tests run the programs as a user does; cargo builds programs for a package's own
-    // tests only.
+    // The end-to-end tests run the programs as a user does, and cargo builds programs only for their own package's
+    // tests.
     shell::must(shell::cargo().args(["build", "--workspace", "--bins"]), "cargo build")?;
     let mut tests = shell::cargo();
     tests.args(["test", "--workspace"]).args(args);
@@ -82,7 +82,7 @@ pub(crate) fn sanitize(args: &[String]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the files made from the code, or compares them with it.
+/// Writes the generated files, or compares them with the code.
 pub(crate) fn generate(args: &[String]) -> Result<ExitCode> {
     let mode = match args {
         [] => "--write",

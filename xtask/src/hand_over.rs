@@ -1,5 +1,5 @@
-//! `run`, `plan`, `expand` and `cadre`: build the program that serves them and become it. A mistake in a
-//! recipe is told by the light program, before the long build starts. Never reads a recipe itself.
+//! `run`, `plan`, `expand` and `cadre`: build the program that implements the command and replace this process with it.
+//! The light program reports errors in a recipe before the long build starts. Must not read a recipe itself.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::shell;
 
-/// `run RECIPE …`: asks the light program which backend the recipe wants, builds that, hands over.
+/// `run RECIPE …`: asks the light program for the recipe's backend, builds it, and hands over.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let planner = shell::built("cadre-plan", &[])?;
     let mut ask = Command::new(planner);
@@ -21,13 +21,13 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     shell::hand_over(Command::new(program).arg("run").args(args))
 }
 
-/// `plan` and `expand`, served without tensor code.
+/// `plan` and `expand`, without tensor code.
 pub(crate) fn plan(command: &str, args: &[String]) -> Result<ExitCode> {
     let planner = shell::built("cadre-plan", &[])?;
     shell::hand_over(Command::new(planner).arg(command).args(args))
 }
 
-/// Any command of the program, on the default backend.
+/// Any other command, on the default backend.
 pub(crate) fn program(args: &[String]) -> Result<ExitCode> {
     let program = build_program(None)?;
     shell::hand_over(Command::new(program).args(args))
@@ -39,7 +39,7 @@ fn build_program(feature: Option<&str>) -> Result<PathBuf> {
     shell::built("cadre", &features)
 }
 
-/// The cargo feature of a backend name (`cuda:1` and `cuda` are one); the default backend needs none.
+/// The cargo feature of a backend name (the same for `cuda:1` and `cuda`); `None` for the default backend.
 fn feature_of(backend: &str) -> Option<&str> {
     match backend.split(':').next() {
         Some("cpu") | None => None,
@@ -47,7 +47,7 @@ fn feature_of(backend: &str) -> Option<&str> {
     }
 }
 
-/// The recipe and its `--set`s: all that decides which backend is built.
+/// The recipe and its `--set` options, which determine the backend.
 fn recipe_args(args: &[String]) -> Vec<String> {
     let mut kept = Vec::new();
     let mut rest = args.iter();
@@ -71,14 +71,14 @@ mod tests {
     use super::{feature_of, recipe_args};
 
     #[test]
-    fn only_what_decides_the_backend_is_kept() {
+    fn only_arguments_that_determine_the_backend_are_kept() {
         let args = ["a.toml", "--jobs", "2", "--set", "seed=1", "--quiet", "--set=device.backend=cuda"];
         let args: Vec<String> = args.map(String::from).to_vec();
         assert_eq!(recipe_args(&args), ["a.toml", "--set", "seed=1", "--set=device.backend=cuda"]);
     }
 
     #[test]
-    fn a_backend_names_its_feature() {
+    fn a_backend_maps_to_its_feature() {
         assert_eq!(feature_of("cpu"), None);
         assert_eq!(feature_of("cuda:1"), Some("cuda"));
         assert_eq!(feature_of("ndarray"), Some("ndarray"));

@@ -1,5 +1,5 @@
-//! `cargo xtask …`: the one door to the project. It builds what a command needs and hands over to it;
-//! it never links burn, wasmtime or a crate of the core.
+//! `cargo xtask …`: the project's command line. Builds what a command needs and hands over to it. Must not depend on
+//! burn, wasmtime or a crate of the core.
 
 mod build_progress;
 mod check;
@@ -14,18 +14,18 @@ use std::process::ExitCode;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  run RECIPE [ARGS…]      build the program with the backend the recipe asks for, and run the recipe
+  run RECIPE [ARGS…]      build the program with the backend of the recipe, and run it
   plan RECIPE [ARGS…]     the stages of a recipe: cached or to do (builds no tensor code)
   expand RECIPE [ARGS…]   the recipe after inheritance and defaults (builds no tensor code)
-  cadre ARGS…             any other command of the program: report, ask, data, plugin, doctor, schema …
+  cadre ARGS…             any other command of `cadre`: report, ask, data, plugin, doctor, schema …
   test [ARGS…]            all tests: the workspace's and the policies' own
   check [--all-backends]  all of CI, cheapest first: fmt, clippy, tidy, generated files, tests
-  tidy                    the house rules of ARCHITECTURE.md
+  tidy                    the architecture rules of ARCHITECTURE.md
   generate [--check]      the files made from the code: recipe schema and key reference
-  sanitize [TESTS…]       the kernels under the address sanitizer, at each vector level (nightly toolchain)
+  sanitize [TESTS…]       run the kernels' tests under the address sanitizer, at each vector level (nightly toolchain)
   figures [NAME… | --page | --check]
                           run the studies behind docs/results.md and write their tables (or only the tables)
-  new router|selector NAME  start a policy in plugins/NAME
+  new router|selector NAME  create a policy in plugins/NAME
   plugins [--check]       rebuild the policies' components (or compare with what is committed)
 ";
 

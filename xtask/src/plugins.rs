@@ -1,5 +1,5 @@
-//! `plugins` and `new`: policies are a workspace of their own, built for WebAssembly by a program of its
-//! own, so that nothing here waits for a WebAssembly toolchain.
+//! `plugins` and `new`: policies are a separate workspace, built for WebAssembly by a separate program, so that nothing
+//! here depends on a WebAssembly toolchain.
 
 use std::process::{Command, ExitCode};
 
@@ -12,7 +12,7 @@ pub(crate) fn build(args: &[String]) -> Result<ExitCode> {
     componentize("build", args)
 }
 
-/// Starts a policy from the template.
+/// Creates a policy from the template.
 pub(crate) fn new(args: &[String]) -> Result<ExitCode> {
     componentize("new", args)
 }
@@ -29,8 +29,8 @@ pub(crate) fn lint() -> Result<()> {
     shell::must(&mut clippy, "cargo clippy of the policies")
 }
 
-/// A cargo command on the policies as plain Rust. Its artifacts lie beside the workspace's own: one folder to keep
-/// between runs.
+/// A cargo command on the policies, compiled natively. Uses the workspace's target directory, so that there is one
+/// folder to cache.
 fn native(command: &str) -> Command {
     let mut cargo = shell::cargo();
     cargo.args([command, "--manifest-path", "plugins/Cargo.toml", "--workspace", "--target-dir"]);

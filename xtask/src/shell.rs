@@ -1,5 +1,4 @@
-//! Running other programs from the workspace's root: their output goes straight to the terminal.
-//! Never interprets what a program prints, but for `capture`.
+//! Runs other programs in the workspace's root. Their output goes straight to the terminal, except in `capture`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,7 +14,7 @@ pub(crate) fn root() -> PathBuf {
     manifest.parent().map(PathBuf::from).unwrap_or(manifest)
 }
 
-/// `cargo`, the one that runs this program, in the workspace's root.
+/// The `cargo` that runs this program, in the workspace's root.
 pub(crate) fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(program);
@@ -30,14 +29,13 @@ pub(crate) fn target() -> PathBuf {
     root().join(target)
 }
 
-/// Where cargo puts programs of the profile that everything here uses.
+/// The target folder of the profile that all commands use.
 pub(crate) fn programs() -> PathBuf {
     target().join("debug")
 }
 
-/// Builds one program and returns where it lies. The selection is the whole workspace, the target one
-/// program: so every program and every test is built from the same compiled dependencies, because cargo
-/// unifies features over what is selected.
+/// Builds one program and returns its path. Selects the whole workspace but a single target: cargo unifies features
+/// over the selection, so every program and test shares the same compiled dependencies.
 pub(crate) fn built(program: &str, features: &[String]) -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--workspace", "--bin", program]);
@@ -82,8 +80,8 @@ pub(crate) fn must(command: &mut Command, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Hands over to a command: this process becomes it, so that Ctrl-C and the exit code are its own business. Comes
-/// back only where it cannot be started.
+/// Replaces this process with a command, which then handles Ctrl-C and sets the exit code. Returns only if the command
+/// cannot be started.
 #[cfg(unix)]
 pub(crate) fn hand_over(command: &mut Command) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;
@@ -91,13 +89,13 @@ pub(crate) fn hand_over(command: &mut Command) -> Result<ExitCode> {
     Err(error).with_context(|| format!("failed to start {:?}", command.get_program()))
 }
 
-/// Hands over to a command: runs it and passes its exit code on.
+/// Runs a command and returns its exit code.
 #[cfg(not(unix))]
 pub(crate) fn hand_over(command: &mut Command) -> Result<ExitCode> {
     Ok(exit_code(status(command)?))
 }
 
-/// What a command prints on its standard output, if it succeeds; its exit code otherwise.
+/// The standard output of a command if it succeeds, otherwise its exit code.
 pub(crate) fn capture(command: &mut Command) -> Result<Result<String, ExitCode>> {
     let output = command
         .stderr(std::process::Stdio::inherit())

@@ -1,5 +1,4 @@
-//! `cargo xtask tidy`: the house rules of ARCHITECTURE.md as checks. Each finding names file, line and rule.
-//! Never changes a file.
+//! `cargo xtask tidy`: checks the rules of ARCHITECTURE.md. Each finding names file, line and rule.
 
 mod documents;
 mod layers;
@@ -16,7 +15,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell;
 
-/// A place that breaks a house rule.
+/// A violation of a rule.
 pub(crate) struct Finding {
     file: PathBuf,
     line: usize,
@@ -37,7 +36,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Prints what it finds; exit code 1 if there is anything.
+/// Prints the findings; the exit code is 1 if there are any.
 pub(crate) fn report() -> Result<ExitCode> {
     let findings = findings(&shell::root())?;
     let mut out = std::io::stdout().lock();
@@ -47,14 +46,14 @@ pub(crate) fn report() -> Result<ExitCode> {
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Fails if there is anything.
+/// Fails if there are findings.
 pub(crate) fn must() -> Result<()> {
     let findings = findings(&shell::root())?;
     for finding in &findings {
         eprintln!("{finding}");
     }
     if !findings.is_empty() {
-        bail!("{} breaches of the house rules", findings.len());
+        bail!("{} violations of the architecture rules", findings.len());
     }
     Ok(())
 }
@@ -69,7 +68,7 @@ fn findings(root: &Path) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Every file below `folder` with this ending, without build outputs.
+/// Every file below `folder` with this ending, except build outputs.
 fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];

@@ -1,6 +1,5 @@
-//! The contract between the core and its policies: `wit/policy.wit` and the plain Rust words for its
-//! records. The core speaks these types; only `cadre-policy` knows that a WebAssembly component is
-//! behind them, and no policy ever sees this crate.
+//! The contract between the core and its policies: `wit/policy.wit` and plain Rust types for its records. The core
+//! uses these types; only `cadre-policy` deals with WebAssembly components. Policies do not depend on this crate.
 
 #![forbid(unsafe_code)]
 
@@ -17,10 +16,10 @@ pub use selection::{
     SelectorStep, Source, SyntheticExample,
 };
 
-/// Version of the WIT package `cadre:policy` that this build speaks.
+/// Version of the WIT package `cadre:policy` that this build supports.
 pub const CONTRACT_VERSION: &str = "0.2.0";
 
-/// The text of the contract, as it stands in `wit/policy.wit`.
+/// The contract's text: the content of `wit/policy.wit`.
 pub const WIT: &str = include_str!("../wit/policy.wit");
 
 #[cfg(test)]

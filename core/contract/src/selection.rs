@@ -1,17 +1,16 @@
-//! The words between the core and a selector: candidates go in, picks come out. Data only; nothing
-//! here draws, embeds or generates.
+//! Types exchanged with a selector: it receives candidates and returns picks. Data only.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ExpertIndex;
 
-/// An example that may be picked.
+/// An example that can be picked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Candidate {
     /// Unique within a call.
     pub id: u64,
-    /// Place of its task in the stream.
+    /// Index of its task in the stream.
     pub task: u32,
     /// The task's instruction.
     pub instruction: String,
@@ -19,7 +18,7 @@ pub struct Candidate {
     pub input: String,
     /// The example's response.
     pub response: String,
-    /// Length of prompt and response together, in the backbone's tokens.
+    /// Length of prompt and response together, in backbone tokens.
     pub tokens: u32,
 }
 
@@ -27,75 +26,73 @@ pub struct Candidate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
-    /// What to keep of a task that was just learned.
+    /// Keep examples of a task that was just learned.
     Remember,
-    /// What to mix into the training set of the task that comes next.
+    /// Choose examples to mix into the training set of the next task.
     Compose,
 }
 
-/// What a picked example is for.
+/// How a picked example is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Learn the response.
+    /// Train on the response.
     Positive,
-    /// Learn to reject: the indicator alone.
+    /// Train to reject: the target is the rejecting indicator alone.
     Negative,
 }
 
-/// What is wanted of a selector.
+/// A request to a selector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Order {
     /// What the picks are for.
     pub purpose: Purpose,
-    /// What the recipe does with rehearsed examples; picks have this role unless the selector has a
-    /// view of its own.
+    /// How the recipe uses rehearsed examples. Picks have this role unless the selector overrides it.
     pub role: Role,
-    /// Place in the stream of the task that was learned, or that comes next.
+    /// Index in the stream of the task that was learned, or that comes next.
     pub task: u32,
-    /// How many picks are wanted; `None` means no bound. A selector may miss it a little by rounding.
+    /// Number of picks wanted; `None` means unbounded. A selector may miss it slightly through rounding.
     pub budget: Option<u32>,
-    /// The selector's only source of chance.
+    /// Seed for all of the selector's random choices.
     pub seed: u64,
 }
 
-/// A text to be sampled.
+/// A request to sample text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Generation {
-    /// What to go on from.
+    /// The prompt to continue.
     pub prompt: String,
     /// `None` means the backbone.
     pub expert: Option<ExpertIndex>,
-    /// At most so many tokens.
+    /// Maximum number of tokens.
     pub max_new_tokens: u32,
-    /// 0 is greedy.
+    /// 0 means greedy.
     pub temperature: f32,
-    /// Share of the probability that is sampled from, above 0 and at most 1.
+    /// Nucleus sampling: cumulative probability to sample from, above 0 and at most 1.
     pub top_p: f32,
-    /// 1 is none.
+    /// 1 means no penalty.
     pub repetition_penalty: f32,
     /// Seed of this sample.
     pub seed: u64,
-    /// Texts that end the sample.
+    /// Strings that end the sample.
     pub stop: Vec<String>,
 }
 
-/// What a selector can ask the core to find out.
+/// A piece of evidence that a selector can request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectorProbe {
-    /// L2-normalised embedding of this candidate's input field (its instruction where that is empty).
+    /// L2-normalised embedding of this candidate's input field (of its instruction if the input is empty).
     Embedding(u64),
-    /// Mean negative log-likelihood of this candidate's response under the newest expert, nats per
-    /// token.
+    /// Mean negative log-likelihood of this candidate's response under the newest expert, nats per token.
     Loss(u64),
-    /// Text sampled for a prompt.
+    /// Text sampled from a prompt.
     Generate(Generation),
 }
 
-/// What the core found out: always of the kind of the probe it answers.
+/// The result of a probe; always of the same kind as the probe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectorFinding {
@@ -107,21 +104,21 @@ pub enum SelectorFinding {
     Generated(String),
 }
 
-/// A probe with what it found.
+/// A probe and its finding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SelectorObservation {
-    /// What was asked.
+    /// The probe.
     pub probe: SelectorProbe,
-    /// What was found.
+    /// The finding.
     pub finding: SelectorFinding,
 }
 
-/// An example that a selector made.
+/// An example that a selector generated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SyntheticExample {
-    /// Place in the stream of the task it stands for.
+    /// Index in the stream of the task it belongs to.
     pub task: u32,
     /// The task's instruction.
     pub instruction: String,
@@ -131,34 +128,34 @@ pub struct SyntheticExample {
     pub response: String,
 }
 
-/// Where a picked example is from.
+/// Origin of a picked example.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// A candidate, by its id.
     Existing(u64),
-    /// Made by the selector.
+    /// Generated by the selector.
     Synthetic(SyntheticExample),
 }
 
-/// An example that was picked.
+/// A picked example.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Pick {
-    /// Which one.
+    /// Origin of the example.
     pub source: Source,
-    /// What it is for.
+    /// How the example is used.
     pub role: Role,
     /// Multiplies the example's loss: finite, not negative, usually 1.
     pub weight: f32,
 }
 
-/// What a selector wants done next.
+/// A selector's decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectorStep {
-    /// Find these out and ask again.
+    /// Run these probes and call the selector again.
     Ask(Vec<SelectorProbe>),
-    /// These are the picks.
+    /// The picks; the selection is complete.
     Done(Vec<Pick>),
 }

@@ -1,14 +1,14 @@
-//! The words and the contract's text say the same.
+//! `CONTRACT_VERSION` matches the version in the WIT text.
 
 use crate::{CONTRACT_VERSION, Claim, Evidence, Query, RouterFinding, RouterObservation, RouterProbe, WIT};
 
 #[test]
-fn the_text_names_the_version() {
+fn the_wit_text_contains_the_version() {
     assert!(WIT.contains(&format!("package cadre:policy@{CONTRACT_VERSION};")));
 }
 
 #[test]
-fn evidence_reads_as_written() -> Result<(), serde_json::Error> {
+fn evidence_round_trips() -> Result<(), serde_json::Error> {
     let evidence = Evidence {
         query: Query { id: 7, prompt: "sort: 3 1 2".into(), prompt_tokens: 5 },
         observations: vec![

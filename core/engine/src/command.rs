@@ -1,5 +1,4 @@
-//! The command line of `cadre`: what can be typed, and where it goes. Each command has a file of its
-//! own; none is done here.
+//! The command line of `cadre`: arguments and dispatch. Each command is implemented in its own file.
 
 mod ask;
 mod completions;
@@ -26,17 +25,16 @@ use clap::{Parser, Subcommand};
 use crate::error::EngineError;
 use crate::terminal::{OutputMode, Terminal, failure};
 
-/// What stands under the help.
+/// Text after the help.
 const ENDINGS: &str = "\
-Exit codes: 0 done, 1 failed, 2 the recipe or the command line is wrong, 130 interrupted (what was done is kept).
-Environment: CADRE__SECTION__KEY sets a value of the recipe, CADRE_PLUGINS names folders of policies, CADRE_DATA the \
-folder of datasets, CADRE_LOG how much is logged (CADRE_LOG=debug).";
+Exit codes: 0 done, 1 failed, 2 invalid recipe or command line, 130 interrupted (finished stages are kept).
+Environment: CADRE__SECTION__KEY sets a value of the recipe, CADRE_PLUGINS lists folders of policies, CADRE_DATA is the \
+folder of datasets, CADRE_LOG is the log level (CADRE_LOG=debug).";
 
 /// Continual fine-tuning experiments with ensembles of experts.
 ///
-/// A recipe says which model, which stream of tasks, how experts are trained, what is rehearsed, how
-/// queries are routed and what is measured. Cadre does what of it has not been done before, and writes
-/// a report.
+/// A recipe defines the model, the stream of tasks, how experts are trained, what is rehearsed, how queries are routed
+/// and what is measured. Cadre runs the stages that are not in the store yet, and writes a report.
 #[derive(Debug, Parser)]
 #[command(
     name = "cadre",
@@ -55,32 +53,32 @@ pub(crate) struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Plan a recipe, do what is missing, write the report
+    /// Run a recipe: plan it, do the missing stages, write the report
     Run(run::RunArgs),
-    /// Run every point of a sweep, what they share once, and compare them
+    /// Run every point of a sweep (shared stages only once), and compare them
     Sweep(Box<sweep::SweepCommand>),
-    /// Show the stages of a recipe: cached or to do, and what they will cost
+    /// Show the stages of a recipe: cached or to do, and their estimated cost
     Plan(RecipeArgs),
-    /// Show a recipe after inheritance and defaults, each value with where it came from
+    /// Show a recipe after inheritance and defaults, with the origin of each value
     Expand(RecipeArgs),
     /// Past runs: list, filter, sort, compare, tag, export, delete
     Runs(runs::RunsArgs),
-    /// The store of finished stages
+    /// Manage the store of finished stages
     #[command(subcommand)]
     Store(store::StoreCommand),
-    /// Show the report of a run, written anew from its stages
+    /// Show the report of a run, regenerated from its stages
     Report(report::ReportArgs),
-    /// Put one query through the ensemble of a run and show who was asked and who answered
+    /// Send one query through the ensemble of a run; show which experts were probed and which one answered
     Ask(ask::AskArgs),
-    /// Write an expert of a run as a PEFT adapter, or merged into its backbone
+    /// Export an expert of a run as a PEFT adapter, or merged into its backbone
     Export(export::ExportArgs),
-    /// Look at data as a model will see it
+    /// Show data as a model sees it
     #[command(subcommand)]
     Data(data::DataCommand),
-    /// Policies: what is there, does one keep the contract, start one
+    /// Policies: list them, check one against the contract, create or build one
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
-    /// Say what this build and this folder have, what is missing, and how to fix it
+    /// Report what this build and this folder provide, what is missing, and how to fix it
     Doctor(doctor::DoctorArgs),
     /// Print the JSON schema of recipes
     Schema,
@@ -88,7 +86,7 @@ enum Command {
     Completions(completions::CompletionsArgs),
 }
 
-/// Does what was typed; the exit code says how it went.
+/// Runs the command line and returns the exit code.
 pub(crate) fn serve(line: CommandLine) -> u8 {
     let terminal = Terminal::new(if line.common.json {
         OutputMode::Json
@@ -124,10 +122,10 @@ pub(crate) fn serve(line: CommandLine) -> u8 {
 
 pub(crate) use run_folder::RunFolder;
 
-/// What every command gives back.
+/// Result of a command.
 pub(crate) type Done = Result<(), EngineError>;
 
-/// Refuses to write over a file, or into a folder that holds anything, unless `force` says so.
+/// Refuses to overwrite a file or write into a non-empty folder, unless `force` is set.
 fn keep_what_is_there(to: &Path, force: bool) -> Done {
     let what = match std::fs::read_dir(to) {
         _ if force => return Ok(()),
@@ -138,7 +136,7 @@ fn keep_what_is_there(to: &Path, force: bool) -> Done {
                 Err(_) => "a folder that is not empty".to_owned(),
             },
         },
-        // Also a link that leads nowhere: what it names would be made.
+        // A dangling link also counts: writing would create its target.
         Err(_) if to.symlink_metadata().is_ok() => "a file".to_owned(),
         Err(_) => return Ok(()),
     };

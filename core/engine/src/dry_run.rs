@@ -1,7 +1,7 @@
-//! A trial before anything runs: the policies of a recipe are opened with their settings and asked once about made-up
-//! queries, adapters that are taken over are read, indicators are looked up, and rows are measured by the tokenizer. What
-//! could only go wrong hours later is a mistake of the recipe, told with its place. What policies answer is not judged, and
-//! nothing is kept of it.
+//! The dry run before anything runs: the recipe's policies are opened with their settings and called with made-up
+//! queries, imported adapters are read, indicators are looked up, and rows are tokenised to measure their length.
+//! Problems that would otherwise surface hours later are reported as errors of the recipe, with their location. The
+//! policies' answers are not evaluated, and nothing is stored.
 
 mod adapters;
 mod lengths;
@@ -26,48 +26,48 @@ use crate::error::EngineError;
 use crate::resources::compiled_policies;
 use crate::stage::{backbone_sizes, contract_role, descriptor_name};
 
-/// Where policies stand in a recipe.
+/// Tables of policies in a recipe.
 const ROUTER: &str = "routing.router";
 const SELECTOR: &str = "rehearsal.selector";
 
-/// How often a policy is asked: what it wants comes up in its first steps.
+/// Maximum number of calls per policy: its first steps show which probes it uses.
 const ROUNDS: u32 = 4;
 
-/// What came to light.
+/// Result of a dry run.
 #[derive(Debug, Default)]
 pub(crate) struct Tried {
-    /// What cannot be run.
-    pub(crate) mistakes: Vec<RecipeError>,
-    /// What can, and a person should know.
+    /// Errors: the recipe cannot run.
+    pub(crate) errors: Vec<RecipeError>,
+    /// Warnings: the recipe can run.
     pub(crate) warnings: Vec<RecipeError>,
 }
 
 impl Tried {
-    fn mistake(mistake: RecipeError) -> Self {
-        Self { mistakes: vec![mistake], warnings: Vec::new() }
+    fn error(error: RecipeError) -> Self {
+        Self { errors: vec![error], warnings: Vec::new() }
     }
 }
 
-/// Tries out what the plan names.
+/// Does a dry run of a plan.
 pub(crate) fn try_out(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried, EngineError> {
     let mut tried = PolicyDryRun::new(store).try_out(loaded, plan)?;
-    if tried.mistakes.is_empty() {
+    if tried.errors.is_empty() {
         let measured = lengths::measured(loaded, plan, store)?;
-        tried.mistakes.extend(measured.mistakes);
+        tried.errors.extend(measured.errors);
         tried.warnings.extend(measured.warnings);
     }
     Ok(tried)
 }
 
-/// Tries out what the points of a sweep name, on all cores; what several of them name is tried once. Gives what a person
-/// should know.
+/// Does a dry run of the points of a sweep on all cores; parts shared by several points are tried once. Returns
+/// warnings.
 pub(crate) fn try_points(
     sweep: &OpenSweep,
     plan: &SweepPlan,
     store: &Path,
 ) -> Result<Vec<RecipeError>, EngineError> {
     let points: Vec<_> = sweep.points().map(|(point, _)| point).zip(&plan.points).collect();
-    // Rows are drawn by a point's seed; how long they are is told of the first of several seeds.
+    // Rows are drawn with a point's seed; lengths are only reported for the first of several seeds.
     let mut first: HashSet<String> = HashSet::new();
     let measured: Vec<bool> =
         points.iter().map(|(point, _)| first.insert(lengths::measured_by(&point.loaded.recipe))).collect();
@@ -83,40 +83,40 @@ pub(crate) fn try_points(
             }
             let plan = plan.plan_of(planned);
             let mut tried = if new { ground.try_out(&point.loaded, &plan)? } else { Tried::default() };
-            if *measure && tried.mistakes.is_empty() {
+            if *measure && tried.errors.is_empty() {
                 let measured = lengths::measured(&point.loaded, &plan, store)?;
-                tried.mistakes.extend(measured.mistakes);
+                tried.errors.extend(measured.errors);
                 tried.warnings.extend(measured.warnings);
             }
             all.warnings.extend(tried.warnings.into_iter().map(|warning| point.named(warning)));
-            // Those of one point are enough: others would say the same.
-            if !tried.mistakes.is_empty() {
-                all.mistakes = tried.mistakes.into_iter().map(|mistake| point.named(mistake)).collect();
+            // Report the errors of one point only: others would repeat them.
+            if !tried.errors.is_empty() {
+                all.errors = tried.errors.into_iter().map(|error| point.named(error)).collect();
                 break;
             }
         }
         Ok(all)
     });
     let found: Vec<Tried> = found.into_iter().collect::<Result<_, EngineError>>()?;
-    let (mut mistakes, mut warnings) = (Vec::new(), Vec::new());
+    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     for tried in found {
-        if mistakes.is_empty() {
-            mistakes = tried.mistakes;
+        if errors.is_empty() {
+            errors = tried.errors;
         }
         warnings.extend(tried.warnings);
     }
-    RecipeErrors::of(mistakes)?;
+    RecipeErrors::of(errors)?;
     Ok(warnings)
 }
 
-/// What of a recipe the trial of policies, adapters and indicators depends on.
+/// The parts of a recipe that the dry run of policies, adapters and indicators depends on.
 fn tried_by(recipe: &Recipe) -> String {
     let imports = recipe.expert.as_ref().map(|expert| &expert.import);
     json!([recipe.routing, recipe.rehearsal, recipe.indicator, recipe.backbone, imports]).to_string()
 }
 
-/// Where recipes are tried out, one after another: policies are loaded once, and a selector that was tried with the
-/// same settings is not tried again.
+/// Dry runs of several recipes in sequence: policies are loaded once, and a selector is tried once per distinct
+/// settings.
 struct PolicyDryRun<'a> {
     store: &'a Path,
     sandbox: Option<Sandbox>,
@@ -135,16 +135,16 @@ impl<'a> PolicyDryRun<'a> {
             _ => None,
         });
         let width = match backbone {
-            Some(Err(problem)) => return Ok(Tried::mistake(loaded.mistake("backbone.checkpoint", problem))),
+            Some(Err(problem)) => return Ok(Tried::error(loaded.mistake("backbone.checkpoint", problem))),
             Some(Ok(sizes)) => sizes.hidden,
             None => return Ok(Tried::default()),
         };
-        let Tried { mistakes, warnings } = adapters::tried(loaded, plan, self.store)?;
-        if !mistakes.is_empty() {
-            return Ok(Tried { mistakes, warnings });
+        let Tried { errors, warnings } = adapters::tried(loaded, plan, self.store)?;
+        if !errors.is_empty() {
+            return Ok(Tried { errors, warnings });
         }
-        if let Some(mistake) = adapters::indicator(loaded, plan, self.store)? {
-            return Ok(Tried::mistake(mistake));
+        if let Some(error) = adapters::indicator(loaded, plan, self.store)? {
+            return Ok(Tried::error(error));
         }
         let routing = plan.stages.iter().find_map(|stage| match &stage.work {
             StageWork::Evaluate(work) => match &work.answering {
@@ -161,7 +161,7 @@ impl<'a> PolicyDryRun<'a> {
             self.selected.insert(json!([work.selector, work.role, work.grant_experts, width]).to_string())
         });
         if routing.is_none() && selecting.is_none() {
-            return Ok(Tried { mistakes, warnings });
+            return Ok(Tried { errors, warnings });
         }
         let sandbox = match self.sandbox.take() {
             Some(sandbox) => sandbox,
@@ -177,22 +177,22 @@ impl<'a> PolicyDryRun<'a> {
                 Ok(plugin)
             }
         };
-        let mut mistakes: Vec<RecipeError> = Vec::new();
+        let mut errors: Vec<RecipeError> = Vec::new();
         if let Some(work) = routing {
             let tried = load(ROUTER, &work.router).and_then(|plugin| trial.router(&plugin, work, plan));
-            mistakes.extend(tried.err().map(|mistake| *mistake));
+            errors.extend(tried.err().map(|error| *error));
         }
         if let Some(work) = selecting {
             let tried = load(SELECTOR, &work.selector).and_then(|plugin| trial.selector(&plugin, work));
-            mistakes.extend(tried.err().map(|mistake| *mistake));
+            errors.extend(tried.err().map(|error| *error));
         }
-        Ok(Tried { mistakes, warnings })
+        Ok(Tried { errors, warnings })
     }
 }
 
 struct Trial<'a> {
     loaded: &'a Loaded,
-    /// Numbers in an embedding.
+    /// Length of an embedding.
     width: usize,
 }
 
@@ -211,7 +211,7 @@ impl Trial<'_> {
         }
     }
 
-    /// Whether the recipe lets the router know what it asks.
+    /// Checks that the recipe grants the router's probes.
     fn granted(&self, work: &RoutingWork, probes: &[RouterProbe]) -> Verdict<()> {
         let name = &work.router.plugin;
         let claims = probes.iter().any(|probe| matches!(probe, RouterProbe::Claim(_)));
@@ -230,8 +230,8 @@ impl Trial<'_> {
         Ok(())
     }
 
-    /// What a router asks about a query in its first steps. With made-up findings it may refuse to go on: that says
-    /// nothing.
+    /// The probes that a router uses in its first steps. It may return an error because the findings are made up; that
+    /// error is ignored.
     fn asked(&self, router: &mut Router) -> Result<Vec<RouterProbe>, PolicyError> {
         let query = Query { id: 0, prompt: "Which is larger?\n\n3 or 5".to_owned(), prompt_tokens: 12 };
         let mut evidence = Evidence { query, observations: Vec::new() };
@@ -239,7 +239,7 @@ impl Trial<'_> {
         for round in 0..ROUNDS {
             let steps = match router.route(std::slice::from_ref(&evidence)) {
                 Ok(steps) => steps,
-                Err(problem) if round == 0 && !says_no(&problem) => return Err(problem),
+                Err(problem) if round == 0 && !is_refusal(&problem) => return Err(problem),
                 Err(_) => break,
             };
             let Some(RouterStep::Ask(probes)) = steps.into_iter().next() else { break };
@@ -281,23 +281,23 @@ impl Trial<'_> {
             if experts && !work.grant_experts {
                 let name = &work.selector.plugin;
                 let problem = format!("`{name}` asks experts, which are not granted to it");
-                let hint = "`grant = [\"experts\"]` in `[rehearsal]` grants them; experts are then trained one after \
-                            the other";
-                let mistake = self.loaded.mistake("rehearsal.selector.plugin", problem).suggest(hint);
-                return Err(Box::new(mistake));
+                let hint = "`grant = [\"experts\"]` in `[rehearsal]` grants them; experts are then trained \
+                            sequentially";
+                let error = self.loaded.mistake("rehearsal.selector.plugin", problem).suggest(hint);
+                return Err(Box::new(error));
             }
         }
         Ok(())
     }
 
-    /// Whether a selector asks experts in its first steps.
+    /// Whether a selector probes experts in its first steps.
     fn asks_experts(&self, selector: &mut Selector, order: &Order) -> Result<bool, PolicyError> {
         let candidates: Vec<Candidate> = (0..4).map(candidate).collect();
         let mut seen: Vec<SelectorObservation> = Vec::new();
         for round in 0..ROUNDS {
             let step = match selector.select(order, &candidates, &seen) {
                 Ok(step) => step,
-                Err(problem) if round == 0 && !says_no(&problem) => return Err(problem),
+                Err(problem) if round == 0 && !is_refusal(&problem) => return Err(problem),
                 Err(_) => break,
             };
             let SelectorStep::Ask(probes) = step else { break };
@@ -318,7 +318,7 @@ impl Trial<'_> {
         Box::new(self.loaded.mistake(&format!("{table}.plugin"), problem))
     }
 
-    /// A policy that could not be opened: which of its settings is the trouble, where one can be told.
+    /// The error for a policy that could not be opened, located at the offending setting if it can be determined.
     fn refused(
         &self,
         table: &str,
@@ -328,18 +328,18 @@ impl Trial<'_> {
     ) -> Box<RecipeError> {
         let PolicyError::Refused { message, .. } = &problem else { return self.at_plugin(table, problem) };
         let name = &work.plugin;
-        // Serde's words, and those of whoever writes settings like ours: names stand in backticks.
+        // Serde's messages, and those of settings parsed like ours, put names in backticks.
         let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
         let named = words.first().copied().filter(|word| work.settings.contains_key(*word));
         let alone = || {
             let one =
                 |(key, value): (&String, &Value)| as_json(&Map::from_iter([(key.clone(), value.clone())]));
             let refused =
-                |setting: &(&String, &Value)| open(&one(*setting)).is_err_and(|error| says_no(&error));
-            // Where it refuses to be opened without settings too, no setting is to blame.
+                |setting: &(&String, &Value)| open(&one(*setting)).is_err_and(|error| is_refusal(&error));
+            // If the policy also fails to open without settings, no setting is to blame.
             open("{}").ok().and_then(|()| work.settings.iter().find(refused)).map(|(key, _)| key.as_str())
         };
-        let mistake = match named.or_else(alone) {
+        let error = match named.or_else(alone) {
             Some(setting) if message.starts_with("unknown field") => {
                 let problem = format!("`{name}` has no setting `{setting}`");
                 let key = format!("{table}.{setting}");
@@ -354,10 +354,10 @@ impl Trial<'_> {
             }
             None => self.loaded.mistake(table, format!("`{name}` refuses to be opened: {message}")),
         };
-        Box::new(mistake)
+        Box::new(error)
     }
 
-    /// The experts there will be at the end of the stream.
+    /// The cards of the experts at the end of the stream.
     fn cards(&self, plan: &Plan) -> Vec<ExpertCard> {
         let routing = self.loaded.recipe.routing.as_ref();
         let names: Vec<&str> = routing
@@ -378,7 +378,7 @@ impl Trial<'_> {
         (0..).zip(&plan.tasks).map(card).collect()
     }
 
-    /// A vector of length 1.
+    /// A unit vector.
     fn embedding(&self) -> Vec<f32> {
         let mut vector = vec![0.0; self.width];
         if let Some(first) = vector.first_mut() {
@@ -392,8 +392,8 @@ fn as_json(settings: &Map<String, Value>) -> String {
     Value::Object(settings.clone()).to_string()
 }
 
-/// Whether the policy itself said no, rather than being stopped.
-fn says_no(problem: &PolicyError) -> bool {
+/// Whether the policy itself returned an error, rather than being stopped.
+fn is_refusal(problem: &PolicyError) -> bool {
     matches!(problem, PolicyError::Refused { .. })
 }
 

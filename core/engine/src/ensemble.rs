@@ -1,5 +1,5 @@
-//! The ensemble at work: experts on a backbone, the loops that serve routers and selectors, and the book of
-//! what was found out. Knows no recipe, no stage and no command.
+//! The ensemble at run time: experts on a backbone, the loops that serve routers and selectors, and the evidence book.
+//! Must not depend on recipes, stages or commands.
 
 mod answering;
 mod evidence_book;

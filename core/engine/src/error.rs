@@ -1,4 +1,4 @@
-//! Everything that can stop a command or a stage, with what a person needs to fix it.
+//! Errors that stop a command or a stage, with what is needed to fix them.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use cadre_runs::RunsError;
 use cadre_scheduler::{PlanError, WalkError};
 use cadre_store::{Digest, StoreError};
 
-/// Why the engine could not do what it was asked. Messages fit after "failed to".
+/// Why a command or stage failed. Messages fit after "failed to".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
@@ -27,13 +27,13 @@ pub enum EngineError {
         /// Rows to be held out.
         count: u32,
     },
-    /// The recipe is wrong.
+    /// The recipe is invalid.
     #[error("read the recipe: {0}")]
     Recipe(Box<RecipeErrors>),
-    /// The command line asks for something that is not there.
+    /// The command line names something that does not exist.
     #[error("find {what} `{name}`: {advice}")]
     NotFound {
-        /// What was looked for.
+        /// Kind of thing.
         what: &'static str,
         /// Its name.
         name: String,
@@ -43,45 +43,45 @@ pub enum EngineError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Runs could not be found, asked, compared, tagged, exported or deleted.
+    /// An operation on runs failed.
     #[error(transparent)]
     Runs(#[from] RunsError),
     /// Data could not be read or tokenised.
     #[error("read data: {0}")]
     Data(#[from] DataError),
-    /// An adapter that was made elsewhere cannot claim.
+    /// An imported adapter lacks the indicator's tokens.
     #[error(
-        "take over {}: experts claim by new tokens here, and it brings {found}, not 2 (use `indicator.kind` \
-         existing-token or text, or a router that asks for no claims)",
+        "import {}: experts claim with 2 new tokens here, but the adapter has {found} (use `indicator.kind` \
+         existing-token or text, or a router that does not probe claims)",
         adapter.display()
     )]
     NoIndicatorRows {
         /// Folder of the adapter.
         adapter: PathBuf,
-        /// Tokens it brings.
+        /// Number of tokens it adds.
         found: usize,
     },
-    /// A model could not be opened, trained or asked.
+    /// A model could not be opened, trained or run.
     #[error(transparent)]
     Model(NnError),
     /// A policy failed.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// A report could not be made.
+    /// A report could not be created.
     #[error(transparent)]
     Report(#[from] EvalError),
-    /// The plan could not be made.
+    /// The plan could not be created.
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// A stage failed.
     #[error(transparent)]
     Walk(#[from] WalkError),
-    /// A program of Slurm is not there or failed.
-    #[error("ask Slurm's `{program}`: {problem}")]
+    /// A Slurm program is missing or failed.
+    #[error("run Slurm's `{program}`: {problem}")]
     Slurm {
         /// The program.
         program: &'static str,
-        /// Its words, or the system's.
+        /// Its error output, or the I/O error.
         problem: String,
     },
     /// A sweep is in the queue already.
@@ -91,42 +91,42 @@ pub enum EngineError {
     AlreadyQueued {
         /// Id of the sweep.
         sweep: String,
-        /// Jobs that are alive.
+        /// Number of jobs in the queue.
         jobs: usize,
-        /// Id of one.
+        /// Id of the first one.
         first: String,
     },
-    /// A launcher's file cannot be understood.
+    /// A launcher file is invalid.
     #[error("read {}: {problem}", path.display())]
     Launcher {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with its line.
+        /// What is wrong, with the line.
         problem: String,
     },
     /// A worker could not be started.
     #[error("start worker {number}: {source}")]
     Worker {
-        /// Which.
+        /// Number of the worker.
         number: usize,
-        /// What the system said.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
-    /// A stage failed for another worker of the sweep.
+    /// A stage failed in another worker of the sweep.
     #[error("{message}")]
     FailedElsewhere {
-        /// Why.
+        /// The error message.
         message: String,
     },
-    /// A stage of a worker failed.
+    /// A stage failed in a worker.
     #[error("do stage {stage}: {message}")]
     StageFailed {
-        /// Its name.
+        /// The stage.
         stage: String,
-        /// Why.
+        /// The error message.
         message: String,
     },
-    /// Not every point of a sweep is done.
+    /// Some points of a sweep are not done.
     #[error("finish the sweep: {failed} of {all} points failed, {left} are left{}{why}", if why.is_empty() { "" } else { "; " })]
     SweepIncomplete {
         /// Points that failed.
@@ -135,10 +135,10 @@ pub enum EngineError {
         left: usize,
         /// All points.
         all: usize,
-        /// What became of a worker.
+        /// Problems of workers.
         why: String,
     },
-    /// Somebody asked to stop.
+    /// The user asked to stop.
     #[error("finish: interrupted")]
     Interrupted,
     /// A file could not be written.
@@ -146,25 +146,25 @@ pub enum EngineError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
     /// Standard output could not be written.
-    #[error("write to standard output: {source}; what was to be shown is not complete")]
+    #[error("write to standard output: {source}; the output is incomplete")]
     Output {
-        /// What the system said.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
-    /// What a command would write is there already.
-    #[error("write {}: it is there already ({what}); --force writes over it", path.display())]
+    /// The target of a command exists already.
+    #[error("write {}: it already exists ({what}); pass --force to overwrite it", path.display())]
     WouldOverwrite {
         /// The file or folder.
         path: PathBuf,
-        /// What it is or holds.
+        /// What it is or contains.
         what: String,
     },
     /// An export into the folder that it reads from.
-    #[error("write {}: the backbone or expert is read from there; name another folder", path.display())]
+    #[error("write {}: the backbone or expert is read from there; choose another folder", path.display())]
     OntoItself {
         /// The folder.
         path: PathBuf,
@@ -174,231 +174,228 @@ pub enum EngineError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
-    /// A file of a stage does not hold what it should.
+    /// A file of a stage is malformed.
     #[error("read {}, line {line}: {source}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
-        /// Counted from one.
+        /// Line number, from 1.
         line: usize,
-        /// What the parser said.
+        /// The parser's error.
         source: serde_json::Error,
     },
     /// A file of a stage was written by a newer version.
-    #[error("read {}: it has format-version {found}; this program reads up to {known}", path.display())]
+    #[error("read {}: it has format-version {found}, but this program reads versions up to {known}", path.display())]
     NewerFile {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// Its format version.
         found: u32,
-        /// The newest this program reads.
+        /// The newest version this program reads.
         known: u32,
     },
-    /// A value has no JSON form.
+    /// A value cannot be serialized as JSON.
     #[error("write {what} as JSON: {source}")]
     NoJson {
-        /// What was to be written.
+        /// The value.
         what: &'static str,
-        /// What the serializer said.
+        /// The serializer's error.
         source: serde_json::Error,
     },
-    /// A page of the evidence book cannot be read or written.
+    /// A segment of the evidence book cannot be parsed.
     #[error("read the evidence of {}: {source}", subject.short())]
     Page {
-        /// Whose evidence.
+        /// The subject of the evidence.
         subject: Digest,
-        /// What the parser said.
+        /// The parser's error.
         source: serde_json::Error,
     },
-    /// A page of the evidence book is of a newer version.
-    #[error("read the evidence of {}: format-version {found} is newer than this program", subject.short())]
+    /// A segment of the evidence book has a newer version.
+    #[error("read the evidence of {}: it has format-version {found}, which is newer than this program", subject.short())]
     NewerPage {
-        /// Whose evidence.
+        /// The subject of the evidence.
         subject: Digest,
-        /// Version found.
+        /// The format version.
         found: u32,
     },
-    /// A router asked too often.
-    #[error(
-        "route query {query}: {router} was asked {limit} times and still does not decide (routing.max-rounds)"
-    )]
+    /// A router exceeded the limit on rounds.
+    #[error("route query {query}: {router} did not decide within {limit} rounds (routing.max-rounds)")]
     TooManyRounds {
         /// The router.
         router: String,
-        /// The query's id.
+        /// Id of the query.
         query: u64,
-        /// The limit.
+        /// The limit on rounds.
         limit: u32,
     },
-    /// A router gave more or fewer steps than there are queries.
-    #[error("route queries: {router} gave {steps} steps for {queries} queries")]
+    /// A router returned the wrong number of steps.
+    #[error("route queries: {router} returned {steps} steps for {queries} queries")]
     WrongStepCount {
         /// The router.
         router: String,
-        /// Queries given.
+        /// Number of queries.
         queries: usize,
-        /// Steps returned.
+        /// Number of steps.
         steps: usize,
     },
-    /// A router asked for the truth.
+    /// A router probed the true task without permission.
     #[error(
-        "route query {query}: {router} asks for the true task, which this recipe does not grant \
-         (routing.grant = [\"task\"] would)"
+        "route query {query}: {router} probes the true task, which this recipe does not grant \
+         (add routing.grant = [\"task\"])"
     )]
     TaskNotGranted {
         /// The router.
         router: String,
-        /// The query's id.
+        /// Id of the query.
         query: u64,
     },
-    /// A router asked for claims of experts that cannot claim.
+    /// A router probed claims of experts that have no indicator.
     #[error("route queries: {router} asks for claims, but the experts have no indicator (add [indicator])")]
     NoClaims {
         /// The router.
         router: String,
     },
-    /// A router named an expert that is not there.
+    /// A router probed an expert that does not exist.
     #[error("route query {query}: {router} asks expert {expert}, but there are {experts}")]
     NoSuchExpert {
         /// The router.
         router: String,
-        /// The query's id.
+        /// Id of the query.
         query: u64,
-        /// The index.
+        /// Index of the expert.
         expert: u32,
-        /// How many there are.
+        /// Number of experts.
         experts: u32,
     },
-    /// A selector asked too often.
-    #[error("select for task {task}: {selector} was asked {limit} times and still does not decide")]
+    /// A selector exceeded the limit on rounds.
+    #[error("select for task {task}: {selector} did not decide within {limit} rounds")]
     SelectorRounds {
         /// The selector.
         selector: String,
-        /// The task's place in the stream.
+        /// The task's index in the stream.
         task: u32,
-        /// The limit.
+        /// The limit on rounds.
         limit: u32,
     },
-    /// A selector asked for something that cannot be found out at this place.
+    /// A selector used a probe that is not available in this stage.
     #[error("select for task {task}: {selector} asks for {probe}, but {reason}")]
     SelectorProbe {
         /// The selector.
         selector: String,
-        /// The task's place in the stream.
+        /// The task's index in the stream.
         task: u32,
-        /// What it asked for.
+        /// The probe.
         probe: String,
-        /// Why it cannot be had.
+        /// Why it is not available.
         reason: &'static str,
     },
-    /// A model gave fewer findings than were asked for.
-    #[error("find out what a policy asked: {asked} questions, fewer findings")]
+    /// A model returned too few findings.
+    #[error("answer a policy's probes: {asked} questions, but fewer findings")]
     FindingsMissing {
-        /// Questions.
+        /// Number of questions.
         asked: usize,
     },
-    /// A stage lacks an input that its plan should name.
+    /// A stage lacks an input that its plan should list.
     #[error("do stage {stage}: it has no input `{what}`")]
     InputMissing {
         /// The stage.
         stage: String,
-        /// What it needs.
+        /// The missing input.
         what: String,
     },
     /// The backbone's context leaves no room for a prompt.
     #[error(
-        "make prompts: the backbone's context of {context} tokens has no room beside a response of up to {response}"
+        "make prompts: the backbone's context of {context} tokens leaves no room for a prompt beside a response of up to {response}"
     )]
     NoRoom {
-        /// Longest row of the backbone.
+        /// The backbone's context length.
         context: usize,
-        /// Most tokens of a response.
+        /// Maximum length of a response.
         response: usize,
     },
-    /// A policy's file is not the one the plan was made with.
+    /// A policy's file has changed since the plan was made.
     #[error("load plugin `{name}`: {} has changed since the plan was made (digest {found}, planned {planned}); run again", path.display())]
     PluginChanged {
-        /// Its name.
+        /// Name of the policy.
         name: String,
-        /// Its file.
+        /// The policy's file.
         path: PathBuf,
         /// Short digest of the file.
         found: String,
         /// Short digest in the plan.
         planned: String,
     },
-    /// A file that a stage reads is not the one the plan was made with.
+    /// An input file of a stage has changed since the plan was made.
     #[error(
-        "read {}: it has changed since the plan was made ({how}); nothing was stored. Put the planned file back, or start \
-         again to plan with what is there now", path.display()
+        "read {}: it has changed since the plan was made ({how}); nothing was stored. Restore the planned file, or run \
+         again to plan with the current file", path.display()
     )]
     FileChanged {
         /// The file.
         path: PathBuf,
-        /// What was planned, and what was found.
+        /// The planned and the actual digest.
         how: String,
     },
-    /// The list of a checkpoint's files was written by a newer Cadre.
-    #[error("read {}: it has format version {found}, which a newer cadre wrote", path.display())]
+    /// A checkpoint's file list was written by a newer version of Cadre.
+    #[error("read {}: it has format version {found}, written by a newer version of cadre", path.display())]
     NewerListing {
         /// The list.
         path: PathBuf,
-        /// Its version.
+        /// Its format version.
         found: u32,
     },
-    /// A plan names a backend that this program does not know.
-    #[error("open the device of a plan: it names the backend `{name}`, and cpu, ndarray and cuda are known")]
+    /// A plan names an unknown backend.
+    #[error("open the device of a plan: unknown backend `{name}`, expected cpu, ndarray or cuda")]
     UnknownBackend {
         /// The name.
         name: String,
     },
-    /// A selector made an example for a task that it was not asked about.
-    #[error("select for task {at}: {selector} made an example of task {task}")]
+    /// A selector generated an example for a task that it was not asked about.
+    #[error("select for task {at}: {selector} generated an example of task {task}")]
     SyntheticTask {
         /// The selector.
         selector: String,
-        /// The task's place in the stream.
+        /// The task's index in the stream.
         at: u32,
-        /// The task it named.
+        /// The task of the example.
         task: u32,
     },
-    /// A policy does not keep the contract.
+    /// A policy violates the contract.
     #[error("check {}: {failed} of its checks failed", file.display())]
     BreaksContract {
         /// The component.
         file: PathBuf,
-        /// How many checks.
+        /// Number of failed checks.
         failed: usize,
     },
-    /// Something that Cadre stands on is broken.
-    #[error("find everything in order: see {what} above")]
+    /// `cadre doctor` found problems.
+    #[error("pass all checks: see {what} above")]
     DoctorFailed {
-        /// What is broken.
+        /// The failed checks.
         what: String,
     },
-    /// A policy could not be started or built.
+    /// A policy could not be created or built.
     #[error("make the policy: {0}")]
     Workshop(#[from] cadre_plugin_build::PluginBuildError),
     /// A thread or signal handler could not be set up.
     #[error("listen for Ctrl-C: {source}")]
     Signals {
-        /// What the system said.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
-    /// `--resume-only` and nothing to resume.
+    /// `--resume-only`, but there is no run to resume.
     #[error("resume: there is no run {}; leave --resume-only out to start it", folder.display())]
     NothingToResume {
-        /// Where it would lie.
+        /// Where the run would be.
         folder: PathBuf,
     },
 }
 
 impl EngineError {
-    /// The exit code of a command that ends so: 1 failed, 2 the recipe or the command line is wrong, 130
-    /// interrupted.
+    /// Exit code of a command that fails with this error: 1 failed, 2 invalid recipe or command line, 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Runs(
@@ -419,8 +416,8 @@ impl EngineError {
 }
 
 impl From<RecipeErrors> for EngineError {
-    fn from(mistakes: RecipeErrors) -> Self {
-        Self::Recipe(Box::new(mistakes))
+    fn from(errors: RecipeErrors) -> Self {
+        Self::Recipe(Box::new(errors))
     }
 }
 

@@ -1,6 +1,6 @@
-//! Ctrl-C: once asks the walk to stop at its next step with a checkpoint, twice ends the process at once. SIGTERM
-//! counts as Ctrl-C. So does SIGHUP (the terminal or the connection is gone), but that it never ends the process at
-//! once: a shell that goes down sends it twice. What is in the store is whole in all cases.
+//! Ctrl-C handling: the first signal makes the walk stop at its next step with a checkpoint, the second ends the
+//! process immediately. SIGTERM counts as Ctrl-C. SIGHUP (the terminal or connection is gone) does too, but never ends
+//! the process immediately: an exiting shell sends it twice. The store is consistent in all cases.
 
 use cadre_scheduler::StopFlag;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -9,16 +9,16 @@ use signal_hook::iterator::Signals;
 /// Exit code of an interrupted command.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// Ends this process (politely) when the one that started it has ended, however that went: nobody is left to listen.
+/// Sends SIGTERM to this process when its parent ends for any reason (Linux only).
 pub(crate) fn end_with_parent() -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
     Ok(())
 }
 
-/// Listens for Ctrl-C, SIGTERM and, unless the process was started to ignore it (`nohup`), SIGHUP for the rest of the
-/// process; `told` is called with what to say at the first.
-pub(crate) fn listen(stop: StopFlag, told: impl Fn(&str) + Send + 'static) -> std::io::Result<()> {
+/// Handles Ctrl-C, SIGTERM and, unless the process was started with it ignored (`nohup`), SIGHUP for the rest of the
+/// process; calls `announce` with a message at the first signal.
+pub(crate) fn listen(stop: StopFlag, announce: impl Fn(&str) + Send + 'static) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     if !ignored(SIGHUP) {
         signals.add_signal(SIGHUP)?;
@@ -32,19 +32,20 @@ pub(crate) fn listen(stop: StopFlag, told: impl Fn(&str) + Send + 'static) -> st
             asked |= signal != SIGHUP;
             if !stop.is_requested() {
                 stop.request();
-                told("stopping at the next step, with a checkpoint; Ctrl-C again stops at once");
+                announce("stopping at the next step, with a checkpoint; Ctrl-C again stops at once");
             }
         }
     })?;
     Ok(())
 }
 
-/// Whether this process ignores a signal, as `nohup` has it do. Told by Linux; elsewhere none counts as ignored.
+/// Whether this process ignores a signal, as under `nohup`. Only detected on Linux; elsewhere no signal counts as
+/// ignored.
 fn ignored(signal: i32) -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, signal))
 }
 
-/// Whether the status of a process, as Linux shows it, has this signal among those it ignores.
+/// Whether a process status in Linux's format lists this signal as ignored.
 fn ignores(status: &str, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

@@ -1,6 +1,6 @@
-//! The engine of Cadre: the bodies of all stages, the ensemble with its routing loop and evidence book, and the
-//! command line of the program `cadre`. The only place where data, policies, models and the plan meet; nothing
-//! depends on it but the program and the end-to-end tests.
+//! The engine of Cadre: the implementations of all stages, the ensemble with its routing loop and evidence book, and
+//! the command line of the program `cadre`. Only this crate combines data, policies, models and plans; nothing else may
+//! depend on it, except for the program and the end-to-end tests.
 
 #![forbid(unsafe_code)]
 

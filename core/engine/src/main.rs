@@ -1,4 +1,4 @@
-//! The program `cadre`: an allocator that keeps its pages, and the command line behind it.
+//! The program `cadre`: sets up an allocator that keeps freed pages, and runs the command line.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! Files outside the store that a stage reads: the proof that what was read is what the plan names. Without it a file
-//! that changes between plan and stage would be kept under the key of its old content.
+//! Files outside the store that a stage reads: verifies that what was read is what the plan names. Otherwise, a file
+//! that changes between plan and stage would be stored under the key of its old content.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 
-/// File of a backbone's artifact that lists the files of the checkpoint it stands for.
+/// File in a backbone's artifact that lists the files of its checkpoint.
 pub(crate) const CHECKPOINT: &str = "checkpoint.json";
 
-/// Newest layout of [`CHECKPOINT`].
+/// Newest format version of [`CHECKPOINT`].
 const FORMAT_VERSION: u32 = 1;
 
-/// Runs `body`, which reads `files`, and returns what it gives if each of them had the planned content before, while and
-/// after it was read.
+/// Runs `body`, which reads `files`, and returns its result if each file had the planned content before, during and
+/// after reading.
 ///
 /// # Errors
-/// [`EngineError::FileChanged`] names the first file that had not, whatever `body` made of it; what `body` says otherwise.
+/// [`EngineError::FileChanged`] names the first file that changed, whatever `body` returned; otherwise the error of
+/// `body`.
 pub(crate) fn read_planned<T>(
     files: &[FileUse],
     digests: &FileDigests,
     body: impl FnOnce() -> Result<T, EngineError>,
 ) -> Result<T, EngineError> {
-    let before = files.iter().map(|file| looked_at(file, digests)).collect::<Result<Vec<_>, _>>()?;
+    let before = files.iter().map(|file| check_content(file, digests)).collect::<Result<Vec<_>, _>>()?;
     let outcome = body();
     for (file, stamp) in files.iter().zip(before) {
-        // A stamp that was settled and is still there is that of the same content.
+        // An unchanged, settled stamp means unchanged content.
         if stamp.is_none_or(|stamp| FileStamp::of(&file.path).ok() != Some(stamp)) {
             same_content(file, Digest::of_file(&file.path).ok())?;
         }
@@ -37,10 +38,11 @@ pub(crate) fn read_planned<T>(
     outcome
 }
 
-/// As [`read_planned`] for a listing too: `list` names the files that `body` would read, which are to be the planned ones.
+/// Like [`read_planned`], and verifies the list of files too: `list` returns the files that `body` would read, which
+/// must be the planned ones.
 ///
 /// # Errors
-/// As there, and what `list` says.
+/// As for [`read_planned`], and errors of `list`.
 pub(crate) fn read_listed<T>(
     files: &[FileUse],
     digests: &FileDigests,
@@ -58,10 +60,10 @@ pub(crate) fn read_listed<T>(
     }
 }
 
-/// As [`read_planned`] for the folder of a checkpoint that a backbone's artifact stands for.
+/// Like [`read_planned`], for the checkpoint folder behind a backbone's artifact.
 ///
 /// # Errors
-/// As there.
+/// As for [`read_planned`].
 pub(crate) fn read_checkpoint<T>(
     backbone: &Artifact,
     folder: &Path,
@@ -81,14 +83,14 @@ pub(crate) fn read_checkpoint<T>(
     read_listed(&files, digests, || checkpoint_files(folder), body)
 }
 
-/// The files of a checkpoint folder that decide what it computes.
+/// The files of a checkpoint folder that determine its outputs.
 pub(crate) fn checkpoint_files(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
     let names = checkpoint_file_names(folder)
         .map_err(|source| EngineError::Read { path: folder.to_owned(), source })?;
     Ok(names.iter().map(|name| folder.join(name)).collect())
 }
 
-/// What [`CHECKPOINT`] says of these files.
+/// The content of [`CHECKPOINT`] for these files.
 pub(crate) fn listing(files: &[FileUse]) -> Result<Vec<u8>, EngineError> {
     let of = |file: &FileUse| ListedFile { name: file.name.clone(), digest: file.digest };
     let listed = Listed { format_version: FORMAT_VERSION, files: files.iter().map(of).collect() };
@@ -109,8 +111,8 @@ struct ListedFile {
     digest: Digest,
 }
 
-/// Compares a file with the plan; gives its stamp, if a later change is sure to give another one.
-fn looked_at(file: &FileUse, digests: &FileDigests) -> Result<Option<FileStamp>, EngineError> {
+/// Compares a file with the plan. Returns its stamp if any later change is certain to change the stamp.
+fn check_content(file: &FileUse, digests: &FileDigests) -> Result<Option<FileStamp>, EngineError> {
     let stamp = FileStamp::of(&file.path).ok();
     let settled = stamp.filter(|stamp| stamp.settled());
     same_content(file, digests.of(&file.path).ok())?;
@@ -120,8 +122,8 @@ fn looked_at(file: &FileUse, digests: &FileDigests) -> Result<Option<FileStamp>,
 fn same_content(file: &FileUse, found: Option<Digest>) -> Result<(), EngineError> {
     let how = match found {
         Some(found) if found == file.digest => return Ok(()),
-        Some(found) => format!("it had digest {}, and has {}", file.digest.short(), found.short()),
-        None => "it was there, and cannot be read".to_owned(),
+        Some(found) => format!("its digest was {} and is now {}", file.digest.short(), found.short()),
+        None => "it existed and can no longer be read".to_owned(),
     };
     Err(EngineError::FileChanged { path: file.path.clone(), how })
 }
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changes_before_or_while_it_is_read_is_seen() {
+    fn a_file_that_changes_before_or_while_it_is_read_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
         fs::write(&path, "one").unwrap();
@@ -153,24 +155,24 @@ mod tests {
         let read = || Ok(fs::read_to_string(&path).unwrap());
         assert_eq!(read_planned(&files, &digests, read).unwrap(), "one");
 
-        // While it is read: also where the reader stumbles over it.
+        // Changed while it is read, even if the reader fails because of it.
         let torn = || {
             fs::write(&path, "two").unwrap();
             Err::<(), _>(EngineError::Interrupted)
         };
         assert_eq!(changed(read_planned(&files, &digests, torn)), path);
-        // Before.
+        // Changed before.
         assert_eq!(changed(read_planned(&files, &digests, read)), path);
-        // Gone.
+        // Deleted.
         fs::remove_file(&path).unwrap();
         assert_eq!(changed(read_planned(&files, &digests, || Ok(()))), path);
-        // Put back.
+        // Restored.
         fs::write(&path, "one").unwrap();
         assert_eq!(read_planned(&files, &digests, read).unwrap(), "one");
     }
 
     #[test]
-    fn a_file_that_joins_the_planned_ones_is_seen() {
+    fn a_file_added_to_the_planned_ones_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let (path, other) = (folder.path().join("data"), folder.path().join("more"));
         fs::write(&path, "one").unwrap();

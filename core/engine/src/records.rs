@@ -1,5 +1,4 @@
-//! The engine's own files in artifacts: JSON lines under a header with a format version. Rows are plain data;
-//! nothing is computed here.
+//! The engine's own files in artifacts: JSON lines below a header with a format version.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 
-/// The version that is written, and the newest that is read.
+/// Format version that is written, and the newest that is read.
 const FORMAT_VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
@@ -21,34 +20,34 @@ struct Header {
     rows: String,
 }
 
-/// A row of `routes.jsonl`: the way of one query.
+/// A row of `routes.jsonl`: how one query was routed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct RouteRow {
     /// Id of the example.
     pub(crate) id: String,
-    /// Its task; none out of distribution.
+    /// The example's task; `None` if it is out of distribution.
     pub(crate) task: Option<String>,
     /// Digest of the prompt's tokens.
     pub(crate) query: Digest,
-    /// All probes, in the order asked.
+    /// All probes, in order.
     pub(crate) asked: Vec<RouterProbe>,
-    /// Claims seen: expert, probability to accept, probability to reject.
+    /// Claims: expert, probability of the accepting and of the rejecting indicator.
     pub(crate) claims: Vec<(u32, f32, f32)>,
-    /// The expert that answered (the heaviest of a mix); none is the backbone.
+    /// The expert that answered (in a mixture, the one with the largest weight); `None` means the backbone.
     pub(crate) chosen: Option<u32>,
-    /// Shares of a mix; empty without one.
+    /// Shares of a mixture; empty for a single responder.
     pub(crate) mix: Vec<(u32, f32)>,
-    /// What became of the answer; none where nothing was scored, and in format-version 1.
+    /// Result of the answer; `None` if nothing was scored, and in format version 1.
     #[serde(default)]
     pub(crate) outcome: Option<Outcome>,
 }
 
-/// What became of the answer to a query.
+/// Result of the answer to a query.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Outcome {
-    /// Score by the first metric of the task, 0..100.
+    /// Score by the task's first metric, 0..100.
     pub(crate) score: f64,
     /// Whether the answer was empty.
     pub(crate) empty: bool,
@@ -60,23 +59,23 @@ pub(crate) struct Outcome {
 pub(crate) struct PredictionRecord {
     /// Id of the example.
     pub(crate) id: String,
-    /// Its task; none out of distribution.
+    /// The example's task; `None` if it is out of distribution.
     pub(crate) task: Option<String>,
-    /// What the model read.
+    /// The model's input.
     pub(crate) prompt: String,
-    /// What counts as right.
+    /// The reference answers.
     pub(crate) references: Vec<String>,
-    /// What was generated.
+    /// The generated answer.
     pub(crate) prediction: String,
-    /// The expert that answered; none is the backbone.
+    /// The expert that answered; `None` means the backbone.
     pub(crate) expert: Option<u32>,
     /// Scores by metric, 0..100.
     pub(crate) scores: Vec<(String, f64)>,
-    /// Claims: expert and accept / (accept + reject), in the order asked.
+    /// Claims: expert and accept / (accept + reject), in the order of the probes.
     pub(crate) claims: Vec<(u32, f64)>,
 }
 
-/// Writes rows below a header to `path` (a file of a draft, which the store makes whole).
+/// Writes rows below a header to `path` (a file of a draft; the store makes the commit atomic).
 pub(crate) fn write_rows<T: Serialize>(
     path: &Path,
     rows: &str,
@@ -98,7 +97,7 @@ pub(crate) fn write_rows<T: Serialize>(
     out.flush().map_err(failed)
 }
 
-/// Reads the rows of a file that [`write_rows`] wrote.
+/// Reads the rows of a file written by [`write_rows`].
 pub(crate) fn read_rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, EngineError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| EngineError::Read { path: path.to_owned(), source })?;
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_and_broken_files_are_refused_with_their_place() {
+    fn newer_and_broken_files_are_refused_with_their_location() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("routes.jsonl");
         std::fs::write(&path, OLD_SAMPLE.replacen("\":1", "\":9", 1)).unwrap();

@@ -1,5 +1,5 @@
-//! What stages share: opened backbones with experts mounted on them, loaded policies, the evidence book. Hands
-//! each stage to its body. Keeps nothing that a key does not name.
+//! Resources that stages share: open backbones with mounted experts, loaded policies, the evidence book. Dispatches
+//! each stage to its implementation. Everything cached here must be determined by its key.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,15 @@ use crate::ensemble::EvidenceBook;
 use crate::error::EngineError;
 use crate::planned_files::read_checkpoint;
 
-/// A backbone that is open, and the experts mounted on it so far.
+/// An open backbone, and the experts mounted on it so far.
 pub(crate) struct OpenModel {
     /// The learner.
     pub(crate) learner: Learner,
-    /// Its tokenizer.
+    /// The backbone's tokenizer.
     pub(crate) tokenizer: Tokenizer,
     /// Key of the backbone.
     pub(crate) key: Digest,
-    /// What its answers depend on beside the keys of weights: an artifact of weights is one whatever it is computed in.
+    /// Backend and precision, which findings depend on in addition to the keys of weights.
     pub(crate) computed_in: String,
     mounted: Mutex<HashMap<Digest, ExpertSlot>>,
 }
@@ -36,7 +36,7 @@ impl OpenModel {
         Ok(Self { learner, tokenizer, key, computed_in, mounted: Mutex::new(HashMap::new()) })
     }
 
-    /// Mounts the expert of a train artifact, once a process.
+    /// Mounts the expert of a `train` artifact, once per process.
     pub(crate) fn mount(&self, expert: &Artifact) -> Result<ExpertSlot, EngineError> {
         let mut mounted = self.mounted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = mounted.get(expert.key()) {
@@ -48,26 +48,26 @@ impl OpenModel {
     }
 }
 
-/// The tokenizer in a folder, for the rows of its backbone: a token without a row must not occur.
+/// The tokenizer in a folder, checked against the backbone's rows: a token without a row must not occur.
 pub(crate) fn tokenizer_of(folder: &Path, learner: &Learner) -> Result<Tokenizer, EngineError> {
     let rows = u32::try_from(learner.shape().vocabulary).unwrap_or(u32::MAX);
     Ok(Tokenizer::from_file(folder)?.with_rows(rows)?)
 }
 
-/// Serves all stages of a process.
+/// The shared resources of a process.
 pub(crate) struct Resources {
-    /// What was found out before.
+    /// The evidence book.
     pub(crate) book: EvidenceBook,
     /// Digests of files outside the store.
     pub(crate) digests: FileDigests,
     store: Arc<ArtifactStore>,
-    /// Threads of models whose recipe takes all there are; 0 leaves them all.
+    /// Threads for models whose recipe does not limit them; 0 means all.
     threads: usize,
     sandbox: Mutex<Option<Arc<Sandbox>>>,
     models: Mutex<Vec<(ModelUse, Arc<OpenModel>)>>,
 }
 
-/// Which backbone, and on what: what one open model serves.
+/// Identifies an open model: the backbone and its device.
 #[derive(PartialEq)]
 struct ModelUse {
     backbone: Digest,
@@ -76,11 +76,11 @@ struct ModelUse {
 }
 
 impl Resources {
-    /// An executor on this store; nothing is opened yet.
+    /// Resources on this store; nothing is opened yet.
     pub(crate) fn new(store: Arc<ArtifactStore>) -> Self {
-        // What is remembered saves time and nothing else.
+        // The cache of digests only saves time.
         let digests = store.file_digests().unwrap_or_else(|problem| {
-            tracing::warn!(%problem, "digests of files are made again");
+            tracing::warn!(%problem, "the cache of file digests cannot be read; recomputing digests");
             FileDigests::in_memory()
         });
         Self {
@@ -93,13 +93,13 @@ impl Resources {
         }
     }
 
-    /// Gives models whose recipe takes all threads so many: another worker wants some too.
+    /// Limits the threads of models whose recipe does not: other workers share the machine.
     pub(crate) fn with_threads(self, threads: usize) -> Self {
         Self { threads, ..self }
     }
 
-    /// The backbone of an artifact, opened once a process for each device and precision, if its files are still those
-    /// that were planned with.
+    /// Opens the backbone of an artifact, once per process, device and precision. Fails if its files have changed since
+    /// the plan was made.
     pub(crate) fn model(&self, work: &ModelWork, backbone: &Artifact) -> Result<Arc<OpenModel>, EngineError> {
         let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = work.backbone_folder(backbone);
@@ -117,7 +117,7 @@ impl Resources {
         Ok(model)
     }
 
-    /// A policy, if its file is still the one that was planned with.
+    /// Loads a policy. Fails if its file has changed since the plan was made.
     pub(crate) fn plugin(&self, work: &PluginWork) -> Result<Plugin, EngineError> {
         let plugin = self.sandbox()?.load(&work.path)?;
         if *plugin.digest() != work.digest {
@@ -131,7 +131,7 @@ impl Resources {
         Ok(plugin)
     }
 
-    /// The device of a work, with this process's share of threads.
+    /// The device of a work, limited to this process's threads.
     pub(crate) fn device(&self, work: &ModelWork) -> Result<DeviceSpec, EngineError> {
         let device = device(work)?;
         Ok(if device.threads == 0 { DeviceSpec { threads: self.threads, ..device } } else { device })
@@ -152,7 +152,7 @@ impl Resources {
     }
 }
 
-/// The device of a work in the words of the learner.
+/// Converts the device of a work to the learner's type.
 fn device(work: &ModelWork) -> Result<DeviceSpec, EngineError> {
     Ok(DeviceSpec {
         backend: match work.backend.as_str() {
@@ -170,8 +170,7 @@ fn device(work: &ModelWork) -> Result<DeviceSpec, EngineError> {
     })
 }
 
-/// Where compiled policies are kept: beside the artifacts, as anything else that can be made again; where there is no
-/// store (yet), in the user's cache.
+/// The cache of compiled policies: in the store, beside the artifacts; without a store, in the user's cache folder.
 pub(crate) fn compiled_policies(store: &Path) -> PathBuf {
     if store.join("FORMAT").exists() && ArtifactStore::open(store).is_ok_and(|store| store.can_be_written()) {
         return store.join(COMPILED);
@@ -179,10 +178,10 @@ pub(crate) fn compiled_policies(store: &Path) -> PathBuf {
     users_cache()
 }
 
-/// The folder of compiled policies, in a store and in a user's cache.
+/// Folder name of compiled policies, in a store and in the user's cache folder.
 const COMPILED: &str = "compiled-policies";
 
-/// Where compiled policies are kept that no store takes.
+/// The cache of compiled policies outside a store.
 fn users_cache() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.filter(|folder| folder.is_absolute());

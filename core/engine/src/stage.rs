@@ -1,5 +1,5 @@
-//! The bodies of all stages: typed work in, files of an artifact out. A body reads nothing but its work and its
-//! inputs; it knows no recipe, no other stage and no terminal.
+//! The implementations of all stages: typed work in, files of an artifact out. They must read only their work and
+//! inputs, and must not depend on recipes, other stages or the terminal.
 
 mod answering;
 mod backbone;
@@ -45,7 +45,7 @@ impl StageExecutor for Resources {
     }
 }
 
-/// Does the work of a stage. A stop that was asked for is an outcome, not an error.
+/// Executes a stage. A requested stop is an outcome, not an error.
 fn execute(resources: &Resources, job: &StageJob<'_>) -> Result<StageOutcome, EngineError> {
     let done = match &job.spec.work {
         StageWork::Prepare(work) => prepare::prepare(work, resources, job),

@@ -1,4 +1,4 @@
-//! How the program starts and ends: logs, panics, the command line, the exit code.
+//! Start and end of the program: logs, panics, the command line, the exit code.
 
 mod log_writer;
 
@@ -12,20 +12,20 @@ use tracing_subscriber::EnvFilter;
 use crate::command::{CommandLine, serve};
 use log_writer::LogWriter;
 
-/// The program `cadre`, from its arguments to its exit code: 0 done, 1 failed, 2 the recipe or the command line
-/// is wrong, 130 interrupted.
+/// Runs the program `cadre` and returns its exit code: 0 done, 1 failed, 2 invalid recipe or command line, 130
+/// interrupted.
 pub fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(say_panic));
-    listen_to_logs();
+    std::panic::set_hook(Box::new(print_panic));
+    init_logging();
     let line = CommandLine::parse();
-    // The hook has said what happened; what was finished is in the store.
+    // The panic hook has printed the error; finished stages are in the store.
     let code = std::panic::catch_unwind(|| serve(line)).unwrap_or(1);
     ExitCode::from(code)
 }
 
-/// Logs go to standard error, as much as `CADRE_LOG` says (`CADRE_LOG=cadre_engine=debug`); warnings, each once,
-/// if it says nothing.
-fn listen_to_logs() {
+/// Logs go to standard error, filtered by `CADRE_LOG` (such as `CADRE_LOG=cadre_engine=debug`); by default, only
+/// warnings, each once.
+fn init_logging() {
     let filter = EnvFilter::try_from_env("CADRE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -34,26 +34,28 @@ fn listen_to_logs() {
             std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
         )
         .with_target(false)
-        // A closed standard error is no reason to stop: the layer would print about it, and panic.
+        // A closed standard error must not stop the program: the layer would print about it, and panic.
         .log_internal_errors(false)
         .without_time()
         .init();
 }
 
-/// A panic is a mistake in Cadre, never in what it was given: it says so, and where. Panics of other crates on files from
-/// outside become errors about the file.
-fn say_panic(panic: &PanicHookInfo<'_>) {
+/// A panic is always a bug in Cadre: prints that, with the location. Panics of other crates caused by external files
+/// are turned into errors about the file.
+fn print_panic(panic: &PanicHookInfo<'_>) {
     if cadre_data::contains_panics() {
         return;
     }
     let message = panic.payload_as_str().unwrap_or("no message");
-    let place =
-        panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    let location = panic
+        .location()
+        .map(|location| format!(" at {}:{}", location.file(), location.line()))
+        .unwrap_or_default();
     let mut out = std::io::stderr().lock();
     let _ = writeln!(
         out,
-        "error: cadre has a bug: {message}{place}\n  what was finished is kept; run again with CADRE_LOG=debug and report \
-         what it says"
+        "error: cadre has a bug: {message}{location}\n  finished stages are kept; run again with CADRE_LOG=debug and report \
+         the output"
     );
     if std::env::var_os("RUST_BACKTRACE").is_some() {
         let _ = writeln!(out, "{}", std::backtrace::Backtrace::force_capture());

@@ -1,5 +1,4 @@
-//! Sweeps: the folder of one, the workers that walk its plan together, and who starts them. What a stage does is not
-//! known here.
+//! Sweeps: the folder of a sweep, the workers that walk its plan together, and the launchers that start them.
 
 mod dedup_events;
 mod folder;

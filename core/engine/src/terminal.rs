@@ -1,5 +1,5 @@
-//! What a person (or a program) sees: errors, notes, answers, progress. Progress and notes go to standard
-//! error, what was asked for goes to standard output. Never changes what a run does.
+//! Output for the user or a program: errors, notes, results, progress. Progress and notes go to standard error, results
+//! to standard output. Must not influence a run.
 
 mod bars;
 mod event_log;
@@ -17,47 +17,47 @@ use cadre_scheduler::{EventSink, Plan};
 
 use crate::error::EngineError;
 
-pub(crate) use event_log::Nobody;
+pub(crate) use event_log::NullSink;
 pub(crate) use format::{duration, figure, findings, signed_figure};
 pub(crate) use output::failure;
 
-/// How much is said, and in which form.
+/// How much is printed, and in which form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutputMode {
-    /// Progress and notes, for a person.
+    /// Progress and notes, as text.
     Human,
-    /// Errors and what was asked for.
+    /// Only errors and results.
     Quiet,
-    /// One JSON value a line on standard output.
+    /// One JSON value per line on standard output.
     Json,
 }
 
-/// The terminal, or what stands in for one.
+/// The output of a command.
 #[derive(Debug)]
 pub(crate) struct Terminal {
     mode: OutputMode,
 }
 
 impl Terminal {
-    /// A terminal with these manners.
+    /// Output in this mode.
     pub(crate) fn new(mode: OutputMode) -> Self {
         Self { mode }
     }
 
-    /// How it speaks.
+    /// The output mode.
     pub(crate) fn mode(&self) -> OutputMode {
         self.mode
     }
 
-    /// Prints what was asked for. Colours are dropped where standard output is no terminal. What cannot be printed ends
-    /// the command with an error, when it is done.
+    /// Prints a result. Colours are removed if standard output is not a terminal. If printing fails, the command ends
+    /// with an error after it is done.
     pub(crate) fn print(&self, text: &str) {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         let mut out = anstream::stdout().lock();
         output::keep_failure(write!(out, "{text}{end}").and_then(|()| out.flush()));
     }
 
-    /// Says something that nobody asked for.
+    /// Prints a note, in human mode only.
     pub(crate) fn note(&self, text: &str) {
         if self.mode == OutputMode::Human {
             let mut out = anstream::stderr().lock();
@@ -65,29 +65,29 @@ impl Terminal {
         }
     }
 
-    /// Says what a person should know about a recipe before it runs, beside what was asked for.
+    /// Prints warnings about a recipe before it runs.
     pub(crate) fn warn(&self, warnings: &[RecipeError]) {
         if self.mode != OutputMode::Quiet {
             let _ = write!(anstream::stderr().lock(), "{}", render_warnings(warnings, true));
         }
     }
 
-    /// Warns of something that no line of a recipe stands for.
+    /// Prints a warning that has no location in a recipe.
     pub(crate) fn caution(&self, text: &str) {
         if self.mode != OutputMode::Quiet {
             let _ = writeln!(anstream::stderr().lock(), "warning: {text}");
         }
     }
 
-    /// Says what went wrong, in every mode.
+    /// Prints an error, in every mode.
     pub(crate) fn error(&self, error: &EngineError) {
         match error {
-            // Located mistakes have a form of their own.
-            EngineError::Recipe(mistakes) => {
-                let _ = write!(anstream::stderr().lock(), "{}", mistakes.render(true));
+            // Errors with a location are rendered separately.
+            EngineError::Recipe(errors) => {
+                let _ = write!(anstream::stderr().lock(), "{}", errors.render(true));
             }
             EngineError::Interrupted => {
-                self.note("interrupted; what was done is kept, the same command goes on from there");
+                self.note("interrupted; finished work is kept, and the same command resumes from there");
             }
             other => {
                 let _ = writeln!(anstream::stderr().lock(), "{RED}error{RED:#}: failed to {}", chain(other));
@@ -95,11 +95,11 @@ impl Terminal {
         }
     }
 
-    /// What listens to a walk over `plan`; everything that happens is also written to `log`, if there is one.
+    /// The listeners for a walk over `plan`. If there is a `log`, all events are also written to it.
     pub(crate) fn listen(&self, plan: &Plan, log: Option<&Path>) -> Result<Listening, EngineError> {
         let mut announce: Announcer = Arc::new(|_| {});
         let shown: Box<dyn EventSink> = match self.mode {
-            OutputMode::Quiet => Box::new(Nobody),
+            OutputMode::Quiet => Box::new(NullSink),
             OutputMode::Json => Box::new(json_lines::JsonLines),
             OutputMode::Human if std::io::stderr().is_terminal() => {
                 let bars = bars::Bars::new(plan);
@@ -121,20 +121,20 @@ impl Terminal {
     }
 }
 
-/// Says something beside the progress of a walk, from any thread.
+/// Prints a message beside the progress of a walk, from any thread.
 pub(crate) type Announcer = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// A walk's audience.
+/// The listeners of a walk.
 pub(crate) struct Listening {
-    /// Takes its events.
+    /// Receives its events.
     pub(crate) events: Box<dyn EventSink>,
-    /// Says what is no event.
+    /// Prints messages that are not events.
     pub(crate) announce: Announcer,
 }
 
 const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 
-/// An error and its causes on one line, each said once.
+/// An error and its causes on one line, without repetitions.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -1,5 +1,5 @@
-//! From a package to a component: cargo makes a core module, `wit-component` wraps it by what the SDK
-//! left in it. Leaves the package as it was.
+//! Builds a component from a Rust package: cargo builds a core module, and `wit-component` wraps it, using the custom
+//! section that the SDK put into it. The package itself is not modified.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use crate::{PluginBuildError, Toolchain, encode};
 /// A policy that was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Built {
-    /// The package's name, which is the policy's.
+    /// Name of the package, which is also the policy's name.
     pub name: String,
-    /// The component.
+    /// Bytes of the component.
     pub bytes: Vec<u8>,
 }
 
@@ -40,11 +40,11 @@ struct Target {
     crate_types: Vec<String>,
 }
 
-/// Builds the package in `folder` and makes a component of it. Cargo's words go to the terminal's error
-/// stream. With `locked` its lock file must fit as it is.
+/// Builds the package in `folder` and makes a component from it. Cargo's output goes to standard error. With `locked`,
+/// the lock file must be up to date.
 ///
 /// # Errors
-/// When cargo fails, the package makes no library, or the module is no policy.
+/// If cargo fails, the package has no library target, or the module is not a policy.
 pub fn build(toolchain: &Toolchain, folder: &Path, locked: bool) -> Result<Built, PluginBuildError> {
     let metadata = metadata(folder)?;
     let manifest = folder.join("Cargo.toml");
@@ -80,7 +80,7 @@ pub fn build(toolchain: &Toolchain, folder: &Path, locked: bool) -> Result<Built
     Ok(Built { name: package.name.clone(), bytes })
 }
 
-/// Appends a custom section: the package's version can be read without running anything.
+/// Appends a custom section, so that the package's version can be read without running the component.
 pub(crate) fn append_section(component: &mut Vec<u8>, name: &str, content: &[u8]) {
     let mut section = Vec::with_capacity(name.len() + content.len() + 5);
     push_length(&mut section, name.len());
@@ -91,7 +91,7 @@ pub(crate) fn append_section(component: &mut Vec<u8>, name: &str, content: &[u8]
     component.extend(section);
 }
 
-/// Unsigned LEB128, as WebAssembly writes lengths.
+/// Unsigned LEB128, as WebAssembly encodes lengths.
 fn push_length(bytes: &mut Vec<u8>, mut length: usize) {
     loop {
         let low = (length & 0x7f) as u8;
@@ -131,7 +131,7 @@ fn run(cargo: &mut Command, command: &'static str, folder: &Path) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    //! Sections as WebAssembly wants them.
+    //! Encoding of custom sections.
 
     use super::append_section;
 

@@ -1,4 +1,4 @@
-//! From a core module to a component, whatever language it was written in.
+//! Turns a core module of any source language into a component.
 
 use std::path::Path;
 
@@ -8,12 +8,11 @@ use wit_parser::Resolve;
 use crate::PluginBuildError;
 use crate::start::CONTRACT;
 
-/// Makes a component of a core module. What the Rust SDK makes carries its contract in a custom
-/// section; a module of another language needs none: which world it is of is read from its exports.
-/// `module` is for messages only.
+/// Makes a component from a core module. Modules built with the Rust SDK contain their contract in a custom section;
+/// for other modules, the WIT world is inferred from the exports. `module` is only used in messages.
 ///
 /// # Errors
-/// When the module is no policy, or does not keep the contract.
+/// If the module is not a policy, or violates the contract.
 pub fn encode(module: &Path, bytes: &[u8]) -> Result<Vec<u8>, PluginBuildError> {
     let carried = CARRIED.iter().any(|mark| contains(bytes, mark.as_bytes()));
     let bytes = match carried {
@@ -30,7 +29,7 @@ pub fn encode(module: &Path, bytes: &[u8]) -> Result<Vec<u8>, PluginBuildError> 
         })
 }
 
-/// How the custom sections begin in which tools leave a contract.
+/// Name prefixes of the custom sections in which tools store a contract.
 const CARRIED: &[&str] = &["component-type"];
 
 fn with_contract(module: &Path, bytes: &[u8]) -> Result<Vec<u8>, PluginBuildError> {

@@ -1,55 +1,55 @@
-//! What can go wrong while a policy is started or built, with what to do about it.
+//! Errors of creating and building policies, with what to do about them.
 
 use std::path::PathBuf;
 
-/// Why a policy cannot be started or built.
+/// Why a policy cannot be created or built.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginBuildError {
-    /// Neither router nor selector.
-    #[error("`{given}` is no kind of policy, expected `router` or `selector`")]
+    /// Neither `router` nor `selector`.
+    #[error("`{given}` is not a kind of policy, expected `router` or `selector`")]
     Kind {
-        /// What was given.
+        /// The kind that was given.
         given: String,
     },
-    /// A name that cannot be a package.
+    /// A name that is not a valid package name.
     #[error(
-        "`{given}` cannot be the name of a policy, expected 2 to 64 small letters, digits and hyphens that begin with a letter"
+        "`{given}` cannot be the name of a policy, expected 2 to 64 lower-case letters, digits and hyphens that begin with a letter"
     )]
     Name {
-        /// What was given.
+        /// The name that was given.
         given: String,
     },
-    /// There is something already.
-    #[error("{} is there already", path.display())]
+    /// The target exists already.
+    #[error("{} already exists", path.display())]
     Exists {
-        /// Where.
+        /// The path.
         path: PathBuf,
     },
     /// A file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
     /// A file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
-    /// The plugins' workspace does not look as it should.
+    /// The manifest of the plugins' workspace has an unexpected form.
     #[error("{} has no line `{expected}` to add the policy after", path.display())]
     Manifest {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What was looked for.
+        /// The line that was expected.
         expected: &'static str,
     },
-    /// No compiler here makes WebAssembly.
+    /// No installed compiler supports WebAssembly.
     #[error(
         "no Rust compiler here builds for wasm32-unknown-unknown; install the target with \
          `rustup target add wasm32-unknown-unknown`, or on Debian \
@@ -59,37 +59,37 @@ pub enum PluginBuildError {
     /// A program cannot be run.
     #[error("cannot run `{program}`: {source}")]
     Program {
-        /// Which one.
+        /// The program.
         program: String,
-        /// Why not.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
-    /// Cargo said no; its own words went to the terminal.
+    /// Cargo failed; its output went to the terminal.
     #[error("`{command}` failed in {}", folder.display())]
     Cargo {
-        /// What was run.
+        /// The command.
         command: &'static str,
-        /// Where.
+        /// The folder it ran in.
         folder: PathBuf,
     },
-    /// Cargo's words about the package cannot be read.
-    #[error("cannot read what cargo says of {}: {source}", folder.display())]
+    /// The output of `cargo metadata` cannot be parsed.
+    #[error("cannot read the metadata that cargo prints for {}: {source}", folder.display())]
     Metadata {
-        /// Of which package.
+        /// The package's folder.
         folder: PathBuf,
-        /// Why not.
+        /// The parser's error.
         source: serde_json::Error,
     },
-    /// A package that makes no component.
-    #[error("{} makes no `cdylib`: set `crate-type = [\"cdylib\", \"rlib\"]` in [lib]", folder.display())]
+    /// A package without a `cdylib` target.
+    #[error("{} has no `cdylib` target: set `crate-type = [\"cdylib\", \"rlib\"]` in [lib]", folder.display())]
     NoLibrary {
-        /// Which package.
+        /// The package's folder.
         folder: PathBuf,
     },
-    /// The contract itself cannot be read: a mistake in this build.
+    /// The contract itself cannot be parsed: a bug in this build.
     #[error("cannot read the contract: {problem}")]
     Contract {
-        /// The parser's words.
+        /// The parser's message.
         problem: String,
     },
     /// A core module that exports no policy.
@@ -101,12 +101,12 @@ pub enum PluginBuildError {
         /// The core module.
         module: PathBuf,
     },
-    /// A core module that cannot become a component.
+    /// A core module that cannot be turned into a component.
     #[error("cannot make a component of {}: {problem}", module.display())]
     Component {
         /// The core module.
         module: PathBuf,
-        /// The words of `wit-component`.
+        /// The message of `wit-component`.
         problem: String,
     },
 }

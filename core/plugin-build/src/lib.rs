@@ -1,5 +1,5 @@
-//! Where policies are made: a new one is started from the template, and a policy written in Rust is
-//! built into a component. Runs cargo; never runs or loads a policy.
+//! Creates policies from the template, and builds policies written in Rust into components. Runs cargo; must not run or
+//! load a policy.
 
 #![forbid(unsafe_code)]
 

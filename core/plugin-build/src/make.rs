@@ -1,5 +1,4 @@
-//! One call for whoever has a policy and wants a component: a Rust package, or a core module of any
-//! language.
+//! Makes a component from a Rust package or from a core module of any language.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,12 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::build::append_section;
 use crate::{PluginBuildError, Toolchain, build, encode};
 
-/// Makes a component of `from`, a folder with a Rust package or the file of a core module, and writes
-/// it to `to`; without that, beside what it was made from, under the package's name or the module's
-/// (`my.core.wasm` becomes `my.wasm`). Gives the file's path.
+/// Makes a component from `from`, a folder with a Rust package or a core module file, and writes it to `to`. Without
+/// `to`, it is written beside its source, named after the package or the module (`my.core.wasm` becomes `my.wasm`).
+/// Returns the path of the component.
 ///
 /// # Errors
-/// When it cannot be built, is no policy, or the file cannot be written.
+/// If it cannot be built, is not a policy, or the file cannot be written.
 pub fn make(from: &Path, to: Option<&Path>) -> Result<PathBuf, PluginBuildError> {
     let (bytes, beside) = if from.is_dir() {
         let built = build(&Toolchain::find()?, from, false)?;
@@ -33,11 +32,11 @@ pub fn make(from: &Path, to: Option<&Path>) -> Result<PathBuf, PluginBuildError>
     Ok(file)
 }
 
-/// Writes a version into a component that names none, as [`make`] does for a Rust package: so that it can
-/// be read without running anything. The component must not have a `version` section yet.
+/// Writes a version into a component that has none, as [`make`] does for a Rust package, so that it can be read without
+/// running the component. The component must not have a `version` section yet.
 ///
 /// # Errors
-/// When the file cannot be read or written.
+/// If the file cannot be read or written.
 pub fn stamp(component: &Path, version: &str) -> Result<(), PluginBuildError> {
     let mut bytes = fs::read(component)
         .map_err(|source| PluginBuildError::Read { path: component.to_owned(), source })?;

@@ -1,5 +1,5 @@
-//! Starts a policy from the template: a folder that builds and passes its tests as it stands. Never
-//! overwrites anything.
+//! Creates a policy from the template: a folder that builds and passes its tests unchanged. Must never overwrite a
+//! file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use std::str::FromStr;
 
 use crate::PluginBuildError;
 
-/// Which kind of policy to start.
+/// Kind of policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyKind {
-    /// Decides who answers a query.
+    /// Decides which expert answers a query.
     Router,
     /// Decides which examples are remembered and rehearsed.
     Selector,
@@ -28,12 +28,12 @@ impl FromStr for PolicyKind {
     }
 }
 
-/// A policy that was started.
+/// A policy that was created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPolicy {
-    /// Its folder.
+    /// The policy's folder.
     pub folder: PathBuf,
-    /// The file to edit first.
+    /// The source file to edit first.
     pub source: PathBuf,
 }
 
@@ -43,8 +43,8 @@ macro_rules! plugin_file {
     };
 }
 
-/// What every policy outside the repository brings along: the SDK as it stands, and the versions that
-/// it was tried with.
+/// Files that a policy outside the repository contains: the SDK, and the lock file with the dependency versions it was
+/// tested with.
 const SDK: &[(&str, &str)] = &[
     ("sdk/Cargo.toml", plugin_file!("sdk/Cargo.toml")),
     ("sdk/src/bindings.rs", plugin_file!("sdk/src/bindings.rs")),
@@ -74,18 +74,18 @@ const SELECTOR: &[(&str, &str)] = &[
 
 const README: &str = plugin_file!("template/README.md");
 
-/// The contract, as every SDK has it.
+/// The contract, as included in the SDK.
 pub(crate) const CONTRACT: &str = plugin_file!("sdk/wit/policy.wit");
 
-/// Where the template depends on the SDK.
+/// The template's dependency on the SDK.
 const SDK_IN_TEMPLATE: &str = "cadre-policy-sdk = { path = \"../../sdk\" }";
-/// Where the plugins' workspace lists its members.
+/// The member list in the manifest of the plugins' workspace.
 const MEMBERS: &str = "members = [\n";
 
-/// Starts a policy in the new folder `parent/name`, which needs nothing but cargo: the SDK lies in it.
+/// Creates a policy in the new folder `parent/name`. It needs only cargo: the SDK is included.
 ///
 /// # Errors
-/// When the name will not do, the folder is there already, or a file cannot be written.
+/// If the name is invalid, the folder exists, or a file cannot be written.
 pub fn start(kind: PolicyKind, name: &str, parent: &Path) -> Result<NewPolicy, PluginBuildError> {
     let folder = new_folder(name, parent)?;
     for (path, text) in template(kind) {
@@ -101,7 +101,7 @@ pub fn start(kind: PolicyKind, name: &str, parent: &Path) -> Result<NewPolicy, P
         write(&folder.join(path), text)?;
     }
     write(&folder.join("README.md"), &named(README, kind, name))?;
-    // `cadre plugin check` keeps what it compiled in `store`.
+    // `cadre plugin check` caches compiled code in `store`.
     write(&folder.join(".gitignore"), "/target\n/store\n")?;
     Ok(NewPolicy { source: folder.join("src/lib.rs"), folder })
 }
@@ -117,10 +117,10 @@ panic = \"abort\"
 strip = true
 ";
 
-/// Starts a policy among the repository's own, in `plugins/name`, and adds it to their workspace.
+/// Creates a policy in this repository, in `plugins/name`, and adds it to the plugins' workspace.
 ///
 /// # Errors
-/// When the name will not do, the folder is there already, or a file cannot be read or written.
+/// If the name is invalid, the folder exists, or a file cannot be read or written.
 pub fn start_in_tree(kind: PolicyKind, name: &str, plugins: &Path) -> Result<NewPolicy, PluginBuildError> {
     let manifest = plugins.join("Cargo.toml");
     let members = fs::read_to_string(&manifest)
@@ -146,7 +146,7 @@ fn template(kind: PolicyKind) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// The template's text under the new policy's name, as a package and as a type.
+/// Replaces the package and type names in the template's text.
 fn named(text: &str, kind: PolicyKind, name: &str) -> String {
     let (package, class) = match kind {
         PolicyKind::Router => ("my-router", "MyRouter"),
@@ -159,7 +159,7 @@ fn named(text: &str, kind: PolicyKind, name: &str) -> String {
             [first.to_ascii_uppercase(), rest.to_owned()]
         })
         .collect();
-    // A policy may not be called as the trait that it implements.
+    // A policy type must not have the name of the trait that it implements.
     let type_name = match type_name.as_str() {
         "Router" | "Selector" => format!("{type_name}Policy"),
         _ => type_name,
@@ -172,7 +172,7 @@ fn new_folder(name: &str, parent: &Path) -> Result<PathBuf, PluginBuildError> {
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && !name.ends_with('-')
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    // Cargo keeps some names for itself, the plugins' folder some more.
+    // Names reserved by cargo, and names of other folders in `plugins/`.
     let taken = ["core", "std", "alloc", "test", "sdk", "template", "examples", "target"];
     if !fits || taken.contains(&name) {
         return Err(PluginBuildError::Name { given: name.to_owned() });
@@ -194,12 +194,12 @@ fn write(path: &Path, text: &str) -> Result<(), PluginBuildError> {
 
 #[cfg(test)]
 mod tests {
-    //! What a new policy's folder holds. Whether it builds, the template's own tests say.
+    //! The content of a new policy's folder. The template's own tests check that it builds.
 
     use super::*;
 
     #[test]
-    fn a_policy_outside_brings_its_sdk_along() {
+    fn a_policy_outside_the_repository_includes_its_sdk() {
         let parent = tempfile::tempdir().unwrap();
         let new = start(PolicyKind::Router, "by-length", parent.path()).unwrap();
         let manifest = fs::read_to_string(new.folder.join("Cargo.toml")).unwrap();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sdk_is_brought_along_whole() {
+    fn the_included_sdk_is_complete() {
         let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
         let mut there: Vec<String> = ["sdk", "sdk/src", "sdk/wit"]
             .iter()
@@ -234,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn the_sdk_speaks_the_contract_of_the_core() {
+    fn the_sdk_has_the_contract_of_the_core() {
         let core = include_str!("../../contract/wit/policy.wit");
         let sdk = SDK.iter().find(|file| file.0 == "sdk/wit/policy.wit").unwrap().1;
         assert!(core == sdk, "copy core/contract/wit/policy.wit to plugins/sdk/wit/policy.wit");
     }
 
     #[test]
-    fn a_policy_inside_joins_the_workspace() {
+    fn a_policy_in_the_repository_joins_the_workspace() {
         let plugins = tempfile::tempdir().unwrap();
         let manifest = plugins.path().join("Cargo.toml");
         fs::write(&manifest, plugin_file!("Cargo.toml")).unwrap();
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_cannot_be_are_refused() {
+    fn invalid_names_are_refused() {
         let parent = tempfile::tempdir().unwrap();
         for name in ["", "a", "Mine", "my_router", "1st", "sdk", "../out", "core", "a-"] {
             let error = start(PolicyKind::Router, name, parent.path()).unwrap_err();

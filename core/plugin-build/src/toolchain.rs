@@ -1,4 +1,4 @@
-//! Finds a Rust compiler that makes WebAssembly: one with the target's library beside it, or one with
+//! Finds a Rust compiler that can build for WebAssembly: one with the target's standard library installed, or one with
 //! the library's sources, from which it is then built. Installs nothing.
 
 use std::ffi::OsString;
@@ -8,13 +8,13 @@ use std::process::Command;
 
 use crate::PluginBuildError;
 
-/// The target: its imports are the policy's own and nothing else.
+/// The target; it adds no imports to those that the policy declares.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Where rustc may be: the usual one, then Debian's package `rustc-web`.
+/// Candidates for rustc: the one on PATH, then that of Debian's package `rustc-web`.
 const COMPILERS: &[&str] = &["rustc", "/usr/bin/rustc"];
 
-/// A compiler that makes WebAssembly.
+/// A compiler that can build for WebAssembly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toolchain {
     rustc: PathBuf,
@@ -22,12 +22,12 @@ pub struct Toolchain {
     sysroot: PathBuf,
     /// Whether the standard library is built from its sources.
     builds_library: bool,
-    /// A linker, where the compiler has none of its own.
+    /// A linker, if the compiler does not bundle one.
     linker: Option<PathBuf>,
 }
 
 impl fmt::Display for Toolchain {
-    /// The compiler's version and where its library is from: what the bytes of a component depend on.
+    /// The compiler's version and the origin of its standard library, which determine the bytes of a component.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let library =
             if self.builds_library { "library built from its sources" } else { "library as it comes" };
@@ -36,10 +36,10 @@ impl fmt::Display for Toolchain {
 }
 
 impl Toolchain {
-    /// The first compiler here that will do.
+    /// The first suitable compiler on this machine.
     ///
     /// # Errors
-    /// When there is none; the message says how to get one.
+    /// If there is none; the message explains how to install one.
     pub fn find() -> Result<Self, PluginBuildError> {
         let compilers: Vec<Compiler> = COMPILERS.iter().filter_map(|rustc| Compiler::ask(rustc)).collect();
         let ready = compilers.iter().find(|compiler| compiler.has_library());
@@ -55,7 +55,7 @@ impl Toolchain {
             .ok_or(PluginBuildError::NoToolchain)
     }
 
-    /// Cargo with this compiler, and with paths cut out of what it makes.
+    /// Cargo with this compiler, and with file system paths removed from its output.
     pub(crate) fn cargo(&self, subcommand: &str, package: &Path) -> Command {
         let mut cargo = Command::new("cargo");
         cargo
@@ -63,7 +63,7 @@ impl Toolchain {
             .args(["--release", "--target", TARGET])
             .env("RUSTC", &self.rustc)
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags(package))
-            // Of a cargo that runs us: they would name another compiler.
+            // Set by a parent cargo; they would select another compiler.
             .env_remove("RUSTUP_TOOLCHAIN")
             .env_remove("RUSTC_WRAPPER");
         if self.builds_library {
@@ -75,7 +75,7 @@ impl Toolchain {
         cargo
     }
 
-    /// The same bytes in every folder: what panics name is cut to what matters.
+    /// Remaps source paths, which panic messages contain, so that the bytes do not depend on the folder.
     fn flags(&self, package: &Path) -> OsString {
         let home = std::env::var_os("CARGO_HOME").map_or_else(
             || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo"),
@@ -87,7 +87,7 @@ impl Toolchain {
             cut.push((index.path(), ""));
         }
         cut.push((self.sysroot.join("lib/rustlib/src/rust"), "rust"));
-        // The compiler may name its sources by where a link leads.
+        // The compiler may record the resolved path of a symlink to its sources.
         if let Ok(real) = self.sysroot.join("lib/rustlib/src/rust").canonicalize() {
             cut.push((real, "rust"));
         }
@@ -111,15 +111,15 @@ struct Compiler {
 
 impl Compiler {
     fn ask(rustc: &str) -> Option<Self> {
-        let say = |argument: &[&str]| {
-            let said = Command::new(rustc).args(argument).output().ok()?;
-            let text = String::from_utf8(said.stdout).ok()?;
-            said.status.success().then(|| text.trim().to_owned())
+        let run = |argument: &[&str]| {
+            let output = Command::new(rustc).args(argument).output().ok()?;
+            let text = String::from_utf8(output.stdout).ok()?;
+            output.status.success().then(|| text.trim().to_owned())
         };
         Some(Self {
             rustc: rustc.into(),
-            version: say(&["--version"])?,
-            sysroot: say(&["--print", "sysroot"])?.into(),
+            version: run(&["--version"])?,
+            sysroot: run(&["--print", "sysroot"])?.into(),
         })
     }
 

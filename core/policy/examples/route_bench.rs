@@ -1,6 +1,6 @@
-//! What a routing call and a load cost: `cargo run --example route_bench [FILE]` in the repository's root.
-//! Prints one JSON line. Routes batches of queries with 10 experts whose claims are all known: the most
-//! that the router `see` ever looks at. Times are processor time, not wall-clock time.
+//! Measures the cost of a routing call and of a load: `cargo run --example route_bench [FILE]` in the repository's
+//! root. Prints one JSON line. Routes batches of queries with 10 experts whose claims are all known: the largest amount
+//! of evidence that the router `see` reads. Times are CPU time, not wall-clock time.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sandbox = Sandbox::new(&folder.path().join("compiled"), Limits::default())?;
     let start = std::time::Instant::now();
     let plugin = sandbox.load(&file)?;
-    // Of the wall: the compiler has threads of its own.
+    // Wall-clock time: the compiler has its own threads.
     let compile = start.elapsed().as_secs_f64();
     assert_eq!(plugin.loaded_from(), LoadedFrom::Compilation);
     let mut loads = Vec::with_capacity(LOADS);
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Processor seconds of each of many calls.
+/// CPU seconds of each of many calls.
 fn timed(router: &mut Router, batch: &[Evidence]) -> Result<Vec<f64>, PolicyError> {
     let mut calls = Vec::with_capacity(CALLS);
     for _ in 0..CALLS {
@@ -78,7 +78,7 @@ fn cards() -> Vec<ExpertCard> {
         .collect()
 }
 
-/// No expert accepts, so the router looks at every claim.
+/// No expert accepts, so the router reads every claim.
 fn batch(queries: u64) -> Vec<Evidence> {
     (0..queries)
         .map(|id| Evidence {
@@ -104,7 +104,7 @@ fn round(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }
 
-/// Processor time of this thread so far.
+/// CPU time of this thread so far.
 fn processor_seconds() -> f64 {
     #[repr(C)]
     struct Timespec {
@@ -120,8 +120,8 @@ fn processor_seconds() -> f64 {
     #[cfg(target_os = "macos")]
     const CLOCK: std::ffi::c_int = 16;
     let mut time = Timespec { seconds: 0, nanoseconds: 0 };
-    // SAFETY: the function of POSIX; `time` is its `struct timespec` and outlives the call.
+    // SAFETY: POSIX function; `time` is its `struct timespec` and outlives the call.
     let done = unsafe { clock_gettime(CLOCK, &mut time) };
-    assert_eq!(done, 0, "this machine does not tell a thread's processor time");
+    assert_eq!(done, 0, "this machine cannot measure a thread's CPU time");
     time.seconds as f64 + time.nanoseconds as f64 * 1e-9
 }

@@ -1,5 +1,5 @@
-//! Whether an answer makes sense: counts, ranges, weights, probes that are known already. Says what is
-//! wrong; never mends an answer.
+//! Checks answers of policies: counts, ranges, weights, probes already in the evidence. Reports problems and never
+//! repairs an answer.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use cadre_contract::{
 
 use crate::AnswerProblem;
 
-/// A description's fields stand in reports and file names.
+/// Checks a description; its fields are used in reports and file names.
 pub(crate) fn description(said: &Description) -> Result<(), AnswerProblem> {
     let is_name = |text: &str| {
         !text.is_empty()
@@ -24,7 +24,7 @@ pub(crate) fn description(said: &Description) -> Result<(), AnswerProblem> {
         expected,
     };
     if !is_name(&said.name) {
-        let expected = "1 to 64 small letters, digits and hyphens";
+        let expected = "1 to 64 lower-case letters, digits and hyphens";
         return Err(problem("name", &said.name, expected));
     }
     if said.version.is_empty() || said.version.len() > 64 || !is_line(&said.version) {
@@ -38,12 +38,12 @@ pub(crate) fn description(said: &Description) -> Result<(), AnswerProblem> {
     Ok(())
 }
 
-/// One step a query.
+/// Checks that there is one step per query.
 pub(crate) fn step_count(given: usize, wanted: usize) -> Result<(), AnswerProblem> {
     if given == wanted { Ok(()) } else { Err(AnswerProblem::StepCount { given, wanted }) }
 }
 
-/// A router's step for one query.
+/// Checks a router's step for one query.
 pub(crate) fn router_step(
     step: &RouterStep,
     evidence: &Evidence,
@@ -89,7 +89,7 @@ fn asked(probes: &[RouterProbe], evidence: &Evidence, experts: usize) -> Result<
 const PROBES_OF_NOBODY: usize = 4;
 const PROBES_OF_AN_EXPERT: usize = 3;
 
-/// A number for each probe there can be; those of experts follow the others.
+/// A distinct number for each possible probe; those of experts come last.
 fn number(probe: &RouterProbe) -> usize {
     let of = |index: &ExpertIndex, kind| PROBES_OF_NOBODY + PROBES_OF_AN_EXPERT * *index as usize + kind;
     match probe {
@@ -138,7 +138,7 @@ fn weight(weight: f32) -> Result<(), AnswerProblem> {
     if weight.is_finite() && weight >= 0.0 { Ok(()) } else { Err(AnswerProblem::Weight { weight }) }
 }
 
-/// A selector's step.
+/// Checks a selector's step.
 pub(crate) fn selector_step(
     step: &SelectorStep,
     order: &Order,
@@ -179,7 +179,7 @@ fn wanted(
     Ok(())
 }
 
-/// In words that tell any two probes apart, those for text by every word of them.
+/// A name that is distinct for each probe; a request for text includes all of its fields.
 pub(crate) fn selector_probe_name(probe: &SelectorProbe) -> String {
     match probe {
         SelectorProbe::Embedding(id) => format!("the embedding of candidate {id}"),

@@ -1,11 +1,11 @@
-//! The contract's types on the host's side, generated from `wit/policy.wit` of `cadre-contract`; nothing is
-//! written by hand here, and nothing of it leaves this crate.
+//! Host-side bindings of the contract, generated from `wit/policy.wit` of `cadre-contract`. Must not be used outside
+//! this crate.
 
 pub(crate) mod router_world {
     wasmtime::component::bindgen!({
         path: "../contract/wit",
         world: "router-plugin",
-        // Logging beyond the limit ends the call.
+        // Exceeding the log limit ends the call.
         imports: { "cadre:policy/diagnostics.log": trappable },
         ownership: Borrowing { duplicate_if_necessary: true },
     });

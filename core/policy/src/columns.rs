@@ -1,12 +1,11 @@
-//! A batch's evidence by columns, as the contract wants it: what is thousands of small records in the core
-//! crosses the contract in a few long lists. Texts and vectors are borrowed; nothing is judged here but that a
-//! finding answers its probe.
+//! A batch's evidence in columns, as the contract expects: the core's many small records are passed as a few long
+//! lists. Texts and vectors are borrowed. The only check is that a finding has its probe's kind.
 
 use cadre_contract as contract;
 
 use crate::bindings::router_world::exports::cadre::policy::router as wit;
 
-/// Evidence of a batch, by columns.
+/// The evidence of a batch, in columns.
 #[derive(Default)]
 pub(crate) struct Columns<'a> {
     ids: Vec<u64>,
@@ -25,7 +24,7 @@ pub(crate) struct Columns<'a> {
     tasks: Rows<Option<u32>>,
 }
 
-/// Which query a finding is about (its place in the batch), and whose it is.
+/// Index of the query in the batch, and the expert, of each finding.
 struct Rows<E> {
     places: Vec<u32>,
     experts: Vec<E>,
@@ -45,10 +44,10 @@ impl<E> Rows<E> {
 }
 
 impl<'a> Columns<'a> {
-    /// Sorts a batch's evidence into columns; gives the query and the probe of a finding that is of
-    /// another kind than its probe.
+    /// Sorts a batch's evidence into columns. On failure, returns the query and the probe of a finding whose kind
+    /// differs from its probe's.
     pub(crate) fn of(batch: &'a [contract::Evidence]) -> Result<Self, (u64, &'a contract::RouterProbe)> {
-        // Claims are what there are many of.
+        // Claims are the most numerous.
         let rows = batch.iter().map(|evidence| evidence.observations.len()).sum();
         let mut columns = Self {
             ids: batch.iter().map(|evidence| evidence.query.id).collect(),
@@ -69,7 +68,7 @@ impl<'a> Columns<'a> {
         Ok(columns)
     }
 
-    /// Whether the finding is of its probe's kind; if so, it has a row now.
+    /// Adds a row for the finding; returns false if its kind does not match its probe's.
     fn add(&mut self, place: u32, seen: &'a contract::RouterObservation) -> bool {
         match (&seen.probe, &seen.finding) {
             (contract::RouterProbe::Claim(expert), contract::RouterFinding::Claim(claim)) => {
@@ -98,7 +97,7 @@ impl<'a> Columns<'a> {
         true
     }
 
-    /// The batch as the policy takes it.
+    /// The batch in the contract's types.
     pub(crate) fn batch(&self) -> wit::Batch<'_> {
         wit::Batch {
             ids: &self.ids,
@@ -129,7 +128,7 @@ impl<'a> Columns<'a> {
 
 #[cfg(test)]
 mod tests {
-    //! Every finding has its row, of the right query.
+    //! Every finding has its row and refers to the right query.
 
     use cadre_contract::{
         Answer, Claim, Evidence, Query, RouterFinding as Finding, RouterObservation, RouterProbe as Probe,

@@ -1,6 +1,6 @@
-//! Compiled policies, kept between runs. An entry is taken only if this program wrote it, for these
-//! bytes, this engine and these settings, and if it is whole; anything else is compiled again.
-//! Never loads compiled code from anywhere else.
+//! Cache of compiled policies. An entry is used only if this program wrote it, for these bytes, this engine and these
+//! settings, and if it is intact; otherwise the policy is compiled again. Compiled code must never be loaded from
+//! anywhere else.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
@@ -14,15 +14,15 @@ use wasmtime::component::Component;
 
 use crate::PolicyError;
 
-/// First bytes of an entry: what it is, and the version of this layout.
+/// Header of an entry: file type and layout version.
 const HEADER: &[u8; 24] = b"cadre compiled policy 1\n";
 
-/// A folder of compiled policies.
+/// A cache folder.
 pub(crate) struct CompiledCache {
     folder: PathBuf,
-    /// Whether only this user can write there: compiled code is native code.
+    /// Whether only this user can write to the folder; compiled code is native code.
     trusted: bool,
-    /// What beside the component's bytes decides the compiled code.
+    /// Hash of everything except the component's bytes that determines the compiled code.
     engine_mark: u64,
 }
 
@@ -42,10 +42,10 @@ impl CompiledCache {
         if !trusted {
             tracing::warn!(
                 folder = %folder.display(),
-                "others can write to the folder of compiled policies: it is not used"
+                "other users can write to the folder of compiled policies; not using it"
             );
         }
-        // DefaultHasher is fixed for a given compiler; where it changes, all is compiled once more.
+        // DefaultHasher is fixed for a given compiler; a different compiler causes a recompilation.
         let mut mark = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut mark);
         Ok(Self { folder: folder.to_owned(), trusted, engine_mark: mark.finish() })
@@ -57,7 +57,7 @@ impl CompiledCache {
         self.folder.join(Digest::of_bytes(&name).to_string())
     }
 
-    /// The compiled component, if a whole entry of ours is there.
+    /// The compiled component, if there is an intact entry.
     pub(crate) fn get(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
         if !self.trusted {
             return None;
@@ -65,21 +65,21 @@ impl CompiledCache {
         let path = self.path(digest);
         let bytes = fs::read(&path).ok()?;
         let component = Self::payload(&bytes, digest).ok_or_else(|| "damaged".to_owned()).and_then(|code| {
-            // SAFETY: the folder can be written to by this user alone, the header says that this
-            // program wrote the entry for these bytes, and its digest that it is whole; wasmtime
-            // itself refuses code of another version, other settings or another processor.
+            // SAFETY: only this user can write to the folder, the header shows that this program wrote the entry for
+            // these bytes, and the digest shows that it is intact; wasmtime itself refuses code of another version,
+            // other settings or another CPU.
             unsafe { Component::deserialize(engine, code) }.map_err(|error| error.to_string())
         });
         match component {
             Ok(component) => Some(component),
             Err(problem) => {
-                tracing::warn!(file = %path.display(), problem, "a compiled policy is made again");
+                tracing::warn!(file = %path.display(), problem, "recompiling a policy");
                 None
             }
         }
     }
 
-    /// Keeps a compiled component.
+    /// Stores a compiled component.
     pub(crate) fn put(&self, digest: &Digest, code: &[u8]) -> Result<(), PolicyError> {
         if !self.trusted {
             return Ok(());
@@ -101,7 +101,7 @@ impl CompiledCache {
     }
 }
 
-/// Whether the folder belongs to this user and nobody else can write to it.
+/// Whether the folder belongs to this user and no other user can write to it.
 fn is_ours_alone(folder: &Path) -> std::io::Result<bool> {
     let facts = fs::symlink_metadata(folder)?;
     let ours = facts.uid() == rustix::process::geteuid().as_raw();

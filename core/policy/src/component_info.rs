@@ -1,6 +1,5 @@
-//! What a component wants and what it gives, read from its bytes before anything is compiled: its
-//! imports are its real capabilities, and the size of its code is what a compiler would have to do. Never runs or compiles
-//! what it reads.
+//! Static information about a component, read from its bytes before it is compiled: its imports are its capabilities,
+//! and its code size bounds the compiler's work. Must not run or compile what it reads.
 
 use std::path::Path;
 
@@ -9,8 +8,8 @@ use wasmparser::{Encoding, Parser, Payload};
 
 use crate::{Limits, PluginKind, PolicyError};
 
-/// Reads which kind of policy a file is, and refuses what is none, what was built for another version, what wants more than
-/// is granted and what holds more code than `limits` allow.
+/// Determines the kind of policy in a file. Rejects files that are not policies, were built for another contract
+/// version, import more than is granted, or contain more code than `limits` allow.
 pub(crate) fn kind_of(file: &Path, bytes: &[u8], limits: &Limits) -> Result<PluginKind, PolicyError> {
     let not = |found| PolicyError::NotAComponent { file: file.to_owned(), found };
     if bytes.starts_with(b"\x7fELF") {
@@ -73,7 +72,7 @@ fn contract_name(name: &str) -> Option<(&str, &str)> {
     Some(rest.split_once('@').unwrap_or((rest, "(none)")))
 }
 
-/// Within 0.x a change of x may break, a change of what follows may not.
+/// Within 0.x, a change of x may be breaking; a change of the patch version may not.
 fn is_served(version: &str) -> bool {
     let series = |version: &str| -> Option<(u64, u64)> {
         let mut parts = version.splitn(3, '.');
@@ -95,13 +94,13 @@ struct Names {
     code: Code,
 }
 
-/// How much code there is, in all modules however deep.
+/// Amount of code in all modules, nested ones included.
 #[derive(Default)]
 struct Code {
     functions: u64,
     largest: u64,
     all: u64,
-    /// In bytes.
+    /// Sum of the squared function sizes, in bytes².
     squares: u64,
 }
 
@@ -111,7 +110,7 @@ impl Code {
             ("functions", self.functions, limits.functions),
             ("bytes of code in a function", self.largest, limits.function_bytes),
             ("bytes of code", self.all, limits.code_bytes),
-            ("as the sum of the squares of its functions' KiB", self.squares >> 20, limits.code_squares),
+            ("as the sum of its squared function sizes in KiB", self.squares >> 20, limits.code_squares),
         ];
         match measures.into_iter().find(|(_, found, limit)| found > limit) {
             Some((what, found, limit)) => {
@@ -123,7 +122,7 @@ impl Code {
 }
 
 impl Names {
-    /// Reads the names at the top level; what lies in nested modules is the component's own affair.
+    /// Reads the top-level names; those in nested modules are internal to the component.
     fn read(&mut self, bytes: &[u8]) -> Result<(), String> {
         let mut depth = 0_u32;
         for payload in Parser::new(0).parse_all(bytes) {
@@ -165,19 +164,19 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
-    //! Names and versions.
+    //! Parsing of names and versions.
 
     use super::{contract_name, is_served};
 
     #[test]
-    fn names_are_taken_apart() {
+    fn names_are_parsed() {
         assert_eq!(contract_name("cadre:policy/router@0.2.0"), Some(("router", "0.2.0")));
         assert_eq!(contract_name("wasi:clocks/monotonic-clock@0.2.0"), None);
         assert_eq!(contract_name("cadre:policy/router"), Some(("router", "(none)")));
     }
 
     #[test]
-    fn a_series_is_served_and_no_other() {
+    fn only_a_compatible_version_is_accepted() {
         assert!(is_served("0.2.0") && is_served("0.2.7"));
         assert!(!is_served("0.1.0") && !is_served("1.2.0") && !is_served("(none)") && !is_served("0.2"));
     }

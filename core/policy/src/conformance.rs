@@ -1,5 +1,5 @@
-//! Whether a plugin keeps the contract: `cadre plugin check`. Plays the core with findings made up from
-//! a seed, twice, and compares. Never touches a model.
+//! Checks a plugin against the contract: `cadre plugin check`. Simulates the core with findings generated from a seed,
+//! twice, and compares the results. Uses no model.
 
 use std::path::Path;
 use std::time::Instant;
@@ -15,54 +15,54 @@ mod selector_play;
 
 use play::Played;
 
-/// How a check ended.
+/// Result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConformanceOutcome {
-    /// As it should be.
+    /// As required.
     Pass,
-    /// Allowed, but worth a look.
+    /// Allowed, but suspicious.
     Warning,
-    /// Against the contract.
+    /// Violates the contract.
     Fail,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ConformanceCheck {
-    /// What: `contract`, `name`, `answers`, `determinism`, `batch`, `limits`, `speed`.
+    /// Name of the check: `contract`, `name`, `answers`, `determinism`, `batch`, `limits`, `speed`.
     pub name: String,
-    /// How it ended.
+    /// The result.
     pub outcome: ConformanceOutcome,
-    /// What was found, for a person.
+    /// Details, as text.
     pub detail: String,
 }
 
-/// What was found of a plugin.
+/// Results of all checks of a plugin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Conformance {
-    /// The file.
+    /// The plugin's file.
     pub file: String,
-    /// BLAKE3 of the file; absent where it cannot be loaded.
+    /// BLAKE3 of the file; absent if it cannot be loaded.
     pub digest: Option<String>,
-    /// Which kind of policy.
+    /// Kind of policy.
     pub kind: Option<PluginKind>,
-    /// What it says of itself.
+    /// The plugin's description of itself.
     pub description: Option<Description>,
-    /// What was looked at, in order; ends with the first that makes the rest pointless.
+    /// The checks in order, up to the first failure that makes the rest meaningless.
     pub checks: Vec<ConformanceCheck>,
-    /// Microseconds a query (router) or candidate (selector), best of several calls.
+    /// Microseconds per query (router) or candidate (selector), best of several calls.
     pub microseconds_each: Option<f64>,
-    /// Most fuel that a call used.
+    /// Maximum fuel used by a call.
     pub fuel: Option<u64>,
-    /// Most memory that an instance used, bytes.
+    /// Maximum memory used by an instance, bytes.
     pub memory_bytes: Option<u64>,
 }
 
 impl Conformance {
-    /// Whether nothing failed.
+    /// Whether no check failed.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.outcome != ConformanceOutcome::Fail)
@@ -74,9 +74,8 @@ impl Conformance {
 }
 
 impl Sandbox {
-    /// Looks at a plugin from all sides: contract, name, answers, determinism, limits, speed.
-    /// `settings_json` are the settings to open it with, `{}` for its defaults. What is wrong stands in
-    /// the result; nothing is an error here.
+    /// Checks a plugin: contract, name, answers, determinism, limits, speed. `settings_json` contains the settings to
+    /// open it with, `{}` for the defaults. Problems are part of the result; this function does not fail.
     #[must_use]
     pub fn conformance(&self, file: &Path, settings_json: &str) -> Conformance {
         let mut report = Conformance {
@@ -128,7 +127,7 @@ impl Sandbox {
 }
 
 impl Conformance {
-    /// Recipes name a plugin by its file.
+    /// Recipes refer to a plugin by its file name.
     fn name(&mut self, file: &Path) {
         let Some(description) = &self.description else {
             return;
@@ -140,7 +139,7 @@ impl Conformance {
             self.add(
                 "name",
                 ConformanceOutcome::Warning,
-                format!("it calls itself `{name}`, so its file should be `{name}.wasm`"),
+                format!("its name is `{name}`, so its file should be `{name}.wasm`"),
             );
         }
     }
@@ -163,7 +162,7 @@ impl Conformance {
             "limits",
             outcome,
             format!(
-                "at most {} fuel a call ({:.2} % of what it may use), {:.1} MiB of memory",
+                "at most {} fuel per call ({:.2} % of the limit), {:.1} MiB of memory",
                 played.fuel,
                 100.0 * share,
                 played.memory as f64 / f64::from(1 << 20),
@@ -174,21 +173,21 @@ impl Conformance {
         } else {
             ConformanceOutcome::Pass
         };
-        self.add("speed", outcome, format!("{:.2} µs a {}", played.microseconds_each, played.each));
+        self.add("speed", outcome, format!("{:.2} µs per {}", played.microseconds_each, played.each));
     }
 }
 
-/// An error with what to do about the most usual one.
+/// The error, with a hint for the most common one.
 fn explained(error: &PolicyError) -> String {
     match error {
         PolicyError::Refused { call: crate::Call::Open, .. } => {
-            format!("{error} (settings for the check can be given)")
+            format!("{error} (`cadre plugin check --settings` passes settings)")
         }
         _ => error.to_string(),
     }
 }
 
-/// Cards as a library of so many experts would have them.
+/// The cards of a library with this number of experts.
 fn cards(count: u32, dimensions: usize) -> Vec<ExpertCard> {
     (0..count)
         .map(|index| ExpertCard {

@@ -1,5 +1,5 @@
-//! Between the core's words and the generated ones. What goes in is borrowed, not copied; nothing is
-//! checked here.
+//! Conversions between the core's types and the generated bindings. Inputs are borrowed, not copied; nothing is
+//! validated here.
 
 use cadre_contract as contract;
 
@@ -7,7 +7,7 @@ use crate::bindings::router_world::cadre::policy::types as wit;
 use crate::bindings::router_world::exports::cadre::policy::router as wit_router;
 use crate::bindings::selector_world::exports::cadre::policy::selector as wit_selector;
 
-/// Bytes of an expert card as given to a policy: what its fuel is reckoned from.
+/// Bytes of expert cards passed to a policy; the fuel limit depends on them.
 pub(crate) fn card_bytes(cards: &[contract::ExpertCard]) -> usize {
     cards
         .iter()
@@ -19,7 +19,7 @@ pub(crate) fn card_bytes(cards: &[contract::ExpertCard]) -> usize {
         .sum()
 }
 
-/// Calls `act` with the cards as the policy takes them.
+/// Calls `act` with the cards converted to the contract's types.
 pub(crate) fn with_cards<R>(
     cards: &[contract::ExpertCard],
     act: impl FnOnce(&[wit::ExpertCard<'_>]) -> R,
@@ -47,7 +47,7 @@ pub(crate) fn with_cards<R>(
     act(&cards)
 }
 
-/// Bytes of evidence as given to a policy.
+/// Bytes of evidence passed to a policy.
 pub(crate) fn evidence_bytes(batch: &[contract::Evidence]) -> usize {
     batch
         .iter()
@@ -66,7 +66,7 @@ pub(crate) fn evidence_bytes(batch: &[contract::Evidence]) -> usize {
         .sum()
 }
 
-/// A router's step in the core's words.
+/// Converts a router's step to the core's type.
 pub(crate) fn router_step(step: wit_router::Step) -> contract::RouterStep {
     match step {
         wit_router::Step::Ask(probes) => {
@@ -93,7 +93,7 @@ fn router_probe(probe: wit_router::Probe) -> contract::RouterProbe {
     }
 }
 
-/// Bytes of candidates and observations as given to a policy.
+/// Bytes of candidates and observations passed to a policy.
 pub(crate) fn selection_bytes(
     candidates: &[contract::Candidate],
     observations: &[contract::SelectorObservation],
@@ -118,7 +118,7 @@ pub(crate) fn selection_bytes(
     candidates + observations
 }
 
-/// An order as the policy takes it.
+/// Converts an order to the contract's type.
 pub(crate) fn order(order: &contract::Order) -> wit_selector::Order {
     wit_selector::Order {
         purpose: match order.purpose {
@@ -135,7 +135,7 @@ pub(crate) fn order(order: &contract::Order) -> wit_selector::Order {
     }
 }
 
-/// Calls `act` with candidates and observations as the policy takes them.
+/// Calls `act` with candidates and observations converted to the contract's types.
 pub(crate) fn with_selection<R>(
     candidates: &[contract::Candidate],
     observations: &[contract::SelectorObservation],
@@ -192,7 +192,7 @@ fn selector_observation<'a>(
     wit_selector::Observation { probe, finding }
 }
 
-/// A selector's step in the core's words.
+/// Converts a selector's step to the core's type.
 pub(crate) fn selector_step(step: wit_selector::Step) -> contract::SelectorStep {
     match step {
         wit_selector::Step::Ask(probes) => {

@@ -1,5 +1,5 @@
-//! What can go wrong with a policy, in words that name the plugin, its digest, the call, the query and
-//! the limit. Never hides the policy's own words.
+//! Errors of policies. They name the plugin, its digest, the call, the query and the limit, and include the policy's
+//! own messages.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use cadre_store::{Digest, StoreError};
 
 use crate::PluginKind;
 
-/// Which plugin: its name, its file and the digest of its bytes. Shown as its name and the first 12 digits.
+/// Identifies a plugin by name, file and digest. Displayed as the name and the first 12 digits of the digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginId {
-    /// Its own name once it has been asked, until then the file's.
+    /// The plugin's declared name; the file name until it has been read.
     pub name: String,
-    /// Where it was read from.
+    /// The plugin's file.
     pub file: PathBuf,
     /// BLAKE3 of the file.
     pub digest: Digest,
@@ -28,18 +28,18 @@ impl fmt::Display for PluginId {
     }
 }
 
-/// Which of a policy's functions was called, and for what.
+/// A call of one of a policy's functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     /// `describe`.
     Describe,
     /// `open`.
     Open,
-    /// `route`, for one query that is known to be the trouble.
+    /// `route`, for one query that is known to cause the problem.
     RouteQuery(u64),
-    /// `route`, for a batch of so many queries.
+    /// `route`, for a batch of this number of queries.
     RouteBatch(usize),
-    /// `select`, for the task at this place of the stream.
+    /// `select`, for the task at this index of the stream.
     Select(u32),
 }
 
@@ -55,66 +55,65 @@ impl fmt::Display for Call {
     }
 }
 
-/// How a call ended that did not return.
+/// Why a call did not return.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// More instructions than allowed.
+    /// It exceeded the instruction limit.
     #[error("it used up its {limit} units of fuel (limit on instructions)")]
     Fuel {
-        /// What it had.
+        /// The limit.
         limit: u64,
     },
-    /// Longer than allowed.
+    /// It exceeded the time limit.
     #[error("it took longer than {} s (limit on time)", limit.as_secs_f64())]
     Time {
-        /// What it had.
+        /// The limit.
         limit: Duration,
     },
-    /// More memory than allowed.
-    #[error("it wanted {wanted} bytes of memory (limit {limit})")]
+    /// It exceeded the memory limit.
+    #[error("it requested {wanted} bytes of memory (limit {limit})")]
     Memory {
-        /// What it asked for, all memories together.
+        /// The requested total over all memories.
         wanted: u64,
-        /// What it may have.
+        /// The limit.
         limit: u64,
     },
-    /// A larger table than allowed.
-    #[error("it wanted {wanted} table elements (limit {limit})")]
+    /// It exceeded the limit on table elements.
+    #[error("it requested {wanted} table elements (limit {limit})")]
     Table {
-        /// What it asked for, all tables together.
+        /// The requested total over all tables.
         wanted: u64,
-        /// What it may have.
+        /// The limit.
         limit: u64,
     },
-    /// Too deep a recursion.
+    /// It exceeded the stack limit.
     #[error("it used up its stack of {limit} bytes (endless recursion?)")]
     Stack {
-        /// What it had.
+        /// The limit.
         limit: usize,
     },
-    /// A larger answer than allowed.
+    /// Its answer is too large.
     #[error("it answered with more than {limit} bytes (limit on answers)")]
     AnswerSize {
-        /// What it may say.
+        /// The limit.
         limit: usize,
     },
-    /// A longer log than allowed.
+    /// Its log is too long.
     #[error("it logged more than {limit} bytes (limit on logs)")]
     LogSize {
-        /// What it may log.
+        /// The limit.
         limit: usize,
     },
-    /// Its answer is no value of the contract: text that is not UTF-8, a list beyond its memory, a case
-    /// that does not exist.
-    #[error("its answer is no value of the contract: {problem}")]
+    /// Its answer is not a value of the contract: invalid UTF-8, a list that exceeds its memory, an unknown variant.
+    #[error("its answer is not a valid value of the contract: {problem}")]
     NoValue {
         /// What is wrong with it.
         problem: String,
     },
-    /// It stopped itself or did what WebAssembly forbids.
+    /// It aborted, or executed an operation that WebAssembly forbids.
     #[error("it trapped: {trap}")]
     Trap {
-        /// WebAssembly's name for it.
+        /// WebAssembly's name of the trap.
         trap: String,
     },
 }
@@ -122,158 +121,157 @@ pub enum Fault {
 /// What is wrong with an answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum AnswerProblem {
-    /// Not one step a query.
+    /// Wrong number of steps.
     #[error("it gave {given} steps for {wanted} queries")]
     StepCount {
-        /// What it gave.
+        /// Number of steps in the answer.
         given: usize,
-        /// How many queries there were.
+        /// Number of queries.
         wanted: usize,
     },
-    /// No such expert.
+    /// Unknown expert.
     #[error("it named expert {index}, but there are {experts} (counted from 0)")]
     ExpertIndex {
-        /// What it named.
+        /// Index in the answer.
         index: ExpertIndex,
-        /// How many there are.
+        /// Number of experts.
         experts: usize,
     },
-    /// It asks, but for nothing.
-    #[error("it asked, but for nothing")]
+    /// Empty list of probes.
+    #[error("it asked with an empty list of probes")]
     EmptyAsk,
-    /// It asks for what is in the evidence.
-    #[error("it asked for {probe}, which it has been told already")]
+    /// A probe that is already in the evidence.
+    #[error("it asked for {probe}, which is in its evidence already")]
     KnownProbe {
-        /// What it asked for.
+        /// The probe.
         probe: String,
     },
-    /// It asks for the same thing twice at once.
-    #[error("it asked for {probe} twice at once")]
+    /// Duplicate probe.
+    #[error("it asked for {probe} twice in one step")]
     RepeatedProbe {
-        /// What it asked for.
+        /// The probe.
         probe: String,
     },
-    /// A mixture of nobody.
-    #[error("it mixed no experts")]
+    /// Empty mixture.
+    #[error("its mixture has no experts")]
     EmptyMix,
-    /// The same expert twice in a mixture.
-    #[error("it mixed expert {index} in twice")]
+    /// Duplicate expert in a mixture.
+    #[error("its mixture has expert {index} twice")]
     RepeatedShare {
-        /// Which one.
+        /// Index of the expert.
         index: ExpertIndex,
     },
-    /// NaN, infinite or negative.
+    /// Weight that is NaN, infinite or negative.
     #[error("it gave the weight {weight}, expected a finite number that is not negative")]
     Weight {
-        /// What it gave.
+        /// The weight.
         weight: f32,
     },
-    /// All weights are 0.
+    /// Weights without a positive, finite sum.
     #[error("the weights of its mixture sum up to {sum}, expected a finite sum above 0")]
     WeightSum {
-        /// Their sum.
+        /// The sum.
         sum: f32,
     },
-    /// No such candidate.
-    #[error("it named candidate {id}, which it was not given")]
+    /// Unknown candidate.
+    #[error("it named candidate {id}, which is not among its candidates")]
     CandidateId {
-        /// What it named.
+        /// Id in the answer.
         id: u64,
     },
-    /// The same candidate twice.
+    /// Duplicate candidate.
     #[error("it picked candidate {id} twice")]
     RepeatedPick {
-        /// Which one.
+        /// Id of the candidate.
         id: u64,
     },
-    /// An example made for a task that is not learned yet.
+    /// Example generated for a task that is not learned yet.
     #[error("it made an example of task {task}, but the stream is at task {at}")]
     SyntheticTask {
-        /// What it named.
+        /// Task in the answer.
         task: u32,
-        /// Where the stream is.
+        /// Current index in the stream.
         at: u32,
     },
-    /// A wish for text that cannot be fulfilled.
+    /// Invalid parameters of a text request.
     #[error("it wants text with {name} = {value}, expected {expected}")]
     Generation {
-        /// Which of its numbers.
+        /// The parameter.
         name: &'static str,
-        /// What it gave.
+        /// Its value.
         value: f64,
-        /// What would be right.
+        /// The valid range.
         expected: &'static str,
     },
-    /// Its name or version cannot stand in a report.
+    /// A name or version that cannot be used in a report.
     #[error("its {field} is {value:?}, expected {expected}")]
     Description {
-        /// Which field.
+        /// The field.
         field: &'static str,
-        /// What it gave, cut short.
+        /// Its value, truncated.
         value: String,
-        /// What would be right.
+        /// The valid form.
         expected: &'static str,
     },
 }
 
-/// Why a policy cannot be loaded, or was stopped.
+/// Why a policy could not be loaded, or was stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// The file cannot be read.
     #[error("cannot read plugin {}: {source}", file.display())]
     Read {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
     /// The file is too large.
     #[error("plugin {} has {bytes} bytes (limit {limit})", file.display())]
     FileSize {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Its length.
+        /// Its size.
         bytes: u64,
         /// The limit.
         limit: u64,
     },
-    /// There is more to compile than allowed.
+    /// The component contains more code than allowed.
     #[error("plugin {} has {found} {what} (limit {limit})", file.display())]
     CodeSize {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// What is counted.
+        /// The quantity that is limited.
         what: &'static str,
-        /// How much there is.
+        /// Its value.
         found: u64,
         /// The limit.
         limit: u64,
     },
-    /// Its settings are too large.
-    #[error("{plugin} is to be opened with {bytes} bytes of settings (limit {limit})")]
+    /// The settings are too large.
+    #[error("{plugin} was given {bytes} bytes of settings (limit {limit})")]
     SettingsSize {
-        /// Which plugin.
+        /// The plugin.
         plugin: Arc<PluginId>,
-        /// Their length.
+        /// Their size.
         bytes: usize,
         /// The limit.
         limit: usize,
     },
-    /// The file is something else.
+    /// The file is not a component.
     #[error("plugin {} is {found}, expected a WebAssembly component", file.display())]
     NotAComponent {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// What it is.
+        /// What it is instead.
         found: &'static str,
     },
-    /// The file is a component, but a broken one or one that uses what is not granted (threads,
-    /// memory64, …).
+    /// The component is invalid, or uses a feature that is not granted (threads, memory64, …).
     #[error("plugin {} is not a valid component: {problem}", file.display())]
     Malformed {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// The validator's words.
+        /// The validator's message.
         problem: String,
     },
     /// A component that exports no policy.
@@ -282,53 +280,53 @@ pub enum PolicyError {
         file.display(), listed(exports)
     )]
     NotAPolicy {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// What it exports.
+        /// The exports.
         exports: Vec<String>,
     },
-    /// A policy that exports both a router and a selector.
+    /// A component that exports both a router and a selector.
     #[error("plugin {} exports a router and a selector, expected one of them", file.display())]
     TwoPolicies {
-        /// Which file.
+        /// The file.
         file: PathBuf,
     },
-    /// Built for a contract that this build does not speak.
+    /// The component was built for an unsupported version of the contract.
     #[error(
-        "plugin {} was built for version {found} of the contract, this build speaks {supported}",
+        "plugin {} was built for version {found} of the contract; this build supports {supported}",
         file.display()
     )]
     ContractVersion {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// What it was built for.
+        /// Version it was built for.
         found: String,
-        /// What this build speaks.
+        /// Version that this build supports.
         supported: &'static str,
     },
-    /// It wants what no policy gets.
+    /// The component imports more than policies are granted.
     #[error(
         "plugin {} imports {}, which is not granted to policies (granted: `cadre:policy/diagnostics`)",
         file.display(), listed(imports)
     )]
     UngrantedImport {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// What it imports beyond what is granted.
+        /// The imports that are not granted.
         imports: Vec<String>,
     },
-    /// Its functions have another shape than the contract's.
+    /// Its functions have other types than the contract's.
     #[error("{plugin} does not keep the contract {}: {problem}", cadre_contract::CONTRACT_VERSION)]
     Shape {
-        /// Which plugin.
+        /// The plugin.
         plugin: Arc<PluginId>,
-        /// Where it differs.
+        /// The difference.
         problem: String,
     },
-    /// The compiler took too long.
+    /// Compilation took too long.
     #[error("{plugin} was not compiled within {} s (limit)", limit.as_secs_f64())]
     CompileTime {
-        /// Which plugin.
+        /// The plugin.
         plugin: Arc<PluginId>,
         /// The limit.
         limit: Duration,
@@ -336,83 +334,83 @@ pub enum PolicyError {
     /// WebAssembly cannot be run on this machine.
     #[error("cannot start the WebAssembly engine: {problem}")]
     Engine {
-        /// The engine's words.
+        /// The engine's message.
         problem: String,
     },
-    /// Compiled code cannot be kept.
-    #[error("cannot keep compiled policies in {}: {source}", folder.display())]
+    /// Compiled code cannot be cached.
+    #[error("cannot cache compiled policies in {}: {source}", folder.display())]
     Cache {
-        /// Which folder.
+        /// The folder.
         folder: PathBuf,
-        /// Why not.
+        /// The underlying error.
         source: StoreError,
     },
-    /// The cache's folder cannot be made.
-    #[error("cannot make the folder {} for compiled policies: {source}", folder.display())]
+    /// The cache folder cannot be created.
+    #[error("cannot create the folder {} for compiled policies: {source}", folder.display())]
     CacheFolder {
-        /// Which folder.
+        /// The folder.
         folder: PathBuf,
-        /// Why not.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
-    /// A router where a selector is wanted, or the other way round.
+    /// A router where a selector is expected, or vice versa.
     #[error("{plugin} is a {found}, expected a {wanted}")]
     Kind {
-        /// Which plugin.
+        /// The plugin.
         plugin: Arc<PluginId>,
-        /// What it is.
+        /// Its kind.
         found: PluginKind,
-        /// What was wanted.
+        /// The expected kind.
         wanted: PluginKind,
     },
     /// A call did not return.
     #[error("{plugin} was stopped in {call}: {fault}{}", quoted(last_words))]
     Stopped {
-        /// Which plugin.
+        /// The plugin.
         plugin: Arc<PluginId>,
-        /// What was called.
+        /// The call.
         call: Call,
-        /// How it ended.
+        /// Why it did not return.
         fault: Fault,
-        /// What it logged in this call, the panic's message among it; may be empty.
+        /// The log of this call, including a panic message; may be empty.
         last_words: String,
     },
-    /// The policy itself says that something is wrong, such as a setting.
+    /// The policy reports an error, such as an invalid setting.
     #[error("{plugin} refused {call}: {message}")]
     Refused {
-        /// Which plugin.
+        /// The plugin.
         plugin: Arc<PluginId>,
-        /// What was called.
+        /// The call.
         call: Call,
-        /// Its own words.
+        /// The policy's message.
         message: String,
     },
-    /// It returned nonsense.
+    /// The policy returned an invalid answer.
     #[error("{plugin} broke the contract in {call}: {problem}")]
     Answer {
-        /// Which plugin.
+        /// The plugin.
         plugin: Arc<PluginId>,
-        /// What was called.
+        /// The call.
         call: Call,
         /// What is wrong.
         problem: AnswerProblem,
     },
-    /// It asks and asks and never decides.
+    /// The policy kept asking and did not decide.
     #[error("{plugin} asked {rounds} times in {call} and did not decide (limit on rounds)")]
     TooManyRounds {
-        /// Which plugin.
+        /// The plugin.
         plugin: Arc<PluginId>,
-        /// What was called.
+        /// The call.
         call: Call,
         /// The limit.
         rounds: u32,
     },
-    /// A finding that does not answer its probe: a mistake of the core, not of the policy.
-    #[error("what was found for {probe} of query {query} is of another kind than the probe")]
+    /// A finding whose kind does not match its probe: a bug in the core, not in the policy.
+    #[error("the finding for {probe} of query {query} does not have the probe's kind")]
     WrongFinding {
-        /// Of which query.
+        /// The query.
         query: u64,
-        /// What was asked.
+        /// The probe.
         probe: String,
     },
 }
@@ -426,5 +424,5 @@ fn listed(names: &[String]) -> String {
 }
 
 fn quoted(words: &str) -> String {
-    if words.is_empty() { String::new() } else { format!("; its last words: {words}") }
+    if words.is_empty() { String::new() } else { format!("; its last log lines: {words}") }
 }

@@ -1,6 +1,5 @@
-//! An instance of a policy under its limits: what it is given, how a call ends, and what it said. A
-//! call runs in an instance of its own that is dropped afterwards, so that nothing a policy keeps to
-//! itself can reach the next call.
+//! An instance of a policy under its limits: inputs, the outcome of a call, and its log. Each call runs in a fresh
+//! instance that is dropped afterwards, so that no state can leak into the next call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,22 +11,22 @@ use crate::bindings::router_world::cadre::policy::{diagnostics, types};
 use crate::sandbox::TICK;
 use crate::{Call, Fault, Limits, PluginId, PolicyError};
 
-/// Lines of a policy's log that are kept, and characters of each.
+/// Number of log lines that are kept, and maximum characters per line.
 const KEPT_LINES: usize = 8;
 const KEPT_CHARACTERS: usize = 2_000;
-/// What a line of the log counts beside its text.
+/// Bytes charged per log line in addition to its text.
 const LINE_BYTES: usize = 16;
-/// Instances, tables and memories of a component: interpreters of other languages need a few dozen.
+/// Maximum number of instances, tables and memories of a component; interpreters of other languages need a few dozen.
 const KEPT_PARTS: usize = 256;
 
-/// What a store knows of its policy.
+/// State of a store.
 pub(crate) struct Guest {
     limits: Limits,
     memory: u64,
     tables: u64,
     refused: Option<Fault>,
     words: Vec<String>,
-    /// Bytes logged.
+    /// Bytes logged so far.
     logged: usize,
     fits: bool,
 }
@@ -50,7 +49,7 @@ impl Guest {
         store
     }
 
-    /// Says that the instance has the contract's functions: what goes wrong from here on is its doing.
+    /// Marks the instance as having the contract's functions: later failures are the policy's fault.
     pub(crate) fn fits(store: &mut Store<Self>) {
         store.data_mut().fits = true;
     }
@@ -61,14 +60,14 @@ impl Guest {
     }
 }
 
-/// The linker of every policy: diagnostics, and nothing else.
+/// The linker for all policies; it provides diagnostics only.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<wasmtime::component::Linker<Guest>> {
     let mut linker = wasmtime::component::Linker::new(engine);
     diagnostics::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
     Ok(linker)
 }
 
-/// Runs a call that is given so many bytes, and says how it ended.
+/// Runs a call with this number of input bytes, and determines its outcome.
 pub(crate) fn run<R>(
     store: &mut Store<Guest>,
     plugin: &Arc<PluginId>,
@@ -100,10 +99,9 @@ fn ticks(time: Duration) -> u64 {
     u64::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX / 2).clamp(1, u64::MAX / 2)
 }
 
-/// Why a call did not return; or, where it never began, in what the component differs from the
-/// contract.
+/// Why a call did not return; or, if it never started, how the component differs from the contract.
 fn fault_of(error: &wasmtime::Error, guest: &Guest, fuel: u64, time: Duration) -> Result<Fault, String> {
-    // A refused growth comes to light as whatever the policy's allocator does then.
+    // A refused memory growth surfaces as whatever the policy's allocator does next.
     if let Some(refused) = &guest.refused {
         return Ok(refused.clone());
     }
@@ -116,7 +114,7 @@ fn fault_of(error: &wasmtime::Error, guest: &Guest, fuel: u64, time: Duration) -
         });
     }
     let cause = error.root_cause().to_string();
-    // The type behind this message is wasmtime's own; a test watches the words.
+    // The error type is private to wasmtime, so we match the message; a test covers it.
     if cause.contains("fuel allocated for hostcalls has been exhausted") {
         return Ok(Fault::AnswerSize { limit: guest.limits.answer_bytes });
     }
@@ -166,14 +164,14 @@ impl types::Host for Guest {}
 
 impl diagnostics::Host for Guest {
     fn log(&mut self, level: diagnostics::Level, message: String) -> wasmtime::Result<()> {
-        // What the host does for a policy costs it no fuel. A line counts even if it is empty.
+        // Host work costs the policy no fuel, so log bytes are counted. Empty lines count too.
         self.logged = self.logged.saturating_add(message.len()).saturating_add(LINE_BYTES);
         let limit = self.limits.answer_bytes;
         if self.logged > limit {
             self.refused = Some(Fault::LogSize { limit });
             return Err(wasmtime::Error::msg("logged more than its limit"));
         }
-        // Whatever a policy says ends up on a terminal: no control characters.
+        // Log lines are printed on a terminal: strip control characters.
         let line: String = message
             .chars()
             .take(KEPT_CHARACTERS)

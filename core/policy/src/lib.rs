@@ -1,7 +1,7 @@
-//! Loads WASM policies, confines them and calls them. A policy is a component that keeps the contract
-//! `cadre:policy`; it runs with limits on instructions, time, memory and the size of what it says, it
-//! has no clock, files, network or chance of its own, and its answers are checked before anyone acts
-//! on them. This is the only crate that knows of wasmtime; nothing of it shows outside.
+//! Loads WebAssembly policies, sandboxes them and calls them. A policy is a component that implements the contract
+//! `cadre:policy`. It runs with limits on instructions, time, memory and output size, has no access to clock, files,
+//! network or randomness, and its answers are validated before they are used. Only this crate uses wasmtime; its public
+//! API must not expose it.
 //!
 //! ```no_run
 //! use cadre_policy::{Limits, Sandbox};

@@ -1,4 +1,4 @@
-//! A loaded plugin: who it is, and the policies that can be opened from it.
+//! A loaded plugin: its identity, and the policies that can be opened from it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::bindings::selector_world::SelectorPluginPre;
 use crate::guest::{self, Guest};
 use crate::{Call, Limits, LoadedFrom, PluginId, PolicyError, Router, Selector, answer_check};
 
-/// Which kind of policy a plugin holds.
+/// Kind of policy in a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PluginKind {
-    /// Decides who answers a query.
+    /// Decides which expert answers a query.
     Router,
     /// Decides which examples are remembered and rehearsed.
     Selector,
@@ -78,13 +78,13 @@ impl Plugin {
         Ok(Self { engine: engine.clone(), world, id, description, limits, loaded_from })
     }
 
-    /// What the plugin says of itself.
+    /// The plugin's description of itself.
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.description
     }
 
-    /// Which kind of policy it holds.
+    /// Kind of policy.
     #[must_use]
     pub fn kind(&self) -> PluginKind {
         match self.world {
@@ -93,29 +93,29 @@ impl Plugin {
         }
     }
 
-    /// BLAKE3 of its file: what stage keys name.
+    /// BLAKE3 of the file, used in stage keys.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         &self.id.digest
     }
 
-    /// Name, file and digest together.
+    /// Name, file and digest.
     #[must_use]
     pub fn id(&self) -> &PluginId {
         &self.id
     }
 
-    /// Whether it was compiled for this load.
+    /// Whether the plugin was compiled for this load or taken from the cache.
     #[must_use]
     pub fn loaded_from(&self) -> LoadedFrom {
         self.loaded_from
     }
 
-    /// Opens its router. `settings_json` is the recipe's table without the key `plugin`; `experts`
-    /// stand in the order of their index, from 0.
+    /// Opens the plugin's router. `settings_json` is the recipe's table without the key `plugin`; `experts` are in
+    /// index order, from 0.
     ///
     /// # Errors
-    /// When the plugin is a selector, refuses the settings, or is stopped; when the settings are too large.
+    /// If the plugin is a selector, refuses the settings or is stopped, or if the settings are too large.
     pub fn router(&self, settings_json: &str, experts: &[ExpertCard]) -> Result<Router, PolicyError> {
         self.fits(settings_json)?;
         match &self.world {
@@ -131,10 +131,10 @@ impl Plugin {
         }
     }
 
-    /// Opens its selector. `settings_json` is the recipe's table without `plugin`, `share` and `count`.
+    /// Opens the plugin's selector. `settings_json` is the recipe's table without `plugin`, `share` and `count`.
     ///
     /// # Errors
-    /// When the plugin is a router, refuses the settings, or is stopped.
+    /// If the plugin is a router, refuses the settings or is stopped.
     pub fn selector(&self, settings_json: &str) -> Result<Selector, PolicyError> {
         self.fits(settings_json)?;
         match &self.world {

@@ -1,5 +1,5 @@
-//! An opened router. Every call runs in a fresh instance, opened with the same settings: what a policy
-//! remembers cannot leak from call to call, and a trap costs nothing but the call.
+//! An open router. Every call runs in a fresh instance opened with the same settings: no state leaks between calls, and
+//! a trap ends only the call.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,12 +23,12 @@ pub struct Router {
     last: Usage,
 }
 
-/// What the last call used.
+/// Resource usage of the last call.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
-    /// Fuel of the call, without opening.
+    /// Fuel used by the call, without opening.
     pub(crate) fuel: u64,
-    /// Fuel that it might have used.
+    /// Fuel limit of the call.
     pub(crate) fuel_allowed: u64,
     /// Memory of the instance, bytes.
     pub(crate) memory: u64,
@@ -66,11 +66,11 @@ impl Router {
         Ok(router)
     }
 
-    /// One step for each evidence, in the same order. The steps are checked: experts that exist,
-    /// probes that are not known yet, weights that can be used. Whether a probe is granted is the caller's check.
+    /// Returns one step per query, in the same order. Steps are validated: experts exist, probes are not in the
+    /// evidence yet, weights are usable. The caller checks whether a probe is granted.
     ///
     /// # Errors
-    /// When the router is stopped, refuses, or answers nonsense; the router can be called again.
+    /// If the router is stopped, refuses or returns an invalid answer; it can be called again.
     pub fn route(&mut self, batch: &[Evidence]) -> Result<Vec<RouterStep>, PolicyError> {
         if batch.is_empty() {
             return Ok(Vec::new());
@@ -81,7 +81,7 @@ impl Router {
         }
     }
 
-    /// The error for a router that goes on asking about this query beyond [`Limits::rounds`].
+    /// The error for a router that keeps asking about this query beyond [`Limits::rounds`].
     #[must_use]
     pub fn too_many_rounds(&self, query: u64) -> PolicyError {
         PolicyError::TooManyRounds {
@@ -127,7 +127,7 @@ impl Router {
         Ok(steps)
     }
 
-    /// A router is pure, so the query that is the trouble is the first that is trouble alone.
+    /// A router is pure, so the offending query is the first that fails when routed alone.
     fn narrowed(&mut self, batch: &[Evidence]) -> Option<PolicyError> {
         batch.iter().find_map(|evidence| {
             let alone = std::slice::from_ref(evidence);
@@ -135,7 +135,7 @@ impl Router {
         })
     }
 
-    /// A fresh instance, opened.
+    /// Creates a fresh, open instance.
     fn fresh(&self) -> Result<(Store<Guest>, RouterPlugin), PolicyError> {
         let mut store = Guest::store(&self.engine, &self.limits);
         let bytes = self.settings.len() + convert::card_bytes(&self.experts);

@@ -1,5 +1,5 @@
-//! The engine that policies run in, and how they get there: read, looked at, compiled or taken from the
-//! cache, asked for their name. Grants nothing but the diagnostics of the contract.
+//! The WebAssembly engine, and how plugins are loaded: read, inspected, compiled or taken from the cache, and asked for
+//! their description. Must grant policies nothing but the contract's diagnostics.
 
 use std::fs::File;
 use std::io::Read;
@@ -18,20 +18,20 @@ use crate::compiled_cache::CompiledCache;
 use crate::component_info;
 use crate::{Limits, Plugin, PluginId, PolicyError};
 
-/// How often the wall clock is looked at.
+/// Epoch tick interval.
 pub(crate) const TICK: Duration = Duration::from_millis(20);
 
-/// Where a plugin's compiled code came from.
+/// Source of a plugin's compiled code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LoadedFrom {
-    /// It was compiled now.
+    /// Compiled for this load.
     Compilation,
-    /// It was compiled before and kept.
+    /// Compiled before and cached.
     Cache,
 }
 
-/// Where policies run, and under which limits. Cheap calls may come from several threads.
+/// The engine and limits under which policies run. Can be shared between threads.
 pub struct Sandbox {
     engine: Engine,
     cache: CompiledCache,
@@ -39,12 +39,11 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Makes an engine with settings under which the same component gives the same answers on every
-    /// machine. Compiled policies are kept in `cache`, which is made if it is not there; a folder that
-    /// others can write to is not used.
+    /// Creates an engine whose settings make a component give the same answers on every machine. Compiled policies are
+    /// cached in `cache`, which is created if it does not exist; a folder that other users can write to is not used.
     ///
     /// # Errors
-    /// When the folder cannot be made, or WebAssembly cannot be run here.
+    /// If the folder cannot be created, or WebAssembly cannot be run here.
     pub fn new(cache: &Path, limits: Limits) -> Result<Self, PolicyError> {
         let engine = Engine::new(&settings(&limits))
             .map_err(|error| PolicyError::Engine { problem: error.to_string() })?;
@@ -53,17 +52,17 @@ impl Sandbox {
         Ok(Self { engine, cache, limits })
     }
 
-    /// The limits under which policies run here.
+    /// The limits under which policies run.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Reads, checks and compiles a plugin (or takes it from the cache) and asks for its description.
+    /// Reads, checks and compiles a plugin (or takes it from the cache) and reads its description.
     ///
     /// # Errors
-    /// When the file cannot be read, is no component, is no policy, was built for another version of
-    /// the contract, wants what is not granted, or does not say who it is.
+    /// If the file cannot be read, is not a component or not a policy, was built for another version of the contract,
+    /// imports what is not granted, or has no valid description.
     pub fn load(&self, file: &Path) -> Result<Plugin, PolicyError> {
         let bytes = self.read(file)?;
         let kind = component_info::kind_of(file, &bytes, &self.limits)?;
@@ -81,24 +80,24 @@ impl Sandbox {
         let limit = self.limits.file_bytes;
         let mut bytes = Vec::new();
         let open = File::open(file).map_err(failed)?;
-        let told = open.metadata().map_err(failed)?.len();
-        // One byte more than allowed: a file may grow, and some files have no length.
+        let size = open.metadata().map_err(failed)?.len();
+        // Read one byte more than allowed: a file may grow, and some files have no length.
         open.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
         let length = bytes.len() as u64;
         if length > limit {
-            return Err(PolicyError::FileSize { file: file.to_owned(), bytes: told.max(length), limit });
+            return Err(PolicyError::FileSize { file: file.to_owned(), bytes: size.max(length), limit });
         }
         Ok(bytes)
     }
 
-    /// Compiles on a thread of its own, since nothing bounds a compilation from within. How much there is to compile was
-    /// bounded before (`surface`), so that a thread that nobody waits for any more ends soon.
+    /// Compiles on a separate thread, since a compilation cannot be interrupted. The amount of code was limited before
+    /// (`component_info`), so an abandoned thread ends soon.
     fn compile(&self, id: &Arc<PluginId>, bytes: Vec<u8>) -> Result<Component, PolicyError> {
         let (send, receive) = mpsc::channel();
         let engine = self.engine.clone();
         thread::spawn(move || {
             let code = engine.precompile_component(&bytes);
-            // Nobody listens any more where the time was up.
+            // The receiver is gone if the time was up.
             let _ = send.send(code.map_err(|error| error.root_cause().to_string()));
         });
         let limit = self.limits.compile_time;
@@ -109,17 +108,17 @@ impl Sandbox {
                 return Err(PolicyError::CompileTime { plugin: Arc::clone(id), limit });
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => {
-                return Err(malformed("the compiler broke down over it".into()));
+                return Err(malformed("the compiler panicked".into()));
             }
         };
         self.cache.put(&id.digest, &code)?;
-        // SAFETY: this engine made the code a moment ago, and it has not left this function.
+        // SAFETY: this engine has just produced the code, and it has not left this function.
         unsafe { Component::deserialize(&self.engine, &code) }
             .map_err(|error| malformed(error.root_cause().to_string()))
     }
 }
 
-/// Every setting that could make two machines differ, or let a policy do more than compute.
+/// Settings that affect determinism across machines, and the enabled WebAssembly features.
 fn settings(limits: &Limits) -> Config {
     let mut config = Config::new();
     config
@@ -135,7 +134,7 @@ fn settings(limits: &Limits) -> Config {
     config
 }
 
-/// Counts the engine's epochs, on which the wall-clock net hangs, as long as the engine lives.
+/// Increments the engine's epoch, which wall-clock deadlines depend on, for the engine's lifetime.
 fn start_clock(engine: &Engine) {
     let engine = engine.weak();
     thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! An opened selector. Every call runs in a fresh instance, opened with the same settings.
+//! An open selector. Every call runs in a fresh instance opened with the same settings.
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,11 +44,11 @@ impl Selector {
         Ok(selector)
     }
 
-    /// The next step. It is checked: candidates that exist and are picked once, probes that are not
-    /// known yet, numbers that can be used.
+    /// Returns the next step. It is validated: candidates exist and are picked once, probes are not in the evidence
+    /// yet, numbers are usable.
     ///
     /// # Errors
-    /// When the selector is stopped, refuses, or answers nonsense; it can be called again.
+    /// If the selector is stopped, refuses or returns an invalid answer; it can be called again.
     pub fn select(
         &mut self,
         order: &Order,
@@ -82,7 +82,7 @@ impl Selector {
         Ok(step)
     }
 
-    /// The error for a selector that goes on asking beyond [`Limits::rounds`].
+    /// The error for a selector that keeps asking beyond [`Limits::rounds`].
     #[must_use]
     pub fn too_many_rounds(&self, task: u32) -> PolicyError {
         PolicyError::TooManyRounds {
@@ -96,7 +96,7 @@ impl Selector {
         self.last
     }
 
-    /// A fresh instance, opened.
+    /// Creates a fresh, open instance.
     fn fresh(&self) -> Result<(Store<Guest>, SelectorPlugin), PolicyError> {
         let mut store = Guest::store(&self.engine, &self.limits);
         let (instance, opened) =

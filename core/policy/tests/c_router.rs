@@ -1,6 +1,5 @@
-//! The contract from another language: `plugins/examples/surest-c` is built, keeps the contract, and
-//! decides as the template's router in Rust says of itself. Skips, and says so, where nothing here
-//! compiles C to WebAssembly.
+//! The contract from another language: `plugins/examples/surest-c` builds, conforms to the contract, and decides like
+//! the template's Rust router. Skips with a message if no compiler here builds C for WebAssembly.
 
 #[cfg(test)]
 mod guest;
@@ -10,9 +9,9 @@ use std::process::{Command, Stdio};
 
 use cadre_contract::{Evidence, Query, RouterProbe, RouterStep};
 use cadre_policy::{Limits, Plugin};
-use guest::{Place, cards, claim};
+use guest::{Fixture, cards, claim};
 
-/// A command that compiles C to WebAssembly as `zig cc` does: `$CADRE_WASM_CC`, or a `zig` that is here.
+/// A command that compiles C to WebAssembly like `zig cc`: `$CADRE_WASM_CC`, or an installed `zig`.
 fn compiler() -> Option<Vec<String>> {
     let own = std::env::var("CADRE_WASM_CC").ok();
     let known = ["zig cc", "python3 -m ziglang cc"].map(str::to_owned);
@@ -42,7 +41,7 @@ fn build(compiler: &[String], folder: &Path) -> PathBuf {
     cadre_plugin_build::make(&module, None).unwrap()
 }
 
-/// Queries with claims of some of the experts, each number one of few so that equals are common.
+/// Queries with claims by some of the experts. The values are few, so that ties are common.
 fn queries(experts: u32) -> Vec<Evidence> {
     let mut state = 1_u64;
     let mut draw = move |below: u64| {
@@ -59,8 +58,8 @@ fn queries(experts: u32) -> Vec<Evidence> {
         .collect()
 }
 
-/// What `plugins/template/router` does: asks all, then takes the surest that reaches the threshold, of
-/// equals the last.
+/// The decisions of `plugins/template/router`: probe all, then take the expert with the highest claim that reaches the
+/// threshold; ties go to the last.
 fn expected(evidence: &Evidence, experts: u32, threshold: f32) -> RouterStep {
     if evidence.observations.is_empty() && experts > 0 {
         return RouterStep::Ask((0..experts).map(RouterProbe::Claim).collect());
@@ -92,19 +91,19 @@ fn decides_as_the_template_does(plugin: &Plugin) {
 }
 
 #[test]
-fn a_router_in_c_keeps_the_contract_and_decides_as_the_one_in_rust() {
+fn a_router_in_c_conforms_and_decides_like_the_one_in_rust() {
     let Some(compiler) = compiler() else {
         eprintln!(
-            "skipped: nothing here compiles C to WebAssembly; `pip install ziglang`, or set CADRE_WASM_CC"
+            "skipped: no compiler here builds C for WebAssembly; run `pip install ziglang` or set CADRE_WASM_CC"
         );
         return;
     };
-    let place = Place::with(Limits::default());
-    let file = build(&compiler, place.folder.path());
-    let report = place.sandbox.conformance(&file, "{}");
+    let fixture = Fixture::with(Limits::default());
+    let file = build(&compiler, fixture.folder.path());
+    let report = fixture.sandbox.conformance(&file, "{}");
     assert!(report.passed(), "{report:#?}");
     assert_eq!(report.description.unwrap().name, "surest-c");
-    let plugin = place.sandbox.load(&file).unwrap();
+    let plugin = fixture.sandbox.load(&file).unwrap();
     decides_as_the_template_does(&plugin);
     for settings in [r#"{"thresold": 0.4}"#, r#"{"threshold": 2}"#, r#"{"threshold": "high"}"#] {
         let error = plugin.router(settings, &cards(2)).unwrap_err().to_string();

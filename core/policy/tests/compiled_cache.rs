@@ -1,4 +1,4 @@
-//! Compiled policies that were kept: taken when whole, made again when not.
+//! The cache of compiled policies: intact entries are used, others are compiled again.
 
 #[cfg(test)]
 mod guest;
@@ -8,15 +8,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use cadre_policy::{LoadedFrom, Sandbox};
-use guest::{Guest, Place, batch, cards, tight};
+use guest::{Fixture, Guest, batch, cards, tight};
 #[cfg(test)]
-fn entries(place: &Place) -> Vec<PathBuf> {
-    let folder = place.folder.path().join("compiled");
+fn entries(fixture: &Fixture) -> Vec<PathBuf> {
+    let folder = fixture.folder.path().join("compiled");
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 #[cfg(test)]
-fn loaded(place: &Place) -> LoadedFrom {
-    let plugin = place.load(&Guest::router()).unwrap();
+fn loaded(fixture: &Fixture) -> LoadedFrom {
+    let plugin = fixture.load(&Guest::router()).unwrap();
     let mut router = plugin.router("{}", &cards(2)).unwrap();
     assert_eq!(router.route(&batch(2)).unwrap().len(), 2);
     plugin.loaded_from()
@@ -24,39 +24,39 @@ fn loaded(place: &Place) -> LoadedFrom {
 
 #[test]
 fn the_second_load_compiles_nothing() {
-    let place = Place::new();
-    assert_eq!(loaded(&place), LoadedFrom::Compilation);
-    assert_eq!(loaded(&place), LoadedFrom::Cache);
-    assert_eq!(entries(&place).len(), 1);
-    // Another engine of the same settings takes it too.
-    let other = Sandbox::new(&place.folder.path().join("compiled"), tight()).unwrap();
-    let plugin = other.load(&place.folder.path().join("hostile.wasm")).unwrap();
+    let fixture = Fixture::new();
+    assert_eq!(loaded(&fixture), LoadedFrom::Compilation);
+    assert_eq!(loaded(&fixture), LoadedFrom::Cache);
+    assert_eq!(entries(&fixture).len(), 1);
+    // Another engine with the same settings uses the entry too.
+    let other = Sandbox::new(&fixture.folder.path().join("compiled"), tight()).unwrap();
+    let plugin = other.load(&fixture.folder.path().join("hostile.wasm")).unwrap();
     assert_eq!(plugin.loaded_from(), LoadedFrom::Cache);
 }
 
 #[test]
 fn other_bytes_are_another_entry() {
-    let place = Place::new();
-    assert_eq!(loaded(&place), LoadedFrom::Compilation);
-    let plugin = place.load(&Guest::router().name("other")).unwrap();
+    let fixture = Fixture::new();
+    assert_eq!(loaded(&fixture), LoadedFrom::Compilation);
+    let plugin = fixture.load(&Guest::router().name("other")).unwrap();
     assert_eq!(plugin.loaded_from(), LoadedFrom::Compilation);
-    assert_eq!(entries(&place).len(), 2);
+    assert_eq!(entries(&fixture).len(), 2);
 }
 
 #[test]
-fn a_damaged_entry_is_made_again() {
-    let place = Place::new();
-    loaded(&place);
-    let entry = entries(&place).remove(0);
+fn a_damaged_entry_is_recompiled() {
+    let fixture = Fixture::new();
+    loaded(&fixture);
+    let entry = entries(&fixture).remove(0);
     let whole = fs::read(&entry).unwrap();
     let mut flipped = whole.clone();
     let middle = flipped.len() / 2;
     flipped[middle] ^= 1;
     for damaged in [flipped, whole[..whole.len() - 9].to_vec(), Vec::new(), b"\x7fELF".to_vec()] {
         fs::write(&entry, &damaged).unwrap();
-        assert_eq!(loaded(&place), LoadedFrom::Compilation);
+        assert_eq!(loaded(&fixture), LoadedFrom::Compilation);
         assert_eq!(fs::read(&entry).unwrap(), whole);
-        assert_eq!(loaded(&place), LoadedFrom::Cache);
+        assert_eq!(loaded(&fixture), LoadedFrom::Cache);
     }
 }
 

@@ -1,5 +1,5 @@
-//! The components that lie in the repository: they keep the contract and do what their sources do,
-//! whether or not a WebAssembly toolchain is here to build them.
+//! The components committed to the repository conform to the contract and behave like their sources, whether or not a
+//! WebAssembly toolchain is installed.
 
 #[cfg(test)]
 mod guest;
@@ -11,14 +11,14 @@ use cadre_contract::{
     SelectorObservation, SelectorProbe, SelectorStep, Source,
 };
 use cadre_policy::{Limits, Plugin, PluginKind, PolicyError};
-use guest::{Place, batch, candidates, cards, claim, order};
+use guest::{Fixture, batch, candidates, cards, claim, order};
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../plugins/{name}/{name}.wasm"))
 }
 #[cfg(test)]
-fn load(place: &Place, name: &str) -> Plugin {
-    place.sandbox.load(&file(name)).unwrap()
+fn load(fixture: &Fixture, name: &str) -> Plugin {
+    fixture.sandbox.load(&file(name)).unwrap()
 }
 
 fn picked(step: SelectorStep) -> Vec<u64> {
@@ -27,14 +27,14 @@ fn picked(step: SelectorStep) -> Vec<u64> {
         .into_iter()
         .map(|pick| match pick.source {
             Source::Existing(id) => id,
-            Source::Synthetic(example) => panic!("made up: {example:?}"),
+            Source::Synthetic(example) => panic!("unexpected synthetic example: {example:?}"),
         })
         .collect()
 }
 
 #[test]
-fn all_keep_the_contract() {
-    let place = Place::with(Limits::default());
+fn all_components_conform() {
+    let fixture = Fixture::with(Limits::default());
     for (name, kind) in [
         ("see", PluginKind::Router),
         ("oracle", PluginKind::Router),
@@ -42,7 +42,7 @@ fn all_keep_the_contract() {
         ("random", PluginKind::Selector),
         ("kmeans", PluginKind::Selector),
     ] {
-        let report = place.sandbox.conformance(&file(name), "{}");
+        let report = fixture.sandbox.conformance(&file(name), "{}");
         assert!(report.passed(), "{report:#?}");
         assert_eq!(report.kind, Some(kind));
         assert_eq!(report.description.map(|said| said.name).as_deref(), Some(name));
@@ -56,8 +56,8 @@ fn all_keep_the_contract() {
 
 #[test]
 fn see_asks_from_the_newest_to_the_oldest() {
-    let place = Place::with(Limits::default());
-    let see = load(&place, "see");
+    let fixture = Fixture::with(Limits::default());
+    let see = load(&fixture, "see");
     let mut router = see.router(r#"{"threshold": 0.75}"#, &cards(3)).unwrap();
     let mut evidence = batch(1);
     for expert in [2, 1] {
@@ -73,16 +73,16 @@ fn see_asks_from_the_newest_to_the_oldest() {
 }
 
 #[test]
-fn oracle_and_nearest_choose_by_what_they_are_told() {
-    let place = Place::with(Limits::default());
-    let told = |probe, finding| {
+fn oracle_and_nearest_choose_by_their_evidence() {
+    let fixture = Fixture::with(Limits::default());
+    let observe = |probe, finding| {
         let mut evidence = batch(1);
         evidence[0].observations.push(RouterObservation { probe, finding });
         evidence
     };
-    let mut oracle = load(&place, "oracle").router("{}", &cards(3)).unwrap();
+    let mut oracle = load(&fixture, "oracle").router("{}", &cards(3)).unwrap();
     assert_eq!(oracle.route(&batch(1)).unwrap(), [RouterStep::Ask(vec![RouterProbe::Task])]);
-    let truth = |expert| told(RouterProbe::Task, RouterFinding::Task(expert));
+    let truth = |expert| observe(RouterProbe::Task, RouterFinding::Task(expert));
     assert_eq!(oracle.route(&truth(Some(1))).unwrap(), [RouterStep::Choose(1)]);
     assert_eq!(oracle.route(&truth(None)).unwrap(), [RouterStep::Backbone]);
 
@@ -96,18 +96,18 @@ fn oracle_and_nearest_choose_by_what_they_are_told() {
             ..card
         })
         .collect();
-    let nearest = load(&place, "nearest");
+    let nearest = load(&fixture, "nearest");
     let mut router = nearest.router(r#"{"min-similarity": 0.5}"#, &experts).unwrap();
     assert_eq!(router.route(&batch(1)).unwrap(), [RouterStep::Ask(vec![RouterProbe::Embedding])]);
-    let lies = |x, y| told(RouterProbe::Embedding, RouterFinding::Embedding(vec![x, y]));
-    assert_eq!(router.route(&lies(0.6, 0.8)).unwrap(), [RouterStep::Choose(1)]);
-    assert_eq!(router.route(&lies(-0.6, -0.8)).unwrap(), [RouterStep::Backbone]);
+    let embedded = |x, y| observe(RouterProbe::Embedding, RouterFinding::Embedding(vec![x, y]));
+    assert_eq!(router.route(&embedded(0.6, 0.8)).unwrap(), [RouterStep::Choose(1)]);
+    assert_eq!(router.route(&embedded(-0.6, -0.8)).unwrap(), [RouterStep::Backbone]);
 }
 
 #[test]
 fn random_draws_by_the_seed() {
-    let place = Place::with(Limits::default());
-    let mut random = load(&place, "random").selector("{}").unwrap();
+    let fixture = Fixture::with(Limits::default());
+    let mut random = load(&fixture, "random").selector("{}").unwrap();
     let ids = picked(random.select(&order(4), &candidates(20), &[]).unwrap());
     // As the native code draws them: see plugins/random.
     assert_eq!(ids.len(), 4);
@@ -116,19 +116,19 @@ fn random_draws_by_the_seed() {
 }
 
 #[test]
-fn kmeans_takes_from_every_cloud() {
-    let place = Place::with(Limits::default());
-    let plugin = load(&place, "kmeans");
+fn kmeans_picks_from_every_cluster() {
+    let fixture = Fixture::with(Limits::default());
+    let plugin = load(&fixture, "kmeans");
     let mut kmeans = plugin.selector(r#"{"clusters": 2, "n-init": 3}"#).unwrap();
     let all = candidates(20);
     let SelectorStep::Ask(probes) = kmeans.select(&order(4), &all, &[]).unwrap() else {
         panic!("picks without looking")
     };
-    let told: Vec<SelectorObservation> = probes
+    let observed: Vec<SelectorObservation> = probes
         .into_iter()
         .map(|probe| {
             let SelectorProbe::Embedding(id) = probe else { panic!("wants {probe:?}") };
-            // Two clouds; within each the first lies at the middle.
+            // Two clusters; in each, the first example is at the centre.
             let near = if id % 10 == 0 { 0.0 } else { 0.01 * id as f32 };
             let cloud = if id < 10 { 0.0 } else { 8.0 };
             SelectorObservation {
@@ -137,26 +137,26 @@ fn kmeans_takes_from_every_cloud() {
             }
         })
         .collect();
-    let ids = picked(kmeans.select(&order(4), &all, &told).unwrap());
+    let ids = picked(kmeans.select(&order(4), &all, &observed).unwrap());
     assert_eq!(ids.len(), 4);
     assert_eq!(ids.iter().filter(|id| **id < 10).count(), 2);
     assert!(ids.contains(&0) && ids.contains(&10), "{ids:?}");
 }
 
 #[test]
-fn wrong_settings_are_refused_in_the_plugins_own_words() {
-    let place = Place::with(Limits::default());
+fn wrong_settings_are_refused_with_the_plugins_message() {
+    let fixture = Fixture::with(Limits::default());
     for (name, settings, words) in [
         ("see", r#"{"thresold": 0.4}"#, "unknown field `thresold`, expected one of `threshold`"),
         ("see", r#"{"threshold": 2}"#, "`threshold` is 2, expected a number in 0..=1"),
         ("oracle", r#"{"threshold": 2}"#, "unknown field `threshold`"),
     ] {
-        let error = load(&place, name).router(settings, &cards(2)).unwrap_err();
+        let error = load(&fixture, name).router(settings, &cards(2)).unwrap_err();
         assert!(matches!(error, PolicyError::Refused { .. }), "{error}");
         assert!(error.to_string().contains(words), "{error}");
     }
-    let error = load(&place, "kmeans").selector(r#"{"clusters": 0}"#).unwrap_err();
+    let error = load(&fixture, "kmeans").selector(r#"{"clusters": 0}"#).unwrap_err();
     assert!(error.to_string().contains("expected at least 1"), "{error}");
-    let error = load(&place, "nearest").router("{}", &cards(1)).unwrap_err();
+    let error = load(&fixture, "nearest").router("{}", &cards(1)).unwrap_err();
     assert!(error.to_string().contains("no descriptor `prompt-centroid`"), "{error}");
 }

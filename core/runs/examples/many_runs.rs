@@ -1,6 +1,6 @@
-//! Makes many run folders from the sample (only where they are not there yet), and prints how long it takes to index
-//! them, to open the index again and to sort them: `cargo run -p cadre-runs --example many_runs -- DIR 10000 [OUT]`.
-//! With OUT, everything is also exported there. The figures go into docs/results.md.
+//! Creates many run folders from the sample (unless they exist already) and prints how long it takes to index them,
+//! reopen the index and sort them: `cargo run -p cadre-runs --example many_runs -- DIR 10000 [OUT]`. With OUT,
+//! everything is also exported there. The figures go into docs/results.md.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ fn id(run: usize) -> String {
     format!("see-{:012x}", (run as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16)
 }
 
-/// A run like the sample, with a threshold, a seed and an average score of its own.
+/// A run like the sample, with its own threshold, seed and average score.
 fn make(runs: &Path, run: usize) -> std::io::Result<()> {
     let folder = runs.join(id(run));
     if folder.join("report.json").exists() {

@@ -1,33 +1,33 @@
-//! Runs side by side: the recipe keys in which they differ, and all figures. Compares what stands in their folders;
-//! judges nothing.
+//! Side-by-side comparison of runs: the recipe keys in which they differ, and all figures.
 
 use std::collections::BTreeMap;
 
 use crate::{Origin, RunRecord, Table, Value};
 
-/// Some runs side by side. Each table has the key in its first column and then a column a run, by id.
+/// Several runs side by side. The first column of each table holds the key, followed by one column per run, headed by
+/// its id.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SideBySide {
-    /// Recipe keys whose values differ; a gap where a recipe does not have the key.
+    /// Recipe keys whose values differ; a gap means that the recipe does not have the key.
     pub recipe: Table,
-    /// Every figure that one of them has.
+    /// Every figure that at least one of the runs has.
     pub figures: Table,
 }
 
-/// Puts runs side by side, in the order given.
+/// Compares runs, in the given order.
 #[must_use]
 pub fn side_by_side(runs: &[RunRecord]) -> SideBySide {
     let rows = |origin: Origin, differing: bool| {
-        // In the order in which the first run that has a key names it.
+        // Key order: by the first run that has the key.
         let mut order: Vec<&str> = Vec::new();
         let mut cells: BTreeMap<&str, Vec<Option<&Value>>> = BTreeMap::new();
-        for (place, run) in runs.iter().enumerate() {
+        for (index, run) in runs.iter().enumerate() {
             for (key, _, value) in run.values.iter().filter(|(_, from, _)| *from == origin) {
                 let row = cells.entry(key).or_insert_with(|| {
                     order.push(key);
                     vec![None; runs.len()]
                 });
-                row[place] = Some(value);
+                row[index] = Some(value);
             }
         }
         let rows = order.iter().filter_map(|key| {

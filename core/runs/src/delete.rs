@@ -1,5 +1,5 @@
-//! Deleting runs: the folder goes, in one rename, and what it held is removed after. The store is left alone; what no
-//! other plan needs is a matter of its garbage collection.
+//! Deletes runs: the folder is renamed away in one step, and its content is removed afterwards. The store is not
+//! touched; garbage collection removes what no other plan needs.
 
 use std::fs;
 use std::path::Path;
@@ -9,14 +9,14 @@ use cadre_store::{ArtifactStore, RunLayout};
 use crate::RunsError;
 use crate::live::run_stages;
 
-/// Begins the name of a run's folder on its way out.
+/// Name prefix of a run folder that is being deleted.
 pub(crate) const LEAVING: &str = ".deleted-";
 
-/// Deletes a run. `store`, where there is one, tells whether a process works on it.
+/// Deletes a run. If a `store` is given, its locks are checked for processes that work on the run.
 ///
 /// # Errors
-/// When a process works on one of its stages, or the folder cannot be renamed or removed. A plan that cannot be read
-/// does not keep a run from being deleted: then nobody can tell who works on it.
+/// If a process works on one of its stages, or the folder cannot be renamed or removed. An unreadable plan does not
+/// prevent deletion: it cannot be determined which process works on the run.
 pub fn delete_run(run: &RunLayout, store: Option<&ArtifactStore>) -> Result<(), RunsError> {
     if let Some(store) = store {
         for (stage, key) in run_stages(run).unwrap_or_default() {
@@ -32,7 +32,7 @@ pub fn delete_run(run: &RunLayout, store: Option<&ArtifactStore>) -> Result<(), 
     sweep(runs)
 }
 
-/// Removes what is on its way out, this time's and what a kill has left.
+/// Removes folders that are being deleted, including those a killed process left behind.
 fn sweep(runs: &Path) -> Result<(), RunsError> {
     for entry in fs::read_dir(runs).map_err(RunsError::read(runs))? {
         let entry = entry.map_err(RunsError::read(runs))?;
@@ -40,7 +40,7 @@ fn sweep(runs: &Path) -> Result<(), RunsError> {
             let path = entry.path();
             match fs::remove_dir_all(&path) {
                 Ok(()) => {}
-                // Another process sweeps too.
+                // Another process is sweeping too.
                 Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {}
                 Err(source) => return Err(RunsError::write(path)(source)),
             }

@@ -1,11 +1,10 @@
-//! Everything that can go wrong with the runs as a whole, with its place. A run that cannot be read is no error of the
-//! index: it is listed with its problem.
+//! Errors of operations on runs. An unreadable run is not an error of the index: it is listed with its problem.
 
 use std::path::PathBuf;
 
 use cadre_store::StoreError;
 
-/// Why something could not be done with runs. Messages fit after "failed to".
+/// Why an operation on runs failed. Messages fit after "failed to".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunsError {
@@ -14,7 +13,7 @@ pub enum RunsError {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
     /// A file or folder could not be written, renamed or removed.
@@ -22,68 +21,68 @@ pub enum RunsError {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         source: std::io::Error,
     },
-    /// A JSON file does not hold what its name promises.
+    /// A JSON file is malformed.
     #[error("read {}, line {}: {source}", path.display(), source.line())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// The parser's error.
         source: serde_json::Error,
     },
-    /// A file was written by a newer Cadre.
+    /// A file was written by a newer version of Cadre.
     #[error("read {}: it has format-version {found}, and this program reads up to {known}", path.display())]
     NewerFormat {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// Format version of the file.
         found: u64,
-        /// The newest this program reads.
+        /// Newest version this build supports.
         known: u64,
     },
-    /// A filter, or the name of a column, cannot be understood.
+    /// A filter or a column name is invalid.
     #[error("read {what} `{text}`, column {column}: {problem}")]
     Query {
         /// `--where`, `--sort` or `--columns`.
         what: &'static str,
-        /// All of it.
+        /// The whole text.
         text: String,
-        /// Where, counted in characters from one.
+        /// Position of the error, in characters from 1.
         column: usize,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what was expected.
         problem: String,
     },
-    /// No run or sweep of this name.
+    /// No run or sweep has this name.
     #[error("find {what} `{id}`: {advice}")]
     NotFound {
-        /// What was looked for.
+        /// `run` or `sweep`.
         what: &'static str,
-        /// What was asked for.
+        /// The id that was given.
         id: String,
-        /// What there is.
+        /// A suggestion, or the existing ids.
         advice: String,
     },
-    /// Several runs begin so.
-    #[error("choose the run `{id}`: {} begin so: {}", found.len(), few(found))]
+    /// Several runs match a prefix.
+    #[error("choose the run `{id}`: it matches {} runs: {}", found.len(), few(found))]
     Ambiguous {
-        /// What was asked for.
+        /// The prefix that was given.
         id: String,
-        /// The ids that begin so.
+        /// The matching ids.
         found: Vec<String>,
     },
-    /// A run is being worked on.
+    /// A process is working on the run.
     #[error("delete run {id}: process {pid} works on its stage {stage}; stop it first")]
     AtWork {
         /// The run.
         id: String,
-        /// The process (0: not known).
+        /// The process id (0: unknown).
         pid: u32,
         /// The stage.
         stage: String,
     },
-    /// A tag that cannot be typed back in a filter.
+    /// A tag that could not be typed in a filter.
     #[error(
         "tag a run `{tag}`: a tag is 1 to 64 letters, digits or any of `-_.:/`, and begins with a letter or a digit"
     )]
@@ -91,9 +90,9 @@ pub enum RunsError {
         /// The tag.
         tag: String,
     },
-    /// A folder of runs that used the store is not there.
+    /// A registered folder of runs does not exist.
     #[error(
-        "find the folder of runs {}: without it nobody can tell what its runs need; mount it, or say `--forget {}` \
+        "find the folder of runs {}: it is needed to determine which artifacts its runs use; mount it, or pass `--forget {}` \
          if it is gone for good",
         folder.display(), folder.display()
     )]
@@ -101,27 +100,27 @@ pub enum RunsError {
         /// The folder.
         folder: PathBuf,
     },
-    /// A run has a report and no plan.
+    /// A run has a report but no plan.
     #[error(
-        "tell what run {} needs: it has a report.json and no plan.json; `cadre run` it again, or delete it",
+        "determine which artifacts run {} uses: it has a report.json but no plan.json; `cadre run` it again, or delete it",
         folder.display()
     )]
     NoPlan {
-        /// Its folder.
+        /// The run's folder.
         folder: PathBuf,
     },
-    /// A table cannot be written in a format.
+    /// A table cannot be exported.
     #[error("write {}: {problem}", path.display())]
     Export {
         /// The file.
         path: PathBuf,
-        /// What the writer said.
+        /// The writer's error.
         problem: String,
     },
-    /// SQLite failed at something that is no matter of a damaged index.
+    /// SQLite failed for a reason other than a damaged index.
     #[error("query the index of runs: {source}")]
     Index {
-        /// What SQLite said.
+        /// The underlying SQLite error.
         source: rusqlite::Error,
     },
     /// The store failed.
@@ -147,7 +146,7 @@ impl From<rusqlite::Error> for RunsError {
     }
 }
 
-/// The first of many names.
+/// The first few of many names.
 fn few(names: &[String]) -> String {
     match names {
         [a, b, c, d, rest @ ..] if !rest.is_empty() => format!("{a}, {b}, {c}, {d} and {} more", rest.len()),

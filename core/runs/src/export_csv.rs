@@ -1,5 +1,5 @@
-//! A table as CSV (RFC 4180): CRLF, quotes where they are needed, numbers with all their digits. A gap is an empty
-//! field, an empty text a quoted one.
+//! Exports a table as CSV (RFC 4180): CRLF line ends, quotes where needed, numbers in full precision. A gap is an
+//! empty field; an empty string is a quoted one.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use cadre_store::write_atomic;
 
 use crate::{RunsError, Table, Value};
 
-/// Writes a table to a CSV file, the keys in its first line.
+/// Writes a table to a CSV file, with the keys as the header line.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If the file cannot be written.
 pub fn export_csv(table: &Table, path: &Path) -> Result<(), RunsError> {
     Ok(write_atomic(path, csv(table).as_bytes())?)
 }
@@ -18,8 +18,8 @@ pub fn export_csv(table: &Table, path: &Path) -> Result<(), RunsError> {
 fn csv(table: &Table) -> String {
     let mut text = String::new();
     let mut line = |fields: &mut dyn Iterator<Item = String>| {
-        for (place, field) in fields.enumerate() {
-            if place > 0 {
+        for (index, field) in fields.enumerate() {
+            if index > 0 {
                 text.push(',');
             }
             text.push_str(&field);
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_quoted_where_they_must_be() {
+    fn fields_are_quoted_where_needed() {
         let text = |text: &str| Some(Value::Text(text.to_owned()));
         let table = Table {
             columns: vec!["a".to_owned(), "b,c".to_owned(), "d".to_owned()],

@@ -1,5 +1,5 @@
-//! A table as a Parquet file for pandas and polars: a column is boolean, integer, float, time or text by what its
-//! values are, gaps are nulls. One row group, Snappy; no Arrow.
+//! Exports a table as a Parquet file for pandas and polars. The column type (boolean, integer, float, time or text)
+//! follows from the values; gaps are nulls. One row group, Snappy compression, no Arrow dependency.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use parquet::schema::types::Type;
 
 use crate::{RunsError, Table, Value};
 
-/// Writes a table to a Parquet file. A column of whole numbers and others is float; one of numbers and texts (or of
-/// nothing) is text.
+/// Writes a table to a Parquet file. A column that mixes integers and floats becomes float; one that mixes numbers and
+/// text, or is empty, becomes text.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If the file cannot be written.
 pub fn export_parquet(table: &Table, path: &Path) -> Result<(), RunsError> {
     let bytes = parquet(table)
         .map_err(|problem| RunsError::Export { path: path.to_owned(), problem: problem.to_string() })?;
@@ -34,7 +34,7 @@ enum Kind {
     Text,
 }
 
-/// The narrowest kind that holds every value of a column.
+/// The narrowest type that holds every value of a column.
 fn kind<'a>(mut cells: impl Iterator<Item = &'a Value>) -> Kind {
     let of = |value: &Value| match value {
         Value::Bool(_) => Kind::Bool,
@@ -53,7 +53,7 @@ fn kind<'a>(mut cells: impl Iterator<Item = &'a Value>) -> Kind {
 
 fn parquet(table: &Table) -> Result<Vec<u8>, ParquetError> {
     let kinds: Vec<Kind> = (0..table.columns.len())
-        .map(|place| kind(table.rows.iter().filter_map(|row| row.get(place)?.as_ref())))
+        .map(|index| kind(table.rows.iter().filter_map(|row| row.get(index)?.as_ref())))
         .collect();
     let mut fields = Vec::with_capacity(kinds.len());
     for (name, kind) in table.columns.iter().zip(&kinds) {
@@ -75,11 +75,11 @@ fn parquet(table: &Table) -> Result<Vec<u8>, ParquetError> {
     let mut bytes = Vec::new();
     let mut file = SerializedFileWriter::new(&mut bytes, schema, Arc::new(properties))?;
     let mut group = file.next_row_group()?;
-    let mut place = 0;
+    let mut index = 0;
     while let Some(column) = group.next_column()? {
-        let cells = table.rows.iter().map(|row| row.get(place).and_then(Option::as_ref));
-        write_column(column, kinds.get(place).copied().unwrap_or(Kind::Text), cells)?;
-        place += 1;
+        let cells = table.rows.iter().map(|row| row.get(index).and_then(Option::as_ref));
+        write_column(column, kinds.get(index).copied().unwrap_or(Kind::Text), cells)?;
+        index += 1;
     }
     group.close()?;
     file.close()?;
@@ -91,7 +91,7 @@ fn write_column<'a>(
     kind: Kind,
     cells: impl Iterator<Item = Option<&'a Value>> + Clone,
 ) -> Result<(), ParquetError> {
-    // 1 where there is a value, 0 for a null; values follow without the gaps.
+    // Definition levels: 1 for a value, 0 for a null. The values follow without the gaps.
     let levels: Vec<i16> = cells.clone().map(|cell| i16::from(cell.is_some())).collect();
     let levels = Some(levels.as_slice());
     let values = cells.flatten();
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_take_the_narrowest_kind() {
+    fn columns_take_the_narrowest_type() {
         let of = |values: &[Value]| kind(values.iter());
         assert_eq!(of(&[Value::Int(1), Value::Float(0.5)]), Kind::Float);
         assert_eq!(of(&[Value::Int(1), Value::Text("x".to_owned())]), Kind::Text);

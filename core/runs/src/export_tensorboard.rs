@@ -1,6 +1,6 @@
-//! A run as TensorBoard event files: its training curves from `events.jsonl`, its scores over the stream and its final
-//! figures as scalars. Framing and checksums are the crate `syntaxdot-summary`'s, which stamps every scalar with the time
-//! of the export.
+//! Exports a run as TensorBoard event files: training curves from `events.jsonl`, scores over the stream and final
+//! figures, all as scalars. The crate `syntaxdot-summary` does framing and checksums; it stamps every scalar with the
+//! time of the export.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,18 +13,18 @@ use syntaxdot_summary::SummaryWriter;
 
 use crate::{Origin, RunRecord, RunsError, Value};
 
-/// What an export of a run came to.
+/// Result of exporting a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorboardExport {
-    /// The file written.
+    /// The file that was written.
     pub file: PathBuf,
-    /// How many scalars are in it.
+    /// Number of scalars in it.
     pub scalars: usize,
-    /// Lines of `events.jsonl` that could not be read: a kill cuts the last one off.
+    /// Number of unreadable lines in `events.jsonl`; a kill can truncate the last one.
     pub unreadable: usize,
 }
 
-/// A scalar by tag and step.
+/// Scalars by tag and step.
 type Scalars = BTreeMap<(String, i64), f64>;
 
 #[derive(Deserialize)]
@@ -37,16 +37,16 @@ struct EventLine {
 struct Metric {
     name: String,
     step: i64,
-    // A loss that is no number is null in JSON.
+    // A non-finite loss is null in JSON.
     value: Option<f64>,
 }
 
-/// Writes a run to `<to>/<id>/events.out.tfevents.<seconds>.cadre`, over what an earlier export left there. Tags are
-/// `<stage>/<metric>` by step, `score/<task>` by tasks learned (from 1), and `figures/<key>` at step 0. A step that a
-/// resumed run did twice counts once, as it was done last.
+/// Writes a run to `<to>/<id>/events.out.tfevents.<seconds>.cadre`, replacing an earlier export. Tags are
+/// `<stage>/<metric>` by step, `score/<task>` by number of tasks learned (from 1), and `figures/<key>` at step 0. If a
+/// resumed run repeated a step, only its last value is exported.
 ///
 /// # Errors
-/// When a file of the run cannot be read, or the file cannot be written.
+/// If a file of the run cannot be read, or the export cannot be written.
 pub fn export_tensorboard(run: &RunLayout, to: &Path) -> Result<TensorboardExport, RunsError> {
     let record = RunRecord::read(run)?;
     let mut scalars = Scalars::new();
@@ -61,7 +61,7 @@ pub fn export_tensorboard(run: &RunLayout, to: &Path) -> Result<TensorboardExpor
             Value::Int(value) => *value as f64,
             _ => continue,
         };
-        // `score.<task>` is in the curves.
+        // The curves already contain `score.<task>`.
         if *origin == Origin::Figure && !key.starts_with("score.") {
             scalars.insert((format!("figures/{key}"), 0), figure);
         }
@@ -79,7 +79,7 @@ pub fn export_tensorboard(run: &RunLayout, to: &Path) -> Result<TensorboardExpor
         }
     }
     let folder = to.join(run.id());
-    // TensorBoard reads every event file of a folder: one of an earlier export would show everything twice.
+    // TensorBoard reads every event file in a folder: a previous export would duplicate everything.
     for old in fs::read_dir(&folder).into_iter().flatten().flatten() {
         let name = old.file_name().to_string_lossy().into_owned();
         if name.starts_with("events.out.tfevents.") && name.ends_with(".cadre") {
@@ -92,7 +92,7 @@ pub fn export_tensorboard(run: &RunLayout, to: &Path) -> Result<TensorboardExpor
     Ok(TensorboardExport { file, scalars: scalars.len(), unreadable })
 }
 
-/// The metrics of `events.jsonl`; says how many lines cannot be read.
+/// Collects the metrics in `events.jsonl`; returns the number of unreadable lines.
 fn curves(run: &RunLayout, scalars: &mut Scalars) -> Result<usize, RunsError> {
     let path = run.events();
     let bytes = match fs::read(&path) {
@@ -122,7 +122,7 @@ fn event_file(scalars: &Scalars) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(scalars.len() * 80);
     let mut writer = SummaryWriter::new(&mut bytes)?;
     for ((tag, step), value) in scalars {
-        // TensorBoard's scalars are of 32 bits.
+        // TensorBoard scalars are f32.
         writer.write_scalar(tag.as_str(), *step, *value as f32)?;
     }
     Ok(bytes)

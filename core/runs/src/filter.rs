@@ -1,31 +1,31 @@
-//! The language of `--where`: `routing.router.threshold >= 0.3 and (name = see or tag = good)`. Text in, a tree out,
-//! every mistake with its place. It knows no key and no SQL.
+//! Parser for `--where`: `routing.router.threshold >= 0.3 and (name = see or tag = good)`. Turns text into a tree and
+//! reports errors with their position.
 
 use crate::RunsError;
 
-/// Deepest nesting, and most comparisons, of one filter; SQLite has limits of its own far above.
+/// Maximum nesting depth of a filter, and maximum number of comparisons; far below SQLite's own limits.
 const DEEPEST: usize = 50;
 const MAX_TERMS: usize = 400;
-/// Most values of one list.
+/// Maximum number of values in a list.
 const LONGEST_LIST: usize = 5000;
 
-/// A filter.
+/// A parsed filter.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),
     Not(Box<Filter>),
-    /// One comparison of a key with a value, or with each of a list.
+    /// Compares a key with a value, or with each value in a list.
     Is(Comparison),
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Comparison {
     pub(crate) key: String,
-    /// Where the key stands, in characters from one.
+    /// Position of the key, in characters from 1.
     pub(crate) column: usize,
     pub(crate) relation: Relation,
-    /// One value, but for [`Relation::In`].
+    /// One value, except for [`Relation::In`].
     pub(crate) values: Vec<Literal>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) enum Relation {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Literal {
     pub(crate) text: String,
-    /// Between quotation marks: a text, whatever it looks like.
+    /// In quotes: always text.
     pub(crate) quoted: bool,
     pub(crate) column: usize,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Literal {
 #[derive(Debug, Clone, PartialEq)]
 enum Token {
     Word(Literal),
-    Sign(&'static str),
+    Symbol(&'static str),
 }
 
 struct Parser<'a> {
@@ -62,10 +62,10 @@ struct Parser<'a> {
     comparisons: usize,
 }
 
-/// Signs, longer ones first.
-const SIGNS: [&str; 14] = ["==", "!=", "<=", ">=", "&&", "||", "=", "<", ">", "~", "(", ")", "[", "]"];
+/// Operators and punctuation, longer ones first.
+const SYMBOLS: [&str; 14] = ["==", "!=", "<=", ">=", "&&", "||", "=", "<", ">", "~", "(", ")", "[", "]"];
 
-/// Reads a filter.
+/// Parses a filter.
 pub(crate) fn parse(text: &str) -> Result<Filter, RunsError> {
     let tokens = tokens(text)?;
     let mut parser = Parser { text, tokens, next: 0, comparisons: 0 };
@@ -76,7 +76,7 @@ pub(crate) fn parse(text: &str) -> Result<Filter, RunsError> {
     }
 }
 
-pub(crate) fn mistake(text: &str, column: usize, problem: String) -> RunsError {
+pub(crate) fn query_error(text: &str, column: usize, problem: String) -> RunsError {
     RunsError::Query { what: "--where", text: text.to_owned(), column, problem }
 }
 
@@ -87,7 +87,7 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>, RunsError> {
     while let Some(first) = rest.chars().next() {
         let mut length = first.len_utf8();
         if first == ',' {
-            found.push((Token::Sign(","), column));
+            found.push((Token::Symbol(","), column));
         } else if matches!(first, '\'' | '"') {
             let mut value = String::new();
             let mut closed = false;
@@ -109,18 +109,22 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>, RunsError> {
                 }
             }
             if !closed {
-                return Err(mistake(text, column, format!("the text has no closing {first}")));
+                return Err(query_error(text, column, format!("the closing {first} is missing")));
             }
             found.push((Token::Word(Literal { text: value, quoted: true, column }), column));
-        } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
-            length = sign.len();
-            found.push((Token::Sign(sign), column));
+        } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
+            length = symbol.len();
+            found.push((Token::Symbol(symbol), column));
         } else if is_word(first) {
             length = rest.find(|c: char| !is_word(c)).unwrap_or(rest.len());
             let word = Literal { text: rest[..length].to_owned(), quoted: false, column };
             found.push((Token::Word(word), column));
         } else if !first.is_whitespace() {
-            return Err(mistake(text, column, format!("`{first}` means nothing here; put texts in quotes")));
+            return Err(query_error(
+                text,
+                column,
+                format!("unexpected `{first}`; put text values in quotes"),
+            ));
         }
         column += rest[..length].chars().count();
         rest = &rest[length..];
@@ -145,9 +149,9 @@ impl Parser<'_> {
         let found = match self.peek() {
             None => "the filter ends here".to_owned(),
             Some(Token::Word(word)) => format!("found `{}`", word.text),
-            Some(Token::Sign(sign)) => format!("found `{sign}`"),
+            Some(Token::Symbol(symbol)) => format!("found `{symbol}`"),
         };
-        mistake(self.text, self.column(), format!("{expected}, {found}"))
+        query_error(self.text, self.column(), format!("{expected}, {found}"))
     }
 
     fn takes(&mut self, words: &[&str]) -> bool {
@@ -155,7 +159,7 @@ impl Parser<'_> {
             Some(Token::Word(word)) => {
                 !word.quoted && words.iter().any(|known| word.text.eq_ignore_ascii_case(known))
             }
-            Some(Token::Sign(sign)) => words.contains(sign),
+            Some(Token::Symbol(symbol)) => words.contains(symbol),
             None => false,
         };
         self.next += usize::from(fits);
@@ -260,7 +264,7 @@ mod tests {
 
     use super::*;
 
-    fn told(text: &str) -> (usize, String) {
+    fn problem_of(text: &str) -> (usize, String) {
         match parse(text) {
             Err(RunsError::Query { column, problem, .. }) => (column, problem),
             other => panic!("{text}: {other:?}"),
@@ -280,22 +284,25 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_have_a_place() {
-        assert_eq!(told("name ="), (7, "expected a value, the filter ends here".to_owned()));
-        assert_eq!(told("ü = 1 und b = 2").0, 7);
-        assert_eq!(told("name see"), (6, "expected one of = != < <= > >= ~ in, found `see`".to_owned()));
-        assert_eq!(told("a = 'x").0, 5);
-        assert_eq!(told("(a = 1").1, "expected `)`, the filter ends here");
-        assert_eq!(told("a in [1 2]").1, "expected `,` or `]`, found `2`");
-        assert_eq!(told("a = 1; drop table run").0, 6);
-        assert_eq!(told("").0, 1);
-        assert!(told(&"not ".repeat(2000)).1.contains("levels"));
-        assert!(told(&format!("a = 1{}", " and a = 1".repeat(500))).1.contains("comparisons"));
+    fn errors_have_a_position() {
+        assert_eq!(problem_of("name ="), (7, "expected a value, the filter ends here".to_owned()));
+        assert_eq!(problem_of("ü = 1 und b = 2").0, 7);
+        assert_eq!(
+            problem_of("name see"),
+            (6, "expected one of = != < <= > >= ~ in, found `see`".to_owned())
+        );
+        assert_eq!(problem_of("a = 'x").0, 5);
+        assert_eq!(problem_of("(a = 1").1, "expected `)`, the filter ends here");
+        assert_eq!(problem_of("a in [1 2]").1, "expected `,` or `]`, found `2`");
+        assert_eq!(problem_of("a = 1; drop table run").0, 6);
+        assert_eq!(problem_of("").0, 1);
+        assert!(problem_of(&"not ".repeat(2000)).1.contains("levels"));
+        assert!(problem_of(&format!("a = 1{}", " and a = 1".repeat(500))).1.contains("comparisons"));
     }
 
     proptest! {
         #[test]
-        fn nothing_typed_panics(text in "\\PC{0,60}", words in "[a-z=<>~!()\\[\\],.'\"\\\\ 0-9ü]{0,60}") {
+        fn no_input_panics(text in "\\PC{0,60}", words in "[a-z=<>~!()\\[\\],.'\"\\\\ 0-9ü]{0,60}") {
             let _ = parse(&text);
             let _ = parse(&words);
         }

@@ -1,5 +1,4 @@
-//! Finding runs and sweeps by what a person types: an id, the beginning of one, or a folder. Looks at names and dates;
-//! opens no index and reads no file.
+//! Resolves a name (an id, an id prefix or a folder) to a run or sweep. Looks only at names and modification times.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,16 +9,16 @@ use cadre_store::RunLayout;
 use crate::RunsError;
 use crate::run_record::run_folders;
 
-/// What kind of folder is looked for.
+/// The kind of folder to look for.
 #[derive(Debug, Clone, Copy)]
 pub struct FolderKind {
-    /// What it is called.
+    /// Name of the kind, for messages.
     what: &'static str,
-    /// The file that makes a folder one.
+    /// The file that identifies such a folder.
     marker: &'static str,
-    /// What makes one.
+    /// The command that creates one.
     command: &'static str,
-    /// What lists all there are, where there are many.
+    /// The command that lists them, if there is one.
     list: Option<&'static str>,
 }
 
@@ -32,21 +31,21 @@ pub const SWEEP: FolderKind =
     FolderKind { what: "sweep", marker: "sweep-plan.json", command: "cadre sweep RECIPE…", list: None };
 
 impl FolderKind {
-    /// The folder of this id, or every folder whose name begins so, by name; a path that leads to such a folder is
-    /// that one.
+    /// The folder with this id, or every folder whose name starts with it, sorted by name. A path to such a folder
+    /// resolves to that folder.
     ///
     /// # Errors
-    /// When there is none, or the folder `within` cannot be read.
+    /// If none matches, or the folder `within` cannot be read.
     pub fn fitting(&self, id: &str, within: &Path) -> Result<Vec<PathBuf>, RunsError> {
         let direct = Path::new(id);
-        // A bare name is an id, whatever lies in the folder one happens to be in.
+        // A bare name is an id, even if the current folder contains an entry of that name.
         let bare = direct.file_name().is_some_and(|name| name == id) || id.is_empty();
         if !bare && direct.join(self.marker).is_file() {
             return Ok(vec![direct.to_owned()]);
         }
         let mut known: Vec<String> = Vec::new();
         for name in run_folders(within)? {
-            // Of ten thousand others only the first are looked at, for the advice.
+            // Collect only the first 100 others for the suggestion; there may be ten thousand.
             if (name.starts_with(id) || known.len() < 100) && within.join(&name).join(self.marker).is_file() {
                 if name == id {
                     return Ok(vec![within.join(name)]);
@@ -66,15 +65,15 @@ impl FolderKind {
         Ok(fitting)
     }
 
-    /// Like [`FolderKind::fitting`], but of several the one in which something happened last: good enough to look at
-    /// one, not to change it.
+    /// Like [`FolderKind::fitting`], but picks the most recently modified of several matches: suitable for reading,
+    /// not for modifying.
     ///
     /// # Errors
     /// Like [`FolderKind::fitting`].
     pub fn latest(&self, id: &str, within: &Path) -> Result<PathBuf, RunsError> {
         let mut fitting = self.fitting(id, within)?;
         fitting.sort_by_cached_key(|folder| self.touched(folder));
-        // `fitting` gives at least one.
+        // `fitting` returns at least one.
         Ok(fitting.pop().unwrap_or_default())
     }
 
@@ -92,25 +91,25 @@ impl FolderKind {
         }
     }
 
-    /// When something last happened: the points of a sweep have no events of their own.
+    /// When the folder was last modified: the points of a sweep have no events of their own.
     fn touched(&self, folder: &Path) -> Option<SystemTime> {
         let when = |name| fs::metadata(folder.join(name)).and_then(|file| file.modified()).ok();
         ["events.jsonl", self.marker].into_iter().filter_map(when).max()
     }
 }
 
-/// Every run that an id or the beginning of one means; see [`FolderKind::fitting`].
+/// Every run that matches an id or id prefix; see [`FolderKind::fitting`].
 ///
 /// # Errors
-/// When there is none, or the folder cannot be read.
+/// If none matches, or the folder cannot be read.
 pub fn find_runs(runs: &Path, id: &str) -> Result<Vec<RunLayout>, RunsError> {
     Ok(RUN.fitting(id, runs)?.iter().map(|folder| RunLayout::at(folder)).collect())
 }
 
-/// The one run of this id or beginning.
+/// The one run that matches an id or id prefix.
 ///
 /// # Errors
-/// When there is none or several begin so, or the folder cannot be read.
+/// If none or several match, or the folder cannot be read.
 pub fn find_run(runs: &Path, id: &str) -> Result<RunLayout, RunsError> {
     let mut found = find_runs(runs, id)?;
     match found.len() {

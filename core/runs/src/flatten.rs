@@ -1,15 +1,15 @@
-//! Recipes and reports as dotted keys with plain values. It reads what stands there and computes no figure.
+//! Flattens recipes and reports into dotted keys with scalar values.
 
 use cadre_eval::{EvalError, Report};
 use serde_json::Value as Json;
 
 use crate::Value;
 
-/// Dotted keys with their values, in the order of the file.
+/// Dotted keys with their values, in file order.
 pub(crate) type Values = Vec<(String, Value)>;
 
-/// Every value of an expanded recipe. A list of plain values is one value, its JSON text; of a list of tables, each
-/// has its place in the key (`backbone.pretrain.corpus.0.format`).
+/// Every value of an expanded recipe. A list of scalars is one value, its JSON text; in a list of tables, each table's
+/// index is part of the key (`backbone.pretrain.corpus.0.format`).
 pub(crate) fn recipe_values(text: &str) -> Result<Values, toml::de::Error> {
     let table: toml::Table = toml::from_str(text)?;
     let mut values = Vec::with_capacity(128);
@@ -34,8 +34,8 @@ fn recipe_value(key: &str, value: &toml::Value, values: &mut Values) {
             return;
         }
         toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
-            for (place, value) in items.iter().enumerate() {
-                recipe_value(&format!("{key}.{place}"), value, values);
+            for (index, value) in items.iter().enumerate() {
+                recipe_value(&format!("{key}.{index}"), value, values);
             }
             return;
         }
@@ -48,7 +48,7 @@ fn as_json(value: &toml::Value) -> Json {
     match value {
         toml::Value::Boolean(value) => Json::from(*value),
         toml::Value::Integer(value) => Json::from(*value),
-        // What JSON has no number for (nan, inf) becomes null there.
+        // JSON cannot represent nan and inf; they become null.
         toml::Value::Float(value) => Json::from(*value),
         toml::Value::String(text) => Json::from(text.clone()),
         toml::Value::Datetime(moment) => Json::from(moment.to_string()),
@@ -59,8 +59,8 @@ fn as_json(value: &toml::Value) -> Json {
     }
 }
 
-/// Every plain value of a `report.json`, and from its lists: `tasks` (how many), `score.<task>` (last row of R),
-/// `experts.<task>.…`. Matrices and digests of files are left out.
+/// Every scalar of a `report.json`, and from its lists: `tasks` (their number), `score.<task>` (the last row of R),
+/// `experts.<task>.…`. Matrices and file digests are left out.
 pub(crate) fn report_values(text: &str) -> Result<Values, EvalError> {
     let report = Report::from_json(text)?;
     let json: Json = serde_json::from_str(text).map_err(EvalError::Malformed)?;

@@ -1,6 +1,5 @@
-//! Past runs as a database: an index over the run folders that can always be made anew from them, filters, tables,
-//! comparison, tags, export, and what the store must keep for them. The folders are the truth; nothing here runs a
-//! stage or changes what a run has found.
+//! Past runs as a database: an index over the run folders, filters, tables, comparison, tags, export, and the set of
+//! artifacts the store must keep. The folders are the source of truth; the index can always be rebuilt from them.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! What the store must keep: the keys of every stage of every plan, of runs and of sweeps. It reads every plan or
-//! fails: one that is overlooked would cost artifacts.
+//! The artifacts the store must keep: the keys of every stage in every plan, of runs and sweeps. Every plan must be
+//! read, or the operation fails: overlooking one would delete its artifacts.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::RunsError;
 use crate::delete::LEAVING;
 
-/// Newest `format-version` of a plan that this build reads.
+/// Newest `format-version` of a plan that this build supports.
 const PLAN_FORMAT: u64 = 1;
 
 #[derive(Deserialize)]
@@ -33,12 +33,12 @@ struct StageKey {
     name: String,
 }
 
-/// The keys of all stages that runs and sweeps in these folders of runs name: `<id>/plan.json` of each, and
-/// `sweeps/<id>/sweep-plan.json` in it or beside it.
+/// The stage keys that the runs and sweeps in these folders reference: `<id>/plan.json` of each run, and
+/// `sweeps/<id>/sweep-plan.json` in or beside the folder.
 ///
 /// # Errors
-/// When a folder is not there, or any plan in it cannot be read, is damaged or of a newer version; when a run has a
-/// report and no plan.
+/// If a folder does not exist; if a plan cannot be read, is damaged or has a newer version; if a run has a report but
+/// no plan.
 pub fn live_keys(folders: &[PathBuf]) -> Result<HashSet<Digest>, RunsError> {
     let mut live = HashSet::new();
     for runs in folders {
@@ -49,13 +49,13 @@ pub fn live_keys(folders: &[PathBuf]) -> Result<HashSet<Digest>, RunsError> {
             let run = RunLayout::at(&folder);
             match stages(&run.plan())? {
                 Some(stages) => live.extend(stages.into_iter().map(|stage| stage.key)),
-                // A run that was stopped before it had a plan has made nothing; one with a report has.
+                // A run that was stopped before its plan was written has no artifacts; one with a report has.
                 None if run.report_json().exists() => {
                     return Err(RunsError::NoPlan { folder: run.folder().to_owned() });
                 }
                 None => {}
             }
-            // A folder of sweeps that lies somewhere else is remembered as one of runs is.
+            // A sweep folder elsewhere is registered like a folder of runs.
             live.extend(sweep_keys(&folder)?);
         }
         let beside = runs.parent().map(|parent| parent.join("sweeps"));
@@ -68,13 +68,13 @@ pub fn live_keys(folders: &[PathBuf]) -> Result<HashSet<Digest>, RunsError> {
     Ok(live)
 }
 
-/// The keys of the stages of a sweep; none where the folder is that of no sweep.
+/// The stage keys of a sweep; none if the folder is not a sweep.
 fn sweep_keys(folder: &Path) -> Result<Vec<Digest>, RunsError> {
     let stages = stages(&folder.join("sweep-plan.json"))?;
     Ok(stages.into_iter().flatten().map(|stage| stage.key).collect())
 }
 
-/// Whatever lies in a folder, under any name, but for what is being deleted; nothing where there is no folder.
+/// The content of a folder, except for entries being deleted; empty if the folder does not exist.
 fn inside(folder: &Path) -> Result<Vec<PathBuf>, RunsError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -93,17 +93,17 @@ fn inside(folder: &Path) -> Result<Vec<PathBuf>, RunsError> {
     Ok(found)
 }
 
-/// The stages of a run's plan with their names, in order.
+/// The named stages of a run's plan, in order.
 ///
 /// # Errors
-/// As [`live_keys`], and when it has no plan.
+/// As for [`live_keys`], and if the run has no plan.
 pub(crate) fn run_stages(run: &RunLayout) -> Result<Vec<(String, Digest)>, RunsError> {
     let stages = stages(&run.plan())?;
     let stages = stages.ok_or_else(|| RunsError::NoPlan { folder: run.folder().to_owned() })?;
     Ok(stages.into_iter().map(|stage| (stage.name, stage.key)).collect())
 }
 
-/// The stages of a plan; none where there is no file.
+/// The stages of a plan; `None` if the file does not exist.
 fn stages(path: &Path) -> Result<Option<Vec<StageKey>>, RunsError> {
     let text = match fs::read(path) {
         Ok(text) => text,
@@ -113,7 +113,7 @@ fn stages(path: &Path) -> Result<Option<Vec<StageKey>>, RunsError> {
         Err(source) => return Err(RunsError::read(path)(source)),
     };
     let malformed = |source| RunsError::Malformed { path: path.to_owned(), source };
-    // The version is looked at first: a newer file may have another shape.
+    // Check the version first: a newer file may have a different structure.
     let version: VersionOnly = serde_json::from_slice(&text).map_err(malformed)?;
     if version.format_version > PLAN_FORMAT {
         let found = version.format_version;

@@ -1,5 +1,5 @@
-//! `runs/.index.sqlite`: what the run folders say, in a form that can be asked. It is never the truth: opening it
-//! brings it up to date, and where it is missing, damaged or of another version it is made anew from the folders.
+//! `runs/.index.sqlite`: the content of the run folders in queryable form. It is only a cache: opening it brings it up
+//! to date, and a missing, damaged or outdated index is rebuilt from the folders.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -13,18 +13,17 @@ use crate::run_record::{run_folders, signature};
 use crate::select::{Keys, select, to_sql};
 use crate::{Origin, RunRecord, RunsError, Selection, Table};
 
-/// Version of the index; another one is made anew.
+/// Format version of the index; an index of another version is rebuilt.
 pub const INDEX_FORMAT: i64 = 1;
 
 const FILE: &str = ".index.sqlite";
 const BESIDE: [&str; 3] = [FILE, ".index.sqlite-wal", ".index.sqlite-shm"];
 const LOCK: &str = ".index.lock";
 
-/// How long one waits for another process that brings the index up to date: it reads ten thousand runs in a few
-/// seconds.
+/// Maximum wait for another process that is updating the index; reading ten thousand runs takes a few seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-// Values of a key lie together (`cell` is ordered by key), for a key is what one sorts and filters by.
+// `cell` is ordered by key because queries sort and filter by key.
 const SCHEMA: &str = "
 CREATE TABLE run (id INTEGER PRIMARY KEY, folder TEXT NOT NULL UNIQUE, signature BLOB NOT NULL, problem TEXT);
 CREATE TABLE key (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, origin INTEGER NOT NULL);
@@ -32,23 +31,23 @@ CREATE TABLE cell (key INTEGER NOT NULL, run INTEGER NOT NULL, value NOT NULL, P
 CREATE TABLE tag (run INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (run, name)) WITHOUT ROWID;
 ";
 
-/// The runs of one folder, ready to be asked.
+/// An open index over the runs of one folder.
 #[derive(Debug)]
 pub struct RunIndex {
     runs: PathBuf,
     database: Connection,
-    // Held shared while the database is open, so that nobody throws it away under us; none in memory.
+    // A shared lock, held while the database is open so that no other process deletes it; none for an in-memory index.
     lock: Option<File>,
     notes: Vec<String>,
 }
 
 impl RunIndex {
-    /// Opens the index of the folder `runs` and brings it up to date. A folder that is not there has no runs, and
-    /// none is made. What an index suffered is mended and said in [`RunIndex::notes`]; where none can be kept (a
-    /// disk that cannot be written), it lives in memory.
+    /// Opens the index of the folder `runs` and brings it up to date. A missing folder has no runs and is not created.
+    /// Problems with the index are repaired and reported in [`RunIndex::notes`]; if it cannot be written (a read-only
+    /// disk), it is kept in memory.
     ///
     /// # Errors
-    /// When the folder of runs cannot be read.
+    /// If the folder of runs cannot be read.
     pub fn open(runs: &Path) -> Result<Self, RunsError> {
         if !runs.is_dir() {
             return Self::in_memory(runs, Vec::new());
@@ -62,14 +61,16 @@ impl RunIndex {
                 }
                 Err(Failure::Runs(problem)) => return Err(problem),
                 Err(Failure::NoPlace(why)) => {
-                    notes.push(format!("the index of runs cannot be kept ({why}); every run is read anew"));
+                    notes.push(format!(
+                        "the run index cannot be stored ({why}); reading every run from its folder"
+                    ));
                     return Self::in_memory(runs, notes);
                 }
                 Err(Failure::Unusable(why)) => match discard(runs) {
-                    Ok(()) => notes.push(format!("the index of runs {why}; it was made anew from the runs")),
+                    Ok(()) => notes.push(format!("the run index {why}; it was rebuilt from the run folders")),
                     Err(also) => {
                         notes.push(format!(
-                            "the index of runs {why} and {also}; every run is read from its folder"
+                            "the run index {why} and {also}; reading every run from its folder"
                         ));
                         return Self::in_memory(runs, notes);
                     }
@@ -79,16 +80,16 @@ impl RunIndex {
         Self::in_memory(runs, notes)
     }
 
-    /// What had to be done to the index, for a person; empty where all was well.
+    /// Repairs made to the index, as messages for the user; empty if there were none.
     #[must_use]
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Runs of which something could not be read, with what and why, by id.
+    /// Runs that could not be read completely, with the problem, by id.
     ///
     /// # Errors
-    /// When SQLite fails.
+    /// If SQLite fails.
     pub fn problems(&mut self) -> Result<Vec<(String, String)>, RunsError> {
         self.ask(|database| {
             let mut statement = database
@@ -98,34 +99,33 @@ impl RunIndex {
         })
     }
 
-    /// Every key that a run has, and where it comes from: the run itself, recipes, reports; each by name.
+    /// Every key in use and its origin (the run itself, recipes, reports), sorted by name within each origin.
     ///
     /// # Errors
-    /// When SQLite fails.
+    /// If SQLite fails.
     pub fn keys(&mut self) -> Result<Vec<(String, Origin)>, RunsError> {
         self.ask(|database| Ok(Keys::load(database)?.sorted()))
     }
 
-    /// The runs that were asked for, a row each.
+    /// Runs a query; the table has one row per run.
     ///
     /// # Errors
-    /// When a filter or a key cannot be understood (with its place), or SQLite fails.
+    /// If a filter or key is invalid (reported with its position), or SQLite fails.
     pub fn select(&mut self, selection: &Selection) -> Result<Table, RunsError> {
         self.ask(|database| select(database, selection))
     }
 
-    /// Asks; an index that fails is made anew once.
+    /// Runs a query; if the index fails, it is rebuilt once.
     fn ask<T>(&mut self, question: impl Fn(&Connection) -> Result<T, RunsError>) -> Result<T, RunsError> {
         match question(&self.database) {
             Err(RunsError::Index { source }) if self.lock.is_some() => {
-                let notes = vec![format!(
-                    "the index of runs is damaged ({source}); every run was read from its folder"
-                )];
+                let notes =
+                    vec![format!("the run index is damaged ({source}); read every run from its folder")];
                 let fresh = Self::in_memory(&self.runs, notes)?;
                 *self = fresh;
-                // Next time it begins from nothing, if nobody else has it open.
+                // The next open starts from scratch, unless another process has the index open.
                 if let Err(why) = discard(&self.runs) {
-                    self.notes.push(format!("the damaged index stays: it {why}"));
+                    self.notes.push(format!("the damaged index was not removed: it {why}"));
                 }
                 question(&self.database)
             }
@@ -148,7 +148,7 @@ impl RunIndex {
         let lock = lock.map_err(|problem| Failure::NoPlace(problem.to_string()))?;
         let database = Connection::open(runs.join(FILE))?;
         database.busy_timeout(PATIENCE)?;
-        // Readers and one writer at once; what a power cut takes is read from the folders again.
+        // WAL: readers and one writer at once. Whatever a power cut loses is read from the folders again.
         database.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
         database.pragma_update(None, "synchronous", "off")?;
         database.pragma_update(None, "temp_store", "memory")?;
@@ -163,7 +163,7 @@ impl RunIndex {
         Ok(index)
     }
 
-    /// Tables in an empty file; another process may do the same at this moment.
+    /// Creates the tables in an empty file; another process may be doing the same.
     fn begin(&mut self) -> rusqlite::Result<()> {
         let change = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -174,8 +174,8 @@ impl RunIndex {
         change.commit()
     }
 
-    /// Reads what is new or has changed, and forgets what is gone. Looks at the times of the files of every run, and
-    /// into those of changed ones only.
+    /// Reads new and changed runs and removes deleted ones. Checks the file times of every run and reads only those
+    /// that changed.
     fn refresh(&mut self) -> Result<(), RunsError> {
         let mut path = self.runs.clone();
         let mut bytes = Vec::new();
@@ -192,7 +192,7 @@ impl RunIndex {
             return Ok(());
         }
         let change = self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Somebody else may have done it while we waited.
+        // Another process may have done it while we waited.
         let difference = difference(&present, known(&change)?);
         let mut keys = Keys::load(&change)?;
         for id in difference.gone {
@@ -202,7 +202,7 @@ impl RunIndex {
         for (place, id) in difference.changed {
             let Some((name, signature)) = present.get(place) else { continue };
             let run = RunLayout::at(&self.runs.join(name));
-            // A folder that is gone since it was listed.
+            // The folder was deleted since it was listed.
             let Ok(record) = RunRecord::read(&run) else { continue };
             write(&change, &mut keys, id, signature, &record)?;
         }
@@ -213,11 +213,11 @@ impl RunIndex {
     }
 }
 
-/// Why an index on disk cannot be used.
+/// Why the index on disk cannot be used.
 enum Failure {
-    /// It is to be thrown away.
+    /// It must be discarded.
     Unusable(String),
-    /// There is no place for one.
+    /// It cannot be written.
     NoPlace(String),
     /// The runs themselves cannot be read.
     Runs(RunsError),
@@ -247,7 +247,7 @@ impl From<RunsError> for Failure {
     }
 }
 
-/// Removes the index, unless another process has it open.
+/// Deletes the index, unless another process has it open.
 fn discard(runs: &Path) -> Result<(), String> {
     let lock = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(runs.join(LOCK));
     let lock = lock.map_err(|problem| problem.to_string())?;
@@ -261,7 +261,7 @@ fn discard(runs: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Every run in the index, with what its files were like when they were read.
+/// Every run in the index, with the file signatures recorded when it was read.
 fn known(database: &Connection) -> rusqlite::Result<HashMap<String, (i64, Vec<u8>)>> {
     let mut statement = database.prepare_cached("SELECT folder, id, signature FROM run")?;
     let mut rows = statement.query([])?;
@@ -273,9 +273,9 @@ fn known(database: &Connection) -> rusqlite::Result<HashMap<String, (i64, Vec<u8
 }
 
 struct Difference {
-    /// Places in the list of runs, with their ids in the index; none for new ones.
+    /// Indices into the list of runs, with their ids in the index; `None` for new runs.
     changed: Vec<(usize, Option<i64>)>,
-    /// Ids of runs that are gone.
+    /// Ids of deleted runs.
     gone: Vec<i64>,
 }
 
@@ -297,7 +297,7 @@ fn difference(present: &[(String, Vec<u8>)], mut known: HashMap<String, (i64, Ve
     Difference { changed, gone: known.into_values().map(|(id, _)| id).collect() }
 }
 
-/// Takes away a run's values and tags.
+/// Deletes a run's values and tags.
 fn forget(change: &Connection, id: i64) -> rusqlite::Result<()> {
     change
         .prepare_cached("DELETE FROM cell WHERE key IN (SELECT id FROM key) AND run = ?1")?

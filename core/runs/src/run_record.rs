@@ -1,5 +1,5 @@
-//! One run as its folder says: recipe keys, figures, tags, state and times. Reads the folder and nothing else; a file
-//! of it that is damaged is the record's problem, not an error.
+//! One run, read from its folder: recipe keys, figures, tags, state and times. A damaged file is recorded as a
+//! problem; it is not an error.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -13,10 +13,10 @@ use serde::Deserialize;
 use crate::flatten::{Values, recipe_values, report_values};
 use crate::{RunsError, Value, tags};
 
-/// Longest first line of `events.jsonl` that is looked at, in bytes.
+/// Maximum length of the first line of `events.jsonl` that is read, in bytes.
 const LONGEST_EVENT: u64 = 64 * 1024;
 
-/// Where a value comes from.
+/// Origin of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     /// The folder itself: id, state, times, tags.
@@ -30,13 +30,13 @@ pub enum Origin {
 /// One run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunRecord {
-    /// The name of its folder.
+    /// Name of the run's folder.
     pub id: String,
-    /// Its values by dotted key; every key once.
+    /// Values by dotted key; keys are unique.
     pub values: Vec<(String, Origin, Value)>,
     /// Its tags.
     pub tags: BTreeSet<String>,
-    /// What of it could not be read, and why.
+    /// What could not be read, and why.
     pub problem: Option<String>,
 }
 
@@ -47,11 +47,11 @@ struct SweepFile {
 }
 
 impl RunRecord {
-    /// Reads a run's folder. Its state is `done` with a report, `begun` without one, and `damaged` where a file of it
-    /// cannot be read; the values of the other files are there all the same.
+    /// Reads a run's folder. The state is `done` with a report, `begun` without one, and `damaged` if a file cannot be
+    /// read; the values of the other files are still included.
     ///
     /// # Errors
-    /// When the folder has no `plan.json`: it is no run.
+    /// If the folder has no `plan.json`: it is not a run.
     pub fn read(run: &RunLayout) -> Result<Self, RunsError> {
         let plan = run.plan();
         let planned = fs::metadata(&plan).map_err(RunsError::read(&plan))?;
@@ -105,7 +105,7 @@ impl RunRecord {
         let mut values = Vec::new();
         for (origin, found) in sources {
             for (key, value) in found {
-                // What the recipe and the report both say (name, seed) is the recipe's.
+                // Keys that are in both recipe and report (name, seed) take the recipe's value.
                 if seen.insert(key.clone()) {
                     values.push((key, origin, value));
                 }
@@ -115,14 +115,14 @@ impl RunRecord {
         Ok(Self { id, values, tags, problem })
     }
 
-    /// The value of a key.
+    /// The value of a key, if the run has it.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.values.iter().find(|(name, ..)| name == key).map(|(.., value)| value)
     }
 }
 
-/// A file of a run where it is there; what is wrong with it becomes a problem.
+/// Reads a run's file if it exists; errors become problems of the record.
 fn part<T>(
     path: &Path,
     problems: &mut Vec<String>,
@@ -140,7 +140,7 @@ fn part<T>(
     read(&text).map_err(|problem| problems.push(format!("{name}: {problem}"))).ok()
 }
 
-/// The time of the first event, in milliseconds since 1970: when the run was begun for the first time.
+/// Time of the first event, in milliseconds since 1970: when the run was first started.
 fn first_event(path: &Path) -> Option<i64> {
     #[derive(Deserialize)]
     struct Event {
@@ -153,7 +153,7 @@ fn first_event(path: &Path) -> Option<i64> {
     serde_json::from_str::<Event>(&line).ok().map(|event| event.time)
 }
 
-/// What tells whether a run's files have changed: time, length and inode of each that is read.
+/// Signature for change detection: time, length and inode of each file that is read.
 pub(crate) fn signature(folder: &mut PathBuf, into: &mut Vec<u8>) -> bool {
     into.clear();
     for name in ["plan.json", "recipe.toml", "report.json", "tags.json", "sweeps.json"] {
@@ -167,7 +167,7 @@ pub(crate) fn signature(folder: &mut PathBuf, into: &mut Vec<u8>) -> bool {
                 into.extend_from_slice(&found.size().to_le_bytes());
                 into.extend_from_slice(&found.ino().to_le_bytes());
             }
-            // Without a plan it is no run.
+            // Without a plan it is not a run.
             Err(_) if name == "plan.json" => return false,
             Err(_) => into.push(0),
         }
@@ -175,10 +175,10 @@ pub(crate) fn signature(folder: &mut PathBuf, into: &mut Vec<u8>) -> bool {
     true
 }
 
-/// The folders of runs in a folder, by id; names that begin with a dot are ours.
+/// Ids of the run folders in a folder. Names that begin with a dot are reserved for Cadre's own files.
 ///
 /// # Errors
-/// When the folder is there and cannot be read.
+/// If the folder exists and cannot be read.
 pub(crate) fn run_folders(runs: &Path) -> Result<Vec<String>, RunsError> {
     let entries = match fs::read_dir(runs) {
         Ok(entries) => entries,
@@ -191,7 +191,7 @@ pub(crate) fn run_folders(runs: &Path) -> Result<Vec<String>, RunsError> {
         if entry.file_type().is_ok_and(|kind| kind.is_file()) {
             continue;
         }
-        // A name that is no UTF-8 is none of ours: ids are made of letters.
+        // Run ids are valid UTF-8, so other names are not runs.
         if let Some(name) = entry.file_name().to_str().filter(|name| !name.starts_with('.')) {
             found.push(name.to_owned());
         }

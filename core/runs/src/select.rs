@@ -1,20 +1,20 @@
-//! From what was asked (`--where`, `--sort`, `--columns`) to SQL and back to a table. Every value is a bound parameter;
-//! of what a person types, nothing becomes SQL text.
+//! Translates a selection (`--where`, `--sort`, `--columns`) to SQL and the result to a table. User input must only
+//! ever be passed as a bound parameter, never as SQL text.
 
 use std::collections::HashMap;
 
 use rusqlite::types::{Value as Sql, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
-use crate::filter::{Comparison, Filter, Literal, Relation, mistake, parse};
+use crate::filter::{Comparison, Filter, Literal, Relation, parse, query_error};
 use crate::value::stretch;
 use crate::{Origin, RunsError, Table, Value};
 
-/// The columns of a list of runs where none are named.
+/// Default columns of a list of runs.
 pub const DEFAULT_COLUMNS: [&str; 7] =
     ["id", "name", "seed", "average-score", "backward-transfer", "routing.accuracy", "changed"];
 
-/// Keys that every index knows, whether or not a run has them.
+/// Keys that are always valid, even if no run has them.
 const ALWAYS: [&str; 14] = [
     "id",
     "name",
@@ -32,26 +32,26 @@ const ALWAYS: [&str; 14] = [
     "routing.accuracy",
 ];
 
-/// Up to so many runs, their values are looked up one by one; beyond, a key is read through.
+/// Up to this number of runs, values are looked up one by one; beyond it, all values of a key are scanned.
 const FEW: usize = 300;
 
-/// Which runs, in which order, and what of them.
+/// Which runs to list, in which order, and which of their values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// A filter, as `routing.router.threshold >= 0.3 and name = see`. All runs without one.
+    /// A filter, such as `routing.router.threshold >= 0.3 and name = see`. `None` selects all runs.
     pub filter: Option<String>,
-    /// A key, ascending, or with `-` before it descending; runs without it come last, equal ones by id. By id
-    /// where it is left out.
+    /// A sort key, ascending, or descending with a `-` prefix. Runs without the key come last; ties are sorted by id.
+    /// `None` sorts by id.
     pub sort: Option<String>,
-    /// Only runs of these ids; all where it is left out.
+    /// Restricts the result to runs with these ids; `None` means all.
     pub ids: Option<Vec<String>>,
-    /// Most runs.
+    /// Maximum number of runs.
     pub limit: Option<usize>,
-    /// Keys with commas between them; `*` is every key there is. [`DEFAULT_COLUMNS`] where it is left out.
+    /// Comma-separated keys; `*` means every key. `None` means [`DEFAULT_COLUMNS`].
     pub columns: Option<String>,
 }
 
-/// The keys of an index.
+/// The keys in an index.
 pub(crate) struct Keys {
     by_name: HashMap<String, (i64, Origin)>,
 }
@@ -80,7 +80,7 @@ impl Keys {
         self.by_name.insert(name.to_owned(), (id, origin));
     }
 
-    /// All keys: those of the run itself, of recipes, of reports, each by name.
+    /// All keys by origin (run, recipes, reports), sorted by name within each.
     pub(crate) fn sorted(&self) -> Vec<(String, Origin)> {
         let mut all: Vec<(String, Origin)> =
             self.by_name.iter().map(|(name, (_, origin))| (name.clone(), *origin)).collect();
@@ -88,7 +88,7 @@ impl Keys {
         all
     }
 
-    /// The id of a key; none where it is a key that no run has. What is no key at all is a mistake.
+    /// The id of a key; `None` for a valid key that no run has. Unknown keys are an error.
     fn resolve(&self, name: &str) -> Result<Option<i64>, String> {
         let name = if name == "tag" { "tags" } else { name };
         match self.id(name) {
@@ -96,24 +96,24 @@ impl Keys {
             None if ALWAYS.contains(&name) => Ok(None),
             None => Err(match self.nearest(name) {
                 Some(near) => format!("no run has the key `{name}`; did you mean `{near}`?"),
-                None => format!("no run has the key `{name}`; `cadre runs keys` lists those there are"),
+                None => format!("no run has the key `{name}`; `cadre runs keys` lists the keys"),
             }),
         }
     }
 
-    /// What was probably meant: the key that ends so, or the one that is spelled nearly so.
+    /// The closest match: a key that ends with this name, or one with a similar spelling.
     fn nearest(&self, name: &str) -> Option<&str> {
         let known = || self.by_name.keys().map(String::as_str).chain(ALWAYS);
         let tail = format!(".{name}");
         let ends = known().filter(|key| key.ends_with(&tail)).min_by_key(|key| (key.len(), key.to_string()));
-        // Written as in TOML elsewhere: `_` for `-`.
+        // Accept `_` in place of `-`.
         let dashed = name.replace('_', "-").to_lowercase();
         let near = || {
             known()
                 .map(|key| {
                     let last = key.rsplit('.').next().unwrap_or(key);
                     let alike = strsim::normalized_damerau_levenshtein(&dashed, key);
-                    // Half as good: the last part alone is alike.
+                    // A match of the last segment alone counts slightly less.
                     let part = 0.9 * strsim::normalized_damerau_levenshtein(&dashed, last);
                     (alike.max(part), key)
                 })
@@ -135,9 +135,9 @@ pub(crate) fn select(database: &Connection, selection: &Selection) -> Result<Tab
         condition = compiled.filter(&parse(text)?)?;
     }
     if let Some(ids) = &selection.ids {
-        // One parameter, however many there are.
-        let place = compiled.bind(Sql::Text(serde_json::Value::from(ids.clone()).to_string()));
-        condition = format!("({condition}) AND run.folder IN (SELECT value FROM json_each({place}))");
+        // One bound parameter for any number of ids.
+        let placeholder = compiled.bind(Sql::Text(serde_json::Value::from(ids.clone()).to_string()));
+        condition = format!("({condition}) AND run.folder IN (SELECT value FROM json_each({placeholder}))");
     }
     let mut sorted = String::new();
     let order = match &selection.sort {
@@ -153,9 +153,9 @@ pub(crate) fn select(database: &Connection, selection: &Selection) -> Result<Tab
                 column: 1 + text.chars().count() - name.chars().count(),
                 problem,
             })?;
-            let place = compiled.bind(Sql::Integer(key.unwrap_or(-1)));
-            sorted = format!("LEFT JOIN cell AS by ON by.key = {place} AND by.run = run.id");
-            // Missing ones last, whichever the direction.
+            let placeholder = compiled.bind(Sql::Integer(key.unwrap_or(-1)));
+            sorted = format!("LEFT JOIN cell AS by ON by.key = {placeholder} AND by.run = run.id");
+            // Runs without the key come last in both directions.
             format!("by.value IS NULL, by.value {direction}, run.folder")
         }
     };
@@ -214,13 +214,13 @@ fn columns(keys: &Keys, asked: Option<&str>) -> Result<Vec<(String, Option<i64>)
         }
         column += part.chars().count() + 1;
     }
-    // A column once: what reads the table goes by names.
+    // Each column only once: consumers of the table look columns up by name.
     let mut seen = std::collections::HashSet::new();
     columns.retain(|(name, _)| seen.insert(name.clone()));
     Ok(columns)
 }
 
-/// A value as it lies in the index: truth is a blob of one byte, so that it is told from numbers and texts.
+/// A value as stored in the index. Booleans are one-byte blobs, to distinguish them from numbers and text.
 pub(crate) fn to_sql(value: &Value) -> Sql {
     match value {
         Value::Bool(value) => Sql::Blob(vec![u8::from(*value)]),
@@ -241,7 +241,7 @@ fn value(sql: ValueRef<'_>, is_time: bool) -> Option<Value> {
     }
 }
 
-/// A filter on its way to SQL.
+/// A filter being compiled to SQL.
 struct Compiled<'a> {
     keys: &'a Keys,
     text: &'a str,
@@ -268,11 +268,11 @@ impl Compiled<'_> {
         })
     }
 
-    /// The runs that have a value of which the comparison holds: one that a run does not have fulfils none, and so
-    /// `!=` and `not` hold of it.
+    /// The runs with a value for which the comparison holds. A missing value satisfies no comparison, so `!=` and
+    /// `not` select runs without the key.
     fn comparison(&mut self, comparison: &Comparison) -> Result<String, RunsError> {
         let resolved = self.keys.resolve(&comparison.key);
-        let key = resolved.map_err(|problem| mistake(self.text, comparison.column, problem))?;
+        let key = resolved.map_err(|problem| query_error(self.text, comparison.column, problem))?;
         let negated = if comparison.relation == Relation::Unequal { "NOT " } else { "" };
         let is_tag = matches!(comparison.key.as_str(), "tag" | "tags");
         let key = self.bind(Sql::Integer(key.unwrap_or(-1)));
@@ -302,21 +302,21 @@ impl Compiled<'_> {
     }
 
     fn tag(&mut self, relation: Relation, literal: &Literal) -> Result<String, RunsError> {
-        let place = self.bind(Sql::Text(literal.text.clone()));
+        let placeholder = self.bind(Sql::Text(literal.text.clone()));
         match relation {
-            Relation::Equal | Relation::Unequal | Relation::In => Ok(format!("name = {place}")),
-            Relation::Contains => Ok(format!("instr(lower(name), lower({place})) > 0")),
-            _ => Err(mistake(self.text, literal.column, "tags know = != ~ and in only".to_owned())),
+            Relation::Equal | Relation::Unequal | Relation::In => Ok(format!("name = {placeholder}")),
+            Relation::Contains => Ok(format!("instr(lower(name), lower({placeholder})) > 0")),
+            _ => Err(query_error(self.text, literal.column, "tags support only = != ~ and in".to_owned())),
         }
     }
 
     fn time(&mut self, relation: Relation, literal: &Literal) -> Result<String, RunsError> {
         let (start, end) = stretch(&literal.text).ok_or_else(|| {
             let problem = format!(
-                "`{}` is no time; a day is `2026-11-22`, a minute `2026-11-22T07:12` (UTC)",
+                "`{}` is not a time; expected a day like `2026-11-22`, a minute `2026-11-22T07:12` (UTC)",
                 literal.text
             );
-            mistake(self.text, literal.column, problem)
+            query_error(self.text, literal.column, problem)
         })?;
         let (start, end) = (self.bind(Sql::Integer(start)), self.bind(Sql::Integer(end)));
         Ok(match relation {
@@ -328,8 +328,8 @@ impl Compiled<'_> {
                 format!("(value >= {start} AND value < {end})")
             }
             Relation::Contains => {
-                let problem = "times know = != < <= > >= and in only".to_owned();
-                return Err(mistake(self.text, literal.column, problem));
+                let problem = "times support only = != < <= > >= and in".to_owned();
+                return Err(query_error(self.text, literal.column, problem));
             }
         })
     }
@@ -337,12 +337,12 @@ impl Compiled<'_> {
     fn value(&mut self, relation: Relation, literal: &Literal) -> String {
         let number = (!literal.quoted).then(|| as_number(&literal.text)).flatten();
         let text = self.bind(Sql::Text(literal.text.clone()));
-        let sign = match relation {
+        let operator = match relation {
             Relation::Contains => {
                 return format!("instr(lower(CAST(value AS TEXT)), lower({text})) > 0");
             }
             Relation::Equal | Relation::Unequal | Relation::In => {
-                // A number may be the name of something, and `true` too.
+                // A number or `true` may also be text, such as a name.
                 return match (number, literal.text.as_str()) {
                     (Some(number), _) => format!("value = {text} OR value = {}", self.bind(number)),
                     (None, "true") if !literal.quoted => format!("value = {text} OR value = x'01'"),
@@ -357,9 +357,9 @@ impl Compiled<'_> {
         };
         match number {
             Some(number) => {
-                format!("typeof(value) IN ('integer', 'real') AND value {sign} {}", self.bind(number))
+                format!("typeof(value) IN ('integer', 'real') AND value {operator} {}", self.bind(number))
             }
-            None => format!("typeof(value) = 'text' AND value {sign} {text}"),
+            None => format!("typeof(value) = 'text' AND value {operator} {text}"),
         }
     }
 }
@@ -368,7 +368,7 @@ fn as_number(text: &str) -> Option<Sql> {
     if let Ok(whole) = text.parse::<i64>() {
         return Some(Sql::Integer(whole));
     }
-    // `inf` and `nan` are words.
+    // `f64::parse` also accepts `inf` and `nan`; treat those as text.
     let float = text.parse::<f64>().ok().filter(|float| float.is_finite())?;
     text.contains(|c: char| c.is_ascii_digit()).then_some(Sql::Real(float))
 }

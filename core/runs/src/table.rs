@@ -1,25 +1,25 @@
-//! A table of runs: named columns, a row a run, gaps where a run has no such value. Written out elsewhere or as text.
+//! A table of runs: named columns, one row per run, gaps where a run lacks a value.
 
 use crate::Value;
 
-/// Columns by dotted key, and rows of as many cells.
+/// Columns by dotted key, and rows with one cell per column.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Table {
     /// The keys.
     pub columns: Vec<String>,
-    /// One cell a column; `None` where the run has no such value.
+    /// One cell per column; `None` if the run has no such value.
     pub rows: Vec<Vec<Option<Value>>>,
 }
 
 impl Table {
-    /// The table for a terminal: a head, then a line a row; numbers to the right, `–` for a gap. Texts are cut at 60
-    /// characters. Ends with a line feed.
+    /// Renders the table for a terminal: a header, then one line per row; numbers are right-aligned, `–` marks a gap,
+    /// text is cut at 60 characters. Ends with a newline.
     #[must_use]
     pub fn to_text(&self) -> String {
         const WIDEST: usize = 60;
         let shown = |cell: &Option<Value>| {
             let text = cell.as_ref().map_or_else(|| "–".to_owned(), Value::shown);
-            // A line feed or a control character in a recipe's text must not tear the table.
+            // Line feeds and control characters in a recipe's text would break the layout.
             let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             if text.chars().count() <= WIDEST {
                 return text;
@@ -29,10 +29,10 @@ impl Table {
         let rows: Vec<Vec<String>> = self.rows.iter().map(|row| row.iter().map(shown).collect()).collect();
         let mut text = String::new();
         let columns: Vec<(usize, bool)> = (0..self.columns.len())
-            .map(|place| {
-                let cells = rows.iter().filter_map(|row| row.get(place)).map(|cell| cell.chars().count());
-                let head = self.columns.get(place).map_or(0, |name| name.chars().count());
-                let mut found = self.rows.iter().filter_map(|row| row.get(place)?.as_ref()).peekable();
+            .map(|index| {
+                let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
+                let head = self.columns.get(index).map_or(0, |name| name.chars().count());
+                let mut found = self.rows.iter().filter_map(|row| row.get(index)?.as_ref()).peekable();
                 let right = found.peek().is_some() && found.all(Value::is_number);
                 (cells.max().unwrap_or(0).max(head), right)
             })
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_aligned_and_never_torn() {
+    fn text_is_aligned_and_never_broken() {
         let text = |text: &str| Some(Value::Text(text.to_owned()));
         let table = Table {
             columns: vec!["name".to_owned(), "ar".to_owned()],

@@ -1,5 +1,4 @@
-//! `tags.json` of a run: what a person calls it. The tags are theirs, so they lie in the run's folder and the index
-//! only mirrors them.
+//! `tags.json` of a run: the tags the user gave it. They live in the run's folder; the index only mirrors them.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::RunsError;
 
-/// Version of `tags.json` this build writes, and the newest it reads.
+/// Format version of `tags.json` that this build writes, and the newest it reads.
 pub const TAGS_FORMAT: u64 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -20,19 +19,20 @@ struct TagsFile {
     tags: BTreeSet<String>,
 }
 
-/// The tags of a run; none where it has no `tags.json`.
+/// The tags of a run; empty if it has no `tags.json`.
 ///
 /// # Errors
-/// When the file cannot be read, is damaged or of a newer version.
+/// If the file cannot be read, is damaged or has a newer version.
 pub fn read_tags(run: &RunLayout) -> Result<BTreeSet<String>, RunsError> {
     read(&run.tags())
 }
 
-/// Adds tags to a run and takes others away; gives what it has then. A tag it has already, or does not have, is no
-/// mistake.
+/// Adds and removes tags of a run and returns the result. Adding an existing tag or removing a missing one is not an
+/// error.
 ///
 /// # Errors
-/// When a tag is not one (see [`RunsError::BadTag`]), or `tags.json` cannot be read or written: it then stays as it was.
+/// If a tag is invalid (see [`RunsError::BadTag`]), or `tags.json` cannot be read or written; the file is then
+/// unchanged.
 pub fn change_tags(
     run: &RunLayout,
     added: &[String],
@@ -70,7 +70,7 @@ pub(crate) fn read(path: &Path) -> Result<BTreeSet<String>, RunsError> {
     Ok(file.tags)
 }
 
-/// A tag can be typed in a filter without quotes.
+/// A tag must be typeable in a filter without quotes.
 fn check(tag: &str) -> Result<(), RunsError> {
     let proper = (1..=64).contains(&tag.chars().count())
         && tag.starts_with(char::is_alphanumeric)

@@ -1,31 +1,31 @@
-//! One value of a run: what a recipe key or a figure is. Has no key and knows no file.
+//! A single value of a run: of a recipe key or a figure.
 
 use serde_json::Value as Json;
 
-/// A value of a recipe key, of a figure, or of a run itself.
+/// A value of a recipe key, of a figure, or of the run itself.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// Yes or no.
+    /// Boolean.
     Bool(bool),
-    /// A whole number.
+    /// Integer.
     Int(i64),
-    /// Any other finite number.
+    /// Other finite number.
     Float(f64),
-    /// A text. Lists of a recipe are their JSON text.
+    /// Text. Lists in a recipe are stored as JSON text.
     Text(String),
-    /// A moment, in milliseconds since 1970 (UTC).
+    /// Point in time, in milliseconds since 1970 (UTC).
     Time(i64),
 }
 
 impl Value {
-    /// From a JSON scalar; `None` for null, arrays and objects.
+    /// Converts a JSON scalar; `None` for null, arrays and objects.
     pub(crate) fn of_json(json: &Json) -> Option<Self> {
         match json {
             Json::Bool(value) => Some(Self::Bool(*value)),
             Json::String(text) => Some(Self::Text(text.clone())),
             Json::Number(number) => Some(match (number.as_i64(), number.as_f64()) {
                 (Some(whole), _) => Self::Int(whole),
-                // Beyond 64 bits with a sign: its digits are kept rather than rounded.
+                // Does not fit i64: keep the digits as text instead of rounding.
                 (None, _) if number.is_u64() => Self::Text(number.to_string()),
                 (None, Some(float)) => Self::Float(float),
                 (None, None) => Self::Text(number.to_string()),
@@ -34,7 +34,7 @@ impl Value {
         }
     }
 
-    /// As JSON; times are RFC 3339 texts.
+    /// Converts to JSON; times become RFC 3339 strings.
     #[must_use]
     pub fn to_json(&self) -> Json {
         match self {
@@ -45,7 +45,7 @@ impl Value {
         }
     }
 
-    /// The value in full: numbers with all their digits, times as `2026-11-22T07:12:00.000Z`.
+    /// Full precision: all digits of a number, times as `2026-11-22T07:12:00.000Z`.
     #[must_use]
     pub fn exact(&self) -> String {
         match self {
@@ -62,7 +62,7 @@ impl Value {
         }
     }
 
-    /// The value as a person reads it in a table: five digits of a number, times to the minute (UTC).
+    /// For tables: five significant digits, times to the minute (UTC).
     #[must_use]
     pub fn shown(&self) -> String {
         match self {
@@ -76,16 +76,16 @@ impl Value {
         }
     }
 
-    /// Whether tables set it to the right.
+    /// Whether tables right-align it.
     pub(crate) fn is_number(&self) -> bool {
         matches!(self, Self::Int(_) | Self::Float(_))
     }
 }
 
-/// Milliseconds of a day.
+/// Milliseconds per day.
 pub(crate) const DAY: i64 = 86_400_000;
 
-/// A float with five digits that count, without zeros at its end.
+/// A float with five significant digits, without trailing zeros.
 fn digits(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
@@ -99,7 +99,7 @@ fn digits(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// `YYYY-MM-DD` of a day since 1970 (Howard Hinnant's `civil_from_days`).
+/// Formats a day since 1970 as `YYYY-MM-DD` (Howard Hinnant's `civil_from_days`).
 fn date(day: i64) -> String {
     let day = day + 719_468;
     let era = day.div_euclid(146_097);
@@ -113,8 +113,8 @@ fn date(day: i64) -> String {
     format!("{year:04}-{month:02}-{of_month:02}")
 }
 
-/// The stretch of time that a text names, from the first millisecond to the one after the last: a day
-/// (`2026-11-22`), a minute (`2026-11-22T07:12`) or a second (`2026-11-22T07:12:30`), UTC. `None` for anything else.
+/// The half-open interval of milliseconds that a text denotes: a day (`2026-11-22`), a minute (`2026-11-22T07:12`) or
+/// a second (`2026-11-22T07:12:30`), UTC. `None` for anything else.
 pub(crate) fn stretch(text: &str) -> Option<(i64, i64)> {
     let (day, time) = match text.split_once(['T', ' ']) {
         Some((day, time)) => (day, Some(time.trim_end_matches('Z'))),
@@ -132,7 +132,7 @@ pub(crate) fn stretch(text: &str) -> Option<(i64, i64)> {
     let of_year = (153 * place + 2) / 5 + of_month - 1;
     let of_era = shifted.rem_euclid(400) * 365 + shifted.rem_euclid(400) / 4 - shifted.rem_euclid(400) / 100;
     let days = shifted.div_euclid(400) * 146_097 + of_era + of_year - 719_468;
-    // What does not come out as it went in (a 31st of June) is no date.
+    // A date that does not round-trip (June 31) is invalid.
     if date(days) != day {
         return None;
     }
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_those_of_the_calendar() {
+    fn times_match_the_calendar() {
         assert_eq!(Value::Time(0).exact(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Value::Time(1_795_325_772_679).exact(), "2026-11-22T05:36:12.679Z");
         assert_eq!(Value::Time(951_782_400_000).shown(), "2000-02-29 00:00");
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_keep_their_kind() {
+    fn numbers_keep_their_type() {
         let of = |text: &str| Value::of_json(&serde_json::from_str(text).unwrap());
         assert_eq!(of("3"), Some(Value::Int(3)));
         assert_eq!(of("3.0"), Some(Value::Float(3.0)));

@@ -1,5 +1,5 @@
-//! A committed artifact and its manifest, the small JSON file whose presence says that the rest is whole.
-//! Nothing here writes.
+//! A committed artifact and its manifest, the small JSON file whose presence means that the artifact is complete.
+//! Read-only.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::{Digest, StoreError};
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const MANIFEST_FORMAT: u64 = 1;
 
-/// What the maker of an artifact says of it.
+/// Metadata from the stage that made an artifact.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ManifestFacts {
     /// Name of the stage, such as `train/sort`.
@@ -23,9 +23,9 @@ pub struct ManifestFacts {
     pub kind: String,
     /// Key of the run that made it.
     pub made_by: String,
-    /// How long it took, in seconds. Read by listeners only.
+    /// Wall time in seconds. Informational only.
     pub wall_seconds: f64,
-    /// Whatever later stages or the report want to know without opening the files.
+    /// Facts that later stages or the report need without opening the files.
     pub facts: Value,
 }
 
@@ -39,13 +39,13 @@ pub struct FileEntry {
     pub digest: Digest,
 }
 
-/// `manifest.json` of an artifact.
+/// The content of `manifest.json` of an artifact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Manifest {
-    /// Version of this layout; 1.
+    /// Format version of the manifest; 1.
     pub format_version: u64,
-    /// The key under which the artifact is kept.
+    /// Key under which the artifact is stored.
     pub key: Digest,
     /// Name of the stage that made it.
     pub stage: String,
@@ -53,13 +53,13 @@ pub struct Manifest {
     pub kind: String,
     /// Key of the run that made it.
     pub made_by: String,
-    /// How long it took, in seconds.
+    /// Wall time in seconds.
     pub wall_seconds: f64,
-    /// What the stage said of it.
+    /// Facts recorded by the stage.
     pub facts: Value,
-    /// Its files by name (`/` between folders).
+    /// Files by name, with `/` as the separator.
     pub files: BTreeMap<String, FileEntry>,
-    /// Digest of all the above; finds damage in the manifest itself.
+    /// Digest of all fields above; detects damage to the manifest itself.
     pub check: Digest,
 }
 
@@ -84,7 +84,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Digest of every field but `check`.
+    /// Digest of every field except `check`.
     pub(crate) fn computed_check(&self) -> Result<Digest, StoreError> {
         let mut value = self.to_value()?;
         if let Some(fields) = value.as_object_mut() {
@@ -101,14 +101,14 @@ impl Manifest {
         })
     }
 
-    /// Bytes of all files together.
+    /// Total size of all files in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.files.values().map(|file| file.bytes).sum()
     }
 }
 
-/// A whole, verified artifact. Its files must not be changed.
+/// A complete, verified artifact. Its files must not be modified.
 #[derive(Clone, Debug)]
 pub struct Artifact {
     pub(crate) key: Digest,
@@ -117,7 +117,7 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// Its key.
+    /// The artifact's key.
     #[must_use]
     pub fn key(&self) -> &Digest {
         &self.key
@@ -129,13 +129,13 @@ impl Artifact {
         &self.folder
     }
 
-    /// Its manifest.
+    /// The artifact's manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Where the file `name` lies (whether or not there is one).
+    /// Path of the file `name`, which need not exist.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
@@ -144,7 +144,7 @@ impl Artifact {
     /// The content of the file `name`.
     ///
     /// # Errors
-    /// When the artifact has no such file, or it cannot be read.
+    /// If the artifact has no such file, or it cannot be read.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
         if !self.manifest.files.contains_key(name) {
             return Err(StoreError::NoSuchFile {
@@ -161,7 +161,7 @@ impl Artifact {
     /// The JSON content of the file `name`.
     ///
     /// # Errors
-    /// As [`Artifact::read`], or when it is not a `T`.
+    /// As for [`Artifact::read`], and if the content is not a valid `T`.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, StoreError> {
         let bytes = self.read(name)?;
         serde_json::from_slice(&bytes)

@@ -1,5 +1,5 @@
-//! The store itself: where artifacts, drafts, workspaces, locks, evidence and what was set aside lie, and how
-//! they are found. It verifies what it hands out; it never guesses at what a damaged artifact held.
+//! The store: the layout of artifacts, drafts, workspaces, locks, evidence and quarantine, and how entries are found.
+//! Everything it returns is verified; a damaged artifact is never partly used.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,24 +13,24 @@ use crate::artifact::{MANIFEST, MANIFEST_FORMAT, Manifest};
 use crate::atomic::write_atomic;
 use crate::{Artifact, Digest, Draft, FileDigests, KeyLock, Segments, StoreError};
 
-/// Version of the layout this build writes, and the newest it reads.
+/// Version of the layout that this build writes, and the newest it reads.
 pub const STORE_FORMAT: u64 = 1;
 
-/// What lies under a key.
+/// Result of looking up a key.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, handed straight on")]
 pub enum Lookup {
-    /// Nothing.
+    /// There is no artifact.
     Missing,
-    /// A whole artifact, every file verified.
+    /// A complete artifact, every file verified.
     Whole(Artifact),
-    /// Something damaged; it has been moved out of the way and is to be made again.
+    /// A damaged artifact; it was moved to quarantine and must be made again.
     Damaged {
-        /// The file that is wrong.
+        /// The damaged file.
         file: String,
         /// What is wrong with it.
         problem: String,
-        /// Where the artifact now lies.
+        /// Where the artifact was moved to.
         moved_to: PathBuf,
     },
 }
@@ -52,10 +52,10 @@ struct Format {
 const FOLDERS: [&str; 8] = ["objects", "drafts", "work", "locks", "evidence", "quarantine", "trash", "roots"];
 
 impl ArtifactStore {
-    /// Opens the store at `root`, making it if the folder is empty or not there.
+    /// Opens the store at `root`. Creates it if the folder is empty or missing.
     ///
     /// # Errors
-    /// When it was written by a newer version, is no store, or cannot be read or written.
+    /// If it was written by a newer version, is not a store, or cannot be read or written.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(root).map_err(StoreError::write(root))?;
         let root = fs::canonicalize(root).map_err(StoreError::read(root))?;
@@ -81,7 +81,7 @@ impl ArtifactStore {
             let folder = root.join(name);
             match fs::create_dir_all(&folder) {
                 Ok(()) => {}
-                // Read as it is: whoever writes into the folder says that it cannot.
+                // Continue read-only; a later write reports the error.
                 Err(problem)
                     if matches!(
                         problem.kind(),
@@ -93,8 +93,8 @@ impl ArtifactStore {
         Ok(Self { root, verified: Mutex::new(HashSet::new()) })
     }
 
-    /// Whether files can be made in it: not on a read-only disk, nor in another user's store. What is there can be read all
-    /// the same.
+    /// Whether files can be created in the store: not on a read-only disk, nor in another user's store. Reading works
+    /// in either case.
     #[must_use]
     pub fn can_be_written(&self) -> bool {
         tempfile::tempfile_in(self.root.join("locks")).is_ok()
@@ -106,19 +106,19 @@ impl ArtifactStore {
         &self.root
     }
 
-    /// Whether an artifact of this key looks whole: a sound manifest, and every file there with its length.
-    /// Contents are not read; [`ArtifactStore::get`] does that.
+    /// Whether this key's artifact looks complete: an intact manifest, and every file present with the right length.
+    /// Contents are not read; [`ArtifactStore::get`] verifies them.
     ///
     /// # Errors
-    /// When the system refuses to answer.
+    /// On an I/O error.
     pub fn contains(&self, key: &Digest) -> Result<bool, StoreError> {
         Ok(self.manifest(key)?.is_some())
     }
 
-    /// The manifest of a key whose artifact looks whole, as in [`ArtifactStore::contains`].
+    /// The manifest of this key if its artifact looks complete, as in [`ArtifactStore::contains`].
     ///
     /// # Errors
-    /// When the system refuses to answer, or a newer version wrote the artifact.
+    /// On an I/O error, or if a newer version wrote the artifact.
     pub fn manifest(&self, key: &Digest) -> Result<Option<Manifest>, StoreError> {
         let folder = self.object(key);
         match inspect_manifest(key, &folder) {
@@ -128,11 +128,11 @@ impl ArtifactStore {
         }
     }
 
-    /// Looks a key up and verifies every file against the manifest (once a process and key). A damaged artifact
-    /// is moved to `quarantine/`.
+    /// Looks up a key and verifies every file against the manifest (once per process and key). A damaged artifact is
+    /// moved to `quarantine/`.
     ///
     /// # Errors
-    /// When files cannot be read or moved, or a newer version wrote the artifact.
+    /// If files cannot be read or moved, or a newer version wrote the artifact.
     pub fn get(&self, key: &Digest) -> Result<Lookup, StoreError> {
         let folder = self.object(key);
         match self.verify(key, &folder) {
@@ -149,81 +149,83 @@ impl ArtifactStore {
         }
     }
 
-    /// A folder for checkpoints of the work on `key`: kept when the process is killed, removed when an artifact
-    /// of the key is committed.
+    /// The folder for checkpoints of the work on `key`. It survives a kill and is removed when an artifact with this
+    /// key is committed.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// If it cannot be created.
     pub fn workspace(&self, key: &Digest) -> Result<PathBuf, StoreError> {
         let folder = self.work(key);
         fs::create_dir_all(&folder).map_err(StoreError::write(&folder))?;
         Ok(folder)
     }
 
-    /// Whether work on `key` has left something to go on from.
+    /// Whether earlier work on `key` left checkpoints to resume from.
     #[must_use]
     pub fn has_workspace(&self, key: &Digest) -> bool {
         fs::read_dir(self.work(key)).is_ok_and(|mut entries| entries.next().is_some())
     }
 
-    /// A new draft for `key`. Drafts of it whose makers are gone are swept away. Hold the key's lock.
+    /// Creates a draft for `key` and removes drafts of this key whose processes are gone. The caller must hold the
+    /// key's lock.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// If it cannot be created.
     pub fn draft(&self, key: &Digest) -> Result<Draft, StoreError> {
         let quarantine = self.root.join("quarantine");
         Draft::new(*key, &self.root.join("drafts"), self.object(key), self.work(key), quarantine)
     }
 
-    /// Waits for the lock of `key`; `on_wait` hears once a wait which process holds it (0: not known).
+    /// Waits for the lock of `key`. `on_wait` is called once per wait with the process that holds it (0: unknown).
     ///
     /// # Errors
-    /// When the file system cannot lock.
+    /// If the file system does not support locks.
     pub fn lock(&self, key: &Digest, on_wait: &mut dyn FnMut(u32)) -> Result<KeyLock, StoreError> {
         KeyLock::take(&self.lock_path(key), on_wait)
     }
 
-    /// Takes the lock of `key` if nobody holds it.
+    /// Takes the lock of `key` if it is free.
     ///
     /// # Errors
-    /// When the file system cannot lock.
+    /// If the file system does not support locks.
     pub fn try_lock(&self, key: &Digest) -> Result<Option<KeyLock>, StoreError> {
         Ok(self.lock_or_holder(key)?.ok())
     }
 
-    /// Takes the lock of `key`, or says which process holds it (0: not known).
+    /// Takes the lock of `key`, or returns the process that holds it (0: unknown).
     ///
     /// # Errors
-    /// When the file system cannot lock.
+    /// If the file system does not support locks.
     pub fn lock_or_holder(&self, key: &Digest) -> Result<Result<KeyLock, u32>, StoreError> {
         KeyLock::try_take(&self.lock_path(key))
     }
 
-    /// The append-only segments kept for `subject`.
+    /// The append-only segments of `subject`.
     #[must_use]
     pub fn segments(&self, subject: &Digest) -> Segments {
         let (file, lock) = (self.evidence_file(subject), self.evidence_lock(subject));
         Segments::new(file, lock, self.root.join("quarantine"))
     }
 
-    /// The key to lock while evidence of `subject` is computed, so that two processes do not compute the same.
+    /// The key to lock while evidence of `subject` is computed, so that two processes do not compute the same
+    /// evidence.
     #[must_use]
     pub fn evidence_key(subject: &Digest) -> Digest {
         Digest::of_bytes(format!("evidence of {subject}").as_bytes())
     }
 
-    /// The process that works on `key` now (0: not known); none when nobody does. Takes no lock.
+    /// The process that is working on `key` (0: unknown), or `None`. Takes no lock.
     ///
     /// # Errors
-    /// When the lock file cannot be looked at.
+    /// If the lock file cannot be read.
     pub fn worker(&self, key: &Digest) -> Result<Option<u32>, StoreError> {
         KeyLock::holder_of(&self.lock_path(key))
     }
 
-    /// Digests of files, remembered in this store.
+    /// The cache of file digests in this store.
     ///
     /// # Errors
-    /// When what is remembered cannot be read.
+    /// If the cache cannot be read.
     pub fn file_digests(&self) -> Result<FileDigests, StoreError> {
         FileDigests::open(&self.root.join("file-digests.json"))
     }
@@ -275,15 +277,15 @@ impl ArtifactStore {
     }
 }
 
-/// Why an artifact cannot be handed out.
+/// Why an artifact cannot be returned.
 pub(crate) enum Flaw {
     /// It is damaged.
     Damage { file: String, problem: String },
-    /// It cannot be looked at.
+    /// It cannot be read.
     Trouble(StoreError),
 }
 
-/// The manifest in `folder`, checked against itself and `key`; none when there is no such folder.
+/// Reads the manifest in `folder` and checks it against itself and `key`; `None` if the folder does not exist.
 pub(crate) fn inspect_manifest(key: &Digest, folder: &Path) -> Result<Option<Manifest>, Flaw> {
     let path = folder.join(MANIFEST);
     let damage = |problem: String| Flaw::Damage { file: MANIFEST.to_owned(), problem };
@@ -299,10 +301,10 @@ pub(crate) fn inspect_manifest(key: &Digest, folder: &Path) -> Result<Option<Man
     if let Some(found) = value["format-version"].as_u64().filter(|found| *found > MANIFEST_FORMAT) {
         return Err(Flaw::Trouble(StoreError::NewerFormat { path, found, known: MANIFEST_FORMAT }));
     }
-    let manifest: Manifest =
-        serde_json::from_value(value).map_err(|problem| damage(format!("it is not in form: {problem}")))?;
+    let manifest: Manifest = serde_json::from_value(value)
+        .map_err(|problem| damage(format!("it does not have the expected form: {problem}")))?;
     if manifest.computed_check().map_err(Flaw::Trouble)? != manifest.check {
-        return Err(damage("its own check does not hold".to_owned()));
+        return Err(damage("its checksum does not match".to_owned()));
     }
     if manifest.key != *key {
         return Err(damage(format!("it belongs to key {}", manifest.key.short())));
@@ -322,7 +324,7 @@ fn lengths_differ(folder: &Path, manifest: &Manifest) -> Option<Flaw> {
     })
 }
 
-/// Moves `folder` into `quarantine` under a name that is free; none when somebody else was faster.
+/// Moves `folder` into `quarantine` under a free name; `None` if another process moved it first.
 pub(crate) fn set_aside(
     folder: &Path,
     quarantine: &Path,
@@ -347,7 +349,7 @@ pub(crate) fn set_aside(
     Ok(None)
 }
 
-/// Whether `root` holds anything that a store in the making would not (two processes may open a new one at once).
+/// Whether `root` contains anything other than parts of a store being created (two processes may create it at once).
 fn is_foreign(root: &Path) -> Result<bool, StoreError> {
     for entry in fs::read_dir(root).map_err(StoreError::read(root))? {
         let name = entry.map_err(StoreError::read(root))?.file_name();

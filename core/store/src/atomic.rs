@@ -1,5 +1,4 @@
-//! Writing so that a reader sees the old bytes or the new ones and nothing between, whatever is killed.
-//! Never leaves a half-written file under its final name.
+//! Atomic file writes: a reader sees the old content or the new, never a mixture, even if the process is killed.
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -8,11 +7,11 @@ use std::path::Path;
 
 use crate::StoreError;
 
-/// Writes `bytes` to `path` through a temporary file beside it: written, synced, renamed. The folder is
-/// made if it is not there.
+/// Writes `bytes` to `path` atomically: writes a temporary file beside it, syncs it and renames it. Creates the folder
+/// if it does not exist.
 ///
 /// # Errors
-/// When anything on the way fails (a full disk too); the old file, if any, is then untouched.
+/// On any I/O error, including a full disk; an existing file is then unchanged.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let folder = parent(path);
     fs::create_dir_all(folder).map_err(StoreError::write(folder))?;
@@ -27,7 +26,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     sync_folder(folder)
 }
 
-/// Makes renames and new names in `folder` last through a power cut.
+/// Syncs `folder`, so that renames and new entries survive a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|file| file.sync_all()).map_err(StoreError::write(folder))
 }

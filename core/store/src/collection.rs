@@ -1,6 +1,6 @@
-//! Collecting garbage: what no plan names is renamed into `trash/` under its key's lock, the plans are read once
-//! more, what has come to be needed meanwhile goes back, and the rest is deleted. A kill at any moment leaves a
-//! whole store: the next collection goes on with the trash. It never decides what is needed: its caller does.
+//! Garbage collection. What no plan references is renamed into `trash/` under its key's lock; the plans are read once
+//! more, entries that are needed by now are moved back, and the rest is deleted. A kill at any point leaves a
+//! consistent store; the next collection continues with the trash. The caller decides what is needed.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
@@ -12,40 +12,40 @@ use crate::artifact::MANIFEST;
 use crate::draft::remove_folder;
 use crate::{ArtifactStore, Digest, KeyLock, StoreError};
 
-/// Digits of a key.
+/// Number of hexadecimal digits in a key.
 const DIGITS: usize = 64;
 
-/// How a collection is done.
+/// Options of a collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CollectionOptions {
-    /// Count only; the store stays as it is.
+    /// Count only; the store is not modified.
     pub dry_run: bool,
-    /// What was written in this time before now stays.
+    /// Keep anything written within this period before now.
     pub keep: Duration,
-    /// Also remove evidence whose subject can be traced to no artifact of the store: that of mixtures, and of
-    /// experts that are long gone.
+    /// Also remove evidence whose subject cannot be traced to an artifact in the store: that of mixtures, and of
+    /// experts that were deleted long ago.
     pub untraced_evidence: bool,
 }
 
-/// What a collection found to remove.
+/// Kinds of entries that a collection removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Garbage {
-    /// Artifacts, whole or not.
+    /// Artifacts, complete or not.
     Artifact,
-    /// Checkpoints of work that was never finished.
+    /// Checkpoints of unfinished work.
     Workspace,
-    /// Drafts whose makers are gone.
+    /// Drafts whose processes are gone.
     Draft,
-    /// What was set aside as damaged.
+    /// Damaged artifacts in quarantine.
     Damaged,
-    /// What models were found to say.
+    /// Evidence of models: cached claims, answers, embeddings and losses.
     Evidence,
-    /// What an interrupted collection had put into the trash.
+    /// Leftovers in the trash of an interrupted collection.
     Trash,
 }
 
 impl Garbage {
-    /// What a person calls it.
+    /// Display name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -70,12 +70,12 @@ impl Garbage {
     }
 }
 
-/// How many, and how large together.
+/// A count and a total size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amount {
-    /// Things.
+    /// Number of entries.
     pub count: u64,
-    /// Bytes of their files.
+    /// Total size in bytes.
     pub bytes: u64,
 }
 
@@ -86,24 +86,24 @@ impl Amount {
     }
 }
 
-/// What a collection did, or would do.
+/// What a collection did, or would do in a dry run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Collected {
-    /// What was (or would be) removed, by kind; kinds of which there is nothing are left out.
+    /// What was (or would be) removed, by kind; empty kinds are omitted.
     pub removed: BTreeMap<Garbage, Amount>,
-    /// What stays.
+    /// What is kept.
     pub kept: BTreeMap<Garbage, Amount>,
-    /// Keys somebody is working on, with the process (0: not known); left alone.
+    /// Keys that a process is working on, with its id (0: unknown); left alone.
     pub locked: Vec<(Digest, u32)>,
-    /// Evidence that stays because its subject cannot be traced.
+    /// Evidence that is kept because its subject cannot be traced.
     pub untraced: Amount,
-    /// What had been put into the trash and went back, for a plan names it now.
+    /// Entries moved back from the trash because a plan now references them.
     pub put_back: u64,
-    /// Files and folders that are not the store's; left alone.
+    /// Files and folders that do not belong to the store; left alone.
     pub foreign: Vec<PathBuf>,
 }
 
-/// A collection under way; one a store at a time.
+/// A collection in progress; at most one per store.
 #[derive(Debug)]
 pub struct Collection<'a> {
     store: &'a ArtifactStore,
@@ -114,10 +114,10 @@ pub struct Collection<'a> {
 }
 
 impl ArtifactStore {
-    /// Begins a collection. Nothing is touched yet.
+    /// Starts a collection. Modifies nothing yet.
     ///
     /// # Errors
-    /// When another one is under way, or the file system cannot lock.
+    /// If another collection is in progress, or the file system does not support locks.
     pub fn collect(&self, options: CollectionOptions) -> Result<Collection<'_>, StoreError> {
         let path = self.root().join("locks").join("collection.lock");
         match look_or_take(&path, options)? {
@@ -130,8 +130,8 @@ impl ArtifactStore {
     }
 }
 
-/// Takes a lock, or says which process holds it (0: not known). A dry run takes none: it writes nothing, also where nothing
-/// can be written.
+/// Takes a lock, or returns the process that holds it (0: unknown). A dry run takes no lock: it must work on a
+/// read-only store.
 fn look_or_take(path: &Path, options: CollectionOptions) -> Result<Result<Option<KeyLock>, u32>, StoreError> {
     if options.dry_run {
         return Ok(KeyLock::holder_of(path)?.map_or(Ok(None), Err));
@@ -140,11 +140,11 @@ fn look_or_take(path: &Path, options: CollectionOptions) -> Result<Result<Option
 }
 
 impl Collection<'_> {
-    /// Puts everything that is not in `live` (keys of stages) into the trash, but for what is young or locked. In a
-    /// dry run, counts it.
+    /// Moves everything that is not in `live` (stage keys) to the trash, except for recent and locked entries. A dry
+    /// run only counts.
     ///
     /// # Errors
-    /// When a folder cannot be read or a thing cannot be renamed; what was renamed stays in the trash.
+    /// If a folder cannot be read or an entry cannot be renamed; what was renamed stays in the trash.
     pub fn set_aside(&mut self, live: &HashSet<Digest>) -> Result<(), StoreError> {
         self.left_over(live)?;
         let gone = self.objects(live)?;
@@ -154,11 +154,11 @@ impl Collection<'_> {
         self.evidence(live, &gone)
     }
 
-    /// Puts back what is in `live` by now (read it anew: a run may have begun meanwhile), deletes the rest of the
-    /// trash, and says what was done. A dry run only says what would be.
+    /// Moves back what is in `live` by now (read the plans again: a run may have started meanwhile), deletes the rest
+    /// of the trash, and returns a summary. A dry run only returns what would be done.
     ///
     /// # Errors
-    /// When something cannot be renamed or deleted; the next collection goes on with it.
+    /// If an entry cannot be renamed or deleted; the next collection continues with it.
     pub fn finish(mut self, live: &HashSet<Digest>) -> Result<Collected, StoreError> {
         let mut put_back = 0;
         for kind in [Garbage::Artifact, Garbage::Workspace, Garbage::Evidence] {
@@ -174,7 +174,7 @@ impl Collection<'_> {
                 }
                 match fs::rename(&path, &home) {
                     Ok(()) => put_back += 1,
-                    // Somebody was faster and has made it again: theirs stays.
+                    // Another process has made it again meanwhile: that one stays.
                     Err(problem)
                         if matches!(
                             problem.kind(),
@@ -195,7 +195,7 @@ impl Collection<'_> {
         Ok(self.collected)
     }
 
-    /// What an interrupted collection left and nobody needs.
+    /// Handles what an interrupted collection left in the trash.
     fn left_over(&mut self, live: &HashSet<Digest>) -> Result<(), StoreError> {
         for shelf in entries(&self.store.root().join("trash"))? {
             for path in entries(&shelf)? {
@@ -208,7 +208,7 @@ impl Collection<'_> {
         Ok(())
     }
 
-    /// Artifacts; gives the keys of those that go.
+    /// Collects artifacts; returns the keys of those that are removed.
     fn objects(&mut self, live: &HashSet<Digest>) -> Result<HashSet<Digest>, StoreError> {
         let mut gone = HashSet::new();
         for shelf in entries(&self.store.root().join("objects"))? {
@@ -237,7 +237,7 @@ impl Collection<'_> {
         Ok(())
     }
 
-    /// Drafts of makers that are gone: nobody goes on with one, whoever needs the key.
+    /// Drafts of processes that are gone: a draft is never resumed, even if its key is needed.
     fn drafts(&mut self) -> Result<(), StoreError> {
         for path in entries(&self.store.root().join("drafts"))? {
             let Some(key) = self.own(&path) else { continue };
@@ -266,7 +266,7 @@ impl Collection<'_> {
         Ok(())
     }
 
-    /// Evidence goes with the artifact it is about.
+    /// Evidence is removed together with the artifact it belongs to.
     fn evidence(&mut self, live: &HashSet<Digest>, gone: &HashSet<Digest>) -> Result<(), StoreError> {
         for shelf in entries(&self.store.root().join("evidence"))? {
             for path in entries(&shelf)? {
@@ -282,7 +282,7 @@ impl Collection<'_> {
                     self.collected.untraced.add(bytes);
                     continue;
                 }
-                // Whoever computes evidence of a subject holds its key; whoever appends holds the file's lock.
+                // Computing evidence of a subject locks its evidence key; appending locks the file.
                 let appending = match look_or_take(&self.store.evidence_lock(&subject), self.options)? {
                     Ok(lock) => lock,
                     Err(pid) => {
@@ -297,7 +297,7 @@ impl Collection<'_> {
         Ok(())
     }
 
-    /// The key in a thing's name; what has none is not the store's.
+    /// The key in an entry's name; entries without one do not belong to the store.
     fn own(&mut self, path: &Path) -> Option<Digest> {
         let key = key_of(path);
         if key.is_none() {
@@ -308,7 +308,7 @@ impl Collection<'_> {
 
     fn is_young(&self, written: Option<SystemTime>) -> bool {
         let age = written.and_then(|written| self.now.duration_since(written).ok());
-        // A time in the future, or one that cannot be told, is young where anything may be.
+        // A modification time that is in the future or unavailable counts as recent.
         !self.options.keep.is_zero() && age.is_none_or(|age| age < self.options.keep)
     }
 
@@ -318,7 +318,7 @@ impl Collection<'_> {
         Ok(())
     }
 
-    /// Renames a thing into the trash under the lock of `key`; false where somebody holds that.
+    /// Renames an entry into the trash under the lock of `key`; returns false if the lock is held.
     fn discard(&mut self, kind: Garbage, path: &Path, key: Option<&Digest>) -> Result<bool, StoreError> {
         let options = self.options;
         let _lock = match key.map(|key| (key, look_or_take(&self.store.lock_path(key), options))) {
@@ -343,7 +343,7 @@ impl Collection<'_> {
             }
             match fs::rename(path, &target) {
                 Ok(()) => {}
-                // Its owner has removed it meanwhile.
+                // Its owner removed it meanwhile.
                 Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(true),
                 Err(source) => return Err(StoreError::write(path)(source)),
             }
@@ -357,13 +357,13 @@ impl Collection<'_> {
     }
 }
 
-/// The key at the beginning of a name.
+/// The key at the start of a name.
 fn key_of(path: &Path) -> Option<Digest> {
     let name = path.file_name()?.to_str()?;
     Digest::parse(name.get(..DIGITS)?).ok()
 }
 
-/// What is in a folder, by name; nothing where it is no folder or not there.
+/// The entries of a folder, sorted by name; empty if it does not exist or is not a folder.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let listed = match fs::read_dir(folder) {
         Ok(listed) => listed,
@@ -380,7 +380,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(found)
 }
 
-/// When a file or folder was last written; none when it is not there.
+/// When a file or folder was last modified; `None` if it does not exist.
 fn modified(path: &Path) -> Result<Option<SystemTime>, StoreError> {
     match fs::symlink_metadata(path) {
         Ok(found) => Ok(found.modified().ok()),
@@ -389,7 +389,7 @@ fn modified(path: &Path) -> Result<Option<SystemTime>, StoreError> {
     }
 }
 
-/// When anything right in a folder was last written.
+/// When a direct child of a folder was last modified.
 fn newest(folder: &Path) -> Result<Option<SystemTime>, StoreError> {
     let mut newest = modified(folder)?;
     for path in entries(folder)? {
@@ -398,7 +398,7 @@ fn newest(folder: &Path) -> Result<Option<SystemTime>, StoreError> {
     Ok(newest)
 }
 
-/// Bytes of a file, or of all files below a folder; links are not followed.
+/// Size of a file, or of all files below a folder; links are not followed.
 fn size(path: &Path) -> Result<u64, StoreError> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,

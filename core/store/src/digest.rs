@@ -1,5 +1,5 @@
-//! BLAKE3 digests of bytes, files and JSON values: the names under which everything is kept.
-//! A digest of a value never depends on the order in which its keys were written.
+//! BLAKE3 digests of bytes, files and JSON values; they serve as keys. The digest of a value must not depend on the
+//! order of its keys.
 
 use std::fmt;
 use std::fs::File;
@@ -22,10 +22,10 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// Digest of a file's content, read in pieces.
+    /// Digest of a file's content, read in chunks.
     ///
     /// # Errors
-    /// When the file cannot be opened or read.
+    /// If the file cannot be opened or read.
     pub fn of_file(path: &Path) -> Result<Self, StoreError> {
         let file = File::open(path).map_err(StoreError::read(path))?;
         let mut hasher = blake3::Hasher::new();
@@ -33,7 +33,7 @@ impl Digest {
         Ok(Self(*hasher.finalize().as_bytes()))
     }
 
-    /// Digest of a JSON value in canonical form (keys sorted, no spaces) within `domain`. Equal values of
+    /// Digest of a JSON value in canonical form (sorted keys, no whitespace), separated by `domain`: equal values in
     /// different domains have different digests.
     #[must_use]
     pub fn of_value(domain: &str, value: &Value) -> Self {
@@ -46,17 +46,17 @@ impl Digest {
         Self(*hasher.finalize().as_bytes())
     }
 
-    /// Reads 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits.
     ///
     /// # Errors
-    /// When `text` is anything else.
+    /// If `text` is anything else.
     pub fn parse(text: &str) -> Result<Self, StoreError> {
         let refuse = || StoreError::NotADigest { text: text.chars().take(80).collect() };
         let hash = blake3::Hash::from_hex(text).map_err(|_| refuse())?;
         Ok(Self(*hash.as_bytes()))
     }
 
-    /// The first 12 hexadecimal digits: enough for a person.
+    /// The first 12 hexadecimal digits, for display.
     #[must_use]
     pub fn short(&self) -> String {
         self.0[..6].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -106,15 +106,15 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// Writes `value` with sorted keys and no spaces. Numbers and strings are written as `serde_json` does.
+/// Writes `value` with sorted keys and no whitespace. Numbers and strings are written as `serde_json` does.
 fn write_canonical(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Object(map) => {
             let mut fields: Vec<(&String, &Value)> = map.iter().collect();
             fields.sort_unstable_by_key(|(key, _)| *key);
             out.push(b'{');
-            for (place, (key, field)) in fields.into_iter().enumerate() {
-                if place > 0 {
+            for (index, (key, field)) in fields.into_iter().enumerate() {
+                if index > 0 {
                     out.push(b',');
                 }
                 write_plain(key, out);
@@ -125,8 +125,8 @@ fn write_canonical(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Array(items) => {
             out.push(b'[');
-            for (place, item) in items.iter().enumerate() {
-                if place > 0 {
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
                     out.push(b',');
                 }
                 write_canonical(item, out);
@@ -138,7 +138,7 @@ fn write_canonical(value: &Value, out: &mut Vec<u8>) {
 }
 
 fn write_plain(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
-    // Neither memory nor a value without an inside refuses to be written.
+    // Writing a scalar to memory cannot fail.
     serde_json::to_writer(out, value).unwrap_or_else(|problem| unreachable!("{problem}"));
 }
 
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn value_digests_stay_what_they_were() {
+    fn value_digests_are_stable() {
         // A change here would orphan every store: bump the key version instead.
         let digest = Digest::of_value("cadre stage", &json!({"kind": "train", "rank": 8, "alpha": 0.1}));
         assert_eq!(digest.to_string(), GOLDEN);
@@ -181,7 +181,7 @@ mod tests {
     const GOLDEN: &str = "efc409ea4b03b5995812b1c449ae440ec2701b99cc541eed43609245b9c0bf69";
 
     #[test]
-    fn what_is_no_digest_is_refused() {
+    fn an_invalid_digest_is_refused() {
         for text in ["", "af13", &"g".repeat(64), &"a".repeat(63)] {
             assert!(matches!(Digest::parse(text), Err(StoreError::NotADigest { .. })), "{text}");
         }

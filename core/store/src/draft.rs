@@ -1,4 +1,4 @@
-//! An artifact in the making: a folder beside the objects that becomes one by a single rename, after every
+//! An artifact being written: a folder beside the objects that becomes an artifact by a single rename, after every
 //! file is synced and the manifest is written. A draft that is dropped or killed never becomes an artifact.
 
 use std::collections::BTreeMap;
@@ -11,12 +11,12 @@ use crate::artifact::{MANIFEST, Manifest};
 use crate::atomic::{parent, sync_folder, write_atomic};
 use crate::{Artifact, Digest, FileEntry, ManifestFacts, StoreError};
 
-/// A folder in which an artifact is being made.
+/// A folder in which an artifact is being written.
 #[derive(Debug)]
 pub struct Draft {
     key: Digest,
     folder: TempDir,
-    // Locked while the draft lives, so that a sweep knows it from one whose maker is gone.
+    // Locked while the draft exists, so that a sweep can tell it from one whose process is gone.
     _alive: File,
     target: PathBuf,
     workspace: PathBuf,
@@ -41,7 +41,7 @@ impl Draft {
         Ok(Self { key, folder, _alive: alive, target, workspace, quarantine })
     }
 
-    /// The key it is for.
+    /// The key of the future artifact.
     #[must_use]
     pub fn key(&self) -> &Digest {
         &self.key
@@ -53,16 +53,16 @@ impl Draft {
         self.folder.path()
     }
 
-    /// Where to write the file `name`. Folders on the way are the writer's to make.
+    /// Path at which to write the file `name`. The caller creates intermediate folders.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Writes the file `name` (`/` between folders, which are made).
+    /// Writes the file `name` (with `/` as the separator) and creates intermediate folders.
     ///
     /// # Errors
-    /// When the name leads out of the draft or the file cannot be written.
+    /// If the name leads out of the draft or the file cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let proper = !name.is_empty()
             && name != MANIFEST
@@ -76,12 +76,12 @@ impl Draft {
         fs::write(&path, bytes).map_err(StoreError::write(&path))
     }
 
-    /// Syncs and digests every file, writes the manifest, and gives the folder its final name. If an artifact
-    /// of this key is there by now (another process was faster), that one stays and is returned.
-    /// The key's workspace is removed.
+    /// Syncs and digests every file, writes the manifest, and renames the folder to its final name. If an artifact
+    /// with this key exists by now (another process was faster), that one is kept and returned. Removes the key's
+    /// workspace.
     ///
     /// # Errors
-    /// When a file cannot be read, synced or renamed; the draft is then gone and nothing was committed.
+    /// If a file cannot be read, synced or renamed; the draft is then deleted and nothing is committed.
     pub fn commit(self, facts: ManifestFacts) -> Result<Artifact, StoreError> {
         let mut files = BTreeMap::new();
         seal(self.folder.path(), "", &mut files)?;
@@ -103,7 +103,7 @@ impl Draft {
         Ok(Artifact { key, folder: target, manifest })
     }
 
-    /// Renames the draft into place, or finds that a whole one is there already.
+    /// Renames the draft into place, or uses the complete artifact that is already there.
     fn settle(&self, manifest: Manifest) -> Result<Manifest, StoreError> {
         use std::io::ErrorKind::{AlreadyExists, DirectoryNotEmpty};
         match fs::rename(self.folder.path(), &self.target) {
@@ -125,7 +125,7 @@ impl Draft {
     }
 }
 
-/// Syncs every file below `folder` and notes its length and digest.
+/// Syncs every file below `folder` and records its length and digest.
 fn seal(folder: &Path, prefix: &str, files: &mut BTreeMap<String, FileEntry>) -> Result<(), StoreError> {
     for entry in fs::read_dir(folder).map_err(StoreError::read(folder))? {
         let entry = entry.map_err(StoreError::read(folder))?;
@@ -147,7 +147,7 @@ fn seal(folder: &Path, prefix: &str, files: &mut BTreeMap<String, FileEntry>) ->
     sync_folder(folder)
 }
 
-/// Removes drafts of `key` whose makers are gone.
+/// Removes drafts of `key` whose processes are gone.
 fn sweep(key: &Digest, drafts: &Path) -> Result<(), StoreError> {
     let prefix = format!("{key}-");
     for entry in fs::read_dir(drafts).map_err(StoreError::read(drafts))? {
@@ -156,8 +156,8 @@ fn sweep(key: &Digest, drafts: &Path) -> Result<(), StoreError> {
             continue;
         }
         let path = entry.path();
-        // A maker that has just made its folder and not yet locked it would lose it here; makers of one key
-        // hold the key's lock, so there is none.
+        // A draft whose folder exists but is not locked yet would be removed here. This cannot happen: a process that
+        // makes a draft holds the key's lock.
         let gone = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
         if gone {
             remove_folder(&path)?;

@@ -1,9 +1,9 @@
-//! Everything that can go wrong in the store, each with the file it went wrong at. Never swallows a cause.
+//! Errors of the store, each with the file it concerns.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why the store could not do what it was asked.
+/// Why a store operation failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -12,7 +12,7 @@ pub enum StoreError {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         source: io::Error,
     },
     /// A file or folder could not be written, renamed or removed.
@@ -20,76 +20,76 @@ pub enum StoreError {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         source: io::Error,
     },
-    /// A lock could neither be taken nor found held.
+    /// A lock could not be taken.
     #[error("lock {}: {source}", path.display())]
     Lock {
         /// The lock file.
         path: PathBuf,
-        /// What the system said.
+        /// The underlying I/O error.
         source: io::Error,
     },
-    /// The store, or a file in it, was written by a newer Cadre.
-    #[error("read {}: it has format version {found}, and this build knows versions up to {known}", path.display())]
+    /// The store, or a file in it, was written by a newer version of Cadre.
+    #[error("read {}: it has format version {found}, and this build reads versions up to {known}", path.display())]
     NewerFormat {
-        /// The file that carries the version.
+        /// The file that contains the version.
         path: PathBuf,
-        /// The version it carries.
+        /// Its version.
         found: u64,
         /// The newest version this build reads.
         known: u64,
     },
-    /// The folder holds something, and it is not a store.
+    /// The folder is not empty, and is not a store.
     #[error("open {} as a store: the folder is not empty and has no FORMAT file", path.display())]
     NotAStore {
         /// The folder.
         path: PathBuf,
     },
-    /// A file does not hold what its name promises.
+    /// A file is malformed.
     #[error("read {}: not in the expected form: {source}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// The parser's error.
         source: serde_json::Error,
     },
-    /// A file starts with something else than its format's first line.
+    /// A file does not start with its format's header line.
     #[error("read {}: it starts with {found:?}, expected {expected:?}", path.display())]
     UnknownHeader {
         /// The file.
         path: PathBuf,
-        /// What it starts with.
+        /// The start of the file.
         found: String,
-        /// What it should start with.
+        /// The expected header.
         expected: String,
     },
-    /// A value that has no JSON form was to be written.
+    /// A value cannot be serialized as JSON.
     #[error("write {name} of {kind}: the value has no JSON form: {source}")]
     NoJsonForm {
-        /// What was to be written.
+        /// The file name.
         name: String,
-        /// Of which kind of thing.
+        /// Kind of the value.
         kind: String,
-        /// What the serializer said.
+        /// The serializer's error.
         source: serde_json::Error,
     },
-    /// A text that should be a digest is none.
+    /// A text is not a digest.
     #[error("read {text:?} as a digest: expected 64 hexadecimal digits")]
     NotADigest {
         /// The text.
         text: String,
     },
-    /// Another process collects the garbage of the store.
-    #[error("collect the garbage of {}: process {pid} is at it", root.display())]
+    /// Another process is collecting the store's garbage.
+    #[error("collect the garbage of {}: process {pid} is already collecting it", root.display())]
     Collecting {
         /// The store.
         root: PathBuf,
-        /// The process (0: not known).
+        /// The process id (0: unknown).
         pid: u32,
     },
-    /// A name that would lead out of its artifact.
+    /// A file name that leads out of its artifact.
     #[error(
         "use {name:?} as the name of a file in an artifact: it must be relative, without `..`, and not manifest.json"
     )]
@@ -97,16 +97,16 @@ pub enum StoreError {
         /// The name.
         name: String,
     },
-    /// An artifact was asked for a file that its manifest does not list.
+    /// The manifest of an artifact does not list the requested file.
     #[error("read {name} of artifact {key} ({stage}): it has {}", present.join(", "))]
     NoSuchFile {
         /// Short key of the artifact.
         key: String,
         /// The stage that made it.
         stage: String,
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The names it has.
+        /// The names in the manifest.
         present: Vec<String>,
     },
     /// A file was damaged between verification and use, or a commit could not be read back.

@@ -1,5 +1,5 @@
-//! Digests of files outside the store, remembered by path and [`FileStamp`], so that planning does not read
-//! gigabytes again. What is remembered is only ever a saving: losing it changes no result.
+//! A cache of digests of files outside the store, by path and [`FileStamp`], so that planning does not read gigabytes
+//! again. Losing the cache must not change any result.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::atomic::write_atomic;
 use crate::{Digest, FileStamp, StoreError};
 
-/// 2: entries hold the time of the last change of the inode. An older file counts as empty.
+/// Version 2: entries contain the inode's change time. An older file counts as empty.
 const FORMAT: u64 = 2;
 
-/// Digests of files, remembered in a file.
+/// A persistent cache of file digests.
 #[derive(Debug)]
 pub struct FileDigests {
     path: Option<PathBuf>,
@@ -44,17 +44,17 @@ struct Remembered {
 }
 
 impl FileDigests {
-    /// Digests remembered in the file `path`, which need not be there yet. A file that cannot be understood
-    /// (damaged, or of another version) counts as empty.
+    /// Opens the cache in the file `path`, which need not exist. A file that cannot be parsed (damaged, or another
+    /// version) counts as empty.
     ///
     /// # Errors
-    /// When the file is there and the system refuses to read it.
+    /// If the file exists and cannot be read.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let known = load(path)?;
         Ok(Self { path: Some(path.to_path_buf()), state: Mutex::new(State { known, changed: false }) })
     }
 
-    /// Digests remembered only as long as this lives.
+    /// An in-memory cache, not saved to disk.
     #[must_use]
     pub fn in_memory() -> Self {
         Self { path: None, state: Mutex::new(State::default()) }
@@ -63,12 +63,12 @@ impl FileDigests {
     /// Digest of the file at `path`.
     ///
     /// # Errors
-    /// When it is not there or cannot be read.
+    /// If it does not exist or cannot be read.
     pub fn of(&self, path: &Path) -> Result<Digest, StoreError> {
         self.of_at(path, SystemTime::now())
     }
 
-    /// [`Self::of`] with the time at which it is asked.
+    /// [`Self::of`] with an explicit current time.
     fn of_at(&self, path: &Path, now: SystemTime) -> Result<Digest, StoreError> {
         let path = fs::canonicalize(path).map_err(StoreError::read(path))?;
         let stamp = FileStamp::of(&path)?;
@@ -78,7 +78,7 @@ impl FileDigests {
             return Ok(entry.digest);
         }
         let digest = Digest::of_file(&path)?;
-        // A file that was written to meanwhile has a digest of no content it ever had.
+        // A file that was modified while it was read has a digest that matches no version of its content.
         if stamp.settled_at(now) && FileStamp::of(&path)? == stamp {
             let mut state = self.state();
             state.known.insert(path, Entry { stamp, digest });
@@ -87,10 +87,10 @@ impl FileDigests {
         Ok(digest)
     }
 
-    /// Writes down what was learned since opening, beside what others have written meanwhile.
+    /// Saves entries added since opening, merged with what other processes saved meanwhile.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn save(&self) -> Result<(), StoreError> {
         let Some(path) = &self.path else { return Ok(()) };
         let mut state = self.state();
@@ -120,7 +120,7 @@ impl FileDigests {
 impl Drop for FileDigests {
     fn drop(&mut self) {
         if let Err(problem) = self.save() {
-            tracing::debug!(%problem, "digests of files are not remembered");
+            tracing::debug!(%problem, "file digests were not saved");
         }
     }
 }
@@ -135,7 +135,7 @@ fn load(path: &Path) -> Result<BTreeMap<PathBuf, Entry>, StoreError> {
         Ok(remembered) if remembered.format_version == FORMAT => remembered.files,
         Ok(_) => BTreeMap::new(),
         Err(problem) => {
-            tracing::debug!(path = %path.display(), %problem, "remembered digests are damaged; starting anew");
+            tracing::debug!(path = %path.display(), %problem, "the cache of file digests is damaged; starting with an empty one");
             BTreeMap::new()
         }
     })
@@ -148,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// A time at which whatever was written until now counts as settled.
+    /// A time at which everything written until now counts as settled.
     fn later() -> SystemTime {
         SystemTime::now() + Duration::from_secs(60)
     }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_used() {
+    fn cached_digests_are_used() {
         let folder = tempfile::tempdir().unwrap();
         let (file, memory) = (folder.path().join("data"), folder.path().join("digests.json"));
         fs::write(&file, b"one").unwrap();
@@ -168,7 +168,7 @@ mod tests {
             Digest::of_bytes(b"one")
         );
 
-        // Only the memory can give another answer than the content, which shows that it is read.
+        // A wrong digest in the cache shows that the cache is used.
         let other = Digest::of_bytes(b"another");
         let mut files = load(&memory).unwrap();
         files.values_mut().for_each(|entry| entry.digest = other);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_in_place_that_keeps_size_time_and_inode_is_seen() {
+    fn an_in_place_edit_that_keeps_size_time_and_inode_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let (file, memory) = (folder.path().join("data"), folder.path().join("digests.json"));
         let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
@@ -187,7 +187,8 @@ mod tests {
         let digests = FileDigests::open(&memory).unwrap();
         assert_eq!(digests.of_at(&file, later()).unwrap(), Digest::of_bytes(b"one"));
         let before = FileStamp::of(&file).unwrap();
-        // Past the tick of the file system's clock, as any edit after the two seconds of a settled file is.
+        // Wait for the file system clock to tick. In real use, an edit comes at least the settling time after the
+        // first digest.
         std::thread::sleep(Duration::from_millis(20));
         fs::write(&file, b"two").unwrap();
         set_time(&file, old);
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn does_not_trust_a_file_that_was_just_written_whatever_its_time_says() {
+    fn a_recently_written_file_is_not_trusted_whatever_its_modification_time() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("data");
         fs::write(&file, b"one").unwrap();
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_memory_and_one_of_an_older_version_are_empty() {
+    fn a_damaged_or_outdated_cache_is_empty() {
         let folder = tempfile::tempdir().unwrap();
         let (file, memory) = (folder.path().join("data"), folder.path().join("digests.json"));
         fs::write(&file, b"one").unwrap();

@@ -1,4 +1,4 @@
-//! What the system says of a file, by which a change of its content is seen without reading it.
+//! File metadata that reveals a change of content without reading the file.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 
-/// Age of the last change from which on a stamp is trusted. File systems tell time in ticks (of 1 ms to 2 s): a file
-/// that was changed within the tick in which it was looked at may change once more and keep its stamp.
+/// Minimum age of the last change for a stamp to be trusted. File systems record time in ticks (1 ms to 2 s): a file
+/// that was read in the same tick in which it changed could change once more and keep its stamp.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// Length, times and inode of a file. Two equal stamps of one path mean equal content, if the first was taken when it was
-/// [settled](Self::settled). The time of the last change of the inode (ctime) is what no program can set: an edit in place
-/// that puts back the time of modification still changes it.
+/// Length, times and inode of a file. Equal stamps of the same path mean equal content, provided that the first was
+/// taken when it was [settled](Self::settled). Programs cannot set the inode's change time (ctime): an in-place edit
+/// that restores the modification time still changes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct FileStamp {
@@ -28,10 +28,10 @@ pub struct FileStamp {
 }
 
 impl FileStamp {
-    /// The stamp of the file at `path`; links are followed.
+    /// Reads the stamp of the file at `path`, following links.
     ///
     /// # Errors
-    /// When it is not there.
+    /// If it does not exist.
     pub fn of(path: &Path) -> Result<Self, StoreError> {
         let found = fs::metadata(path).map_err(StoreError::read(path))?;
         Ok(Self {
@@ -44,14 +44,14 @@ impl FileStamp {
         })
     }
 
-    /// Whether the last change is so long ago that any later one gives another stamp.
+    /// Whether the last change is old enough that any later change produces a different stamp.
     #[must_use]
     pub fn settled(&self) -> bool {
         self.settled_at(SystemTime::now())
     }
 
-    /// Whether the last change is so long ago, at `now`, that any later one gives another stamp. A change in the future
-    /// (a server's clock that is ahead) never is.
+    /// Whether the last change, as of `now`, is old enough that any later change produces a different stamp. A change
+    /// in the future (a server whose clock is ahead) is never settled.
     pub(crate) fn settled_at(&self, now: SystemTime) -> bool {
         let Ok(seconds) = u64::try_from(self.changed_seconds) else { return false };
         let nanoseconds = u32::try_from(self.changed_nanoseconds).unwrap_or(0);

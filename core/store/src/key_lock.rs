@@ -1,5 +1,5 @@
-//! One lock a key, held by at most one holder on this machine: an advisory `flock` that the system drops
-//! when its owner ends, however it ends. Never needs a person to remove a stale lock.
+//! One lock per key, with at most one holder on this machine: an advisory `flock`, which the system releases whenever
+//! its owner ends. Stale locks therefore never need manual removal.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use crate::StoreError;
 
-/// A held lock; dropping it lets go.
+/// A held lock; dropping it releases it.
 #[derive(Debug)]
-#[must_use = "the lock is let go when this is dropped"]
+#[must_use = "the lock is released when this is dropped"]
 pub struct KeyLock {
     path: PathBuf,
-    // Held for its lock: closing the file lets go.
+    // Open for its lock: closing the file releases it.
     _file: File,
 }
 
@@ -46,14 +46,14 @@ impl KeyLock {
         }
     }
 
-    /// Who holds the lock now (0: not known); none when nobody does. The file is not made where there is none.
+    /// The process that holds the lock (0: unknown), or `None` if it is free. Does not create the file.
     pub(crate) fn holder_of(path: &Path) -> Result<Option<u32>, StoreError> {
         let file = match OpenOptions::new().read(true).open(path) {
             Ok(file) => file,
             Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreError::lock(path)(source)),
         };
-        // A shared lock, let go at once: whoever wants the lock at this moment waits that long.
+        // A shared lock, released immediately: a process that wants the lock at this moment waits that long.
         match file.try_lock_shared() {
             Ok(()) => Ok(None),
             Err(TryLockError::WouldBlock) => Ok(Some(holder(file))),
@@ -61,8 +61,8 @@ impl KeyLock {
         }
     }
 
-    /// A holder removes the file as it lets go, so what was locked may be a file that has lost its name:
-    /// it counts only while the name still leads to it.
+    /// A holder removes the file when it releases the lock, so the locked file may have been unlinked. The lock counts
+    /// only if the path still refers to it.
     fn confirm(path: &Path, mut file: File) -> Result<Option<Self>, StoreError> {
         let locked = file.metadata().map_err(StoreError::lock(path))?;
         match fs::metadata(path) {
@@ -81,9 +81,9 @@ impl KeyLock {
 
 impl Drop for KeyLock {
     fn drop(&mut self) {
-        // Before the lock goes with the file; a file that stays (a read-only disk) does no harm.
+        // Remove the file while it is still locked; a file that stays (a read-only disk) is harmless.
         if let Err(problem) = fs::remove_file(&self.path) {
-            tracing::debug!(path = %self.path.display(), %problem, "lock file stays");
+            tracing::debug!(path = %self.path.display(), %problem, "lock file was not removed");
         }
     }
 }
@@ -98,7 +98,7 @@ fn open(path: &Path) -> Result<File, StoreError> {
         .map_err(StoreError::lock(path))
 }
 
-/// The process that wrote its number into the lock file; 0 when it has not yet.
+/// The process id written into the lock file; 0 if it has not been written yet.
 fn holder(mut file: File) -> u32 {
     let mut text = String::new();
     match file.read_to_string(&mut text) {

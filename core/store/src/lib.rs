@@ -1,6 +1,6 @@
-//! Bytes by key: immutable artifacts that are whole or not there, the locks that keep two processes
-//! from making the same one, digests of files, append-only evidence and the places of a run's files.
-//! The store knows nothing of what the bytes mean; it never edits an artifact once it is committed.
+//! Storage by key: immutable artifacts that are either complete or absent, locks that keep two processes from making
+//! the same artifact, file digests, append-only evidence, and the layout of run folders. The store does not interpret
+//! the bytes, and must never modify a committed artifact.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Where the files of one run lie. Only names places; makes nothing but the folder itself.
+//! Paths of the files of a run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ pub struct RunLayout {
 }
 
 impl RunLayout {
-    /// The place of the run `run_key` of the recipe `name` below `runs`. Characters of the name that do not
-    /// belong in a folder name become `-`.
+    /// The layout of the run `run_key` of the recipe `name` in the folder `runs`. Characters of the name that are not
+    /// allowed in a folder name become `-`.
     #[must_use]
     pub fn new(runs: &Path, name: &str, run_key: &Digest) -> Self {
         let keep = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
@@ -22,16 +22,16 @@ impl RunLayout {
         Self { folder: runs.join(format!("{name}-{}", run_key.short())) }
     }
 
-    /// A run whose folder is known.
+    /// The layout of an existing run folder.
     #[must_use]
     pub fn at(folder: &Path) -> Self {
         Self { folder: folder.to_path_buf() }
     }
 
-    /// Makes the folder.
+    /// Creates the folder.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// If it cannot be created.
     pub fn create(&self) -> Result<(), StoreError> {
         fs::create_dir_all(&self.folder).map_err(StoreError::write(&self.folder))
     }
@@ -42,7 +42,7 @@ impl RunLayout {
         &self.folder
     }
 
-    /// The name by which commands know the run: that of its folder.
+    /// The run's id: the name of its folder.
     #[must_use]
     pub fn id(&self) -> String {
         self.folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
@@ -60,37 +60,37 @@ impl RunLayout {
         self.folder.join("plan.json")
     }
 
-    /// The sweeps that the run is a point of: `{"format-version": 1, "sweeps": [ID]}`.
+    /// The sweeps that contain the run: `{"format-version": 1, "sweeps": [ID]}`.
     #[must_use]
     pub fn sweeps(&self) -> PathBuf {
         self.folder.join("sweeps.json")
     }
 
-    /// What happened, one event a line.
+    /// The event log, one event per line.
     #[must_use]
     pub fn events(&self) -> PathBuf {
         self.folder.join("events.jsonl")
     }
 
-    /// The report for programs.
+    /// The machine-readable report.
     #[must_use]
     pub fn report_json(&self) -> PathBuf {
         self.folder.join("report.json")
     }
 
-    /// The report for a terminal.
+    /// The report as terminal text.
     #[must_use]
     pub fn report_md(&self) -> PathBuf {
         self.folder.join("report.md")
     }
 
-    /// The report for a browser.
+    /// The report as HTML.
     #[must_use]
     pub fn report_html(&self) -> PathBuf {
         self.folder.join("report.html")
     }
 
-    /// The tags a person gave the run.
+    /// The tags that the user gave the run.
     #[must_use]
     pub fn tags(&self) -> PathBuf {
         self.folder.join("tags.json")

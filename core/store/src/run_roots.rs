@@ -1,5 +1,5 @@
-//! Which folders of runs use this store: `roots/`, one small file a folder, so that nothing is collected that a run
-//! elsewhere needs. Remembers places; never looks into them.
+//! Which folders of runs use this store: `roots/`, one small file per folder. Garbage collection keeps what those runs
+//! need.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -21,10 +21,10 @@ struct Root {
 }
 
 impl ArtifactStore {
-    /// Remembers that runs in `folder` use this store. The folder is made absolute; once is enough.
+    /// Registers a folder of runs that uses this store. The path is made absolute; registering twice has no effect.
     ///
     /// # Errors
-    /// When the folder is not there or the store cannot be written.
+    /// If the folder does not exist or the store cannot be written.
     pub fn remember_runs(&self, folder: &Path) -> Result<(), StoreError> {
         let runs = fs::canonicalize(folder).map_err(StoreError::read(folder))?;
         let path = self.root_file(&runs);
@@ -40,10 +40,10 @@ impl ArtifactStore {
         write_atomic(&path, &text)
     }
 
-    /// Forgets a folder of runs, whether or not it is still there. Says whether it was known.
+    /// Removes a folder of runs from the registry, whether or not it still exists. Returns whether it was registered.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// If the store cannot be written.
     pub fn forget_runs(&self, folder: &Path) -> Result<bool, StoreError> {
         let runs = fs::canonicalize(folder)
             .or_else(|_| std::path::absolute(folder))
@@ -56,10 +56,10 @@ impl ArtifactStore {
         }
     }
 
-    /// The folders of runs that use this store, by name.
+    /// The registered folders of runs, sorted by name.
     ///
     /// # Errors
-    /// When one of the files cannot be read, is damaged or of a newer version: none may be overlooked.
+    /// If a file cannot be read, is damaged or has a newer version: no folder may be overlooked.
     pub fn known_runs(&self) -> Result<Vec<PathBuf>, StoreError> {
         let folder = self.root().join("roots");
         let mut found = Vec::new();

@@ -1,16 +1,16 @@
-//! Seeds and how one seed gives others. Never reads a clock or a system source of randomness.
+//! Seeds, and the derivation of seeds from a seed. Must not use the clock or system randomness.
 
 use serde::{Deserialize, Serialize};
 
-/// The seed of something random. Seeds for parts are derived by label, so that adding a part changes
-/// no other part's draws.
+/// A random seed. Seeds of components are derived by label, so that adding a component does not change the random
+/// draws of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seed(pub u64);
 
 impl Seed {
-    /// The seed for the part named `label`: the first eight bytes (little-endian) of the BLAKE3 digest of
-    /// this seed's eight bytes followed by the label.
+    /// The seed of the component `label`: the first eight bytes (little-endian) of the BLAKE3 digest of this seed's
+    /// eight bytes followed by the label.
     #[must_use]
     pub fn derive(self, label: &str) -> Self {
         let mut hasher = blake3::Hasher::new();

@@ -1,5 +1,5 @@
-//! Append-only evidence: byte segments of one subject in one file, each with its length and digest, so that
-//! a segment cut off by a kill or damaged on disk is set aside and the others still serve.
+//! Append-only evidence: the byte segments of one subject in one file, each with its length and digest. A segment that
+//! is truncated by a kill or damaged on disk is moved to quarantine; the others stay readable.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use crate::atomic::{parent, sync_folder, write_atomic};
 use crate::{Digest, KeyLock, StoreError};
 
-/// First line of a segments file of version 1.
+/// Header line of a segments file, version 1.
 const HEADER: &[u8] = b"cadre-segments 1\n";
 const HEADER_STEM: &str = "cadre-segments ";
-/// Starts every segment; after damage, reading goes on at the next one that verifies.
+/// Start marker of a segment; after damage, reading continues at the next segment that verifies.
 const MARK: &[u8; 4] = b"SEG1";
 const HEAD: usize = MARK.len() + 8 + 32;
 
-/// The segments of one subject. Cheap to make; nothing is opened until it is read or appended to.
+/// The segments of one subject. Cheap to create; the file is opened only when it is read or appended to.
 #[derive(Clone, Debug)]
 pub struct Segments {
     path: PathBuf,
@@ -23,23 +23,23 @@ pub struct Segments {
     quarantine: PathBuf,
 }
 
-/// All segments that are whole, and what had to be set aside.
+/// All intact segments, and the damaged ranges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SegmentsRead {
-    /// The payloads, in the order in which they were appended.
+    /// The payloads in append order.
     pub segments: Vec<Vec<u8>>,
-    /// Stretches that were damaged or cut off.
+    /// Damaged or truncated ranges.
     pub damaged: Vec<DamagedSegment>,
 }
 
-/// A stretch of a segments file that could not be read.
+/// A byte range of a segments file that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DamagedSegment {
-    /// Where it began, in bytes from the start of the file.
+    /// Start, in bytes from the beginning of the file.
     pub offset: u64,
-    /// How long it was, in bytes.
+    /// Length in bytes.
     pub bytes: u64,
-    /// Where its bytes now lie.
+    /// The quarantine file that now contains the bytes.
     pub moved_to: PathBuf,
 }
 
@@ -48,25 +48,25 @@ impl Segments {
         Self { path, lock, quarantine }
     }
 
-    /// Reads every whole segment. Damaged stretches are moved to `quarantine/` and reported.
+    /// Reads every intact segment. Damaged ranges are moved to `quarantine/` and reported.
     ///
     /// # Errors
-    /// When the file cannot be read, or a newer version wrote it.
+    /// If the file cannot be read, or a newer version wrote it.
     pub fn read_all(&self) -> Result<SegmentsRead, StoreError> {
         let bytes = self.bytes()?;
         let (segments, gaps) = scan(&self.path, &bytes)?;
         if gaps.is_empty() {
             return Ok(SegmentsRead { segments, damaged: Vec::new() });
         }
-        // What looks cut off may be a segment that somebody is appending: look again alone.
+        // What looks truncated may be a segment that another process is appending: read again under the lock.
         let _lock = self.hold()?;
         self.repair()
     }
 
-    /// Appends one segment and syncs it. What a kill has left half-written is set aside first.
+    /// Appends one segment and syncs it. A segment truncated by a kill is moved to quarantine first.
     ///
     /// # Errors
-    /// When the file cannot be written; the segments before stay.
+    /// If the file cannot be written; earlier segments are unaffected.
     pub fn append(&self, payload: &[u8]) -> Result<(), StoreError> {
         let folder = parent(&self.path);
         fs::create_dir_all(folder).map_err(StoreError::write(folder))?;
@@ -91,9 +91,9 @@ impl Segments {
         let before = file.metadata().map_err(StoreError::write(&self.path))?.len();
         let written = file.write_all(&record).and_then(|()| file.sync_data());
         written.map_err(|source| {
-            // A full disk: take back the part that was written. If that fails too, the next reader sets it aside.
+            // The disk is full: truncate the partial write. If that fails too, the next reader moves it to quarantine.
             if let Err(problem) = file.set_len(before) {
-                tracing::debug!(path = %self.path.display(), %problem, "half a segment stays");
+                tracing::debug!(path = %self.path.display(), %problem, "a partial segment was not removed");
             }
             StoreError::write(&self.path)(source)
         })
@@ -111,7 +111,7 @@ impl Segments {
         }
     }
 
-    /// Walks the heads without reading payloads: whether the file ends where a segment ends.
+    /// Reads segment headers only: whether the file ends within a segment.
     fn ends_cut_off(&self) -> Result<bool, StoreError> {
         use std::os::unix::fs::FileExt;
         let file = match File::open(&self.path) {
@@ -132,7 +132,7 @@ impl Segments {
         Ok(offset != length)
     }
 
-    /// Copies damaged stretches to quarantine and rewrites the file without them. The lock must be held.
+    /// Copies damaged ranges to quarantine and rewrites the file without them. The lock must be held.
     fn repair(&self) -> Result<SegmentsRead, StoreError> {
         let bytes = self.bytes()?;
         let (segments, gaps) = scan(&self.path, &bytes)?;
@@ -143,7 +143,7 @@ impl Segments {
             let name = format!("evidence-{stem}-{}", Digest::of_bytes(stretch).short());
             let moved_to = self.quarantine.join(name);
             write_atomic(&moved_to, stretch)?;
-            tracing::warn!(file = %self.path.display(), offset = start, bytes = end - start, "damaged evidence set aside");
+            tracing::warn!(file = %self.path.display(), offset = start, bytes = end - start, "damaged evidence moved to quarantine");
             damaged.push(DamagedSegment { offset: *start as u64, bytes: (end - start) as u64, moved_to });
         }
         if !gaps.is_empty() {
@@ -164,7 +164,7 @@ impl Segments {
 
 type Gaps = Vec<(usize, usize)>;
 
-/// Every segment that verifies, and the stretches between them.
+/// Every segment that verifies, and the gaps between them.
 fn scan(path: &Path, bytes: &[u8]) -> Result<(Vec<Vec<u8>>, Gaps), StoreError> {
     let mut segments = Vec::new();
     let mut gaps: Gaps = Vec::new();
@@ -225,7 +225,7 @@ fn refuse_newer(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         Some(found) if found > 1 => {
             Err(StoreError::NewerFormat { path: path.to_path_buf(), found, known: 1 })
         }
-        // A damaged header: the segments after it still verify one by one.
+        // Damaged header: the segments after it are still verified one by one.
         _ => Ok(()),
     }
 }

@@ -1,5 +1,5 @@
-//! Keeps the components that lie in the repository: builds them, says when they are out of date, and
-//! starts new ones. `cargo xtask plugins` and `cargo xtask new` run it. Never runs a policy.
+//! Maintains the components committed to the repository: builds them, checks whether they are out of date, and creates
+//! new policies. `cargo xtask plugins` and `cargo xtask new` run it.
 
 mod prebuilt;
 
@@ -55,7 +55,7 @@ fn chosen(plugins: &Path, names: &[&str]) -> Result<Vec<String>> {
     })
 }
 
-/// Builds components and writes them, with what they were built from and by.
+/// Builds components and writes them, with the sources and compiler they were built from.
 fn rebuild(names: &[&str]) -> Result<()> {
     let plugins = plugins();
     let toolchain = Toolchain::find()?;
@@ -72,8 +72,8 @@ fn rebuild(names: &[&str]) -> Result<()> {
     prebuilt.write(&plugins)
 }
 
-/// Whether the components are those of the sources: by the sources' digests everywhere, by a rebuild
-/// where the compiler is the one that made them.
+/// Checks that the components match their sources: by the sources' digests, and by a rebuild if this compiler is the
+/// one that built them.
 fn check(names: &[&str]) -> Result<()> {
     let plugins = plugins();
     let prebuilt = Prebuilt::read(&plugins)?;
@@ -81,11 +81,11 @@ fn check(names: &[&str]) -> Result<()> {
     for name in &names {
         prebuilt.verify(&plugins, name)?;
     }
-    println!("{} components, of these sources", names.len());
+    println!("{} components match their sources", names.len());
     let toolchain = match Toolchain::find() {
         Ok(toolchain) => toolchain,
         Err(PluginBuildError::NoToolchain) => {
-            println!("not rebuilt: no compiler here makes WebAssembly");
+            println!("not rebuilt: no compiler here builds for WebAssembly");
             return Ok(());
         }
         Err(error) => return Err(error.into()),
@@ -93,14 +93,14 @@ fn check(names: &[&str]) -> Result<()> {
     for name in &names {
         let made_by = prebuilt.made_by(name)?;
         if made_by != toolchain.to_string() {
-            println!("{name}: not compared, made by {made_by}; here is {toolchain}");
+            println!("{name}: not compared; it was built by {made_by}, and this machine has {toolchain}");
             continue;
         }
         let built = build(&toolchain, &plugins.join(name), true)?;
         if !prebuilt.is(name, &built.bytes)? {
-            bail!("{name}.wasm is not what its sources give; `cargo xtask plugins {name}` makes it again");
+            bail!("{name}.wasm differs from a rebuild of its sources; run `cargo xtask plugins {name}`");
         }
-        println!("{name}: the same, byte for byte");
+        println!("{name}: identical to a rebuild");
     }
     Ok(())
 }
@@ -108,7 +108,7 @@ fn check(names: &[&str]) -> Result<()> {
 fn new(kind: &str, name: &str) -> Result<()> {
     let kind: PolicyKind = kind.parse()?;
     let new = start_in_tree(kind, name, &plugins().canonicalize()?)?;
-    println!("started {}", new.folder.display());
+    println!("created {}", new.folder.display());
     println!("edit {}", new.source.display());
     println!("test it: cargo test --manifest-path plugins/Cargo.toml -p {name}");
     println!("build it: cargo xtask plugins {name}");

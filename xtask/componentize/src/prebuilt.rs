@@ -1,4 +1,4 @@
-//! `plugins/PREBUILT.toml`: what the components in the repository were made from and by. Never builds.
+//! `plugins/PREBUILT.toml`: the sources and compilers of the committed components.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,7 +27,7 @@ pub(crate) struct Prebuilt {
 struct Component {
     /// BLAKE3 of the component.
     digest: String,
-    /// BLAKE3 over its own sources, the SDK's, the workspace's manifest and lock file.
+    /// BLAKE3 of its sources, the SDK's sources, and the workspace's manifest and lock file.
     sources: String,
     /// The compiler.
     made_by: String,
@@ -67,7 +67,7 @@ impl Prebuilt {
     fn of(&self, name: &str) -> Result<&Component> {
         self.component
             .get(name)
-            .with_context(|| format!("{FILE} does not name `{name}`; `cargo xtask plugins {name}` builds it"))
+            .with_context(|| format!("{FILE} has no entry `{name}`; run `cargo xtask plugins {name}`"))
     }
 
     pub(crate) fn made_by(&self, name: &str) -> Result<&str> {
@@ -78,23 +78,23 @@ impl Prebuilt {
         Ok(self.of(name)?.digest == blake3::hash(bytes).to_hex().to_string())
     }
 
-    /// Whether the component is the one that was written, and its sources are those it was made from.
+    /// Checks that the component is the recorded one, and that its sources have not changed since.
     pub(crate) fn verify(&self, plugins: &Path, name: &str) -> Result<()> {
         let file = plugins.join(name).join(format!("{name}.wasm"));
         let bytes = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
         if !self.is(name, &bytes)? {
-            bail!("{} is not the component that {FILE} names", file.display());
+            bail!("{} is not the component recorded in {FILE}", file.display());
         }
         if self.of(name)?.sources != source_digest(plugins, name)? {
             bail!(
-                "the sources of `{name}` have changed since its component was built; `cargo xtask plugins {name}` builds it again"
+                "the sources of `{name}` have changed since its component was built; run `cargo xtask plugins {name}`"
             );
         }
         Ok(())
     }
 }
 
-/// The repository's policies, by name.
+/// The repository's policies, sorted by name.
 pub(crate) fn plugin_names(plugins: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(plugins).with_context(|| format!("reading {}", plugins.display()))? {
@@ -108,7 +108,7 @@ pub(crate) fn plugin_names(plugins: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Digest of all that decides a component's bytes but the compiler.
+/// Digest of everything except the compiler that determines a component's bytes.
 pub(crate) fn source_digest(plugins: &Path, name: &str) -> Result<String> {
     let mut files = vec![plugins.join("Cargo.toml"), plugins.join("Cargo.lock")];
     for package in ["sdk", name] {
@@ -123,7 +123,7 @@ pub(crate) fn source_digest(plugins: &Path, name: &str) -> Result<String> {
     for file in files {
         let text = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
         let name = file.strip_prefix(plugins).unwrap_or(&file).to_string_lossy().into_owned();
-        // Members come and go; they are not in the bytes.
+        // The member list does not affect the bytes.
         let text = match name.as_str() {
             "Cargo.toml" => without_members(&String::from_utf8_lossy(&text)).into_bytes(),
             "Cargo.lock" => foreign_packages(&String::from_utf8_lossy(&text)).into_bytes(),
@@ -161,19 +161,19 @@ fn without_members(manifest: &str) -> String {
     }
 }
 
-/// The lock file's packages that come from a registry.
+/// The packages in the lock file that come from a registry.
 fn foreign_packages(lock: &str) -> String {
     lock.split("[[package]]").filter(|package| package.contains("source = ")).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    //! What decides a component, and what does not.
+    //! What the source digest depends on, and what it ignores.
 
     use super::{foreign_packages, without_members};
 
     #[test]
-    fn members_do_not_decide() {
+    fn members_do_not_affect_the_digest() {
         let one = "[workspace]\nmembers = [\n    \"a\",\n]\n\n[workspace.package]\nversion = \"1\"\n";
         let two =
             "[workspace]\nmembers = [\n    \"a\",\n    \"b\",\n]\n\n[workspace.package]\nversion = \"1\"\n";
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn own_packages_do_not_decide() {
+    fn workspace_packages_do_not_affect_the_digest() {
         let lock = "version = 4\n[[package]]\nname = \"see\"\n[[package]]\nname = \"serde\"\nsource = \"registry\"\n";
         assert!(!foreign_packages(lock).contains("see"));
         assert!(foreign_packages(lock).contains("serde"));

@@ -1,4 +1,4 @@
-//! Rules on documents: links lead somewhere, and every crate and policy has its place in ARCHITECTURE.md.
+//! Rules for documents: links resolve, and ARCHITECTURE.md mentions every crate and policy.
 
 use std::path::Path;
 
@@ -13,14 +13,14 @@ pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
         for (line, target) in links(&text) {
             let path = target.split('#').next().unwrap_or("");
             if !path.is_empty() && !folder.join(path).exists() {
-                findings.push(Finding::new(&file, line, format!("link to `{target}`, which is not there")));
+                findings.push(Finding::new(&file, line, format!("link to `{target}`, which does not exist")));
             }
         }
     }
     placed(root, findings)
 }
 
-/// Folders of core and plugins stand in the page that says where things are.
+/// ARCHITECTURE.md must mention every folder of core and plugins.
 fn placed(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
     let page = root.join("ARCHITECTURE.md");
     let Ok(text) = std::fs::read_to_string(&page) else {
@@ -39,7 +39,7 @@ fn placed(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
                 findings.push(Finding::new(
                     &page,
                     1,
-                    format!("`{name}` ({}) has no place on this page", folder.display()),
+                    format!("`{name}` ({}) is not mentioned on this page", folder.display()),
                 ));
             }
         }
@@ -77,7 +77,7 @@ mod tests {
     use super::links;
 
     #[test]
-    fn paths_are_told_from_addresses_and_code() {
+    fn paths_are_distinguished_from_addresses_and_code() {
         let text = "[a](b.md#c) [d](https://e)\n```\n[f](g)\n```\n![h](i.png)\n";
         assert_eq!(links(text), [(1, "b.md#c"), (5, "i.png")]);
     }

@@ -1,4 +1,4 @@
-//! The layers: which crate may depend on which, and who alone may use burn and wasmtime.
+//! The layers: which crate may depend on which, and which crate owns each heavy dependency.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::Finding;
 
-/// Every crate of the core with its layer; an edge goes down only.
+/// Every crate of the core with its layer; a crate may only depend on lower layers.
 const LAYERS: &[(&str, u32)] = &[
     ("contract", 1),
     ("store", 1),
@@ -22,7 +22,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("engine", 4),
 ];
 
-/// Heavy dependencies and the one crate that may name each.
+/// Heavy dependencies, and the only crate that may use each.
 const OWNED: &[(&str, &str)] = &[("burn", "nn"), ("wasmtime", "policy"), ("tokenizers", "data")];
 
 pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
@@ -70,13 +70,17 @@ pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
     light(root, findings)
 }
 
-/// xtask links nothing heavy, and nothing of the core.
+/// xtask must not depend on heavy crates or on the core.
 fn light(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
     let manifest = root.join("xtask/Cargo.toml");
     let text = std::fs::read_to_string(&manifest)?;
     for (line, dependency) in dependencies(&text) {
         if dependency.starts_with("cadre-") || OWNED.iter().any(|(heavy, _)| dependency == *heavy) {
-            findings.push(Finding::new(&manifest, line, format!("xtask stays light: no `{dependency}`")));
+            findings.push(Finding::new(
+                &manifest,
+                line,
+                format!("xtask must stay light; remove `{dependency}`"),
+            ));
         }
     }
     Ok(())
@@ -86,7 +90,7 @@ fn floor_of(name: &str) -> Option<u32> {
     LAYERS.iter().find(|(known, _)| *known == name).map(|(_, layer)| *layer)
 }
 
-/// Names under `[dependencies]` and `[build-dependencies]` with their lines; tests may look anywhere.
+/// Names in `[dependencies]` and `[build-dependencies]` with their lines; dev-dependencies are not restricted.
 fn dependencies(manifest: &str) -> Vec<(usize, &str)> {
     let mut inside = false;
     let mut found = Vec::new();

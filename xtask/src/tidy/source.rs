@@ -1,13 +1,13 @@
-//! One Rust file as lines of code: comments, blank lines and test modules told apart. Not a parser: it knows
-//! the layout that `cargo fmt` gives.
+//! Splits a Rust file into lines of code, skipping comments, blank lines and test modules. Not a parser: it relies on
+//! the layout of `cargo fmt`.
 
-/// A line that counts.
+/// A line of code.
 pub(super) struct CodeLine<'a> {
-    /// From 1.
+    /// Line number, from 1.
     pub(super) number: usize,
-    /// Without a trailing comment and without the contents of string literals on one line.
+    /// The text without a trailing comment and without the contents of single-line string literals.
     pub(super) text: String,
-    /// As it stands.
+    /// The unmodified text.
     pub(super) raw: &'a str,
 }
 
@@ -47,7 +47,7 @@ pub(super) fn code_lines(text: &str) -> Vec<CodeLine<'_>> {
     lines
 }
 
-/// The line with string contents and trailing comments blanked.
+/// The line without string contents and trailing comments.
 fn blank_strings(line: &str) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut chars = line.chars().peekable();

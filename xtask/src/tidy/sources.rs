@@ -1,4 +1,4 @@
-//! Rules on Rust files: heads, sizes, names, faces, and words that have one home.
+//! Rules for Rust files: heads, sizes, names, crate roots, and identifiers restricted to certain places.
 
 use std::path::Path;
 
@@ -7,21 +7,21 @@ use anyhow::Result;
 use super::source::{CodeLine, code_lines};
 use super::{Finding, files};
 
-/// Lines of code, tests and comments not counted, from which a file is too long.
+/// Maximum lines of code in a file, without tests and comments.
 const LONGEST: usize = 500;
 
-/// Names that say nothing of what a file holds.
+/// File names that do not describe the content.
 const BANNED_STEMS: &[&str] =
     &["base", "utils", "util", "common", "helpers", "helper", "manager", "misc", "imp"];
 
-/// A word of code, where alone it may stand, and why.
+/// A restricted piece of code, the places where it is allowed, and the reason.
 const HOMES: &[(&str, &[&str], &str)] = &[
-    ("burn::", &["core/nn/"], "only core/nn names a tensor"),
-    ("wasmtime::", &["core/policy/"], "only core/policy hosts components"),
+    ("burn::", &["core/nn/"], "only core/nn uses tensors"),
+    ("wasmtime::", &["core/policy/"], "only core/policy runs components"),
     (
         "cfg(feature",
         &["core/nn/src/device.rs", "core/nn/src/kernel/backends.rs"],
-        "features choose backends, in one place",
+        "features choose backends in one place",
     ),
     ("#[allow(", &[], "write #[expect(…, reason = \"…\")]"),
     ("#![allow(", &[], "write #[expect(…, reason = \"…\")]"),
@@ -35,7 +35,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("rand::rng()", &[], "everything random takes a derived seed"),
 ];
 
-/// Who may read the clock: what listens, what waits, what measures.
+/// Places that may read the clock: listeners, waits and measurements.
 const CLOCKS: &[&str] = &[
     "core/scheduler/src/walk",
     "core/store/src/",
@@ -65,35 +65,38 @@ pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
 }
 
 fn check_file(root: &Path, file: &Path, text: &str, findings: &mut Vec<Finding>) {
-    let place = file.strip_prefix(root).unwrap_or(file).to_string_lossy().into_owned();
+    let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy().into_owned();
     if !text.trim_start().starts_with("//!") {
-        findings.push(Finding::new(file, 1, "a file opens with //!: what it is, and what it never does"));
+        findings.push(Finding::new(file, 1, "a file starts with a `//!` comment that says what it contains"));
     }
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     if BANNED_STEMS.contains(&stem.as_str()) {
         findings.push(Finding::new(
             file,
             1,
-            format!("`{stem}` says nothing: name the file by its main type or verb"),
+            format!("`{stem}` is not descriptive: name the file after its main type or verb"),
         ));
     }
-    if place.ends_with("/tests.rs") || place.contains("/tests/") || place.starts_with("xtask/src/tidy") {
+    if path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("xtask/src/tidy") {
         return;
     }
     let lines = code_lines(text);
     if lines.len() > LONGEST {
-        findings.push(Finding::new(file, 1, format!("{} lines of code; {LONGEST} is the most", lines.len())));
+        findings.push(Finding::new(
+            file,
+            1,
+            format!("{} lines of code; the maximum is {LONGEST}", lines.len()),
+        ));
     }
     for (word, homes, why) in HOMES {
-        if homes.iter().any(|home| place.starts_with(home) || (home.starts_with('/') && place.contains(home)))
-        {
+        if homes.iter().any(|home| path.starts_with(home) || (home.starts_with('/') && path.contains(home))) {
             continue;
         }
         for line in lines.iter().filter(|line| line.text.contains(word)) {
             findings.push(Finding::new(file, line.number, format!("`{word}`: {why}")));
         }
     }
-    if place.starts_with("core/") && place.ends_with("src/lib.rs") {
+    if path.starts_with("core/") && path.ends_with("src/lib.rs") {
         face(file, &lines, findings);
     }
     if stem == "error" {
@@ -101,20 +104,24 @@ fn check_file(root: &Path, file: &Path, text: &str, findings: &mut Vec<Finding>)
     }
 }
 
-/// `lib.rs` lists what the crate gives; it holds no logic and no globs.
+/// `lib.rs` only declares and re-exports; it must not contain logic or glob re-exports.
 fn face(file: &Path, lines: &[CodeLine<'_>], findings: &mut Vec<Finding>) {
     for line in lines {
         if line.text.contains("::*") {
-            findings.push(Finding::new(file, line.number, "a crate's face has no globs"));
+            findings.push(Finding::new(file, line.number, "a crate must not re-export globs"));
         }
         let word = line.text.split_whitespace().find(|word| !word.starts_with("pub")).unwrap_or("");
         if matches!(word, "fn" | "impl" | "struct" | "enum" | "trait" | "macro_rules!") {
-            findings.push(Finding::new(file, line.number, "lib.rs is a list, not a place for code"));
+            findings.push(Finding::new(
+                file,
+                line.number,
+                "lib.rs only declares and re-exports; move the code to another file",
+            ));
         }
     }
 }
 
-/// Error variants carry values, not a finished sentence.
+/// Error variants must have named fields, not a finished sentence.
 fn errors(file: &Path, lines: &[CodeLine<'_>], findings: &mut Vec<Finding>) {
     for line in lines {
         if line.raw.trim_end().ends_with("(String),") {
@@ -133,15 +140,15 @@ mod tests {
 
     use super::check_file;
 
-    fn rules(place: &str, text: &str) -> Vec<String> {
+    fn rules(path: &str, text: &str) -> Vec<String> {
         let root = Path::new("/house");
         let mut findings = Vec::new();
-        check_file(root, &root.join(place), text, &mut findings);
+        check_file(root, &root.join(path), text, &mut findings);
         findings.into_iter().map(|finding| finding.rule).collect()
     }
 
     #[test]
-    fn each_rule_bites() {
+    fn each_rule_detects_violations() {
         assert_eq!(rules("core/eval/src/a.rs", "fn a() {}\n").len(), 1);
         assert_eq!(rules("core/eval/src/utils.rs", "//! A.\n").len(), 1);
         assert_eq!(rules("core/eval/src/a.rs", "//! A.\nuse burn::Tensor;\n").len(), 1);
@@ -153,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_allowed_passes() {
+    fn allowed_code_passes() {
         assert!(rules("core/nn/src/a.rs", "//! A.\nuse burn::Tensor;\n").is_empty());
         assert!(rules("core/eval/src/a.rs", "//! A.\n// todo!()\nlet a = \"todo!()\";\n").is_empty());
         assert!(rules("core/eval/src/lib.rs", "//! A.\nmod a;\npub use a::{B, C};\n").is_empty());

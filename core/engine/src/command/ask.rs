@@ -1,5 +1,5 @@
-//! `cadre ask ID QUERY`: one query through the ensemble of a run, as its last stage left it: who was asked, what
-//! each claimed, who answered.
+//! `cadre ask ID QUERY`: sends one query through the ensemble of a run's last stage and shows the probes, the claims
+//! and the answer.
 
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ use crate::terminal::{OutputMode, Terminal};
 
 #[derive(Debug, Args)]
 pub(super) struct AskArgs {
-    /// The run: its id, the beginning of one, or its folder
+    /// The run: its id, an id prefix, or its folder
     #[arg(value_name = "ID")]
     id: String,
-    /// The query: an instruction
+    /// The query (an instruction)
     query: String,
-    /// What the instruction is about, where the run's tasks have inputs
+    /// The input that the instruction refers to, if the run's tasks have inputs
     #[arg(long, default_value = "")]
     input: String,
 }
 
-/// Watches a single question: there is nothing to tell.
+/// Ignores progress: a single query has none worth showing.
 struct Silent;
 
 impl Watch for Silent {
@@ -39,7 +39,7 @@ impl Watch for Silent {
     }
     fn progress(&self, _: Kind, _: u64, _: u64) {}
     fn waiting(&self, pid: u32) {
-        tracing::warn!(pid, "waits for another process");
+        tracing::warn!(pid, "waiting for another process");
     }
 }
 
@@ -90,7 +90,7 @@ pub(super) fn ask(args: &AskArgs, common: &CommonArgs, terminal: &Terminal) -> D
     Ok(())
 }
 
-/// The last row of R: the ensemble when everything was learned.
+/// The last row of R: the ensemble after the last task.
 fn last_row<'a>(plan: &'a Plan, id: &str) -> Result<(&'a StageSpec, &'a EvaluateWork), EngineError> {
     let rows = plan.stages.iter().rev().filter_map(|stage| match &stage.work {
         StageWork::Evaluate(work) => Some((stage, work)),
@@ -99,7 +99,7 @@ fn last_row<'a>(plan: &'a Plan, id: &str) -> Result<(&'a StageSpec, &'a Evaluate
     rows.take(1).next().ok_or_else(|| EngineError::NotFound {
         what: "an evaluation in run",
         name: id.to_owned(),
-        advice: "its plan has none".to_owned(),
+        advice: "its plan has no evaluation".to_owned(),
     })
 }
 
@@ -109,7 +109,7 @@ fn inputs<'a>(
     store: &ArtifactStore,
 ) -> Result<Vec<(&'a StageSpec, Artifact)>, EngineError> {
     let wanted = [StageKind::Backbone, StageKind::Train, StageKind::Describe];
-    let inputs = stage.inputs.iter().filter_map(|place| plan.stages.get(*place));
+    let inputs = stage.inputs.iter().filter_map(|index| plan.stages.get(*index));
     inputs
         .filter(|input| wanted.contains(&input.kind))
         .map(|input| Ok((input, artifact(store, input)?)))
@@ -144,13 +144,13 @@ fn as_text(answered: &Answered, library: &ExpertLibrary) -> String {
     text
 }
 
-/// Whom a probe asked.
+/// The responder of a probe, for display.
 fn asked_of(seen: &RouterObservation, library: &ExpertLibrary) -> String {
     match &seen.probe {
         RouterProbe::Claim(expert) => name(library, Some(*expert)),
         RouterProbe::Surprise(expert) | RouterProbe::Answer(expert) => name(library, *expert),
         RouterProbe::Embedding => "backbone".to_owned(),
-        RouterProbe::Task => "the truth".to_owned(),
+        RouterProbe::Task => "ground truth".to_owned(),
     }
 }
 
@@ -165,12 +165,12 @@ fn found(seen: &RouterObservation, library: &ExpertLibrary) -> String {
                 claim.reject
             )
         }
-        RouterFinding::Embedding(vector) => format!("an embedding of {} numbers", vector.len()),
-        RouterFinding::Surprise(loss) => format!("surprised by {loss:.3} nats a token"),
+        RouterFinding::Embedding(vector) => format!("embedding with {} components", vector.len()),
+        RouterFinding::Surprise(loss) => format!("prompt loss {loss:.3} nats per token"),
         RouterFinding::Answer(answer) => {
-            format!("answers {:?} ({:.3} nats a token)", answer.text.trim(), answer.mean_log_probability)
+            format!("answers {:?} ({:.3} nats per token)", answer.text.trim(), answer.mean_log_probability)
         }
-        RouterFinding::Task(None) => "unknown: a query that is typed has no task".to_owned(),
+        RouterFinding::Task(None) => "unknown: an ad-hoc query has no task".to_owned(),
         RouterFinding::Task(expert) => name(library, *expert),
     }
 }

@@ -1,4 +1,4 @@
-//! `cadre completions SHELL`: a script on standard output.
+//! `cadre completions SHELL`: prints a completion script.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
@@ -14,7 +14,7 @@ pub(super) struct CompletionsArgs {
 }
 
 pub(super) fn completions(args: &CompletionsArgs, terminal: &Terminal) -> Done {
-    // Into memory first: the generator takes a reader that has gone away for a bug.
+    // Generate into memory first: the generator panics on a broken pipe.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut CommandLine::command(), "cadre", &mut script);
     terminal.print(&String::from_utf8_lossy(&script));

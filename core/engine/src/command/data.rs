@@ -1,4 +1,4 @@
-//! `cadre data show WHAT`: samples as a model sees them. Reads data only; trains no model and keeps nothing.
+//! `cadre data show WHAT`: shows samples as a model sees them. Trains no model and stores nothing.
 
 mod expert_rows;
 mod recipe_view;
@@ -19,7 +19,7 @@ use token_view::{DIM, HEAD, LEARNED};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DataCommand {
-    /// Samples of a source, or the rows each expert of a recipe is trained on: tokens, indicator, loss mask
+    /// Show samples of a source, or the rows each expert of a recipe is trained on: tokens, indicator, loss mask
     Show(ShowArgs),
 }
 
@@ -28,25 +28,25 @@ pub(super) struct ShowArgs {
     /// A recipe (`recipes/see.toml`) or a source (`synthetic`, `superni:PATH`, `jsonl:PATH` …)
     #[arg(value_name = "RECIPE|FORMAT[:PATH]")]
     what: String,
-    /// Change a value of the recipe, as `stream.template=alpaca`
+    /// Override a value of the recipe, e.g. `stream.template=alpaca`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
     /// Only this task
     #[arg(long)]
     task: Option<String>,
-    /// Which part
+    /// Which split
     #[arg(long, value_enum, default_value_t = Part::Train)]
     split: Part,
-    /// How many samples of each task; of an expert's rows, of each kind
+    /// Number of samples per task; for an expert's rows, per kind
     #[arg(long, short = 'n', default_value_t = 2)]
     count: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// What is trained on
+    /// Training examples
     Train,
-    /// What is measured with
+    /// Test examples
     Test,
 }
 
@@ -69,7 +69,7 @@ pub(super) fn data(command: &DataCommand, common: &CommonArgs, terminal: &Termin
     recipe_view::show(args, &opened, &common.store, terminal)
 }
 
-/// Samples of a source: text, for a source has no tokenizer.
+/// Shows samples of a source, as text: a source has no tokenizer.
 fn of_source(args: &ShowArgs, terminal: &Terminal) -> Done {
     let (name, path) = match args.what.split_once(':') {
         Some((name, path)) => (name, Some(PathBuf::from(path))),

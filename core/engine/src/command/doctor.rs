@@ -1,4 +1,4 @@
-//! `cadre doctor`: what this build and this folder have, what is missing, and the command that mends it.
+//! `cadre doctor`: reports what this build and this folder provide, what is missing, and the command that fixes it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +21,7 @@ use crate::terminal::{OutputMode, Terminal};
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {}
 
-/// How something is.
+/// State of a finding.
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     Good,
@@ -29,7 +29,7 @@ enum State {
     Broken,
 }
 
-/// One thing that was looked at.
+/// One checked item.
 struct Finding {
     what: &'static str,
     state: State,
@@ -129,7 +129,7 @@ fn backends() -> Vec<Finding> {
         findings.push(Finding::lacking(
             "cuda",
             State::Missing,
-            "there is an NVIDIA device, and this build cannot use it".to_owned(),
+            "there is an NVIDIA device, but this build has no CUDA support".to_owned(),
             &fix,
         ));
     }
@@ -139,7 +139,7 @@ fn backends() -> Vec<Finding> {
 fn store(common: &CommonArgs) -> Finding {
     let shown = common.store.display();
     if !common.store.exists() {
-        return Finding::good("store", format!("{shown} is not there yet; the first run makes it"));
+        return Finding::good("store", format!("{shown} does not exist yet; the first run creates it"));
     }
     match ArtifactStore::open(&common.store) {
         Ok(_) => {
@@ -151,12 +151,12 @@ fn store(common: &CommonArgs) -> Finding {
             "store",
             State::Broken,
             format!("failed to {error}"),
-            "give another folder with --store DIR",
+            "choose another folder with --store DIR",
         ),
     }
 }
 
-/// Files below a folder, and their bytes; what cannot be read counts nothing.
+/// Number of files below a folder and their total size; unreadable entries are skipped.
 fn size(folder: &Path) -> (u64, u64) {
     let (mut files, mut bytes) = (0, 0);
     let mut left: Vec<PathBuf> = vec![folder.to_owned()];
@@ -188,18 +188,17 @@ fn data(env: &EnvSource) -> Finding {
         Some(folder) => Finding::lacking(
             "data",
             State::Broken,
-            format!("$CADRE_DATA is {}, which is no folder", folder.display()),
+            format!("$CADRE_DATA is {}, which is not a folder", folder.display()),
             "export CADRE_DATA=/path/to/data",
         ),
         None => match default_data(env, env.folder()) {
             Some(folder) => {
-                Finding::good("data", format!("$CADRE_DATA is not set; {} is taken", folder.display()))
+                Finding::good("data", format!("$CADRE_DATA is not set; {} is used instead", folder.display()))
             }
             None => Finding::lacking(
                 "data",
                 State::Missing,
-                "$CADRE_DATA is not set; recipes on real data need it, those on the built-in stream do not"
-                    .to_owned(),
+                "$CADRE_DATA is not set; only recipes on real data need it".to_owned(),
                 "export CADRE_DATA=/path/to/data",
             ),
         },
@@ -235,13 +234,13 @@ fn policies(common: &CommonArgs, env: &EnvSource) -> Vec<Finding> {
             "sandbox",
             State::Broken,
             error.to_string(),
-            "policies need a processor that wasmtime compiles for",
+            "run on a CPU architecture that wasmtime compiles for",
         ));
     }
     findings
 }
 
-/// Only those who write policies need one.
+/// The WebAssembly target, which is only needed for writing policies.
 fn toolchain() -> Finding {
     let targets = Command::new("rustup").args(["target", "list", "--installed"]).output();
     let there =
@@ -252,7 +251,7 @@ fn toolchain() -> Finding {
     Finding::lacking(
         "wasm target",
         State::Missing,
-        "not installed; only writing policies of one's own needs it".to_owned(),
+        "not installed; only needed for building your own policies".to_owned(),
         "rustup target add wasm32-unknown-unknown",
     )
 }

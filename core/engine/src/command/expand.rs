@@ -1,4 +1,4 @@
-//! `cadre expand RECIPE`: the recipe after inheritance and defaults, as TOML that loads again. Looks at no data.
+//! `cadre expand RECIPE`: prints the recipe after inheritance and defaults, as TOML that loads again. Reads no data.
 
 use cadre_scheduler::RecipeArgs;
 

@@ -1,5 +1,5 @@
-//! `cadre export ID --expert NAME --to DIR`: an expert of a run as a PEFT adapter, or merged into its backbone as a
-//! full checkpoint. Reads the store; trains nothing and changes no run.
+//! `cadre export ID --expert NAME --to DIR`: exports an expert of a run as a PEFT adapter, or merged into its backbone
+//! as a full checkpoint. Only reads the store.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use crate::planned_files::read_checkpoint;
 use crate::stage::task_of;
 use crate::terminal::{OutputMode, Terminal};
 
-/// Files of a tokenizer, which go with what is exported.
+/// Tokenizer files that are exported along with the weights.
 const TOKENIZER: [&str; 5] = [
     "tokenizer.json",
     "tokenizer_config.json",
@@ -28,19 +28,19 @@ const TOKENIZER: [&str; 5] = [
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
-    /// The run: its id, the beginning of one, or its folder
+    /// The run: its id, an id prefix, or its folder
     #[arg(value_name = "ID")]
     id: String,
-    /// The expert: the task it learned, or `stream` or `union` where there is one adapter for all
+    /// The expert: the task it learned, or `stream` or `union` if the run has a single adapter
     #[arg(long, value_name = "NAME")]
     expert: String,
-    /// The folder to write
+    /// The output folder
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// Write a full checkpoint, the expert merged into its backbone, in place of an adapter
+    /// Write a full checkpoint with the expert merged into the backbone, instead of an adapter
     #[arg(long)]
     merged: bool,
-    /// Write into a folder that is not empty, over what is there
+    /// Write into a non-empty folder and overwrite its files
     #[arg(long)]
     force: bool,
 }
@@ -49,7 +49,7 @@ pub(super) fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal
     let plan = RunFolder::find(&args.id, &common.runs)?.plan()?;
     let store = ArtifactStore::open(&common.store)?;
     let stage = expert(&plan, &args.expert)?;
-    let inputs = stage.inputs.iter().filter_map(|place| plan.stages.get(*place));
+    let inputs = stage.inputs.iter().filter_map(|index| plan.stages.get(*index));
     let backbone = inputs.into_iter().find(|input| input.kind == StageKind::Backbone);
     let backbone = backbone.ok_or_else(|| EngineError::InputMissing {
         stage: stage.name.clone(),
@@ -76,7 +76,7 @@ pub(super) fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal
         }
         Ok(added)
     };
-    // A checkpoint may have changed since the run: its expert does not belong to what is there now.
+    // The checkpoint may have changed since the run; the expert would not match it.
     let added = match checkpoint {
         Some(_) => read_checkpoint(&backbone, folder, &store.file_digests()?, write)?,
         None => write()?,
@@ -93,14 +93,14 @@ pub(super) fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal
     }
     if added > 0 {
         terminal.note(&format!(
-            "note: the expert brings {added} tokens; call resize_token_embeddings with {added} more rows before \
+            "note: the expert adds {added} tokens; call resize_token_embeddings with {added} more rows before \
              PeftModel.from_pretrained (their ids are in adapter_config.json)"
         ));
     }
     Ok(())
 }
 
-/// The stage that trained the expert of this name.
+/// The stage that trained the expert with this name.
 fn expert<'a>(plan: &'a Plan, name: &str) -> Result<&'a StageSpec, EngineError> {
     let trained: Vec<&StageSpec> =
         plan.stages.iter().filter(|stage| stage.kind == StageKind::Train).collect();
@@ -109,7 +109,7 @@ fn expert<'a>(plan: &'a Plan, name: &str) -> Result<&'a StageSpec, EngineError> 
         what: "expert",
         name: name.to_owned(),
         advice: match trained.as_slice() {
-            [] => "the run trains none".to_owned(),
+            [] => "the run trains no experts".to_owned(),
             some => {
                 let names: Vec<&str> = some.iter().map(|stage| task_of(&stage.name)).collect();
                 format!("the run has {}", names.join(", "))
@@ -118,7 +118,7 @@ fn expert<'a>(plan: &'a Plan, name: &str) -> Result<&'a StageSpec, EngineError> 
     })
 }
 
-/// The checkpoint under an expert, where it is one, and its indicator.
+/// The checkpoint of an expert's backbone, if it has one, and the expert's indicator.
 fn read_by(stage: &StageSpec) -> (Option<&CheckpointPlace>, Option<&IndicatorWork>) {
     match &stage.work {
         StageWork::Train(work) => (work.model.checkpoint.as_ref(), work.indicator.as_ref()),
@@ -127,7 +127,7 @@ fn read_by(stage: &StageSpec) -> (Option<&CheckpointPlace>, Option<&IndicatorWor
     }
 }
 
-/// What a reader of the folder wants to know of the expert.
+/// Metadata of the expert for consumers of the folder.
 fn about(plan: &Plan, stage: &StageSpec, indicator: Option<&IndicatorWork>, args: &ExportArgs) -> Value {
     json!({
         "format-version": 1,
@@ -139,7 +139,7 @@ fn about(plan: &Plan, stage: &StageSpec, indicator: Option<&IndicatorWork>, args
             "accept": indicator.accept,
             "reject": indicator.reject,
             "kind": indicator.kind,
-            // New tokens stand right after the backbone's rows, the accepting one first.
+            // New tokens directly follow the backbone's rows, the accepting one first.
             "added-rows": if indicator.kind == IndicatorKind::NewToken { 2 } else { 0 },
         })),
     })

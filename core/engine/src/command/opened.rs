@@ -1,4 +1,4 @@
-//! A recipe that was read, checked against this build and its policies, and planned. Never does a stage, and makes no
+//! A recipe that was read, checked against this build and its policies, and planned. Runs no stage and creates no
 //! store.
 
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::dry_run::try_out;
 use crate::error::EngineError;
 use crate::terminal::Terminal;
 
-/// A recipe and what it means here.
+/// A recipe with its plan.
 pub(super) struct Opened {
     pub(super) loaded: Loaded,
     pub(super) plan: Plan,
@@ -19,14 +19,14 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Reads, checks and plans, and tries the policies, the checkpoint and the data out. Nothing runs; what a person
-    /// should know is said.
+    /// Reads, checks and plans a recipe, and does a dry run of its policies, checkpoint and data. Runs no stage;
+    /// warnings are printed.
     pub(super) fn of(args: &RecipeArgs, store: &Path, terminal: &Terminal) -> Result<Self, EngineError> {
         let open = read(args)?;
         let mut warnings = open.check()?;
         let planned = open.plan(store)?;
         let tried = try_out(&open.loaded, &planned.plan, store)?;
-        RecipeErrors::of(tried.mistakes)?;
+        RecipeErrors::of(tried.errors)?;
         warnings.extend(tried.warnings);
         terminal.warn(&warnings);
         let memory = open.memory();
@@ -39,7 +39,7 @@ pub(super) fn read(args: &RecipeArgs) -> Result<OpenRecipe, EngineError> {
     Ok(OpenRecipe::read(args, Some(capabilities()))?)
 }
 
-/// What this build computes on.
+/// The backends of this build.
 pub(super) fn capabilities() -> Capabilities {
     let support = |name: &str, bf16| BackendSupport { name: name.to_owned(), bf16 };
     let mut backends = vec![support("cpu", true)];

@@ -1,4 +1,4 @@
-//! `cadre plan RECIPE`: the stages, what is there and what it will cost. Runs nothing.
+//! `cadre plan RECIPE`: shows the stages, which of them are cached, and their estimated cost.
 
 use cadre_scheduler::{CommonArgs, RecipeArgs, memory_line, render, render_json};
 

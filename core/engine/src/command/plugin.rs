@@ -1,4 +1,5 @@
-//! `cadre plugin list | check FILE | new KIND NAME | build FOLDER`: policies. Changes none that is there.
+//! `cadre plugin list | check FILE | new KIND NAME | build FOLDER`: manages policies. Never modifies an existing
+//! policy's sources.
 
 use std::path::{Path, PathBuf};
 
@@ -15,13 +16,13 @@ use crate::terminal::{OutputMode, Terminal};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
-    /// The policies that recipes can name
+    /// List the policies that recipes can use
     List,
-    /// Whether a policy keeps the contract: version, answers, determinism, limits, speed
+    /// Check a policy against the contract: version, answers, determinism, limits, speed
     Check(CheckArgs),
-    /// Start a policy of one's own from the template
+    /// Create a policy from the template
     New(NewArgs),
-    /// Make a component of a policy's folder (Rust) or of a core module, and check it
+    /// Build a component from a policy's folder (Rust) or a core module, and check it
     Build(BuildArgs),
 }
 
@@ -30,19 +31,19 @@ pub(super) struct CheckArgs {
     /// The component
     #[arg(value_name = "FILE.wasm")]
     file: PathBuf,
-    /// Settings to open it with, as JSON
+    /// Settings for the policy, as JSON
     #[arg(long, value_name = "JSON", default_value = "{}")]
     settings: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct NewArgs {
-    /// What it decides
+    /// Kind of policy
     #[arg(value_enum)]
     kind: NewKind,
-    /// Its name: small letters, digits and dashes
+    /// Name of the policy: lower-case letters, digits and hyphens
     name: String,
-    /// The folder to make it in
+    /// The folder to create it in
     #[arg(long, value_name = "DIR", default_value = ".")]
     folder: PathBuf,
 }
@@ -52,16 +53,16 @@ pub(super) struct BuildArgs {
     /// A policy's folder, or a core module (`.wasm`)
     #[arg(value_name = "PATH")]
     from: PathBuf,
-    /// Where the component goes; beside what it is made of where it is left out
+    /// Path of the component; by default beside its source
     #[arg(long, value_name = "FILE.wasm")]
     out: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum NewKind {
-    /// Who answers a query
+    /// Decides which expert answers a query
     Router,
-    /// Which examples are remembered
+    /// Decides which examples are remembered
     Selector,
 }
 
@@ -155,7 +156,7 @@ fn outcome(found: &Conformance) -> String {
         text.push_str(&format!("  {style}{mark}{style:#}  {:12} {}\n", check.name, check.detail));
     }
     if let (Some(each), Some(fuel)) = (found.microseconds_each, found.fuel) {
-        text.push_str(&format!("  {each:.2} µs each; at most {fuel} units of fuel a call"));
+        text.push_str(&format!("  {each:.2} µs each; at most {fuel} units of fuel per call"));
         if let Some(bytes) = found.memory_bytes {
             text.push_str(&format!(", {:.1} MiB of memory", bytes as f64 / f64::from(1 << 20)));
         }
@@ -172,7 +173,7 @@ fn new(args: &NewArgs, terminal: &Terminal) -> Done {
     let made = cadre_plugin_build::start(kind, &args.name, &args.folder)?;
     let folder = made.folder.display();
     terminal.print(&format!(
-        "started {folder}; edit {}\nbuild it:  cadre plugin build {folder}",
+        "created {folder}; edit {}\nbuild it:  cadre plugin build {folder}",
         made.source.display()
     ));
     Ok(())
@@ -180,7 +181,7 @@ fn new(args: &NewArgs, terminal: &Terminal) -> Done {
 
 fn build(args: &BuildArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let file = cadre_plugin_build::make(&args.from, args.out.as_deref())?;
-    // A core module has no version but the one it tells; what tells none fails its check.
+    // A core module has only the version that it declares; without one, its check fails.
     if PluginCatalog::read(&file).is_ok_and(|entry| entry.version.is_none())
         && let Ok(plugin) = sandbox(common)?.load(&file)
     {

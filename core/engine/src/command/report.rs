@@ -1,4 +1,4 @@
-//! `cadre report ID`: the report of a run, written anew from the store and shown.
+//! `cadre report ID`: regenerates the report of a run from the store and shows it.
 
 use std::process::{Command, Stdio};
 
@@ -13,10 +13,10 @@ use crate::terminal::{OutputMode, Terminal};
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
-    /// The run: its id, the beginning of one, or its folder
+    /// The run: its id, an id prefix, or its folder
     #[arg(value_name = "ID")]
     id: String,
-    /// Open the page in a browser
+    /// Open the HTML report in a browser
     #[arg(long)]
     open: bool,
 }

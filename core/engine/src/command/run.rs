@@ -1,4 +1,4 @@
-//! `cadre run RECIPE`: plan, do what is missing, put the report into the run's folder.
+//! `cadre run RECIPE`: plans, does the missing stages, and writes the report into the run's folder.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,10 +19,10 @@ use crate::terminal::{OutputMode, Terminal, duration, figure, findings, signed_f
 pub(super) struct RunArgs {
     #[command(flatten)]
     recipe: RecipeArgs,
-    /// How many stages run at once, where they do not need each other
+    /// Number of stages to run at once, if they do not depend on each other
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: u32,
-    /// Go on with a run that was begun; never begin one
+    /// Only resume an existing run; never start a new one
     #[arg(long)]
     resume_only: bool,
 }
@@ -36,11 +36,12 @@ pub(super) fn run(args: &RunArgs, common: &CommonArgs, terminal: &Terminal) -> D
     }
     let store = &Arc::new(ArtifactStore::open(&common.store)?);
     folder.layout.create()?;
-    // Before there is anything to keep: garbage is collected by what the plans in these folders need.
+    // Register the folder before anything is stored: garbage collection keeps what the plans in registered folders
+    // need.
     store.remember_runs(&common.runs)?;
     folder.begin(&opened.loaded, plan)?;
     for stage in RunFolder::damaged(plan, store)? {
-        terminal.note(&format!("{stage}: damaged, set aside; it is made again"));
+        terminal.note(&format!("{stage}: damaged, moved to quarantine; it will be made again"));
     }
     let id = folder.layout.id();
     if opened.loaded.recipe.sweep.is_some() {
@@ -78,12 +79,12 @@ pub(super) fn run(args: &RunArgs, common: &CommonArgs, terminal: &Terminal) -> D
     Ok(())
 }
 
-/// How much there is to do.
+/// Summary of the work to do.
 fn amount(status: &PlanStatus) -> String {
     let all = status.stages.len();
     let begun = match status.count(StageState::Interrupted) {
         0 => String::new(),
-        begun => format!(", {begun} of them begun"),
+        begun => format!(", {begun} of them partly done"),
     };
     match all - status.count(StageState::Cached) {
         0 => format!("all {all} stages are done already"),
@@ -92,7 +93,7 @@ fn amount(status: &PlanStatus) -> String {
     }
 }
 
-/// The few lines at the end of a run.
+/// The summary at the end of a run.
 fn summary(report: &cadre_eval::Report, folder: &RunFolder, seconds: f64) -> String {
     let interval = report.average_score_interval.map(|of| format!(" [{:.2}, {:.2}]", of.low, of.high));
     let mut text = format!(
@@ -107,7 +108,7 @@ fn summary(report: &cadre_eval::Report, folder: &RunFolder, seconds: f64) -> Str
     let percent = |share: Option<f64>| figure(share.map(|share| share * 100.0));
     if let Some(routing) = &report.routing {
         text.push_str(&format!(
-            "routing accuracy {} %, {} probes a query",
+            "routing accuracy {} %, {} probes per query",
             percent(routing.accuracy),
             figure(routing.probes_per_query)
         ));

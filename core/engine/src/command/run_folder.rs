@@ -1,5 +1,5 @@
-//! The folder of a run: what is put there before the first stage and after the last, and how a run is found by its
-//! name. Everything in it can be made again from the store.
+//! The folder of a run: what is written before the first stage and after the last, and how a run is found by name. All
+//! of it can be regenerated from the store.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -21,17 +21,17 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    /// The folder of a plan's run.
+    /// The run folder of a plan.
     pub(crate) fn of(plan: &Plan, runs: &Path) -> Self {
         Self { layout: RunLayout::new(runs, &plan.name, &plan.run_key) }
     }
 
-    /// The folder of a run by its id, the beginning of one, or a path; the last touched where several fit.
+    /// Finds a run by id, id prefix or path; of several matches, the most recently modified.
     pub(super) fn find(id: &str, runs: &Path) -> Result<Self, EngineError> {
         Ok(Self { layout: RunLayout::at(&RUN.latest(id, runs)?) })
     }
 
-    /// The plan that the run was made by.
+    /// The plan in the run's folder.
     pub(super) fn plan(&self) -> Result<Plan, EngineError> {
         let path = self.layout.plan();
         let text = std::fs::read(&path).map_err(|source| EngineError::Read { path: path.clone(), source })?;
@@ -42,7 +42,7 @@ impl RunFolder {
         })
     }
 
-    /// Makes the folder and puts the expanded recipe and the plan there.
+    /// Creates the folder and writes the expanded recipe and the plan.
     pub(super) fn begin(&self, loaded: &Loaded, plan: &Plan) -> Result<(), EngineError> {
         self.begin_with(&loaded.expand(), plan)
     }
@@ -56,11 +56,11 @@ impl RunFolder {
         write_changed(&self.layout.plan(), &bytes)
     }
 
-    /// Notes that the run is one of a sweep.
+    /// Records that the run is a point of a sweep.
     pub(crate) fn keep_sweep(&self, sweep: &str) -> Result<(), EngineError> {
         let path = self.layout.sweeps();
         let mut known: Sweeps = match std::fs::read(&path) {
-            // A file that cannot be understood is written anew: the sweeps themselves know their runs.
+            // A malformed file is replaced: the sweeps themselves list their runs.
             Ok(text) => serde_json::from_slice(&text).unwrap_or_default(),
             Err(_) => Sweeps::default(),
         };
@@ -73,8 +73,8 @@ impl RunFolder {
         Ok(write_atomic(&path, &bytes)?)
     }
 
-    /// Looks at the artifacts that `finish` reads: a damaged one is set aside by the store and so made again by the
-    /// walk, which itself looks at what it reads only. Says which were damaged.
+    /// Verifies the artifacts that `finish` reads, so that damaged ones are quarantined by the store and made again by
+    /// the walk, which only verifies what it reads itself. Returns the damaged stages.
     pub(super) fn damaged(plan: &Plan, store: &ArtifactStore) -> Result<Vec<String>, EngineError> {
         let read = [StageKind::Evaluate, StageKind::OutOfDistribution, StageKind::Report];
         let mut damaged = Vec::new();
@@ -86,12 +86,12 @@ impl RunFolder {
         Ok(damaged)
     }
 
-    /// Puts the report and the predictions there, from the store.
+    /// Writes the report and the predictions from the store.
     pub(crate) fn finish(&self, plan: &Plan, store: &ArtifactStore) -> Result<Report, EngineError> {
         self.finished(plan, store, true)
     }
 
-    /// Like [`RunFolder::finish`], unless the same report stands there already.
+    /// Like [`RunFolder::finish`], unless the folder already contains the same report.
     pub(crate) fn finish_once(&self, plan: &Plan, store: &ArtifactStore) -> Result<Report, EngineError> {
         self.finished(plan, store, false)
     }
@@ -105,7 +105,7 @@ impl RunFolder {
         let artifact = artifact(store, stage)?;
         let json = artifact.read(REPORT_JSON)?;
         let report = Report::from_json(&String::from_utf8_lossy(&json))?;
-        // What stands there already is not drawn again: a sweep of many points ends with all of them.
+        // Skip rendering an unchanged report: a sweep of many points finishes all of them.
         let same = std::fs::read(self.layout.report_json()).is_ok_and(|there| there == json);
         if same && !again && self.layout.report_html().is_file() && self.layout.predictions().is_dir() {
             return Ok(report);
@@ -113,9 +113,9 @@ impl RunFolder {
         let mut extras: ReportExtras = artifact.read_json(EXTRAS_JSON)?;
         extras.recipe = std::fs::read_to_string(self.layout.recipe()).ok();
         match self.write_report(&report, &extras, &json, plan, store) {
-            // What stands there says the same: a folder that cannot be written is good enough to be read.
+            // The report is unchanged, so a read-only folder is not an error.
             Err(problem) if same && unwritable(&problem) => {
-                tracing::warn!(%problem, "the report is shown as it stands in the folder of the run");
+                tracing::warn!(%problem, "the run's folder cannot be written; showing its existing report");
             }
             other => other?,
         }
@@ -133,7 +133,7 @@ impl RunFolder {
         write_atomic(&self.layout.report_md(), render_markdown(report, extras).as_bytes())?;
         write_atomic(&self.layout.report_html(), render_html(report, extras)?.as_bytes())?;
         self.keep_predictions(plan, store)?;
-        // Last: where it stands, all stands.
+        // Written last: if report.json exists, everything else does too.
         Ok(write_atomic(&self.layout.report_json(), json)?)
     }
 
@@ -151,7 +151,7 @@ impl RunFolder {
     }
 }
 
-/// Whether something failed for a disk or a folder that cannot be written.
+/// Whether an error means that a disk or folder cannot be written.
 fn unwritable(problem: &EngineError) -> bool {
     let source = match problem {
         EngineError::Store(StoreError::Write { source, .. }) | EngineError::Write { source, .. } => source,
@@ -160,7 +160,7 @@ fn unwritable(problem: &EngineError) -> bool {
     matches!(source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
 }
 
-/// The sweeps that a run is a point of.
+/// The sweeps that contain a run.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Sweeps {
@@ -168,7 +168,7 @@ struct Sweeps {
     sweeps: Vec<String>,
 }
 
-/// Writes a file unless it holds this already.
+/// Writes a file unless it already has this content.
 fn write_changed(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
     if std::fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(());
@@ -176,14 +176,14 @@ fn write_changed(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
     Ok(write_atomic(path, bytes)?)
 }
 
-/// The artifact of a stage that is done.
+/// The artifact of a finished stage.
 pub(super) fn artifact(store: &ArtifactStore, stage: &StageSpec) -> Result<Artifact, EngineError> {
     match store.get(&stage.key)? {
         Lookup::Whole(artifact) => Ok(artifact),
         Lookup::Missing | Lookup::Damaged { .. } => Err(EngineError::NotFound {
             what: "the artifact of stage",
             name: stage.name.clone(),
-            advice: "it is not in the store (any more); `cadre run` makes it again".to_owned(),
+            advice: "it is not in the store; run `cadre run` to make it".to_owned(),
         }),
     }
 }

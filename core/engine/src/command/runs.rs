@@ -1,5 +1,5 @@
-//! `cadre runs`: past runs, listed, filtered, compared, tagged, exported, deleted. Asks the index of the run folders;
-//! changes no run but for its tags.
+//! `cadre runs`: lists, filters, compares, tags, exports and deletes past runs, using the index of the run folders.
+//! Modifies only tags, except for `delete`.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use cadre_store::{ArtifactStore, CollectionOptions, RunLayout};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::store::{collect, told};
+use super::store::{collect, print_collected};
 use super::{Done, keep_what_is_there};
 use crate::error::EngineError;
 use crate::terminal::{OutputMode, Terminal};
@@ -22,46 +22,46 @@ use crate::terminal::{OutputMode, Terminal};
 pub(super) struct RunsArgs {
     #[command(flatten)]
     choice: Choice,
-    /// Most runs
+    /// Maximum number of runs
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     #[command(subcommand)]
     command: Option<RunsCommand>,
 }
 
-/// Which runs, in which order, and what of them.
+/// Which runs to select, in which order, and which columns.
 #[derive(Debug, Args)]
 struct Choice {
-    /// Only runs that fit, as `routing.router.threshold >= 0.3 and (name = see or tag = good)`
+    /// Only matching runs, e.g. `routing.router.threshold >= 0.3 and (name = see or tag = good)`
     #[arg(long = "where", value_name = "FILTER")]
     filter: Option<String>,
-    /// By a recipe key or figure, as `average-score`; from the highest with `-` before it
+    /// Sort by a recipe key or figure, e.g. `average-score`; prefix `-` for descending order
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     sort: Option<String>,
-    /// Keys with commas between them; `*` is all
+    /// Comma-separated keys to show; `*` for all
     #[arg(long, value_name = "KEYS")]
     columns: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 enum RunsCommand {
-    /// Everything that is known of a run
+    /// Show all values of a run
     Show(OneArgs),
-    /// Recipe keys in which runs differ, and all their figures, side by side
+    /// Compare runs: the recipe keys in which they differ, and all their figures
     Compare(CompareArgs),
-    /// Tag a run: `+good` adds, `-bad` takes away; without either, say its tags
+    /// Tag a run: `+good` adds a tag, `-bad` removes one; without changes, list its tags
     Tag(TagArgs),
-    /// Delete runs; the store keeps their artifacts until its garbage is collected
+    /// Delete runs; their artifacts stay in the store until garbage is collected
     Delete(DeleteArgs),
-    /// Write runs as CSV, Parquet or TensorBoard event files
+    /// Export runs as CSV, Parquet or TensorBoard event files
     Export(ExportArgs),
-    /// The keys one can filter, sort and choose columns by
+    /// List the keys that can be used for filters, sorting and columns
     Keys,
 }
 
 #[derive(Debug, Args)]
 struct OneArgs {
-    /// The run: its id, the beginning of one, or its folder
+    /// The run: its id, an id prefix, or its folder
     #[arg(value_name = "ID")]
     id: String,
 }
@@ -88,38 +88,38 @@ struct DeleteArgs {
     /// The runs
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
-    /// Delete every run whose id begins so, where there are several
+    /// Delete every run that matches a prefix, even if there are several
     #[arg(long)]
     all: bool,
-    /// Then collect the garbage of the store
+    /// Collect the store's garbage afterwards
     #[arg(long)]
     gc: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// RFC 4180
+    /// CSV (RFC 4180)
     Csv,
-    /// For pandas and polars
+    /// Parquet, for pandas and polars
     Parquet,
-    /// Event files: training curves, scores, figures
+    /// TensorBoard event files: training curves, scores, figures
     Tensorboard,
 }
 
 #[derive(Debug, Args)]
 struct ExportArgs {
-    /// The runs, by id or the beginning of one; all that fit the filter where none are named
+    /// The runs, by id or id prefix; by default, all that match the filter
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     #[command(flatten)]
     choice: Choice,
-    /// The file to write; for TensorBoard, the folder
+    /// The output file; for TensorBoard, the output folder
     #[arg(long, value_name = "PATH")]
     to: PathBuf,
-    /// The format; by the file's ending where it is left out
+    /// The format; by default derived from the file name
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Write over the file, or into a folder that is not empty
+    /// Overwrite the file, or write into a non-empty folder
     #[arg(long)]
     force: bool,
 }
@@ -136,7 +136,7 @@ pub(super) fn runs(args: &RunsArgs, common: &CommonArgs, terminal: &Terminal) ->
     }
 }
 
-/// The index, with what had to be done to it said.
+/// Opens the index and prints its notes.
 fn open(common: &CommonArgs, terminal: &Terminal) -> Result<RunIndex, EngineError> {
     let mut index = RunIndex::open(&common.runs)?;
     for (id, problem) in index.problems()? {
@@ -172,7 +172,11 @@ fn print(table: &Table, terminal: &Terminal) {
 fn list(args: &RunsArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let table = open(common, terminal)?.select(&selection(&args.choice, args.limit))?;
     if table.rows.is_empty() {
-        let which = if args.choice.filter.is_some() { "no run fits, in" } else { "there are no runs in" };
+        let which = if args.choice.filter.is_some() {
+            "no run matches the filter, in"
+        } else {
+            "there are no runs in"
+        };
         terminal.note(&format!("{which} {}", common.runs.display()));
         return Ok(());
     }
@@ -248,14 +252,12 @@ fn tag(args: &TagArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
         match (change.strip_prefix('+'), change.strip_prefix('-')) {
             (Some(tag), _) => added.push(tag.to_owned()),
             (_, Some(tag)) if !tag.starts_with('-') => removed.push(tag.to_owned()),
-            // Neither: without a sign nobody can tell what is meant.
+            // Without a prefix the change is ambiguous.
             _ => {
                 return Err(EngineError::NotFound {
-                    what: "a sign before tag",
+                    what: "`+` or `-` before tag",
                     name: change.clone(),
-                    advice: format!(
-                        "`+{change}` adds it, `-{change}` takes it away; options go before the id"
-                    ),
+                    advice: format!("`+{change}` adds it, `-{change}` removes it; options go before the id"),
                 });
             }
         }
@@ -277,7 +279,7 @@ fn tag(args: &TagArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
 }
 
 fn delete(args: &DeleteArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
-    // Looking at locks makes no store where there is none.
+    // Checking locks must not create a store.
     let store = if common.store.is_dir() { Some(ArtifactStore::open(&common.store)?) } else { None };
     let mut chosen: Vec<RunLayout> = Vec::new();
     for id in &args.ids {
@@ -287,7 +289,7 @@ fn delete(args: &DeleteArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
             return Err(RunsError::Ambiguous { id: id.clone(), found }.into());
         }
         for run in found {
-            // Two beginnings may lead to one run.
+            // Two prefixes may match the same run.
             if !chosen.contains(&run) {
                 chosen.push(run);
             }
@@ -302,7 +304,7 @@ fn delete(args: &DeleteArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     }
     if args.gc {
         let collected = collect(common, CollectionOptions::default(), &[])?;
-        told(&collected, false, terminal);
+        print_collected(&collected, false, terminal);
     }
     Ok(())
 }
@@ -325,7 +327,7 @@ fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
             return Err(EngineError::NotFound {
                 what: "the format of",
                 name: args.to.display().to_string(),
-                advice: "end it in .csv or .parquet, or say --format".to_owned(),
+                advice: "use a file name that ends in .csv or .parquet, or pass --format".to_owned(),
             });
         }
     };
@@ -366,7 +368,7 @@ fn tensorboard(
             }
             _ => terminal.note(&format!("{}: {} scalars", written.file.display(), written.scalars)),
         }
-        // The last line of a run that was killed is cut off; more than one is damage.
+        // The last line of a killed run may be truncated; more unreadable lines mean damage.
         if written.unreadable > 1 {
             let lines = written.unreadable;
             terminal.note(&format!("note: {lines} lines of {}'s events.jsonl cannot be read", id.exact()));

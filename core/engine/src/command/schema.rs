@@ -1,4 +1,4 @@
-//! `cadre schema`: the JSON schema of recipes, for editors.
+//! `cadre schema`: prints the JSON schema of recipes, for editors.
 
 use super::Done;
 use crate::terminal::Terminal;

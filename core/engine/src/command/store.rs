@@ -1,5 +1,5 @@
-//! `cadre store gc`: what no run and no sweep needs leaves the store. What is needed is read from every plan of every
-//! folder of runs that uses the store; one that cannot be read stops it.
+//! `cadre store gc`: removes from the store what no run and no sweep needs. Reads every plan in every registered folder
+//! of runs; an unreadable plan aborts the collection.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,22 +18,22 @@ use crate::terminal::{OutputMode, Terminal};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
-    /// Remove what no run and no sweep needs: artifacts, checkpoints, evidence, what was damaged
+    /// Remove what no run and no sweep needs: artifacts, checkpoints, evidence, damaged artifacts
     Gc(GcArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct GcArgs {
-    /// Say what would be removed; remove nothing
+    /// Only show what would be removed
     #[arg(long)]
     dry_run: bool,
     /// Keep what was written in the last N days
     #[arg(long, value_name = "N", default_value_t = 0)]
     keep_days: u32,
-    /// Also remove evidence that can be traced to no artifact of the store (it is computed again if needed)
+    /// Also remove evidence that belongs to no artifact in the store (it is recomputed if needed)
     #[arg(long)]
     evidence: bool,
-    /// A folder of runs that used the store and is gone for good
+    /// Unregister a folder of runs that no longer exists
     #[arg(long, value_name = "DIR")]
     forget: Vec<PathBuf>,
 }
@@ -46,11 +46,11 @@ pub(super) fn store(command: &StoreCommand, common: &CommonArgs, terminal: &Term
         untraced_evidence: args.evidence,
     };
     let collected = collect(common, options, &args.forget)?;
-    told(&collected, args.dry_run, terminal);
+    print_collected(&collected, args.dry_run, terminal);
     Ok(())
 }
 
-/// Collects the garbage of the store.
+/// Collects the store's garbage.
 pub(super) fn collect(
     common: &CommonArgs,
     options: CollectionOptions,
@@ -60,7 +60,7 @@ pub(super) fn collect(
         return Err(EngineError::NotFound {
             what: "the store",
             name: common.store.display().to_string(),
-            advice: "`--store` says where it is".to_owned(),
+            advice: "pass its folder with `--store`".to_owned(),
         });
     }
     let store = ArtifactStore::open(&common.store)?;
@@ -72,11 +72,11 @@ pub(super) fn collect(
     let live = || -> Result<_, EngineError> { Ok(live_keys(&folders(&store, &common.runs, forget)?)?) };
     let mut collection = store.collect(options)?;
     collection.set_aside(&live()?)?;
-    // A run may have begun while things were set aside: what it needs goes back.
+    // A run may have started meanwhile: what it needs is moved back.
     Ok(collection.finish(&live()?)?)
 }
 
-/// The folders of runs that use the store: those it remembers, and the one of the command line.
+/// The folders of runs that use the store: the registered ones, and that of the command line.
 fn folders(store: &ArtifactStore, runs: &Path, forget: &[PathBuf]) -> Result<Vec<PathBuf>, EngineError> {
     let absolute = |path: &Path| {
         let found = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
@@ -84,15 +84,15 @@ fn folders(store: &ArtifactStore, runs: &Path, forget: &[PathBuf]) -> Result<Vec
     };
     let gone = forget.iter().map(|path| absolute(path)).collect::<Result<BTreeSet<_>, _>>()?;
     let mut folders: BTreeSet<PathBuf> = store.known_runs()?.into_iter().collect();
-    // Where the store knows its folders, the default one need not be there.
+    // If the store has registered folders, the default folder need not exist.
     if folders.is_empty() || runs.is_dir() {
         folders.insert(absolute(runs)?);
     }
     Ok(folders.difference(&gone).cloned().collect())
 }
 
-/// Says what a collection did, or would do.
-pub(super) fn told(collected: &Collected, dry_run: bool, terminal: &Terminal) {
+/// Prints what a collection did, or would do.
+pub(super) fn print_collected(collected: &Collected, dry_run: bool, terminal: &Terminal) {
     let amount = |amount: &Amount| json!({ "count": amount.count, "bytes": amount.bytes });
     if terminal.mode() == OutputMode::Json {
         let kinds = |found: &BTreeMap<Garbage, Amount>| -> Map<String, Value> {
@@ -125,18 +125,18 @@ pub(super) fn told(collected: &Collected, dry_run: bool, terminal: &Terminal) {
         terminal.print(&text);
     }
     for (key, pid) in &collected.locked {
-        terminal.note(&format!("{} stays: process {pid} works on it", key.short()));
+        terminal.note(&format!("kept {}: process {pid} is working on it", key.short()));
     }
     if collected.untraced.count > 0 {
         let (count, size) = (collected.untraced.count, bytes(collected.untraced.bytes));
         terminal.note(&format!(
-            "{count} pieces of evidence ({size}) stay: nobody can tell whose; `--evidence` removes them"
+            "kept {count} pieces of evidence ({size}) that belong to no artifact in the store; `--evidence` removes them"
         ));
     }
     if collected.put_back > 0 {
-        terminal.note(&format!("{} went back: a run needs them by now", collected.put_back));
+        terminal.note(&format!("moved {} back: a run needs them by now", collected.put_back));
     }
     for path in &collected.foreign {
-        terminal.note(&format!("{} is not the store's; it stays", path.display()));
+        terminal.note(&format!("kept {}: it does not belong to the store", path.display()));
     }
 }

@@ -1,8 +1,8 @@
-//! `cadre sweep RECIPE…`: every point of a sweep, each distinct stage once, and one report that compares them. With
-//! `status`, `report`, `cancel` for one that was begun.
+//! `cadre sweep RECIPE…`: runs every point of a sweep, each distinct stage once, and writes a report that compares the
+//! points. `status`, `report` and `cancel` work on an existing sweep.
 
+mod progress;
 mod slurm;
-mod told;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +22,7 @@ use crate::dry_run::try_points;
 use crate::error::EngineError;
 use crate::interrupt;
 use crate::sweep::{Assignment, DedupEvents, SweepFolder, WorkerPool, work};
-use crate::terminal::{Nobody, OutputMode, Terminal};
+use crate::terminal::{NullSink, OutputMode, Terminal};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -37,19 +37,19 @@ pub(super) struct SweepCommand {
 
 #[derive(Debug, Args)]
 struct SweepOptions {
-    /// How many workers (processes of this machine) share the work
+    /// Number of workers (processes on this machine)
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: u32,
-    /// Show the points, what they share, what is there and what is to do; run nothing
+    /// Show the points, shared stages, and what is cached or to do; run nothing
     #[arg(long)]
     dry_run: bool,
-    /// Begin nothing further once a stage has failed
+    /// Start no further stages once a stage has failed
     #[arg(long)]
     fail_fast: bool,
-    /// Who runs the stages: workers on this machine, or jobs of a Slurm cluster
+    /// Run stages in workers on this machine, or as jobs of a Slurm cluster
     #[arg(long, value_enum, default_value_t = Launcher::Local)]
     launcher: Launcher,
-    /// What Slurm jobs get: a TOML file with a table `[launcher.slurm]`
+    /// Resources of Slurm jobs: a TOML file with a table `[launcher.slurm]`
     #[arg(long, value_name = "FILE", default_value = slurm::LAUNCHER_FILE)]
     launcher_file: std::path::PathBuf,
 }
@@ -62,20 +62,20 @@ enum Launcher {
 
 #[derive(Debug, Subcommand)]
 enum SweepSubcommand {
-    /// How far a sweep is: its points, stages and jobs
+    /// Show the progress of a sweep: its points, stages and jobs
     Status(SweepId),
-    /// Write the report of a sweep anew from the store, of whatever is done
+    /// Regenerate the report of a sweep from the stages done so far
     Report(SweepId),
-    /// Cancel the queued and running jobs of a sweep; what is done is kept
+    /// Cancel the queued and running jobs of a sweep; finished stages are kept
     Cancel(SweepId),
-    /// Be one of the workers of a sweep (workers and jobs are started with this)
+    /// Run as a worker of a sweep (used internally to start workers and jobs)
     #[command(hide = true)]
     Worker(WorkerArgs),
 }
 
 #[derive(Debug, Args)]
 struct SweepId {
-    /// The sweep: its id, the beginning of one, or its folder
+    /// The sweep: its id, an id prefix, or its folder
     #[arg(value_name = "ID")]
     id: String,
 }
@@ -85,10 +85,10 @@ struct WorkerArgs {
     /// The folder of the sweep
     #[arg(value_name = "DIR")]
     folder: String,
-    /// Threads of stages whose recipe takes all there are; 0 leaves them all
+    /// Threads for stages whose recipe does not limit them; 0 means all
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
-    /// Begin nothing further once a stage has failed
+    /// Start no further stages once a stage has failed
     #[arg(long)]
     fail_fast: bool,
     /// Do the stages of one job of the queue, and what they need
@@ -101,13 +101,13 @@ pub(super) fn sweep(args: &SweepCommand, common: &CommonArgs, terminal: &Termina
         (Some(SweepSubcommand::Worker(args)), _) => worker(args, common, terminal),
         (Some(SweepSubcommand::Status(args)), _) => {
             let folder = SweepFolder::find(&args.id, &common.sweeps)?;
-            told::status(&folder, common, terminal)
+            progress::status(&folder, common, terminal)
         }
         (Some(SweepSubcommand::Report(args)), _) => {
             let folder = SweepFolder::find(&args.id, &common.sweeps)?;
             let report =
                 folder.finish(&folder.plan()?, &ArtifactStore::open(&common.store)?, &common.runs)?;
-            told::summary(&report, &folder, None, terminal);
+            progress::summary(&report, &folder, None, terminal);
             Ok(())
         }
         (Some(SweepSubcommand::Cancel(args)), _) => {
@@ -115,9 +115,9 @@ pub(super) fn sweep(args: &SweepCommand, common: &CommonArgs, terminal: &Termina
         }
         (None, Some(sweep)) => begin(sweep, &args.options, common, terminal),
         (None, None) => Err(EngineError::NotFound {
-            what: "a recipe to sweep",
+            what: "the recipe to sweep",
             name: String::new(),
-            advice: "name one".to_owned(),
+            advice: "name at least one recipe".to_owned(),
         }),
     }
 }
@@ -140,7 +140,7 @@ fn begin(args: &SweepArgs, options: &SweepOptions, common: &CommonArgs, terminal
     let folder = SweepFolder::of(&plan, &common.sweeps);
     let store = Arc::new(ArtifactStore::open(&common.store)?);
     folder.begin(&plan)?;
-    // What a collection of garbage must look at before it takes anything away.
+    // Garbage collection must read these folders before it removes anything.
     for kept in [&common.sweeps, &common.runs] {
         std::fs::create_dir_all(kept).map_err(|source| EngineError::Write { path: kept.clone(), source })?;
         store.remember_runs(kept)?;
@@ -149,7 +149,7 @@ fn begin(args: &SweepArgs, options: &SweepOptions, common: &CommonArgs, terminal
         return slurm::submit(&folder, &plan, &options.launcher_file, common, terminal);
     }
     for stage in RunFolder::damaged(&plan.joint(), &store)? {
-        terminal.note(&format!("{stage}: damaged, set aside; it is made again"));
+        terminal.note(&format!("{stage}: damaged, moved to quarantine; it will be made again"));
     }
     let to_do = plan.stages.len() - planned.status.count(StageState::Cached);
     terminal.note(&format!(
@@ -171,11 +171,11 @@ fn begin(args: &SweepArgs, options: &SweepOptions, common: &CommonArgs, terminal
     if stop.is_requested() && !failed {
         return Err(EngineError::Interrupted);
     }
-    told::summary(&report, &folder, Some(started.elapsed().as_secs_f64()), terminal);
+    progress::summary(&report, &folder, Some(started.elapsed().as_secs_f64()), terminal);
     ended(&report, left, &troubles)
 }
 
-/// Whether a sweep ended as it should.
+/// Determines whether a sweep succeeded.
 fn ended(report: &SweepReport, left: usize, troubles: &[String]) -> Done {
     let failed = report.points.iter().filter(|point| point.state == PointState::Failed).count();
     match (failed, left) {
@@ -189,7 +189,7 @@ fn ended(report: &SweepReport, left: usize, troubles: &[String]) -> Done {
     }
 }
 
-/// Does the work on this machine; gives what went wrong with workers.
+/// Runs the sweep on this machine; returns the problems of workers.
 fn local(
     folder: &SweepFolder,
     plan: &SweepPlan,
@@ -223,20 +223,20 @@ fn local(
     pool.run(&DedupEvents::new(&*listening.events), stop)
 }
 
-/// Does the report stages of all points whose other stages are there.
+/// Does the report stages of all points whose other stages are done.
 fn reports(folder: &SweepFolder, plan: &SweepPlan, store: &Arc<ArtifactStore>, stop: &StopFlag) -> Done {
     let there = folder.stages_there(plan, store)?;
     let ready: Vec<usize> = (0..plan.stages.len())
-        .filter(|place| {
-            let stage = &plan.stages[*place];
+        .filter(|index| {
+            let stage = &plan.stages[*index];
             stage.kind == StageKind::Report && stage.inputs.iter().all(|input| there[*input])
         })
         .collect();
     let assignment = Assignment { only: Some(&ready), threads: 0, keep_going: true, stop: stop.clone() };
-    work(folder, plan, store, &assignment, &Nobody).map(|_| ())
+    work(folder, plan, store, &assignment, &NullSink).map(|_| ())
 }
 
-/// What a worker does: no report, and no word to a person but in its log.
+/// Runs as a worker: writes no report, and messages only to its log.
 fn worker(args: &WorkerArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let folder = SweepFolder::find(&args.folder, &common.sweeps)?;
     let plan = folder.plan()?;
@@ -248,7 +248,7 @@ fn worker(args: &WorkerArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     interrupt::listen(stop.clone(), |_| {}).map_err(|source| EngineError::Signals { source })?;
     let only = args.job.map(|job| slurm::stages_of(&folder, job)).transpose()?;
     if only.as_ref().is_some_and(Vec::is_empty) {
-        // The last job: everything is done, or has failed, or was cancelled.
+        // The last job: all other stages are done, have failed or were cancelled.
         reports(&folder, &plan, &store, &stop)?;
         let report = folder.finish(&plan, &store, &common.runs)?;
         let left = report.points.iter().filter(|point| point.state == PointState::Left).count();
@@ -260,7 +260,7 @@ fn worker(args: &WorkerArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
         keep_going: !args.fail_fast,
         stop: stop.clone(),
     };
-    // What a worker tells that was started by a sweep, the sweep writes down.
+    // The events of a worker started by a sweep are logged by the sweep.
     let log = args.job.map(|job| folder.slurm().join(format!("events-job-{job}.jsonl")));
     let listening = terminal.listen(&plan.joint(), log.as_deref())?;
     let outcome = work(&folder, &plan, &store, &assignment, &*listening.events)?;
@@ -269,8 +269,8 @@ fn worker(args: &WorkerArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     }
     match outcome.failed.as_slice() {
         [] => Ok(()),
-        [(place, message), ..] => Err(EngineError::StageFailed {
-            stage: plan.stages[*place].name.clone(),
+        [(index, message), ..] => Err(EngineError::StageFailed {
+            stage: plan.stages[*index].name.clone(),
             message: message.clone(),
         }),
     }

@@ -1,5 +1,4 @@
-//! The trial of what a recipe wants of its backbone's tokenizer and of adapters that were made elsewhere. Nothing is
-//! written.
+//! Dry run of a recipe's indicator tokens and imported adapters. Writes nothing.
 
 use std::path::Path;
 
@@ -13,13 +12,13 @@ use super::Tried;
 use crate::error::EngineError;
 use crate::stage::{planned_tokenizer, rows_for};
 
-/// The store, where there is one.
+/// The store, if it exists.
 pub(super) fn opened(store: &Path) -> Result<Option<ArtifactStore>, EngineError> {
     Ok(if store.join("FORMAT").exists() { Some(ArtifactStore::open(store)?) } else { None })
 }
 
-/// Whether a tokenizer that the run will train makes one token of each indicator, where the recipe wants that. (Of a
-/// tokenizer that is a file, the check of the recipe knows.)
+/// Checks that a tokenizer trained by the run will encode each indicator as one token, if the recipe requires that. (A
+/// tokenizer that exists as a file is checked with the recipe.)
 pub(super) fn indicator(
     loaded: &Loaded,
     plan: &Plan,
@@ -43,14 +42,14 @@ pub(super) fn indicator(
     Ok(marks.into_iter().find_map(wrong))
 }
 
-/// Adapters that are taken over and are not of the recipe's backbone, or lack the rows of its indicator.
+/// Checks that imported adapters fit the recipe's backbone and have the rows of its indicator.
 pub(super) fn tried(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried, EngineError> {
     let mut tried = Tried::default();
     let imports = loaded.recipe.expert.iter().flat_map(|expert| &expert.import).enumerate();
     let mut shape = None;
-    for (place, import) in imports {
+    for (index, import) in imports {
         let work = plan.stages.iter().find_map(|stage| match &stage.work {
-            // By its task: where the recipe names an adapter on the Hub, the plan knows its folder.
+            // By task: if the recipe names an adapter on the Hub, the plan contains its local folder.
             StageWork::Import(work) if stage.name == format!("train/{}", import.task) => Some(work),
             _ => None,
         });
@@ -62,7 +61,7 @@ pub(super) fn tried(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried,
                 None => return Ok(tried),
             },
         };
-        let key = format!("expert.import[{place}].adapter");
+        let key = format!("expert.import[{index}].adapter");
         let problem = match check_adapter(shape, &work.path) {
             Err(problem) => EngineError::from(problem),
             Ok(found) => match rows_for(work, &found) {
@@ -74,12 +73,12 @@ pub(super) fn tried(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried,
                 }
             },
         };
-        tried.mistakes.push(loaded.mistake(&key, problem));
+        tried.errors.push(loaded.mistake(&key, problem));
     }
     Ok(tried)
 }
 
-/// The shape that the plan's backbone has or will have.
+/// The shape of the plan's backbone, which may not exist yet.
 fn planned_shape(plan: &Plan, store: &Path) -> Result<Option<BackboneShape>, EngineError> {
     let backbone = plan.stages.iter().find_map(|stage| match &stage.work {
         StageWork::Backbone(work) => Some(work),

@@ -1,6 +1,6 @@
-//! The trial of a recipe's rows: drawn as the run will draw them, made into tokens, and measured against the longest
-//! prompts and responses; and the steps of a training against its warm-up. Of many rows a part is looked at, and the
-//! warning says so. Nothing is cut and nothing is kept here.
+//! Dry run of a recipe's rows: they are drawn as in the run, tokenised, and compared with the maximum lengths of
+//! prompts and responses; also compares the steps of a training with its warm-up. Of many rows only a sample is
+//! checked, and the warning says so.
 
 use std::path::Path;
 
@@ -20,21 +20,21 @@ use super::room::{Notes, Room};
 use crate::error::EngineError;
 use crate::stage::{backbone_sizes, draw_examples, draw_task, learned, planned_tokenizer, template};
 
-/// Rows of a split of a task that are made into tokens.
-const LOOKED_AT: usize = 1000;
-/// Bytes of text of a split of a task that are made into tokens.
-const BYTES: usize = 4 << 20;
-/// Bytes of a source's files from which its rows are not read before the stage that prepares them.
-const LARGEST_FILES: u64 = 256 << 20;
-/// Longer than any row: nothing is cut at it.
+/// Maximum number of rows to tokenise per split of a task.
+const MAX_ROWS: usize = 1000;
+/// Maximum bytes of text to tokenise per split of a task.
+const MAX_BYTES: usize = 4 << 20;
+/// Sources with larger files (in bytes) are not read before their `prepare` stage.
+const MAX_FILE_BYTES: u64 = 256 << 20;
+/// Longer than any row: no truncation.
 const UNBOUNDED: usize = 1 << 40;
 
-/// Where a recipe names what a backbone is pretrained on.
+/// Recipe key of a backbone's pretraining corpus.
 const CORPUS: &str = "backbone.pretrain.corpus";
-/// Where a recipe names queries that no expert answers.
+/// Recipe key of queries that no expert answers.
 const PSEUDO_NEGATIVES: &str = "rehearsal.pseudo-negatives";
 
-/// What of a recipe the measures depend on, without its seed.
+/// The parts of a recipe that the lengths depend on, except for its seed.
 pub(super) fn measured_by(recipe: &Recipe) -> String {
     let expert = recipe.expert.as_ref();
     let training = |training: &cadre_recipe::Training| {
@@ -59,7 +59,7 @@ pub(super) fn measured_by(recipe: &Recipe) -> String {
     .to_string()
 }
 
-/// Measures what the plan will read.
+/// Checks the rows that the plan will read.
 pub(super) fn measured(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried, EngineError> {
     let rows = vec![None; plan.stages.len()];
     let mut measure = Measure { loaded, plan, rows, notes: Notes::default(), tried: Tried::default() };
@@ -69,20 +69,20 @@ pub(super) fn measured(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tri
     Ok(tried)
 }
 
-/// Rows of one kind, as the run will have them.
+/// Rows of one kind, as in the run.
 struct Drawn {
-    /// What they are, for a person.
+    /// Display name.
     name: String,
     split: Split,
     examples: Vec<Example>,
-    /// Where the recipe names them.
+    /// Their key in the recipe.
     key: String,
 }
 
 struct Measure<'a> {
     loaded: &'a Loaded,
     plan: &'a Plan,
-    /// How many rows each stage gives, where that is known.
+    /// Number of rows of each stage, if known.
     rows: Vec<Option<u64>>,
     notes: Notes,
     tried: Tried,
@@ -99,12 +99,12 @@ impl Measure<'_> {
         self.held_out();
         self.warm_ups();
         let Some(room) = self.room(sizes.context) else { return Ok(()) };
-        // Tokens are at least a byte each: where no text has more bytes than there is room, no tokenizer is asked. (One
-        // that is trained here first would be trained for it.)
+        // A token has at least one byte: if no text has more bytes than there is room for tokens, the tokenizer is not
+        // needed. (One that is trained by the run would have to be trained here first.)
         let around = if room.prompt.template == TemplateWork::Plain { 8 } else { 512 };
         let tight = drawn
             .iter()
-            .any(|set| set.examples.iter().any(|row| bytes(row) + around > room.least(set.split)));
+            .any(|set| set.examples.iter().any(|row| bytes(row) + around > room.smallest_limit(set.split)));
         let trains = self.loaded.recipe.backbone.pretrain.is_some();
         if trains && !tight {
             return Ok(());
@@ -114,7 +114,7 @@ impl Measure<'_> {
             Ok(None) => return Ok(()),
             Err(EngineError::Data(problem)) => {
                 let key = if trains { "backbone.pretrain.tokenizer" } else { "backbone.checkpoint" };
-                self.tried.mistakes.push(self.loaded.mistake(key, problem));
+                self.tried.errors.push(self.loaded.mistake(key, problem));
                 return Ok(());
             }
             Err(other) => return Err(other),
@@ -123,21 +123,21 @@ impl Measure<'_> {
         self.tokens(&tokenizer, rows, &room, &drawn)
     }
 
-    /// The rows of all stages that prepare some. A source that cannot be read is a mistake of the recipe; one that is too
-    /// large is left for later, and said.
+    /// Draws the rows of all `prepare` stages. An unreadable source is an error of the recipe; one that is too large is
+    /// skipped, with a warning.
     fn draw(&mut self) -> Vec<Drawn> {
         let mut all = Vec::new();
-        for (place, stage) in self.plan.stages.iter().enumerate() {
+        for (index, stage) in self.plan.stages.iter().enumerate() {
             let StageWork::Prepare(work) = &stage.work else { continue };
             let (key, files) = self.source_of(stage, work);
             let length = |file: &std::path::PathBuf| std::fs::metadata(file).map_or(0, |facts| facts.len());
             let bytes: u64 = files.iter().map(length).sum();
-            if bytes > LARGEST_FILES {
+            if bytes > MAX_FILE_BYTES {
                 let problem = format!(
-                    "the files of `{}` have {} MB: rows of more than {} MB are not looked at before `{}` reads them",
+                    "the files of `{}` have {} MB: files of more than {} MB are not checked before `{}` reads them",
                     name_of(stage),
                     bytes >> 20,
-                    LARGEST_FILES >> 20,
+                    MAX_FILE_BYTES >> 20,
                     stage.name
                 );
                 self.tried.warnings.push(self.loaded.mistake(&key, problem));
@@ -160,11 +160,11 @@ impl Measure<'_> {
                         EngineError::Data(problem) => problem.to_string(),
                         other => other.to_string(),
                     };
-                    self.tried.mistakes.push(self.loaded.mistake(&key, problem));
+                    self.tried.errors.push(self.loaded.mistake(&key, problem));
                 }
                 Ok(found) => {
-                    self.rows[place] = found.first().map(|(_, examples)| examples.len() as u64);
-                    // What a backbone is pretrained on is text of any length, which is cut to be.
+                    self.rows[index] = found.first().map(|(_, examples)| examples.len() as u64);
+                    // A pretraining corpus has texts of any length; cutting them is expected.
                     if key == CORPUS {
                         continue;
                     }
@@ -182,7 +182,7 @@ impl Measure<'_> {
         all
     }
 
-    /// The key that names a stage's source, and its files.
+    /// The recipe key of a stage's source, and its files.
     fn source_of(&self, stage: &StageSpec, work: &PrepareWork) -> (String, Vec<std::path::PathBuf>) {
         let files = |source: &cadre_scheduler::SourceWork| {
             source.files.iter().map(|file| file.path.clone()).collect::<Vec<_>>()
@@ -205,7 +205,7 @@ impl Measure<'_> {
         let trains = self.plan.stages.iter().any(|stage| matches!(stage.work, StageWork::Train(_)));
         if self.loaded.recipe.evaluation.validation.is_some() && !trains {
             let problem = "every expert is imported: none is trained, and nothing is held out";
-            self.tried.mistakes.push(self.loaded.mistake("evaluation.validation", problem));
+            self.tried.errors.push(self.loaded.mistake("evaluation.validation", problem));
         }
         for stage in &self.plan.stages {
             let StageWork::Compose(ComposeWork { held_out: Some(count), .. }) = &stage.work else { continue };
@@ -216,17 +216,17 @@ impl Measure<'_> {
                 let Some(rows) = self.rows[*input] else { continue };
                 if let Err(problem) = learned(&task.task, rows as usize, *count) {
                     let mistake = self.loaded.mistake("evaluation.validation.count", problem);
-                    self.tried.mistakes.push(mistake);
+                    self.tried.errors.push(mistake);
                 }
             }
         }
     }
 
-    /// Warm-ups that are as long as the training they begin.
+    /// Checks for warm-ups that are as long as the training.
     fn warm_ups(&mut self) {
-        for place in 0..self.plan.stages.len() {
-            let stage = &self.plan.stages[place];
-            self.rows[place] = self.rows[place].or_else(|| self.rows_of(stage));
+        for index in 0..self.plan.stages.len() {
+            let stage = &self.plan.stages[index];
+            self.rows[index] = self.rows[index].or_else(|| self.rows_of(stage));
             let (training, key, rows) = match &stage.work {
                 StageWork::Train(work) => (
                     &work.training,
@@ -251,7 +251,7 @@ impl Measure<'_> {
         }
     }
 
-    /// How many rows a stage gives that puts rows of others together; at most, where it draws.
+    /// Number of rows of a stage that combines rows of others; an upper bound if it samples.
     fn rows_of(&self, stage: &StageSpec) -> Option<u64> {
         match &stage.work {
             StageWork::Remember(work) => {
@@ -286,7 +286,7 @@ impl Measure<'_> {
         }
     }
 
-    /// What prompts and responses may have; none, and a mistake, where the context leaves a prompt no room.
+    /// Maximum lengths of prompts and responses. `None`, and an error, if the context leaves no room for a prompt.
     fn room(&mut self, context: usize) -> Option<Room> {
         let training = self.plan.stages.iter().find_map(|stage| match &stage.work {
             StageWork::Train(work) => Some(work),
@@ -313,10 +313,10 @@ impl Measure<'_> {
         ];
         for (response, key) in parts {
             if let Some(response) = response
-                && room.most(response, 0).0 < 2
+                && room.longest_prompt(response, 0).0 < 2
             {
                 let problem = EngineError::NoRoom { context, response }.to_string();
-                self.tried.mistakes.push(self.loaded.mistake(key, problem));
+                self.tried.errors.push(self.loaded.mistake(key, problem));
                 return None;
             }
         }
@@ -333,7 +333,7 @@ impl Measure<'_> {
         let template = match template(&room.prompt.template, tokenizer) {
             Ok(template) => template,
             Err(problem) => {
-                self.tried.mistakes.push(self.loaded.mistake("stream.template", plain(problem)));
+                self.tried.errors.push(self.loaded.mistake("stream.template", plain(problem)));
                 return Ok(());
             }
         };
@@ -345,7 +345,7 @@ impl Measure<'_> {
                 match IndicatorTokens::new(tokenizer, form, accept, reject, rows) {
                     Ok((tokenizer, indicators)) => (tokenizer, Some(indicators)),
                     Err(problem) => {
-                        self.tried.mistakes.push(self.indicator(problem, reject));
+                        self.tried.errors.push(self.indicator(problem, reject));
                         return Ok(());
                     }
                 }
@@ -357,9 +357,9 @@ impl Measure<'_> {
         let unbounded = Encoder::new(tokenizer, template, None, limits);
         for set in drawn {
             let Some(response) = room.response(set.split) else { continue };
-            let looked_at = part(&set.examples);
-            let rows: Vec<(&Example, Target)> = looked_at.iter().map(|row| (row, Target::Plain)).collect();
-            let lengths = unbounded.prompt_ids_all(looked_at).and_then(|prompts| {
+            let checked = part(&set.examples);
+            let rows: Vec<(&Example, Target)> = checked.iter().map(|row| (row, Target::Plain)).collect();
+            let lengths = unbounded.prompt_ids_all(checked).and_then(|prompts| {
                 let whole = unbounded.encode_all(&rows)?;
                 let both = prompts.iter().zip(&whole);
                 Ok(both.map(|(prompt, whole)| (prompt.len(), whole.len() - prompt.len())).collect::<Vec<_>>())
@@ -373,26 +373,26 @@ impl Measure<'_> {
                         } else {
                             &set.key
                         };
-                    self.tried.mistakes.push(self.loaded.mistake(key, problem));
+                    self.tried.errors.push(self.loaded.mistake(key, problem));
                     continue;
                 }
             };
-            let of = if looked_at.len() < set.examples.len() {
-                format!("{} that were looked at, of {}", looked_at.len(), set.examples.len())
+            let of = if checked.len() < set.examples.len() {
+                format!("{} checked rows, of {} in all", checked.len(), set.examples.len())
             } else {
                 set.examples.len().to_string()
             };
             let kind = if set.split == Split::Train { "training" } else { "test" };
-            let (most, key) = room.most(response, marks);
+            let (limit, key) = room.longest_prompt(response, marks);
             let long: Vec<usize> =
-                lengths.iter().map(|(prompt, _)| *prompt).filter(|one| *one > most).collect();
+                lengths.iter().map(|(prompt, _)| *prompt).filter(|one| *one > limit).collect();
             if let Some(longest) = long.iter().max() {
                 let why = match key {
                     "backbone" => format!(
-                        "the {most} that the backbone's context of {} leaves beside a response of {response}",
+                        "the {limit} that the backbone's context of {} leaves beside a response of {response}",
                         room.context
                     ),
-                    _ => format!("`max-prompt` = {most}"),
+                    _ => format!("`max-prompt` = {limit}"),
                 };
                 let what = format!("{kind} prompts have more tokens than {why} and are cut");
                 let one = format!("`{}`: {} of {of} (the longest has {longest})", set.name, long.len());
@@ -414,7 +414,7 @@ impl Measure<'_> {
         Ok(())
     }
 
-    /// Whether the response of a query that is rejected is learnt too.
+    /// Whether the response of a rejected query is learned too.
     fn learns_rejected(&self) -> bool {
         self.plan.stages.iter().any(|stage| match &stage.work {
             StageWork::Compose(work) => !work.marked || work.negatives_keep_response == Some(true),
@@ -422,7 +422,7 @@ impl Measure<'_> {
         })
     }
 
-    /// Where the trouble with an indicator is.
+    /// The location of a problem with an indicator.
     fn indicator(&self, problem: DataError, reject: &str) -> RecipeError {
         let wrong = match &problem {
             DataError::SplitToken { token, .. } | DataError::TokenExists { token, .. } if token == reject => {
@@ -434,11 +434,11 @@ impl Measure<'_> {
     }
 }
 
-/// What a stage prepares: a task, or one of the sets beside the stream.
+/// What a stage prepares: a task, or a set beside the stream.
 fn name_of(stage: &StageSpec) -> &str {
     match &stage.work {
         StageWork::Prepare(PrepareWork::Task(work)) => &work.task,
-        // `prepare`, a sign between, and what is prepared.
+        // `prepare`, a separator, and the name.
         _ => stage.name.strip_prefix("prepare").and_then(|name| name.get(1..)).unwrap_or(&stage.name),
     }
 }
@@ -450,7 +450,7 @@ fn plain(problem: EngineError) -> String {
     }
 }
 
-/// Steps of a training over so many rows; none where the recipe itself says how many.
+/// Number of steps of a training over this number of rows; `None` if the recipe sets it.
 fn steps(training: &TrainingWork, rows: u64) -> Option<u64> {
     let Length::Epochs(epochs) = training.length else { return None };
     let a_step = u64::from(training.batch) * u64::from(training.accumulate);
@@ -463,14 +463,14 @@ fn bytes(row: &Example) -> usize {
     said + row.instruction.len() + row.input.len() + row.output.len()
 }
 
-/// The rows to look at: rows are in the order of a draw, so that the first of them are a sample of all.
+/// The rows to check. Rows are in drawing order, so a prefix is a random sample.
 fn part(examples: &[Example]) -> &[Example] {
-    let mut room = BYTES;
+    let mut room = MAX_BYTES;
     let fits = |row: &&Example| {
         let fits = room > 0;
         room = room.saturating_sub(bytes(row));
         fits
     };
-    let count = examples.iter().take(LOOKED_AT).take_while(fits).count();
+    let count = examples.iter().take(MAX_ROWS).take_while(fits).count();
     &examples[..count]
 }

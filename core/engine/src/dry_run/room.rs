@@ -1,26 +1,26 @@
-//! How many tokens prompts and responses may have, and what is said of tasks that have more. Reads no row.
+//! Maximum token counts of prompts and responses, and warnings about tasks that exceed them.
 
 use cadre_data::Split;
 use cadre_recipe::{Loaded, RecipeError};
 use cadre_scheduler::{IndicatorWork, PromptWork};
 
-/// The most tokens of prompts and responses.
+/// Maximum token counts of prompts and responses.
 pub(super) struct Room {
     pub(super) prompt: PromptWork,
     pub(super) indicator: Option<IndicatorWork>,
     pub(super) context: usize,
-    /// The longest response that is learnt, where something is trained.
+    /// Maximum length of a response in training, if something is trained.
     pub(super) learnt: Option<usize>,
-    /// The longest answer.
+    /// Maximum length of an answer.
     pub(super) answer: usize,
 }
 
 impl Room {
-    /// The longest prompt beside a response of so many tokens, and the key that says so.
-    pub(super) fn most(&self, response: usize, marks: usize) -> (usize, &'static str) {
+    /// Maximum length of a prompt beside a response of this length, and the recipe key that sets the limit.
+    pub(super) fn longest_prompt(&self, response: usize, marks: usize) -> (usize, &'static str) {
         let left = self.context.saturating_sub(response.saturating_add(marks));
-        match self.prompt.max_prompt.map(|most| most as usize) {
-            Some(most) if most <= left => (most, "expert.training.max-prompt"),
+        match self.prompt.max_prompt.map(|limit| limit as usize) {
+            Some(limit) if limit <= left => (limit, "expert.training.max-prompt"),
             _ => (left, "backbone"),
         }
     }
@@ -32,15 +32,15 @@ impl Room {
         }
     }
 
-    /// The least of what a row of a split may have of anything.
-    pub(super) fn least(&self, split: Split) -> usize {
+    /// The smallest limit that applies to any part of a row in this split.
+    pub(super) fn smallest_limit(&self, split: Split) -> usize {
         let Some(response) = self.response(split) else { return usize::MAX };
         let learnt = if split == Split::Train { response } else { usize::MAX };
-        self.most(response, 64).0.min(learnt)
+        self.longest_prompt(response, 64).0.min(learnt)
     }
 }
 
-/// What is to be said of several tasks, by the key that it is about.
+/// Warnings that concern several tasks, grouped by recipe key.
 #[derive(Default)]
 pub(super) struct Notes(Vec<(String, String, Vec<String>)>);
 

@@ -1,5 +1,5 @@
-//! From queries to answers: route all of them, then generate what the chosen ones say. Used by evaluation and
-//! by `cadre ask` alike; scores nothing.
+//! Answers queries: routes all of them, then generates answers from the chosen responders. Used by evaluation and by
+//! `cadre ask`.
 
 use cadre_contract::RouterFinding;
 
@@ -9,24 +9,24 @@ use super::route_trace::RouteTrace;
 use super::routing_loop::{RouterBackend, RoutingBounds, route_all};
 use crate::error::EngineError;
 
-/// Who decides.
+/// How the responder of a query is chosen.
 pub(crate) enum Routing<'a> {
-    /// A router, within bounds.
+    /// By a router, within bounds.
     Router(&'a mut dyn RouterBackend, RoutingBounds),
-    /// Nobody: every query goes here.
+    /// Fixed: the same responder for every query.
     Fixed(Responder),
 }
 
-/// A query's way and what it ended in.
+/// A routed query and its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answered {
-    /// Its way.
+    /// How the query was routed.
     pub(crate) trace: RouteTrace,
     /// The answer.
     pub(crate) text: String,
 }
 
-/// Routes and answers all queries; one result each, in their order.
+/// Routes and answers all queries; returns one result per query, in order.
 pub(crate) fn answer_all(
     guide: Routing<'_>,
     queries: &[Query],

@@ -1,7 +1,7 @@
-//! The evidence book: what models were found to say about queries, kept between routers, rows of the
-//! score matrix, runs and kills, so that nothing is computed twice. A finding is a pure function of the
-//! model's key, the query's tokens and the parameters of the question (indicator ids, decoding); those
-//! are its address. Knows nothing of routers and never decides what is asked.
+//! The evidence book: a cache of everything the ensemble has computed for queries (claims, answers, embeddings,
+//! losses), shared between routers, rows of the score matrix and runs, and preserved across kills. A finding is a pure
+//! function of the model's key, the query's tokens and the parameters of the question (indicator ids, decoding);
+//! together they are its address.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -14,57 +14,57 @@ use super::question::{Kind, Query, Question, Responder};
 use super::routing_loop::ProbeSource;
 use crate::error::EngineError;
 
-/// Version of the book's pages on disk.
+/// Format version of the book's segments on disk.
 const FORMAT_VERSION: u32 = 1;
 
-/// What answers questions: a learner with experts mounted on it, or a fake in tests.
+/// Computes findings: a learner with mounted experts, or a fake in tests.
 pub(crate) trait Probing: Sync {
-    /// What identifies the model that answers: the keys of the artifacts it is made of.
+    /// Identifies the responding model by the keys of its artifacts.
     fn subject(&self, responder: &Responder) -> Digest;
-    /// What else decides what this responder is found to say.
+    /// Digest of the other parameters that determine this responder's findings.
     fn parameters(&self, kind: Kind, responder: &Responder) -> Digest;
-    /// How many questions it is given at a time: the findings of one page. A constant of the recipe, whatever the
+    /// Number of questions per call; their findings form one segment. Must depend only on the recipe, not on the
     /// machine.
-    fn rows_a_page(&self, kind: Kind) -> usize;
-    /// One finding for each row, in their order. `told` hears how many are done and says whether to go on; if not,
-    /// the outcome is [`EngineError::Interrupted`].
+    fn rows_per_segment(&self, kind: Kind) -> usize;
+    /// Returns one finding per row, in order. `progress` receives the number of finished rows and returns whether to
+    /// continue; if not, the result is [`EngineError::Interrupted`].
     fn answer(
         &self,
         kind: Kind,
         rows: &[(&Responder, &Query)],
-        told: &mut dyn FnMut(usize) -> bool,
+        progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Vec<RouterFinding>, EngineError>;
 }
 
-/// What a stage lends the book while questions are answered.
+/// Progress and cancellation while questions are answered.
 pub(crate) trait Watch {
-    /// Whether to stop now; the page at hand is lost.
+    /// Whether to stop now; the current segment is lost.
     fn stop_wanted(&self) -> bool;
-    /// `done` of `total` questions of a kind are answered.
+    /// Reports that `done` of `total` questions of a kind are answered.
     fn progress(&self, kind: Kind, done: u64, total: u64);
-    /// Another process computes for the same model.
+    /// Reports that another process is computing for the same model.
     fn waiting(&self, pid: u32);
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Page {
+struct Segment {
     format_version: u32,
     findings: Vec<(Digest, RouterFinding)>,
 }
 
-/// Findings of one subject by entry.
+/// Findings of one subject, by entry.
 type Findings = HashMap<Digest, RouterFinding>;
 
-/// The book, open on a store. One a process; stages share it.
+/// The book of a store. One per process, shared by its stages.
 pub(crate) struct EvidenceBook {
     store: Arc<ArtifactStore>,
     known: Mutex<HashMap<Digest, Findings>>,
-    /// Whether findings are written down; found out when there is one to write.
+    /// Whether findings are saved; determined at the first write.
     kept: OnceLock<bool>,
 }
 
-/// Where a finding stands in the book.
+/// Address of a finding in the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Address {
     subject: Digest,
@@ -72,15 +72,15 @@ struct Address {
 }
 
 impl EvidenceBook {
-    /// The book of this store.
+    /// Opens the book of this store.
     pub(crate) fn open(store: Arc<ArtifactStore>) -> Self {
         Self { store, known: Mutex::new(HashMap::new()), kept: OnceLock::new() }
     }
 
-    /// One finding for each question, in their order. What is not known is computed and written down page by page.
+    /// Returns one finding per question, in order. Missing findings are computed and saved segment by segment.
     ///
-    /// Pages are cut from the unknown questions sorted by responder, length and tokens: after a kill the rest is cut
-    /// as it would have been, so that a question is computed among the same others and gives the same bits.
+    /// Segments are cut from the missing questions sorted by responder, length and tokens. After a kill the remaining
+    /// questions are cut in the same way, so that a question is computed in the same batch and gives the same bits.
     pub(crate) fn find(
         &self,
         probing: &dyn Probing,
@@ -102,7 +102,7 @@ impl EvidenceBook {
             self.load(subject, false)?;
         }
         if self.missing(&addresses).next().is_some() {
-            // In the order of their digests, so that two processes never wait for each other.
+            // In digest order, so that two processes cannot deadlock.
             let mut locks = Vec::with_capacity(all.len());
             for subject in all.iter().filter(|_| self.keeps()) {
                 let key = ArtifactStore::evidence_key(subject);
@@ -111,16 +111,18 @@ impl EvidenceBook {
             }
             let mut unknown: Vec<usize> = self.missing(&addresses).collect();
             unknown.sort_by(|&a, &b| {
-                let place = |i: usize| (&asked[i].0.responder, asked[i].1.ids.len(), &asked[i].1.ids);
-                place(a).cmp(&place(b))
+                let order = |i: usize| (&asked[i].0.responder, asked[i].1.ids.len(), &asked[i].1.ids);
+                order(a).cmp(&order(b))
             });
-            unknown.dedup_by_key(|place| addresses[*place]);
+            unknown.dedup_by_key(|index| addresses[*index]);
             self.compute(probing, kind, asked, &addresses, &unknown, watch)?;
         }
         let known = self.lock_known();
         addresses
             .iter()
-            .map(|address| known.get(&address.subject).and_then(|page| page.get(&address.entry)).cloned())
+            .map(|address| {
+                known.get(&address.subject).and_then(|findings| findings.get(&address.entry)).cloned()
+            })
             .collect::<Option<Vec<_>>>()
             .ok_or(EngineError::FindingsMissing { asked: asked.len() })
     }
@@ -137,43 +139,44 @@ impl EvidenceBook {
         let total = unknown.len() as u64;
         let mut done = 0;
         watch.progress(kind, done, total);
-        for page in unknown.chunks(probing.rows_a_page(kind).max(1)) {
+        for segment in unknown.chunks(probing.rows_per_segment(kind).max(1)) {
             let rows: Vec<(&Responder, &Query)> =
-                page.iter().map(|&place| (&asked[place].0.responder, asked[place].1)).collect();
+                segment.iter().map(|&index| (&asked[index].0.responder, asked[index].1)).collect();
             let findings = probing.answer(kind, &rows, &mut |rows| {
                 watch.progress(kind, done + rows as u64, total);
                 !watch.stop_wanted()
             })?;
-            if findings.len() != page.len() {
-                return Err(EngineError::FindingsMissing { asked: page.len() });
+            if findings.len() != segment.len() {
+                return Err(EngineError::FindingsMissing { asked: segment.len() });
             }
-            self.write(page.iter().map(|&place| addresses[place]).zip(findings))?;
-            done += page.len() as u64;
+            self.write(segment.iter().map(|&index| addresses[index]).zip(findings))?;
+            done += segment.len() as u64;
         }
         Ok(())
     }
 
-    /// Writes findings down, a page for each subject, and makes them known.
+    /// Saves findings, one segment per subject, and adds them to memory.
     fn write(&self, found: impl Iterator<Item = (Address, RouterFinding)>) -> Result<(), EngineError> {
-        let mut pages: Vec<(Digest, Vec<(Digest, RouterFinding)>)> = Vec::new();
+        let mut segments: Vec<(Digest, Vec<(Digest, RouterFinding)>)> = Vec::new();
         for (address, finding) in found {
-            match pages.iter_mut().find(|(subject, _)| *subject == address.subject) {
+            match segments.iter_mut().find(|(subject, _)| *subject == address.subject) {
                 Some((_, findings)) => findings.push((address.entry, finding)),
-                None => pages.push((address.subject, vec![(address.entry, finding)])),
+                None => segments.push((address.subject, vec![(address.entry, finding)])),
             }
         }
-        for (subject, findings) in pages {
-            let page = Page { format_version: FORMAT_VERSION, findings };
-            let bytes = serde_json::to_vec(&page).map_err(|source| EngineError::Page { subject, source })?;
+        for (subject, findings) in segments {
+            let segment = Segment { format_version: FORMAT_VERSION, findings };
+            let bytes =
+                serde_json::to_vec(&segment).map_err(|source| EngineError::Page { subject, source })?;
             if self.keeps() {
                 self.store.segments(&subject).append(&bytes)?;
             }
-            self.lock_known().entry(subject).or_default().extend(page.findings);
+            self.lock_known().entry(subject).or_default().extend(segment.findings);
         }
         Ok(())
     }
 
-    /// Reads a subject's pages, if none were read yet or `again`: another process may have added some.
+    /// Reads a subject's segments if they were not read yet, or if `again` is set: another process may have added some.
     fn load(&self, subject: &Digest, again: bool) -> Result<(), EngineError> {
         if !again && self.lock_known().contains_key(subject) {
             return Ok(());
@@ -183,16 +186,16 @@ impl EvidenceBook {
         for damaged in &read.damaged {
             tracing::warn!(
                 subject = %subject.short(), bytes = damaged.bytes, moved_to = %damaged.moved_to.display(),
-                "damaged evidence set aside; it is computed again"
+                "damaged evidence moved to quarantine; recomputing it"
             );
         }
         for bytes in read.segments {
-            let page: Page = serde_json::from_slice(&bytes)
+            let segment: Segment = serde_json::from_slice(&bytes)
                 .map_err(|source| EngineError::Page { subject: *subject, source })?;
-            if page.format_version > FORMAT_VERSION {
-                return Err(EngineError::NewerPage { subject: *subject, found: page.format_version });
+            if segment.format_version > FORMAT_VERSION {
+                return Err(EngineError::NewerPage { subject: *subject, found: segment.format_version });
             }
-            findings.extend(page.findings);
+            findings.extend(segment.findings);
         }
         self.lock_known().entry(*subject).or_default().extend(findings);
         Ok(())
@@ -204,42 +207,42 @@ impl EvidenceBook {
             .iter()
             .enumerate()
             .filter(|(_, address)| {
-                !known.get(&address.subject).is_some_and(|page| page.contains_key(&address.entry))
+                !known.get(&address.subject).is_some_and(|findings| findings.contains_key(&address.entry))
             })
-            .map(|(place, _)| place)
+            .map(|(index, _)| index)
             .collect();
         missing.into_iter()
     }
 
-    /// Whether findings are written down. In a store that cannot be written they are known to this process only.
+    /// Whether findings are saved. If the store is read-only, they are kept in memory only.
     fn keeps(&self) -> bool {
         *self.kept.get_or_init(|| {
             let kept = self.store.can_be_written();
             if !kept {
-                tracing::warn!(store = %self.store.root().display(), "the store cannot be written: answers are not kept");
+                tracing::warn!(store = %self.store.root().display(), "the store cannot be written; answers are not saved");
             }
             kept
         })
     }
 
     fn lock_known(&self) -> MutexGuard<'_, HashMap<Digest, Findings>> {
-        // A panic while the map was held leaves whole findings behind: each is inserted at once.
+        // A poisoned map is consistent: each finding is inserted in one step.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A finding's place among those of its subject.
+/// Key of a finding among those of its subject.
 fn entry(kind: Kind, parameters: &Digest, query: &Query) -> Digest {
     Digest::of_bytes(format!("{} {parameters} {}", kind.name(), query.digest).as_bytes())
 }
 
-/// The book at work on a routing: what the routing loop asks, it looks up or computes.
+/// A probe source that uses the book: looks findings up, or computes them.
 pub(crate) struct BookFinder<'a> {
     /// The book.
     pub(crate) book: &'a EvidenceBook,
-    /// Who answers what the book does not know.
+    /// Computes missing findings.
     pub(crate) probing: &'a dyn Probing,
-    /// Who is told.
+    /// Progress and cancellation.
     pub(crate) watch: &'a dyn Watch,
 }
 

@@ -1,5 +1,5 @@
-//! The expert library: the experts of a run, mounted on one backbone, with their cards. Index i is the i-th
-//! expert learned. Never trains and never routes.
+//! The expert library: the experts of a run, mounted on one backbone, with their cards. Index i is the i-th expert
+//! learned.
 
 use cadre_contract::ExpertCard;
 use cadre_nn::{Answerer, ExpertSlot};
@@ -7,14 +7,14 @@ use cadre_store::Digest;
 
 use super::question::Responder;
 
-/// One expert that can answer.
+/// A mounted expert.
 #[derive(Debug, Clone)]
 pub(crate) struct MountedExpert {
-    /// What routers know of it.
+    /// Metadata for routers.
     pub(crate) card: ExpertCard,
-    /// Key of the artifact that holds its weights.
+    /// Key of the artifact with its weights.
     pub(crate) key: Digest,
-    /// Where it is mounted.
+    /// Slot in the learner.
     pub(crate) slot: ExpertSlot,
 }
 
@@ -30,23 +30,23 @@ impl ExpertLibrary {
         Self { experts }
     }
 
-    /// How many there are.
+    /// Number of experts.
     pub(crate) fn len(&self) -> u32 {
-        // Bounded by the tasks of a recipe.
+        // Bounded by the number of tasks in a recipe.
         self.experts.len() as u32
     }
 
-    /// Their cards, in order.
+    /// Cards in index order.
     pub(crate) fn cards(&self) -> Vec<ExpertCard> {
         self.experts.iter().map(|expert| expert.card.clone()).collect()
     }
 
-    /// The expert of this index.
+    /// The expert with this index.
     pub(crate) fn get(&self, index: u32) -> Option<&MountedExpert> {
         self.experts.get(index as usize)
     }
 
-    /// The newest one.
+    /// The newest expert.
     pub(crate) fn newest(&self) -> Option<&MountedExpert> {
         self.experts.last()
     }
@@ -56,8 +56,8 @@ impl ExpertLibrary {
         self.experts.iter().find(|expert| expert.card.task == task).map(|expert| expert.card.index)
     }
 
-    /// A responder in the words of the learner. Indices outside the library are the backbone's; the routing
-    /// loop has refused them before.
+    /// Converts a responder to the learner's type. Indices outside the library map to the backbone; the routing loop
+    /// rejects them beforehand.
     pub(crate) fn answerer(&self, responder: &Responder) -> Answerer {
         let slot = |index: u32| self.get(index).map(|expert| expert.slot);
         match responder {
@@ -72,7 +72,7 @@ impl ExpertLibrary {
         }
     }
 
-    /// What identifies a responder on this backbone: the keys of the weights it is made of.
+    /// Identifies a responder on this backbone by the keys of its weights.
     pub(crate) fn subject(&self, backbone: &Digest, responder: &Responder) -> Digest {
         let key = |index: u32| self.get(index).map(|expert| expert.key);
         match responder {

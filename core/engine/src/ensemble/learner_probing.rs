@@ -1,5 +1,5 @@
-//! A learner with experts mounted on it, answering the questions of the evidence book. Text and tokens go in,
-//! findings come out; nothing is remembered here.
+//! Answers the questions of the evidence book with a learner and its mounted experts. Stateless: caching is up to the
+//! evidence book.
 
 use cadre_contract::{Answer, Claim, RouterFinding};
 use cadre_data::{IndicatorTokens, Tokenizer};
@@ -11,40 +11,40 @@ use super::expert_library::ExpertLibrary;
 use super::question::{Kind, Query, Responder};
 use crate::error::EngineError;
 
-/// Version of what is computed for a question, raised when an answer may change: part of every address.
-/// 2: what is found of a row does not depend on the rows beside it.
+/// Version of the computations, part of every address. Must be raised whenever a finding may change. 2: the findings of
+/// a row do not depend on the other rows of its batch.
 const COMPUTATION: u32 = 2;
 
-/// Batches that are computed before their findings are written down: enough for all workers, few to lose.
-const BATCHES_A_PAGE: usize = 8;
+/// Batches per segment: enough to occupy all workers, few enough to lose little in a kill.
+const BATCHES_PER_SEGMENT: usize = 8;
 
-/// Who hears of rows that are done.
-type Told<'a> = &'a mut dyn FnMut(usize) -> Flow;
+/// Callback for finished rows.
+type Progress<'a> = &'a mut dyn FnMut(usize) -> Flow;
 
-/// Everything that answers are a function of, but the query.
+/// Everything that findings depend on, except for the query.
 pub(crate) struct LearnerProbing<'a> {
     /// The backbone.
     pub(crate) learner: &'a Learner,
-    /// Its key.
+    /// Key of the backbone.
     pub(crate) backbone: Digest,
-    /// Backend and precision. Keys of weights do not name them: a checkpoint and an imported adapter are the same
-    /// artifacts whatever computes with them.
+    /// Backend and precision. Keys of weights do not include them: a checkpoint or an imported adapter is the same
+    /// artifact on every backend.
     pub(crate) computed_in: &'a str,
-    /// Its tokenizer.
+    /// The backbone's tokenizer.
     pub(crate) tokenizer: &'a Tokenizer,
-    /// The experts on it.
+    /// The mounted experts.
     pub(crate) library: &'a ExpertLibrary,
-    /// The indicators, where experts were taught to claim.
+    /// The indicator tokens, if experts were trained to claim.
     pub(crate) indicators: Option<&'a IndicatorTokens>,
-    /// How answers are generated; seeds are set for each query.
+    /// How answers are generated; seeds are set per query.
     pub(crate) decoding: Decoding,
     /// Seed of sampled answers.
     pub(crate) seed: Seed,
 }
 
 impl LearnerProbing<'_> {
-    /// What the model reads before it answers: an expert that was taught to claim answers after its
-    /// accepting indicator, as in training.
+    /// The model's input before the answer: an expert that was trained to claim answers after its accepting indicator,
+    /// as in training.
     fn before_answer(&self, responder: &Responder, query: &Query) -> Vec<u32> {
         let mut ids = query.ids.clone();
         if let (Some(indicators), false) = (self.indicators, *responder == Responder::Backbone) {
@@ -66,7 +66,7 @@ impl LearnerProbing<'_> {
     fn claims(
         &self,
         asked: &[(&Responder, &Query)],
-        told: Told<'_>,
+        progress: Progress<'_>,
     ) -> Result<Vec<RouterFinding>, EngineError> {
         let Some(indicators) = self.indicators else {
             return Err(EngineError::FindingsMissing { asked: asked.len() });
@@ -78,25 +78,25 @@ impl LearnerProbing<'_> {
                     &rows,
                     &[accept, reject],
                     self.decoding.batch,
-                    told,
+                    progress,
                 )?;
                 found.into_iter().map(|pair| (pair[0], pair[1])).collect()
             }
             (accept, reject) => {
-                let accepts = self.probabilities_of(asked, accept, told)?;
-                let rejects = self.probabilities_of(asked, reject, told)?;
+                let accepts = self.probabilities_of(asked, accept, progress)?;
+                let rejects = self.probabilities_of(asked, reject, progress)?;
                 accepts.into_iter().zip(rejects).collect::<Vec<_>>()
             }
         };
         Ok(pairs.into_iter().map(|(accept, reject)| RouterFinding::Claim(Claim { accept, reject })).collect())
     }
 
-    /// Probability of a text of several tokens after each prompt: the product over its tokens.
+    /// Probability of a multi-token text after each prompt: the product over its tokens.
     fn probabilities_of(
         &self,
         asked: &[(&Responder, &Query)],
         text: &[u32],
-        told: Told<'_>,
+        progress: Progress<'_>,
     ) -> Result<Vec<f32>, EngineError> {
         let rows: Vec<ScoredRow> = asked
             .iter()
@@ -107,27 +107,27 @@ impl LearnerProbing<'_> {
                 ScoredRow { row: Row { ids, answerer: self.library.answerer(responder) }, from }
             })
             .collect();
-        let losses = self.learner.mean_negative_log_likelihoods(&rows, self.decoding.batch, told)?;
+        let losses = self.learner.mean_negative_log_likelihoods(&rows, self.decoding.batch, progress)?;
         Ok(losses.into_iter().map(|loss| (-loss * text.len() as f32).exp()).collect())
     }
 
     fn surprises(
         &self,
         asked: &[(&Responder, &Query)],
-        told: Told<'_>,
+        progress: Progress<'_>,
     ) -> Result<Vec<RouterFinding>, EngineError> {
         let mut found = vec![0.0; asked.len()];
-        let (mut places, mut rows) = (Vec::new(), Vec::new());
-        for (place, row) in self.rows(asked).into_iter().enumerate() {
-            // A prompt of one token has nothing that could surprise.
+        let (mut indices, mut rows) = (Vec::new(), Vec::new());
+        for (index, row) in self.rows(asked).into_iter().enumerate() {
+            // A prompt of one token has no loss.
             if row.ids.len() > 1 {
-                places.push(place);
+                indices.push(index);
                 rows.push(ScoredRow { row, from: 1 });
             }
         }
-        let losses = self.learner.mean_negative_log_likelihoods(&rows, self.decoding.batch, told)?;
-        for (place, loss) in places.into_iter().zip(losses) {
-            found[place] = loss;
+        let losses = self.learner.mean_negative_log_likelihoods(&rows, self.decoding.batch, progress)?;
+        for (index, loss) in indices.into_iter().zip(losses) {
+            found[index] = loss;
         }
         Ok(found.into_iter().map(RouterFinding::Surprise).collect())
     }
@@ -135,17 +135,17 @@ impl LearnerProbing<'_> {
     fn embeddings(
         &self,
         asked: &[(&Responder, &Query)],
-        told: Told<'_>,
+        progress: Progress<'_>,
     ) -> Result<Vec<RouterFinding>, EngineError> {
         let prompts: Vec<Vec<u32>> = asked.iter().map(|(_, query)| query.ids.clone()).collect();
-        let found = self.learner.embed(&prompts, self.decoding.batch, told)?;
+        let found = self.learner.embed(&prompts, self.decoding.batch, progress)?;
         Ok(found.into_iter().map(RouterFinding::Embedding).collect())
     }
 
     fn answers(
         &self,
         asked: &[(&Responder, &Query)],
-        told: Told<'_>,
+        progress: Progress<'_>,
     ) -> Result<Vec<RouterFinding>, EngineError> {
         let rows: Vec<Row> = asked
             .iter()
@@ -158,7 +158,7 @@ impl LearnerProbing<'_> {
             seeds: asked.iter().map(|(_, query)| self.seed.derive(&query.digest.to_string()).0).collect(),
             ..self.decoding.clone()
         };
-        let found = self.learner.generate(&rows, &decoding, told)?;
+        let found = self.learner.generate(&rows, &decoding, progress)?;
         found
             .into_iter()
             .map(|generated| {
@@ -177,9 +177,9 @@ impl Probing for LearnerProbing<'_> {
     }
 
     fn parameters(&self, kind: Kind, responder: &Responder) -> Digest {
-        // What else can change a finding is named by its other parts: weights, configuration and tokenizer by the keys of
-        // the subject; template, special tokens and cuts by the ids of the query.
-        // The backbone never sees an indicator: what it says is the same with and without one.
+        // Everything else that can change a finding is covered by other parts of its address: weights, configuration
+        // and tokenizer by the keys of the subject; template, special tokens and cuts by the query's token ids. The
+        // backbone never reads an indicator, so its findings do not depend on one.
         let indicators = self.indicators.filter(|_| *responder != Responder::Backbone);
         let indicators = indicators
             .map(|indicators| format!("{:?} {:?}", indicators.accept, indicators.reject))
@@ -196,28 +196,27 @@ impl Probing for LearnerProbing<'_> {
                 format!("{indicators} {max_new_tokens} {stop:?} {strategy:?} {seed}")
             }
         };
-        // Where a row's neighbours may change its last bits, what was found in batches of one size is found again only in
-        // such.
+        // If a row's batch can change its last bits, findings are only reused for the same batch size.
         let batch = if self.learner.rows_stand_alone() { 0 } else { self.decoding.batch };
         Digest::of_bytes(format!("{COMPUTATION} {} {batch} {text}", self.computed_in).as_bytes())
     }
 
-    fn rows_a_page(&self, _: Kind) -> usize {
-        self.decoding.batch * BATCHES_A_PAGE
+    fn rows_per_segment(&self, _: Kind) -> usize {
+        self.decoding.batch * BATCHES_PER_SEGMENT
     }
 
     fn answer(
         &self,
         kind: Kind,
         rows: &[(&Responder, &Query)],
-        told: &mut dyn FnMut(usize) -> bool,
+        progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Vec<RouterFinding>, EngineError> {
-        let mut told = |rows: usize| if told(rows) { Flow::Go } else { Flow::Stop };
+        let mut progress = |rows: usize| if progress(rows) { Flow::Go } else { Flow::Stop };
         match kind {
-            Kind::Claim => self.claims(rows, &mut told),
-            Kind::Embedding => self.embeddings(rows, &mut told),
-            Kind::Surprise => self.surprises(rows, &mut told),
-            Kind::Answer => self.answers(rows, &mut told),
+            Kind::Claim => self.claims(rows, &mut progress),
+            Kind::Embedding => self.embeddings(rows, &mut progress),
+            Kind::Surprise => self.surprises(rows, &mut progress),
+            Kind::Answer => self.answers(rows, &mut progress),
         }
     }
 }

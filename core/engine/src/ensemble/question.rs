@@ -1,26 +1,26 @@
-//! What can be asked about one query, and who would have to answer. The engine's form of a router's
-//! probe: the truth about a query's task is not among them, for no model knows it.
+//! Questions about a query, and the responder they are put to: the engine's form of a router's probe. The true task is
+//! not among them, since it is not computed by a model.
 
 use cadre_contract::RouterProbe;
 use cadre_store::Digest;
 
-/// One query of an evaluation, in the forms that the ensemble needs.
+/// A query of an evaluation, in the forms that the ensemble needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Query {
-    /// Unique within one routing: its place in the batch.
+    /// Index in the batch; unique within one routing.
     pub(crate) id: u64,
-    /// What the experts see, template included.
+    /// The prompt that experts see, template included.
     pub(crate) prompt: String,
-    /// The prompt in tokens, as it goes into the model.
+    /// The prompt's token ids, as passed to the model.
     pub(crate) ids: Vec<u32>,
-    /// Digest of `ids`: two examples with one prompt are one query.
+    /// Digest of `ids`: two examples with the same prompt are the same query.
     pub(crate) digest: Digest,
-    /// The expert that learned the query's task; none where no expert did.
+    /// The expert that learned the query's task, if there is one.
     pub(crate) expert: Option<u32>,
 }
 
 impl Query {
-    /// A query of these tokens.
+    /// A query with these token ids.
     pub(crate) fn new(id: u64, prompt: String, ids: Vec<u32>, expert: Option<u32>) -> Self {
         let mut bytes = Vec::with_capacity(ids.len() * 4);
         for token in &ids {
@@ -30,20 +30,19 @@ impl Query {
     }
 }
 
-/// Who gives an answer.
+/// The model that responds: backbone, expert or mixture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Responder {
-    /// No adapter.
+    /// The backbone without an adapter.
     Backbone,
-    /// One expert, by its index.
+    /// One expert, by index.
     Expert(u32),
-    /// Several experts in one pass: index and the bits of its weight, weights summing to 1.
+    /// Several experts in one pass: index and bits of the weight; weights sum to 1.
     Mix(Vec<(u32, u32)>),
 }
 
 impl Responder {
-    /// The one expert that counts as having been chosen: in a mix, the heaviest (the older of two equal
-    /// ones).
+    /// The expert that counts as chosen: in a mixture, the one with the largest weight (the older one in a tie).
     pub(crate) fn chosen(&self) -> Option<u32> {
         match self {
             Self::Backbone => None,
@@ -61,7 +60,7 @@ impl Responder {
         }
     }
 
-    /// The shares of a mix; empty where one answers alone.
+    /// The shares of a mixture; empty for a single responder.
     pub(crate) fn shares(&self) -> Vec<(u32, f32)> {
         match self {
             Self::Mix(shares) => shares.iter().map(|&(index, bits)| (index, f32::from_bits(bits))).collect(),
@@ -74,24 +73,24 @@ impl Responder {
     }
 }
 
-/// The kinds of question; all questions of one kind are answered in one pass.
+/// Kinds of questions; all questions of one kind are answered in one pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
-    /// Probabilities of the two indicators.
+    /// Probabilities of the two indicator tokens.
     Claim,
     /// L2-normalised mean of the backbone's last hidden states.
     Embedding,
     /// Mean negative log-likelihood of the prompt, nats per token.
     Surprise,
-    /// A finished answer.
+    /// A complete answer.
     Answer,
 }
 
 impl Kind {
-    /// All kinds, in the order in which a round answers them: cheap ones first.
+    /// All kinds, in the order in which a round answers them: cheapest first.
     pub(crate) const ALL: [Self; 4] = [Self::Embedding, Self::Claim, Self::Surprise, Self::Answer];
 
-    /// The kind's name in keys and messages.
+    /// Name of the kind in keys and messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Claim => "claim",
@@ -105,19 +104,19 @@ impl Kind {
 /// A question about a query.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Question {
-    /// What is asked.
+    /// Kind of the question.
     pub(crate) kind: Kind,
-    /// Who is asked.
+    /// The model that responds.
     pub(crate) responder: Responder,
 }
 
 impl Question {
-    /// A finished answer of this responder.
+    /// Asks for a complete answer by this responder.
     pub(crate) fn answer(responder: Responder) -> Self {
         Self { kind: Kind::Answer, responder }
     }
 
-    /// The question behind a router's probe; none for the one that asks for the truth.
+    /// The question for a router's probe; `None` for the true task.
     pub(crate) fn of(probe: &RouterProbe) -> Option<Self> {
         let (kind, responder) = match probe {
             RouterProbe::Claim(expert) => (Kind::Claim, Responder::Expert(*expert)),

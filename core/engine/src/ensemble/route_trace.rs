@@ -1,5 +1,5 @@
-//! What happened to one query: what was asked about it, what was found, who answers. Kept with every
-//! row of the score matrix, shown by `cadre ask`. Never decides anything.
+//! The trace of one query: its probes, their findings, and the responder. Stored with every row of the score matrix,
+//! shown by `cadre ask`.
 
 use std::collections::HashSet;
 
@@ -9,20 +9,20 @@ use serde::{Deserialize, Serialize};
 
 use super::question::{Query, Question, Responder};
 
-/// The way of one query through the router.
+/// How one query was routed.
 #[derive(Debug, Clone)]
 pub(crate) struct RouteTrace {
     /// The query's digest.
     pub(crate) query: Digest,
-    /// All that was asked and found, in order.
+    /// All probes and findings, in order.
     pub(crate) observations: Vec<RouterObservation>,
-    /// How often the router was called for it.
+    /// Number of router calls for this query.
     pub(crate) rounds: u32,
-    /// Who answers.
+    /// The responder that answers.
     pub(crate) responder: Responder,
 }
 
-/// One expert's claim on a query, as the router saw it.
+/// An expert's claim on a query, as the router saw it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct SeenClaim {
     pub(crate) expert: u32,
@@ -31,7 +31,7 @@ pub(crate) struct SeenClaim {
 }
 
 impl SeenClaim {
-    /// Accept over accept and reject, 0..1; 0 where both are 0.
+    /// Renormalised claim: accept / (accept + reject), in 0..1; 0 if both are 0.
     pub(crate) fn share(&self) -> f64 {
         let (accept, reject) = (f64::from(self.accept), f64::from(self.reject));
         if accept + reject > 0.0 { accept / (accept + reject) } else { 0.0 }
@@ -39,12 +39,12 @@ impl SeenClaim {
 }
 
 impl RouteTrace {
-    /// A query that no router saw: it goes straight to `responder`.
+    /// The trace of a query without a router: it goes directly to `responder`.
     pub(crate) fn straight(query: &Query, responder: Responder) -> Self {
         Self { query: query.digest, observations: Vec::new(), rounds: 0, responder }
     }
 
-    /// The claims among the observations, in the order asked.
+    /// The claims among the observations, in the order of the probes.
     pub(crate) fn claims(&self) -> impl Iterator<Item = SeenClaim> {
         self.observations.iter().filter_map(|seen| match (&seen.probe, &seen.finding) {
             (cadre_contract::RouterProbe::Claim(expert), RouterFinding::Claim(claim)) => {
@@ -55,8 +55,8 @@ impl RouteTrace {
     }
 }
 
-/// How much was asked: `asked` counts requests, `computed` the distinct ones, both without regard to
-/// what was known from before, so that they are the same after a kill and in a second run.
+/// Number of probes: `asked` counts requests, `computed` the distinct ones. Both ignore what was cached, so that they
+/// are the same after a kill and in a second run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ProbeCount {
@@ -82,7 +82,7 @@ impl ProbeCounter {
         }
     }
 
-    /// What was counted.
+    /// The counts.
     pub(crate) fn count(&self) -> ProbeCount {
         ProbeCount { asked: self.asked, computed: self.distinct.len() as u64 }
     }

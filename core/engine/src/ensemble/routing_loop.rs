@@ -1,5 +1,4 @@
-//! The routing loop: asks a router about all queries at once, finds out for the whole batch what it
-//! wants to know, asks again. Knows neither how findings are made nor what a router thinks.
+//! The routing loop: calls a router with all undecided queries, answers its probes for the whole batch, and repeats.
 
 use cadre_contract::{Evidence, RouterFinding, RouterObservation, RouterProbe, RouterStep};
 use cadre_recipe::Fallback;
@@ -8,35 +7,35 @@ use super::question::{Kind, Query, Question, Responder};
 use super::route_trace::RouteTrace;
 use crate::error::EngineError;
 
-/// How many queries go to the router in one call: more make the call no cheaper, fewer do.
-const QUERIES_A_CALL: usize = 256;
+/// Queries per router call: larger batches do not reduce the cost per query, smaller ones increase it.
+const QUERIES_PER_CALL: usize = 256;
 
-/// What decides steps: a loaded policy, or a fake in tests.
+/// Decides steps: a loaded policy, or a fake in tests.
 pub(crate) trait RouterBackend {
-    /// One step for each evidence, in the same order.
+    /// One step per query, in order.
     fn decide(&mut self, batch: &[Evidence]) -> Result<Vec<RouterStep>, EngineError>;
-    /// Its name, for messages.
+    /// Name, for messages.
     fn name(&self) -> &str;
 }
 
-/// What finds things out: the evidence book over a learner, or a fake in tests.
+/// Computes findings: the evidence book over a learner, or a fake in tests.
 pub(crate) trait ProbeSource {
-    /// One finding for each question, in the same order; all are of one kind.
+    /// One finding per question, in order; all questions are of one kind.
     fn find_out(&mut self, asked: &[(Question, &Query)]) -> Result<Vec<RouterFinding>, EngineError>;
 }
 
 /// What the recipe allows a router.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RoutingBounds {
-    /// How often it may ask about one query.
+    /// Maximum number of rounds per query.
     pub(crate) max_rounds: u32,
-    /// Whether it may see the truth.
+    /// Whether it may probe the true task.
     pub(crate) grant_task: bool,
-    /// How many experts there are.
+    /// Number of experts.
     pub(crate) experts: u32,
-    /// Whether they were taught to claim.
+    /// Whether experts were trained to claim.
     pub(crate) claims: bool,
-    /// Who answers what it gives to no expert.
+    /// Responder for queries that the router gives to no expert.
     pub(crate) fallback: Fallback,
 }
 
@@ -48,7 +47,7 @@ impl RoutingBounds {
     }
 }
 
-/// Routes all queries; one trace each, in their order.
+/// Routes all queries; returns one trace per query, in order.
 pub(crate) fn route_all(
     router: &mut dyn RouterBackend,
     queries: &[Query],
@@ -63,14 +62,14 @@ pub(crate) fn route_all(
     while !pending.is_empty() {
         let mut asked: Vec<(usize, RouterProbe)> = Vec::new();
         let mut still = Vec::new();
-        for group in pending.chunks(QUERIES_A_CALL) {
+        for group in pending.chunks(QUERIES_PER_CALL) {
             let batch: Vec<Evidence> = group
                 .iter()
-                .map(|&place| evidence_of(&queries[place], std::mem::take(&mut seen[place])))
+                .map(|&index| evidence_of(&queries[index], std::mem::take(&mut seen[index])))
                 .collect();
             let steps = router.decide(&batch)?;
-            for (&place, evidence) in group.iter().zip(batch) {
-                seen[place] = evidence.observations;
+            for (&index, evidence) in group.iter().zip(batch) {
+                seen[index] = evidence.observations;
             }
             if steps.len() != group.len() {
                 return Err(EngineError::WrongStepCount {
@@ -79,32 +78,32 @@ pub(crate) fn route_all(
                     steps: steps.len(),
                 });
             }
-            for (&place, step) in group.iter().zip(steps) {
-                rounds[place] += 1;
+            for (&index, step) in group.iter().zip(steps) {
+                rounds[index] += 1;
                 match step {
                     RouterStep::Ask(probes) => {
                         if round >= bounds.max_rounds {
                             return Err(EngineError::TooManyRounds {
                                 router: router.name().to_owned(),
-                                query: queries[place].id,
+                                query: queries[index].id,
                                 limit: bounds.max_rounds,
                             });
                         }
                         for probe in probes {
-                            allow(&probe, bounds, router.name(), &queries[place])?;
-                            asked.push((place, probe));
+                            allow(&probe, bounds, router.name(), &queries[index])?;
+                            asked.push((index, probe));
                         }
-                        still.push(place);
+                        still.push(index);
                     }
-                    RouterStep::Choose(expert) => decided[place] = Some(Responder::Expert(expert)),
-                    RouterStep::Backbone => decided[place] = Some(bounds.fallback()),
-                    RouterStep::Mix(shares) => decided[place] = Some(mixed(&shares)),
+                    RouterStep::Choose(expert) => decided[index] = Some(Responder::Expert(expert)),
+                    RouterStep::Backbone => decided[index] = Some(bounds.fallback()),
+                    RouterStep::Mix(shares) => decided[index] = Some(mixed(&shares)),
                 }
             }
         }
         let findings = find_all(&asked, queries, finder)?;
-        for ((place, probe), finding) in asked.into_iter().zip(findings) {
-            seen[place].push(RouterObservation { probe, finding });
+        for ((index, probe), finding) in asked.into_iter().zip(findings) {
+            seen[index].push(RouterObservation { probe, finding });
         }
         pending = still;
         round += 1;
@@ -115,13 +114,13 @@ pub(crate) fn route_all(
             query: query.digest,
             observations,
             rounds,
-            // Every query leaves the loop decided.
+            // The loop ends only when every query is decided.
             responder: responder.unwrap_or_else(|| bounds.fallback()),
         })
         .collect())
 }
 
-/// Answers one round: the truth from the queries themselves, all else kind by kind in one pass each.
+/// Answers one round of probes: the true task from the queries themselves, everything else in one pass per kind.
 fn find_all(
     asked: &[(usize, RouterProbe)],
     queries: &[Query],
@@ -129,24 +128,24 @@ fn find_all(
 ) -> Result<Vec<RouterFinding>, EngineError> {
     let mut findings: Vec<Option<RouterFinding>> = asked
         .iter()
-        .map(|(place, probe)| match probe {
-            RouterProbe::Task => Some(RouterFinding::Task(queries[*place].expert)),
+        .map(|(index, probe)| match probe {
+            RouterProbe::Task => Some(RouterFinding::Task(queries[*index].expert)),
             _ => None,
         })
         .collect();
     for kind in Kind::ALL {
-        let mut places = Vec::new();
+        let mut indices = Vec::new();
         let mut batch = Vec::new();
-        for (slot, (place, probe)) in asked.iter().enumerate() {
+        for (slot, (index, probe)) in asked.iter().enumerate() {
             if let Some(question) = Question::of(probe).filter(|question| question.kind == kind) {
-                places.push(slot);
-                batch.push((question, &queries[*place]));
+                indices.push(slot);
+                batch.push((question, &queries[*index]));
             }
         }
         if batch.is_empty() {
             continue;
         }
-        for (slot, finding) in places.into_iter().zip(finder.find_out(&batch)?) {
+        for (slot, finding) in indices.into_iter().zip(finder.find_out(&batch)?) {
             findings[slot] = Some(finding);
         }
     }
@@ -156,7 +155,7 @@ fn find_all(
         .ok_or(EngineError::FindingsMissing { asked: asked.len() })
 }
 
-/// Refuses a probe that the recipe does not allow or that cannot be answered.
+/// Rejects a probe that the recipe does not allow or that cannot be answered.
 fn allow(probe: &RouterProbe, bounds: RoutingBounds, router: &str, query: &Query) -> Result<(), EngineError> {
     let expert = match probe {
         RouterProbe::Claim(expert) => {
@@ -193,7 +192,7 @@ fn evidence_of(query: &Query, observations: Vec<RouterObservation>) -> Evidence 
     }
 }
 
-/// Shares with weights summing to 1; one share with all the weight is that expert alone.
+/// Normalises the weights to sum to 1; a single share is that expert alone.
 fn mixed(shares: &[cadre_contract::Share]) -> Responder {
     let sum: f32 = shares.iter().map(|share| share.weight).sum();
     let kept: Vec<(u32, u32)> = shares

@@ -1,5 +1,4 @@
-//! The selecting loop: asks a data-selection policy for picks, finds out in one batch a kind what it wants
-//! to know, asks again. Knows neither how findings are made nor what a selector thinks.
+//! The selecting loop: calls a selector for picks, answers its probes in one batch per kind, and repeats.
 
 use cadre_contract::{
     Candidate, Generation, Order, Pick, SelectorFinding, SelectorObservation, SelectorProbe, SelectorStep,
@@ -7,39 +6,38 @@ use cadre_contract::{
 
 use crate::error::EngineError;
 
-/// How often a selector may ask for one order.
+/// Maximum number of rounds per order.
 pub(crate) const SELECTOR_ROUNDS: u32 = 64;
 
-/// What selects: a loaded policy, or a fake in tests.
+/// Selects examples: a loaded policy, or a fake in tests.
 pub(crate) trait SelectorBackend {
-    /// The next step, from all that was found out so far.
+    /// The next step, given all observations so far.
     fn select(
         &mut self,
         order: &Order,
         candidates: &[Candidate],
         seen: &[SelectorObservation],
     ) -> Result<SelectorStep, EngineError>;
-    /// Its name, for messages.
+    /// Name, for messages.
     fn name(&self) -> &str;
 }
 
-/// What finds things out for a selector.
+/// Computes findings for a selector.
 pub(crate) trait CandidateProbes {
-    /// L2-normalised embeddings of candidates' input fields (instructions where those are empty).
+    /// L2-normalised embeddings of candidates' input fields (of their instructions if the inputs are empty).
     fn embeddings(&mut self, candidates: &[&Candidate]) -> Result<Vec<Vec<f32>>, EngineError>;
-    /// Mean negative log-likelihoods of candidates' responses under the newest expert; an error text where
-    /// there is none.
+    /// Mean negative log-likelihoods of candidates' responses under the newest expert; refused if there is no expert.
     fn losses(&mut self, candidates: &[&Candidate]) -> Result<Vec<f32>, Refused>;
     /// Sampled texts.
     fn generated(&mut self, wanted: &[&Generation]) -> Result<Vec<String>, Refused>;
 }
 
-/// Why a finder gives nothing.
+/// Why a finding is not available.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    /// It cannot be found out in this stage.
+    /// It cannot be computed in this stage.
     NotHere(&'static str),
-    /// It failed.
+    /// The computation failed.
     Failed(Box<EngineError>),
 }
 
@@ -49,18 +47,18 @@ impl From<EngineError> for Refused {
     }
 }
 
-/// What a selector chose, and what it asked on the way.
+/// A selector's picks, and its probes.
 #[derive(Debug)]
 pub(crate) struct Selected {
-    /// Its picks.
+    /// The picks.
     pub(crate) picks: Vec<Pick>,
-    /// Probes asked.
+    /// Number of probes.
     pub(crate) asked: u64,
-    /// Distinct ones among them.
+    /// Number of distinct probes.
     pub(crate) computed: u64,
 }
 
-/// Asks until the selector is done.
+/// Calls the selector until it is done.
 pub(crate) fn select_all(
     selector: &mut dyn SelectorBackend,
     order: &Order,

@@ -1,5 +1,5 @@
-//! Opening an ensemble from artifacts, and putting queries to it: what evaluation, out-of-distribution queries and
-//! `cadre ask` share. Scores nothing.
+//! Opens an ensemble from artifacts and puts queries to it: shared by evaluation, out-of-distribution queries and
+//! `cadre ask`.
 
 use std::sync::Arc;
 
@@ -35,30 +35,30 @@ impl RouterBackend for LoadedRouter {
     }
 }
 
-/// What an ensemble is opened from.
+/// The inputs for opening an ensemble.
 pub(crate) struct EnsembleWork<'a> {
     /// The model.
     pub(crate) model: &'a ModelWork,
-    /// Who answers.
+    /// The router, or a fixed responder.
     pub(crate) answering: &'a Answering,
-    /// How prompts are made.
+    /// How prompts are built.
     pub(crate) prompt: &'a PromptWork,
     /// How answers are generated.
     pub(crate) decoding: &'a DecodingWork,
-    /// The artifact of the backbone.
+    /// The backbone's artifact.
     pub(crate) backbone: &'a Artifact,
-    /// The experts, oldest first, each with the name of its stage.
+    /// The experts, oldest first, with their stage names.
     pub(crate) experts: Vec<(&'a str, &'a Artifact)>,
-    /// Their descriptors, oldest first, where there are some.
+    /// The experts' descriptors, oldest first, if there are any.
     pub(crate) descriptors: Vec<&'a Artifact>,
 }
 
-/// An ensemble that can be asked.
+/// An open ensemble.
 pub(crate) struct OpenEnsemble<'a> {
     model: Arc<OpenModel>,
     /// The experts.
     pub(crate) library: ExpertLibrary,
-    /// How queries become tokens.
+    /// Encodes queries as tokens.
     pub(crate) encoding: Encoding,
     executor: &'a Resources,
     answering: &'a Answering,
@@ -74,9 +74,9 @@ pub(crate) fn open_ensemble<'a>(
     let model = executor.model(work.model, work.backbone)?;
     let library = library(&model, &work.experts, &work.descriptors)?;
     let shape = model.learner.shape();
-    let most = work.decoding.max_new_tokens as usize;
-    // Where training set the longest prompt, queries are cut alike, and a long answer ends with the context.
-    let response = if work.prompt.max_prompt.is_some() { 1 } else { most.min(shape.context / 2) };
+    let max_new_tokens = work.decoding.max_new_tokens as usize;
+    // If training sets `max-prompt`, queries are cut to the same length, and a long answer ends at the context length.
+    let response = if work.prompt.max_prompt.is_some() { 1 } else { max_new_tokens.min(shape.context / 2) };
     let encoding = Encoding::new(
         &model.tokenizer,
         shape.vocabulary,
@@ -86,7 +86,7 @@ pub(crate) fn open_ensemble<'a>(
         response,
     )?;
     let decoding = Decoding {
-        max_new_tokens: most,
+        max_new_tokens,
         stop: model.tokenizer.stops().to_vec(),
         strategy: match &work.decoding.strategy {
             cadre_recipe::Strategy::Greedy => Strategy::Greedy,
@@ -99,13 +99,13 @@ pub(crate) fn open_ensemble<'a>(
         seeds: Vec::new(),
         batch: work.decoding.pace.batch as usize,
     };
-    // Of the recipe's seed alone: a sampled answer is the same in every row of R.
+    // Derived from the recipe's seed only: a sampled answer is the same in every row of R.
     let seed = Seed(work.decoding.seed.unwrap_or(0)).derive("decoding");
     Ok(OpenEnsemble { model, library, encoding, executor, answering: work.answering, decoding, seed })
 }
 
 impl OpenEnsemble<'_> {
-    /// Routes and answers queries; one result each, in their order.
+    /// Routes and answers queries; returns one result per query, in order.
     pub(crate) fn answer(&self, queries: &[Query], watch: &dyn Watch) -> Result<Vec<Answered>, EngineError> {
         let probing = self.probing();
         let mut router;
@@ -120,7 +120,7 @@ impl OpenEnsemble<'_> {
         answer_all(guide, queries, &self.executor.book, &probing, watch)
     }
 
-    /// Routes queries and answers none.
+    /// Routes queries without generating answers.
     pub(crate) fn route(
         &self,
         work: &RoutingWork,
@@ -153,7 +153,7 @@ impl OpenEnsemble<'_> {
     }
 
     fn bounds(&self, work: &RoutingWork) -> RoutingBounds {
-        // Taken apart, so that a key that is added to recipes does not compile until it is read.
+        // Destructured, so that a key added to recipes does not compile until it is used here.
         let RoutingWork { router: _, fallback, grant_task, max_rounds, indicator } = work;
         RoutingBounds {
             max_rounds: *max_rounds,
@@ -165,7 +165,7 @@ impl OpenEnsemble<'_> {
     }
 }
 
-/// The indicator by which experts claim, where they do.
+/// The indicator with which experts claim, if they do.
 fn indicator(answering: &Answering) -> Option<&IndicatorWork> {
     match answering {
         Answering::Routed(work) => work.indicator.as_ref(),
@@ -173,12 +173,12 @@ fn indicator(answering: &Answering) -> Option<&IndicatorWork> {
     }
 }
 
-/// Greedy decoding that nobody asks for: for probes that generate nothing.
+/// Greedy decoding, for probes that do not generate text.
 pub(super) fn greedy(batch: usize) -> Decoding {
     Decoding { max_new_tokens: 1, stop: Vec::new(), strategy: Strategy::Greedy, seeds: Vec::new(), batch }
 }
 
-/// Mounts experts, oldest first, with their cards.
+/// Mounts experts, oldest first, and builds their cards.
 pub(super) fn library(
     model: &OpenModel,
     experts: &[(&str, &Artifact)],
@@ -193,7 +193,7 @@ pub(super) fn library(
         };
         mounted.push(MountedExpert {
             card: ExpertCard {
-                // Bounded by the tasks of a recipe.
+                // Bounded by the number of tasks in a recipe.
                 index: place as u32,
                 task: task_of(name).to_owned(),
                 training_examples: u32::try_from(number("training-examples")).unwrap_or(u32::MAX),

@@ -1,5 +1,5 @@
-//! `backbone`: the frozen model under all experts. A checkpoint is opened and checked where it lies; a small one is
-//! pretrained, with a tokenizer of its own if the recipe wants one.
+//! `backbone`: the frozen model of all experts. A checkpoint is opened and checked in place; a small backbone is
+//! pretrained, with its own tokenizer if the recipe requires one.
 
 use cadre_checkpoint::{BackboneShape, CheckpointError};
 use cadre_data::{Encoder, EncodingLimits, Example, Target, TokenExample, Tokenizer};
@@ -15,7 +15,7 @@ use serde_json::json;
 use super::encoding::template;
 use super::inputs::{EXAMPLES, examples, first_input};
 use super::prepare::draw_examples;
-use super::training::{keep_losses, tell, training_spec};
+use super::training::{keep_losses, report_step, training_spec};
 use crate::error::EngineError;
 use crate::planned_files::{CHECKPOINT, checkpoint_files, listing, read_listed};
 use crate::resources::{Resources, tokenizer_of};
@@ -31,13 +31,13 @@ pub(super) fn backbone(
     }
 }
 
-/// Opens the checkpoint once, so that what is wrong with it is said before anything is trained on it.
+/// Opens the checkpoint once, so that its problems are reported before anything is trained.
 fn checkpoint(
     work: &CheckpointWork,
     executor: &Resources,
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
-    // Whatever the run computes in: every weight is read and looked at, in the least memory.
+    // Independent of the run's backend: reads and checks every weight with minimal memory.
     let plainest = DeviceSpec {
         backend: BackendKind::Cpu,
         precision: Precision::Bf16,
@@ -73,7 +73,7 @@ fn pretrain(
     let encoded = encode(work, &tokenizer, &corpus, shape.context)?;
     let spec = training_spec(&work.training, job.spec.seed());
     let checkpoint = job.workspace.join("training");
-    let mut on_step = |report: &cadre_nn::StepReport| tell(job, report);
+    let mut on_step = |report: &cadre_nn::StepReport| report_step(job, report);
     let mut control = TrainingControl { checkpoint: Some(&checkpoint), on_step: &mut on_step };
     let outcome = Learner::pretrain(
         &shape,
@@ -108,12 +108,12 @@ fn backbone_tokenizer(work: &PretrainTokenizer, corpus: &[Example]) -> Result<To
     })
 }
 
-/// The tokenizer that a plan's backbone has or will have: the one that is there, or else one trained from the corpus
-/// as the run will train it, after `told`.
+/// The tokenizer of a plan's backbone, which may not exist yet: the existing one, or else one trained from the corpus
+/// as in the run. Calls `before_training` before training.
 pub(crate) fn planned_tokenizer(
     plan: &Plan,
     store: Option<&ArtifactStore>,
-    told: &dyn Fn(),
+    before_training: &dyn Fn(),
 ) -> Result<Option<Tokenizer>, EngineError> {
     let backbone = plan.stages.iter().find_map(|stage| match &stage.work {
         StageWork::Backbone(work) => Some((stage, work)),
@@ -131,7 +131,7 @@ pub(crate) fn planned_tokenizer(
     }
     let corpus = match (&work.tokenizer, plan.stage(CORPUS).map(|stage| &stage.work)) {
         (PretrainTokenizer::TrainBpe(_), Some(StageWork::Prepare(PrepareWork::Examples(corpus)))) => {
-            told();
+            before_training();
             draw_examples(corpus)?
         }
         _ => Vec::new(),
@@ -139,13 +139,13 @@ pub(crate) fn planned_tokenizer(
     backbone_tokenizer(&work.tokenizer, &corpus).map(Some)
 }
 
-/// Sizes of a backbone that can be known before it is there.
+/// Sizes of a backbone that are known before it exists.
 pub(crate) struct BackboneSizes {
-    /// Width of the residual stream, and so of an embedding.
+    /// Width of the residual stream, which is also that of an embedding.
     pub(crate) hidden: usize,
-    /// Longest sequence in tokens.
+    /// Context length in tokens.
     pub(crate) context: usize,
-    /// Rows of its embedding; those of its tokenizer where none is said.
+    /// Rows of the embedding; `None` means as many as its tokenizer has.
     pub(crate) vocabulary: Option<usize>,
 }
 

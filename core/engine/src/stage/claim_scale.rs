@@ -1,5 +1,5 @@
-//! On which scale a report shows claims, and where its line stands. This is the only place that knows the settings of a
-//! shipped router: until routers return their scores with their cut, nothing else says what a router compares.
+//! The scale on which a report shows claims, and the position of the threshold. This is the only code that interprets
+//! the settings of a shipped router: routers do not return their scores and threshold.
 
 use cadre_eval::ClaimScale;
 use cadre_scheduler::PluginWork;
@@ -11,9 +11,9 @@ use crate::records::RouteRow;
 /// How claims are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct ClaimAxis {
-    /// What the number of a claim is.
+    /// The scale of a claim.
     pub(super) scale: ClaimScale,
-    /// From which claim on the router takes an expert; none where that is not known.
+    /// The smallest claim with which the router accepts an expert; `None` if unknown.
     pub(super) threshold: Option<f64>,
 }
 
@@ -45,8 +45,8 @@ enum SeeScore {
 }
 
 impl ClaimAxis {
-    /// The axis for a router and the ways it sent queries. A router that is not the shipped `see`, or that decided otherwise
-    /// than `see` with these settings would have, gets no line.
+    /// The axis for a router and its routes. A router other than the shipped `see`, or one whose decisions differ from
+    /// those of `see` with these settings, gets no threshold.
     pub(super) fn of<'a>(router: Option<&PluginWork>, routes: impl Iterator<Item = &'a RouteRow>) -> Self {
         let see = router.filter(|router| router.plugin == "see");
         let settings = see.map(|router| serde_json::Value::Object(router.settings.clone()));
@@ -76,7 +76,7 @@ impl ClaimAxis {
         }
     }
 
-    /// Whether the first claim at the threshold or above answered, as with `see`; computed in its precision.
+    /// Whether the first claim at or above the threshold answered, as in `see`; computed in its precision.
     fn explains(&self, route: &RouteRow, threshold: f32) -> bool {
         let accepts = |&&(_, accept, reject): &&(u32, f32, f32)| match self.scale {
             ClaimScale::Renormalised => accept + reject > 0.0 && accept / (accept + reject) >= threshold,
@@ -86,7 +86,7 @@ impl ClaimAxis {
     }
 }
 
-/// A single-precision number as it is written: 0.3, not 0.30000001192092896.
+/// The shortest decimal representation of an f32: 0.3, not 0.30000001192092896.
 pub(super) fn shortest(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::from(value))
 }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_of_see_stands_on_the_scale_that_it_compares() {
+    fn the_threshold_of_see_is_on_the_scale_that_it_compares() {
         use ClaimScale::{Raw, Renormalised};
         assert_eq!(axis("see", json!({}), &[]), (Renormalised, Some(0.5)));
         assert_eq!(
@@ -138,10 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_has_no_line() {
+    fn an_unknown_router_has_no_threshold() {
         for (plugin, settings) in [
             ("my-router", json!({ "threshold": 0.3 })),
-            // Another router under the shipped name, with settings that the shipped one does not have.
+            // A different router under the shipped name, with settings that the shipped one does not have.
             ("see", json!({ "threshold": 0.3, "margin": 0.1 })),
             ("see", json!({ "threshold": "high" })),
         ] {
@@ -151,12 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn decisions_that_the_line_does_not_explain_have_no_line() {
+    fn unexplained_decisions_have_no_threshold() {
         let settings = json!({ "threshold": 0.6 });
         let right =
             [route(&[(1, 0.1, 0.3), (0, 0.3, 0.2)], Some(0)), route(&[(1, 0.1, 0.3), (0, 0.0, 0.0)], None)];
         assert_eq!(axis("see", settings.clone(), &right).1, Some(0.6));
-        // Compared with 0.6 as raw probabilities, neither would have been taken.
+        // Raw probabilities compared with 0.6 would have accepted neither.
         assert_eq!(
             axis("see", json!({ "threshold": 0.6, "score": "raw" }), &right),
             (ClaimScale::Renormalised, None)

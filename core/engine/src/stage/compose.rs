@@ -1,6 +1,6 @@
-//! `compose/…`: the training set of an expert. SEE's task reconstruction (arXiv 2504.06664): the task's own
-//! examples to be learned, examples of earlier tasks and of no task to be rejected. With `role = "positive"`, the
-//! rehearsal of replay baselines: examples of earlier tasks to be learned again. Encodes nothing.
+//! `compose/…`: the training set of an expert. SEE's task reconstruction (arXiv 2504.06664): the task's own examples
+//! are learned, examples of earlier tasks and of no task are rejected. With `role = "positive"`, it is the rehearsal of
+//! replay baselines: examples of earlier tasks are learned again.
 
 use cadre_contract::{Order, Pick, Purpose, Role, Source};
 use cadre_data::{Example, RehearsalMemory, Remembered, Target, TrainingRow, sample, write_training_rows};
@@ -75,12 +75,12 @@ pub(crate) fn learned(task: &str, rows: usize, count: u32) -> Result<usize, Engi
     }
 }
 
-/// The pseudo-negatives that a stage of this seed takes.
+/// Draws the pseudo-negatives of a stage with this seed.
 pub(crate) fn draw_outside(all: Vec<Example>, work: &PseudoNegativesWork, stage: Seed) -> Vec<Example> {
     sample(all, work.count, stage.derive("pseudo-negatives"))
 }
 
-/// An example as the learner is to see it.
+/// An example as a training row.
 fn row(example: Example, role: Role, weight: f32, work: &ComposeWork) -> TrainingRow {
     let target = match role {
         Role::Positive if work.marked => Target::Accept,
@@ -90,7 +90,7 @@ fn row(example: Example, role: Role, weight: f32, work: &ComposeWork) -> Trainin
     TrainingRow { example, target, weight }
 }
 
-/// What the selector mixes in of all that is remembered.
+/// The remembered examples that the selector mixes in.
 fn rehearsed(
     work: &RehearseWork,
     compose: &ComposeWork,
@@ -129,20 +129,20 @@ fn rehearsed(
         .picks
         .iter()
         .enumerate()
-        .map(|(place, pick)| mixed_in(pick, place, &memory, &order, work, compose))
+        .map(|(index, pick)| mixed_in(pick, index, &memory, &order, work, compose))
         .collect()
 }
 
-/// All memories, oldest task first, with the place of each example's task.
+/// The replay buffer, oldest task first, with the index of each example's task.
 fn remembered(
     inputs: &[&StageInput],
     work: &RehearseWork,
 ) -> Result<(Vec<Remembered>, Vec<u32>), EngineError> {
     let (mut memory, mut tasks) = (Vec::new(), Vec::new());
-    for (place, task) in work.earlier.iter().enumerate() {
+    for (index, task) in work.earlier.iter().enumerate() {
         for input in inputs.iter().filter(|input| input.task.as_ref() == Some(task)) {
             let entries = RehearsalMemory::read(&input.artifact.path(MEMORY))?;
-            tasks.extend(std::iter::repeat_n(place as u32, entries.len()));
+            tasks.extend(std::iter::repeat_n(index as u32, entries.len()));
             memory.extend(entries.entries().iter().cloned());
         }
     }
@@ -151,7 +151,7 @@ fn remembered(
 
 fn mixed_in(
     pick: &Pick,
-    place: usize,
+    index: usize,
     memory: &[Remembered],
     order: &Order,
     work: &RehearseWork,
@@ -171,7 +171,7 @@ fn mixed_in(
                 task: made.task,
             })?;
             let example = Example {
-                id: format!("{task}/synthetic/{place}"),
+                id: format!("{task}/synthetic/{index}"),
                 task: task.clone(),
                 turns: Vec::new(),
                 instruction: made.instruction.clone(),
@@ -182,6 +182,6 @@ fn mixed_in(
             (example, 1.0)
         }
     };
-    // The recipe has the last word on what becomes of it.
+    // The recipe overrides the selector's role.
     Ok(row(example, order.role, weight * pick.weight, compose))
 }

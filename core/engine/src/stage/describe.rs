@@ -1,4 +1,4 @@
-//! `describe/…`: what is noted of an expert for routers that look at it without asking it.
+//! `describe/…`: descriptors of an expert, for routers that use them instead of probes.
 
 use cadre_contract::{NamedVector, RouterFinding};
 use cadre_recipe::Descriptor;
@@ -16,17 +16,17 @@ use crate::resources::Resources;
 
 /// The descriptors of an expert.
 pub(super) const DESCRIPTORS: &str = "descriptors.json";
-/// Prompts embedded at once.
-const ROWS_A_BATCH: usize = 32;
+/// Prompts per embedding batch.
+const BATCH_ROWS: usize = 32;
 
-/// A descriptor's name, as routers are told it.
+/// Name of a descriptor on an expert's card.
 pub(crate) fn descriptor_name(descriptor: Descriptor) -> &'static str {
     match descriptor {
         Descriptor::PromptCentroid => "prompt-centroid",
     }
 }
 
-/// What the file holds.
+/// Content of the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Descriptors {
@@ -55,7 +55,7 @@ pub(super) fn describe(
     Ok(facts)
 }
 
-/// The L2-normalised mean of the backbone's embeddings of the task's training prompts.
+/// L2-normalised mean of the backbone's embeddings of the task's training prompts.
 fn prompt_centroid(
     work: &DescribeWork,
     executor: &Resources,
@@ -74,7 +74,7 @@ fn prompt_centroid(
         tokenizer: &model.tokenizer,
         library: &library,
         indicators: None,
-        decoding: greedy(ROWS_A_BATCH),
+        decoding: greedy(BATCH_ROWS),
         seed: job.spec.seed(),
     };
     let question = Question { kind: Kind::Embedding, responder: Responder::Backbone };
@@ -90,7 +90,7 @@ fn prompt_centroid(
     Ok(centroid(&vectors))
 }
 
-/// The direction of the sum of vectors of one length; summed in f64, in their order.
+/// L2-normalised sum of vectors of equal length, accumulated in f64 in order.
 fn centroid(vectors: &[Vec<f32>]) -> Vec<f32> {
     let mut sum = vec![0.0_f64; vectors.first().map_or(0, Vec::len)];
     for vector in vectors {

@@ -1,5 +1,4 @@
-//! From the values of a stage's work to the things of `cadre-data`: templates, encoders, indicator
-//! tokens. Reads a template file, nothing else.
+//! Builds templates, encoders and indicator tokens from a stage's work.
 
 use cadre_data::{Encoder, EncodingLimits, Example, IndicatorTokens, Template, Tokenizer};
 use cadre_recipe::IndicatorKind;
@@ -10,7 +9,7 @@ use crate::ensemble::Query;
 use crate::error::EngineError;
 use crate::planned_files::read_planned;
 
-/// The template of a work; a file, if it is still the planned one.
+/// The template of a work. Fails if a template file has changed since the plan was made.
 pub(crate) fn template(work: &TemplateWork, tokenizer: &Tokenizer) -> Result<Template, EngineError> {
     Ok(match work {
         TemplateWork::Plain => Template::Plain,
@@ -25,16 +24,16 @@ pub(crate) fn template(work: &TemplateWork, tokenizer: &Tokenizer) -> Result<Tem
 
 /// How examples become tokens in a stage.
 pub(crate) struct Encoding {
-    /// Makes the tokens; knows the indicators where there are some.
+    /// The encoder, with indicators if there are any.
     pub(crate) encoder: Encoder,
-    /// Tokens that an expert brings with it.
+    /// Number of tokens that an expert adds.
     pub(crate) added_tokens: usize,
     template: Template,
 }
 
 impl Encoding {
-    /// For a backbone of these sizes. A prompt is cut to `max-prompt` or, where the recipe does not say, to what
-    /// the context leaves after `response` more tokens and the indicator.
+    /// The encoding for a backbone of these sizes. Prompts are cut to `max-prompt` or, if the recipe does not set it,
+    /// to what the context leaves after `response` tokens and the indicator.
     pub(crate) fn new(
         tokenizer: &Tokenizer,
         vocabulary: usize,
@@ -56,8 +55,8 @@ impl Encoding {
         let marks =
             indicators.as_ref().map_or(0, |indicators| indicators.accept.len().max(indicators.reject.len()));
         let room = context.saturating_sub(response + marks);
-        let wanted = prompt.max_prompt.map_or(room, |most| most as usize);
-        // A checkpoint's context is known only here; the recipe's own backbones were checked with the recipe.
+        let wanted = prompt.max_prompt.map_or(room, |max| max as usize);
+        // A checkpoint's context is only known here; the recipe's own backbones were checked with the recipe.
         let max_prompt = wanted.min(room);
         if max_prompt < 2 {
             return Err(EngineError::NoRoom { context, response });
@@ -74,7 +73,7 @@ impl Encoding {
         })
     }
 
-    /// Examples as queries, numbered from 0. `expert` says which expert learned an example's task.
+    /// Examples as queries, numbered from 0. `expert` returns the expert that learned an example's task.
     pub(crate) fn queries(
         &self,
         examples: &[Example],
@@ -83,8 +82,8 @@ impl Encoding {
         let ids = self.encoder.prompt_ids_all(examples)?;
         let queries = examples.iter().zip(ids).enumerate();
         queries
-            .map(|(place, (example, ids))| {
-                Ok(Query::new(place as u64, self.template.prompt(example)?, ids, expert(place)))
+            .map(|(index, (example, ids))| {
+                Ok(Query::new(index as u64, self.template.prompt(example)?, ids, expert(index)))
             })
             .collect()
     }

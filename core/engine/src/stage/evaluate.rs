@@ -1,5 +1,4 @@
-//! `evaluate/…`: one row of R. Every test query of the row is routed and answered, then scored by the metrics of
-//! its task.
+//! `evaluate/…`: one row of R. Every test query of the row is routed, answered, and scored by its task's metrics.
 
 use cadre_data::Example;
 use cadre_eval::{METRICS, MetricEntry, metric};
@@ -15,21 +14,21 @@ use crate::error::EngineError;
 use crate::records::{Outcome, PredictionRecord, RouteRow, write_rows};
 use crate::resources::Resources;
 
-/// Scores of the row.
+/// The row's scores.
 pub(super) const ROW: &str = "row.json";
-/// The way of every query.
+/// The route of every query.
 pub(super) const ROUTES: &str = "routes.jsonl";
-/// Predictions to read.
+/// The predictions, for display.
 pub(crate) const PREDICTIONS: &str = "predictions.jsonl";
 
-/// What `row.json` holds.
+/// Content of `row.json`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Row {
     pub(super) format_version: u32,
     /// The tasks learned so far, oldest first.
     pub(super) learned: Vec<String>,
-    /// Whether a router chose who answers.
+    /// Whether a router chose the responders.
     pub(super) routed: bool,
     /// The scored tasks.
     pub(super) tasks: Vec<ScoredTask>,
@@ -40,9 +39,9 @@ pub(super) struct Row {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct ScoredTask {
     pub(super) task: String,
-    /// How many queries.
+    /// Number of queries.
     pub(super) queries: usize,
-    /// Mean scores by metric, 0..100; the first counts in R.
+    /// Mean scores by metric, 0..100; R uses the first.
     pub(super) scores: Vec<(String, f64)>,
 }
 
@@ -73,7 +72,7 @@ pub(super) fn evaluate(
         executor,
     )?;
     let examples: Vec<Example> = columns.iter().flat_map(|column| column.examples.iter().cloned()).collect();
-    let expert_of = |place: usize| ensemble.library.of_task(&examples[place].task);
+    let expert_of = |index: usize| ensemble.library.of_task(&examples[index].task);
     let queries = ensemble.encoding.queries(&examples, &expert_of)?;
     let answered = ensemble.answer(&queries, &JobWatch(job))?;
 
@@ -83,14 +82,14 @@ pub(super) fn evaluate(
     for column in &columns {
         let mut sums = vec![0.0; column.metrics.len()];
         let results = results.by_ref().take(column.examples.len());
-        for (place, ((example, query), answered)) in results.enumerate() {
+        for (index, ((example, query), answered)) in results.enumerate() {
             let scores = scores(column, example, &answered.text);
             sums.iter_mut().zip(&scores).for_each(|(sum, (_, score))| *sum += score);
             let outcome = scores
                 .first()
                 .map(|(_, score)| Outcome { score: *score, empty: answered.text.trim().is_empty() });
             routes.push(route_row(example, Some(column.task), answered, routed, outcome));
-            if place < work.predictions as usize {
+            if index < work.predictions as usize {
                 predictions.push(prediction(example, Some(column.task), query, answered, routed, scores));
             }
         }
@@ -138,7 +137,7 @@ fn scores(column: &Column<'_>, example: &Example, prediction: &str) -> Vec<(Stri
     column.metrics.iter().map(score).collect()
 }
 
-/// The way of a query, to be kept.
+/// A query's route as a row of `routes.jsonl`.
 pub(super) fn route_row(
     example: &Example,
     task: Option<&str>,
@@ -159,7 +158,7 @@ pub(super) fn route_row(
     }
 }
 
-/// A prediction, to be kept.
+/// A prediction as a row of `predictions.jsonl`.
 pub(super) fn prediction(
     example: &Example,
     task: Option<&str>,

@@ -1,4 +1,4 @@
-//! `train/…` of a task whose expert is taken over: a PEFT adapter becomes an expert of the library. Trains nothing.
+//! `train/…` of a task whose expert is imported: converts a PEFT adapter to an expert of the library.
 
 use cadre_nn::{ImportedAdapter, import_adapter};
 use cadre_recipe::IndicatorKind;
@@ -30,10 +30,10 @@ pub(super) fn import(
     Ok(json!({ "parameters": imported.parameters, "imported": true }))
 }
 
-/// Whether an adapter has the rows of the indicator's tokens, where the recipe wants such.
+/// Checks that an adapter has the rows of the indicator's tokens, if the recipe requires them.
 ///
 /// # Errors
-/// It has not.
+/// If the adapter lacks them.
 pub(crate) fn rows_for(work: &ImportWork, imported: &ImportedAdapter) -> Result<(), EngineError> {
     let claims = work.indicator.as_ref().is_some_and(|indicator| indicator.kind == IndicatorKind::NewToken);
     let found = imported.spec.added_tokens;

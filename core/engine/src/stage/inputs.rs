@@ -1,4 +1,4 @@
-//! A stage's inputs by what they are, and the examples in them. Says which one is missing; makes none up.
+//! A stage's inputs by kind, and the examples in them. Missing inputs are errors that name the input.
 
 use cadre_data::{Example, read_examples};
 use cadre_scheduler::{StageInput, StageJob, StageKind};
@@ -6,14 +6,14 @@ use cadre_store::Artifact;
 
 use crate::error::EngineError;
 
-/// Examples to train on.
+/// Training examples.
 pub(super) const TRAIN: &str = "train.jsonl";
-/// Examples to measure with.
+/// Test examples.
 pub(super) const TEST: &str = "test.jsonl";
 /// Examples of no task of the stream.
 pub(super) const EXAMPLES: &str = "examples.jsonl";
 
-/// The artifact that the stage `name` made.
+/// The artifact of the stage `name`.
 pub(super) fn named<'a>(job: &'a StageJob<'_>, name: &str) -> Result<&'a Artifact, EngineError> {
     let found = job.input(name).map(|input| &input.artifact);
     found.ok_or_else(|| EngineError::InputMissing { stage: job.spec.name.clone(), what: name.to_owned() })
@@ -28,17 +28,17 @@ pub(super) fn first_input<'a>(job: &'a StageJob<'_>, kind: StageKind) -> Result<
     })
 }
 
-/// All inputs of a kind, in the order of the plan.
+/// All inputs of a kind, in plan order.
 pub(super) fn all<'a>(job: &'a StageJob<'_>, kind: StageKind) -> Vec<&'a StageInput> {
     job.inputs_of(kind).collect()
 }
 
-/// What follows the kind in a stage's name: the task of `train/sort`.
+/// The part of a stage's name after the kind: the task of `train/sort`.
 pub(crate) fn task_of(name: &str) -> &str {
     name.split_once('/').map_or(name, |(_, task)| task)
 }
 
-/// The examples in a file of a prepared task.
+/// The examples in a file of a `prepare` artifact.
 pub(super) fn examples(artifact: &Artifact, file: &str) -> Result<Vec<Example>, EngineError> {
     Ok(read_examples(&artifact.path(file))?)
 }

@@ -1,5 +1,5 @@
-//! `out-of-distribution`: queries of no task of the stream, after the last task. What counts is that they go to
-//! the backbone; nothing is scored, for there is no expert that should know the answer.
+//! `out-of-distribution`: queries of no task of the stream, after the last task. The measure is how many go to the
+//! backbone; answers are not scored, since no expert is expected to know them.
 
 use cadre_scheduler::{Answering, OutOfDistributionWork, StageFacts, StageJob, StageKind};
 use serde_json::json;
@@ -39,7 +39,7 @@ pub(super) fn out_of_distribution(
         let queries = ensemble.encoding.queries(&examples, &|_| None)?;
         let watch = JobWatch(job);
         let traces = ensemble.route(routing, &queries, &watch)?;
-        // Only what is kept to be read is answered.
+        // Generate answers only for the predictions that are kept for display.
         let kept = examples.len().min(work.predictions as usize);
         let answers = ensemble.answer(&queries[..kept], &watch)?;
         for (example, trace) in examples.iter().zip(traces) {

@@ -1,4 +1,4 @@
-//! `prepare/…`: examples out of a dataset, drawn and kept as the stages after it read them. Makes no tokens.
+//! `prepare/…`: draws examples from a dataset and stores them in the form that later stages read. Does not tokenise.
 
 use cadre_data::{Example, Split, draw_source, source_files, write_examples};
 use cadre_scheduler::{
@@ -52,9 +52,9 @@ fn examples(
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     let mut all = Vec::new();
-    for (place, part) in work.sources.iter().enumerate() {
+    for (index, part) in work.sources.iter().enumerate() {
         let list = || Ok(source_files(&part.source.spec(), &part.tasks, data_split(part.split))?);
-        let read = || draw_part(work, place, part);
+        let read = || draw_part(work, index, part);
         all.extend(read_listed(&part.source.files, &executor.digests, list, read)?);
     }
     job.draft.write(EXAMPLES, &write_examples(&all))?;
@@ -64,14 +64,14 @@ fn examples(
 /// The examples of all sources, each cut to its limit.
 pub(crate) fn draw_examples(work: &PrepareExamples) -> Result<Vec<Example>, EngineError> {
     let mut all = Vec::new();
-    for (place, part) in work.sources.iter().enumerate() {
-        all.extend(draw_part(work, place, part)?);
+    for (index, part) in work.sources.iter().enumerate() {
+        all.extend(draw_part(work, index, part)?);
     }
     Ok(all)
 }
 
 /// The examples of one source.
-fn draw_part(work: &PrepareExamples, place: usize, part: &ExamplesWork) -> Result<Vec<Example>, EngineError> {
-    let seed = Seed(work.seed).derive(&format!("source {place}"));
+fn draw_part(work: &PrepareExamples, index: usize, part: &ExamplesWork) -> Result<Vec<Example>, EngineError> {
+    let seed = Seed(work.seed).derive(&format!("source {index}"));
     Ok(draw_source(&part.source.spec(), &part.tasks, data_split(part.split), part.limit, seed)?)
 }

@@ -1,4 +1,4 @@
-//! `remember/…`: what is kept of a task that was learned. A selector chooses; its choice is written down.
+//! `remember/…`: the examples kept of a learned task, as chosen by a selector.
 
 use cadre_contract::{Order, Pick, Purpose, Source};
 use cadre_data::{Example, Origin, RehearsalMemory, Remembered};
@@ -12,7 +12,7 @@ use crate::ensemble::select_all;
 use crate::error::EngineError;
 use crate::resources::Resources;
 
-/// What is kept.
+/// The kept examples.
 pub(super) const MEMORY: &str = "memory.jsonl";
 
 pub(super) fn remember(
@@ -43,8 +43,8 @@ pub(super) fn remember(
     let mut finder = StageFinder::new(job, executor, &model, &encoding, &examples, work.grant_experts)?;
     let selected = select_all(&mut selector, &order, &candidates, &mut finder)?;
     let mut memory = RehearsalMemory::default();
-    for (place, pick) in selected.picks.iter().enumerate() {
-        memory.keep(kept(pick, place, &examples, work, &order)?);
+    for (index, pick) in selected.picks.iter().enumerate() {
+        memory.keep(kept(pick, index, &examples, work, &order)?);
     }
     job.draft.write(MEMORY, &memory.write())?;
     Ok(json!({
@@ -56,7 +56,7 @@ pub(super) fn remember(
     }))
 }
 
-/// A share is of the task's own training set; at least one example is kept.
+/// Number of examples to keep. A share refers to the task's own training set; the minimum is one example.
 fn budget(budget: Budget, examples: usize) -> u32 {
     let wanted = match budget {
         Budget::Share(share) => (share * examples as f64).round().max(1.0) as usize,
@@ -67,7 +67,7 @@ fn budget(budget: Budget, examples: usize) -> u32 {
 
 fn kept(
     pick: &Pick,
-    place: usize,
+    index: usize,
     examples: &[Example],
     work: &RememberWork,
     order: &Order,
@@ -79,7 +79,7 @@ fn kept(
         }
         Source::Synthetic(made) if made.task == work.place => {
             let example = Example {
-                id: format!("{}/synthetic/{place}", work.task),
+                id: format!("{}/synthetic/{index}", work.task),
                 task: work.task.clone(),
                 turns: Vec::new(),
                 instruction: made.instruction.clone(),
@@ -97,7 +97,7 @@ fn kept(
             });
         }
     };
-    // The recipe has the last word on what becomes of it.
+    // The recipe overrides the selector's role.
     Ok(Remembered { example, role: order.role, origin, weight: pick.weight })
 }
 
@@ -108,7 +108,7 @@ mod tests {
     use super::budget;
 
     #[test]
-    fn a_share_is_rounded_and_never_nothing() {
+    fn a_share_is_rounded_and_never_zero() {
         assert_eq!(budget(Budget::Share(0.1), 2000), 200);
         assert_eq!(budget(Budget::Share(0.01), 60), 1);
         assert_eq!(budget(Budget::Share(0.01), 10), 1);

@@ -1,5 +1,5 @@
-//! `report`: all figures of a run from the artifacts of its stages. Times come from manifests; every other figure
-//! is the same however often the run was killed and whatever was cached.
+//! `report`: all figures of a run, from the artifacts of its stages. Times come from manifests; all other figures must
+//! not depend on kills or on what was cached.
 
 use cadre_eval::{
     Cost, DataProvenance, ExpertEvidence, ExpertReport, OutOfDistributionReport, PluginProvenance, ProbeCost,
@@ -20,22 +20,22 @@ use crate::ensemble::{ProbeCounter, Question};
 use crate::error::EngineError;
 use crate::records::{RouteRow, read_rows};
 
-/// The version of burn that this workspace is built with.
+/// The burn version of this workspace.
 pub(crate) const BURN: &str = "0.22.1";
-/// The report for programs.
+/// The machine-readable report.
 pub(crate) const REPORT_JSON: &str = "report.json";
-/// What only a reader wants.
+/// Data that only the rendered report needs.
 pub(crate) const EXTRAS_JSON: &str = "extras.json";
 
-/// A row of R with the ways of its queries.
+/// A row of R with its routes.
 pub(super) struct RoutedRow {
     pub(super) row: Row,
     pub(super) routes: Vec<RouteRow>,
 }
 
 impl RoutedRow {
-    /// Its place in R, of `tasks` rows: after the last task learned; a backbone that learned none stands where all
-    /// are learned.
+    /// Its index among the `tasks` rows of R: that of the last task learned. A backbone that learned no task is in the
+    /// last row.
     pub(super) fn stage(&self, tasks: usize) -> usize {
         match self.row.learned.len() {
             0 => tasks.saturating_sub(1),
@@ -119,7 +119,7 @@ fn expert(work: &ReportWork, input: &StageInput, made: &ExpertEvidence) -> Exper
         training_examples: number("training-examples"),
         negatives: made.composition.as_ref().map(|made| negatives(work, made)),
         steps: made.training.as_ref().map(|training| training.losses.len() as u64),
-        // A loss is a single-precision number.
+        // The loss is an f32.
         final_loss: manifest.facts["final-loss"].as_f64().map(|loss| shortest(loss as f32)),
     }
 }
@@ -152,7 +152,7 @@ fn cost(work: &ReportWork, job: &StageJob<'_>, rows: &[RoutedRow], outside: &[Ro
             asked: routers.asked + selectors("probes-asked"),
             computed: routers.computed + selectors("probes-computed"),
         },
-        // The report itself is always made by its own run.
+        // The report stage is always made by its own run.
         stages: StageCost { run: manifests.len() as u64 - cached + 1, cached },
     }
 }
@@ -190,7 +190,7 @@ fn provenance(work: &ReportWork) -> Provenance {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_report_names_the_burn_of_the_workspace() {
+    fn the_report_contains_the_burn_version_of_the_workspace() {
         let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
         let manifest = std::fs::read_to_string(manifest).unwrap();
         assert!(manifest.contains(&format!("burn = {{ version = \"{}\"", super::BURN)));

@@ -1,5 +1,5 @@
-//! What a report's diagnosis looks at, from the artifacts of a run: queries with their claims and other answerers' scores,
-//! training sets by what they are made of, losses. Judges nothing.
+//! Input of a report's diagnosis, from the artifacts of a run: queries with their claims and other responders' scores,
+//! the composition of training sets, losses.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -40,8 +40,8 @@ pub(super) fn evidence(
     })
 }
 
-/// Scores of the answers that single answerers gave to a query at any stage: an answer depends on the query and on who
-/// answers, not on the stage.
+/// Scores of single responders' answers to a query at any stage: an answer depends on the query and the responder, not
+/// on the stage.
 struct Answers<'a> {
     by_own_expert: HashMap<(&'a str, &'a str), f64>,
     by_backbone: HashMap<(&'a str, &'a str), f64>,
@@ -90,7 +90,7 @@ fn query(work: &ReportWork, route: &RouteRow, answers: &Answers<'_>) -> QueryEvi
 fn expert(work: &ReportWork, job: &StageJob<'_>, input: &StageInput) -> Result<ExpertEvidence, EngineError> {
     let name = task_of(&input.name).to_owned();
     let composed = job.inputs_of(StageKind::Compose).find(|composed| task_of(&composed.name) == name);
-    // An expert that was taken over has neither losses nor a training set.
+    // An imported expert has neither losses nor a training set.
     if input.artifact.manifest().facts["final-loss"].is_null() {
         return Ok(ExpertEvidence { name, ..ExpertEvidence::default() });
     }
@@ -120,14 +120,14 @@ fn composition(work: &ReportWork, composed: &StageInput) -> Result<Composition, 
     Ok(made)
 }
 
-/// What an expert was taught to reject, by name.
+/// The names of what an expert was trained to reject.
 pub(super) fn negatives(work: &ReportWork, made: &Composition) -> Negatives {
     let named = work.tasks.iter().zip(&made.negatives).filter(|(_, count)| **count > 0);
     let of_tasks: BTreeMap<String, u64> = named.map(|(task, count)| (task.clone(), *count)).collect();
     Negatives { of_tasks, from_outside: made.outside }
 }
 
-/// The score of the backbone alone on each task, where it answered every query at some stage; empty where nothing is routed.
+/// The score of the backbone alone on each task, if it answered every query at some stage; empty without a router.
 pub(super) fn baseline_scores(
     work: &ReportWork,
     rows: &[RoutedRow],

@@ -1,5 +1,5 @@
-//! What only a reader of the report wants: loss curves, claims, predictions. Computes no figure that `report.json`
-//! holds.
+//! Data that only the rendered report needs: loss curves, claims, predictions. Must not duplicate figures of
+//! `report.json`.
 
 use cadre_eval::{ClaimSample, LossCurve, PredictionRow, ReportExtras};
 use cadre_scheduler::{ReportWork, StageInput};
@@ -13,18 +13,18 @@ use crate::ensemble::SeenClaim;
 use crate::error::EngineError;
 use crate::records::{PredictionRecord, RouteRow, read_rows};
 
-/// What is shown of a run.
+/// Inputs of the extras.
 pub(super) struct Shown<'a> {
     pub(super) work: &'a ReportWork,
-    /// The scale of its claims.
+    /// The scale of the claims.
     pub(super) axis: ClaimAxis,
     /// The last row of R.
     pub(super) last: Option<&'a RoutedRow>,
-    /// Queries from outside.
+    /// Out-of-distribution queries.
     pub(super) outside: &'a [RouteRow],
 }
 
-/// Gathers the extras of the last row of R and of all trainings.
+/// Collects the extras of the last row of R and of all trainings.
 pub(super) fn extras(
     shown: &Shown<'_>,
     outside: Option<&StageInput>,
@@ -32,7 +32,7 @@ pub(super) fn extras(
     experts: &[&StageInput],
 ) -> Result<ReportExtras, EngineError> {
     let work = shown.work;
-    // An expert that was taken over has no losses.
+    // An imported expert has no losses.
     let trained = experts.iter().filter(|expert| !expert.artifact.manifest().facts["final-loss"].is_null());
     let mut extras = ReportExtras {
         summary: work.summary.clone(),
@@ -86,7 +86,7 @@ fn claims(shown: &Shown<'_>, route: &RouteRow) -> Vec<ClaimSample> {
 
 impl Shown<'_> {
     fn prediction(&self, record: PredictionRecord) -> PredictionRow {
-        // Its claims on the scale of the plot: a record holds them renormalised.
+        // Claims on the scale of the plot; records contain renormalised ones.
         let routes = self.last.map_or(&[][..], |last| &last.routes).iter().chain(self.outside);
         let mut same = routes.filter(|route| route.task == record.task && route.id == record.id);
         let on_axis = |&(expert, accept, reject): &(u32, f32, f32)| {

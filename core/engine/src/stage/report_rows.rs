@@ -1,4 +1,4 @@
-//! From rows to matrices: R by every metric, and who answered what. Only counts and places figures.
+//! Builds matrices from rows: R by every metric, and the responders per task.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,10 @@ pub(super) fn matrices(
         let stage = routed.stage(tasks.len());
         for scored in &routed.row.tasks {
             let Some(column) = tasks.iter().position(|task| *task == scored.task) else { continue };
-            for (place, (metric, score)) in scored.scores.iter().enumerate() {
-                // A sum of many scores may miss 100 by a last bit; what misses it by more is refused by the matrix.
+            for (index, (metric, score)) in scored.scores.iter().enumerate() {
+                // The mean of many scores may miss 100 by rounding; larger deviations are rejected by the matrix.
                 let score = Some(rounded(*score));
-                if place == 0 {
+                if index == 0 {
                     first.set(stage, column, score)?;
                 }
                 let matrix = by_metric.entry(metric.clone()).or_insert_with(|| ScoreMatrix::new(tasks.len()));
@@ -47,7 +47,7 @@ pub(super) fn interval(tasks: &[String], rows: &[RoutedRow], run: &str) -> Optio
     ScoreInterval::of(&scores, run)
 }
 
-/// Who answered what after each stage; none where nothing is routed.
+/// The responders after each stage; `None` without a router.
 pub(super) fn routing(tasks: &[String], rows: &[RoutedRow]) -> Result<Option<RoutingReport>, EngineError> {
     if !rows.iter().any(|routed| routed.row.routed) {
         return Ok(None);
@@ -57,7 +57,7 @@ pub(super) fn routing(tasks: &[String], rows: &[RoutedRow]) -> Result<Option<Rou
         let decisions = routed.routes.iter().filter_map(|route| {
             let name = route.task.as_ref()?;
             let task = tasks.iter().position(|task| task == name)?;
-            // Experts are learned in the order of the stream: an expert's index is its task's.
+            // Experts are learned in stream order: an expert's index is its task's.
             let expert = route.chosen.map(|expert| expert as usize);
             Some(RouteDecision { task, expert, probes: route.asked.len() as u64 })
         });
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_and_columns_find_their_places_by_name() {
+    fn rows_and_columns_are_matched_by_name() {
         let rows = [
             row(&["a"], &[("a", 90.0, 80.0)], &[]),
             row(&["a", "b"], &[("b", 70.0, 60.0), ("a", 85.0, 75.0)], &[]),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_bit_too_much_is_rounded_and_more_is_refused() {
+    fn a_rounding_error_is_corrected_and_more_is_refused() {
         let of =
             |score: f64| matrices(&stream(), &[row(&["a", "b"], &[("a", score, 0.0), ("b", 1.0, 0.0)], &[])]);
         for (score, expected) in
@@ -137,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_stands_on_the_last_row() {
+    fn the_interval_is_based_on_the_last_row() {
         let outcomes = |learned: &[&str], scores: [f64; 2]| {
             let chosen: Vec<(&str, Option<u32>)> =
                 (0..40).map(|query| (if query % 2 == 0 { "a" } else { "b" }, Some(0))).collect();
             let mut row = row(learned, &[], &chosen);
-            for (place, route) in row.routes.iter_mut().enumerate() {
-                route.outcome = Some(Outcome { score: scores[place / 2 % 2], empty: false });
+            for (index, route) in row.routes.iter_mut().enumerate() {
+                route.outcome = Some(Outcome { score: scores[index / 2 % 2], empty: false });
             }
             row
         };
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backbone_that_learned_nothing_stands_in_the_last_row() {
+    fn a_backbone_that_learned_nothing_is_in_the_last_row() {
         let (first, _) = matrices(&stream(), &[row(&[], &[("a", 5.0, 0.0), ("b", 7.0, 0.0)], &[])]).unwrap();
         assert_eq!(first.average_score(), Some(6.0));
         assert_eq!(first.backward_transfer(), None);

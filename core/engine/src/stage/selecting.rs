@@ -1,5 +1,4 @@
-//! A selector at work in a stage: the loaded policy, and the learner that finds out what it asks for. Nothing is
-//! chosen here.
+//! Runs a selector in a stage: the loaded policy, and the learner that answers its probes.
 
 use cadre_contract::{Candidate, Generation, Order, Role, RouterFinding, SelectorObservation, SelectorStep};
 use cadre_data::{Example, Target};
@@ -18,8 +17,8 @@ use crate::ensemble::{
 use crate::error::EngineError;
 use crate::resources::{OpenModel, Resources};
 
-/// Rows that go through the model at once while a selector's questions are answered.
-const ROWS_A_BATCH: usize = 32;
+/// Batch size for answering a selector's probes.
+const BATCH_ROWS: usize = 32;
 
 /// A loaded selector.
 pub(super) struct LoadedSelector {
@@ -51,7 +50,7 @@ impl SelectorBackend for LoadedSelector {
     }
 }
 
-/// What the recipe does with chosen examples, in the terms of the contract.
+/// Converts the recipe's role of selected examples to the contract's type.
 pub(crate) fn contract_role(role: RecipeRole) -> Role {
     match role {
         RecipeRole::Negative => Role::Negative,
@@ -59,7 +58,7 @@ pub(crate) fn contract_role(role: RecipeRole) -> Role {
     }
 }
 
-/// Examples as candidates, numbered from 0. `tasks` gives the place of each one's task.
+/// Examples as candidates, numbered from 0. `tasks` returns the index of each one's task.
 pub(super) fn candidates(
     examples: &[Example],
     tasks: &[u32],
@@ -80,20 +79,20 @@ pub(super) fn candidates(
         .collect())
 }
 
-/// Finds out what a selector asks, on the backbone and the experts that the stage was given.
+/// Answers a selector's probes with the backbone and the experts among the stage's inputs.
 pub(super) struct StageFinder<'a> {
     job: &'a StageJob<'a>,
     book: &'a EvidenceBook,
     model: &'a OpenModel,
     library: ExpertLibrary,
     encoding: &'a Encoding,
-    /// What the candidates stand for, each under its number: a candidate does not hold the turns of a conversation.
+    /// The examples behind the candidates, by id: a candidate does not contain the turns of a conversation.
     examples: &'a [Example],
     granted: bool,
 }
 
 impl<'a> StageFinder<'a> {
-    /// A finder on this model; experts are those of the stage's inputs, if they are granted.
+    /// A finder on this model, with the experts among the stage's inputs if the recipe grants them.
     pub(super) fn new(
         job: &'a StageJob<'a>,
         executor: &'a Resources,
@@ -112,7 +111,7 @@ impl<'a> StageFinder<'a> {
         match index {
             None => Ok(Answerer::Backbone),
             Some(_) if !self.granted => {
-                Err(Refused::NotHere("experts are not granted to it (rehearsal.grant = [\"experts\"] would)"))
+                Err(Refused::NotHere("experts are not granted to it (add rehearsal.grant = [\"experts\"])"))
             }
             Some(index) => match self.library.get(index) {
                 Some(expert) => Ok(Answerer::Expert(expert.slot)),
@@ -133,7 +132,7 @@ impl<'a> StageFinder<'a> {
             tokenizer: &self.model.tokenizer,
             library: &self.library,
             indicators: None,
-            decoding: super::answering::greedy(ROWS_A_BATCH),
+            decoding: super::answering::greedy(BATCH_ROWS),
             seed: self.job.spec.seed(),
         }
     }
@@ -148,7 +147,7 @@ impl CandidateProbes for StageFinder<'_> {
             let text = if candidate.input.is_empty() { &candidate.instruction } else { &candidate.input };
             let mut ids = tokenizer.surrounded(tokenizer.encode(text)?);
             ids.truncate(context);
-            // An empty text is still a row.
+            // An empty text still needs a row.
             if ids.is_empty() {
                 ids.push(tokenizer.eos());
             }
@@ -181,14 +180,13 @@ impl CandidateProbes for StageFinder<'_> {
             let from = tokens.mask.iter().position(|counts| *counts).unwrap_or(tokens.ids.len() - 1);
             rows.push(ScoredRow { row: Row { ids: tokens.ids, answerer: answerer.clone() }, from });
         }
-        let found =
-            self.model.learner.mean_negative_log_likelihoods(&rows, ROWS_A_BATCH, &mut |_| self.flow());
+        let found = self.model.learner.mean_negative_log_likelihoods(&rows, BATCH_ROWS, &mut |_| self.flow());
         found.map_err(|error| Refused::from(EngineError::from(error)))
     }
 
     fn generated(&mut self, wanted: &[&Generation]) -> Result<Vec<String>, Refused> {
         let mut texts = vec![String::new(); wanted.len()];
-        // Rows that are sampled alike are sampled together.
+        // Group requests with the same sampling parameters.
         let mut groups: Vec<Vec<usize>> = Vec::new();
         for (place, generation) in wanted.iter().enumerate() {
             let alike = |group: &Vec<usize>| sampled_alike(wanted[group[0]], generation);
@@ -199,7 +197,7 @@ impl CandidateProbes for StageFinder<'_> {
         }
         let mut done = 0;
         for group in &groups {
-            for places in group.chunks(ROWS_A_BATCH * 8) {
+            for places in group.chunks(BATCH_ROWS * 8) {
                 let batch: Vec<&Generation> = places.iter().map(|&place| wanted[place]).collect();
                 for (&place, text) in places.iter().zip(self.generate(&batch)?) {
                     texts[place] = text;
@@ -213,7 +211,7 @@ impl CandidateProbes for StageFinder<'_> {
 }
 
 impl StageFinder<'_> {
-    /// Some texts, sampled alike.
+    /// Samples several texts with the same parameters.
     fn generate(&self, batch: &[&Generation]) -> Result<Vec<String>, Refused> {
         let tokenizer = &self.model.tokenizer;
         let mut rows = Vec::with_capacity(batch.len());
@@ -234,7 +232,7 @@ impl StageFinder<'_> {
                 Strategy::Greedy
             },
             seeds: batch.iter().map(|generation| generation.seed).collect(),
-            batch: ROWS_A_BATCH,
+            batch: BATCH_ROWS,
         };
         let found = self.model.learner.generate(&rows, &decoding, &mut |_| self.flow());
         let found = found.map_err(|error| Refused::from(EngineError::from(error)))?;
@@ -257,7 +255,7 @@ fn sampled_alike(one: &Generation, other: &Generation) -> bool {
     settings(one) == settings(other)
 }
 
-/// A text up to the first of its stop texts.
+/// Cuts a text at the first of its stop strings.
 fn cut_at(mut text: String, stops: &[String]) -> String {
     let first =
         stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop.as_str())).min();

@@ -1,5 +1,5 @@
-//! Files that change between the plan and the stage that reads them: the stage fails, names the file, and stores nothing
-//! under the key of the old content; with the planned file back, it is done.
+//! Files that change between the plan and the stage that reads them: the stage fails, names the file, and stores
+//! nothing under the key of the old content. Once the planned file is restored, the stage succeeds.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use cadre_store::ArtifactStore;
 
 use crate::error::EngineError;
 use crate::resources::Resources;
-use crate::terminal::Nobody;
+use crate::terminal::NullSink;
 
 const PRETRAINED: &str = r#"
 name = "pretrained"
@@ -83,7 +83,7 @@ impl Fixture {
         let args = RecipeArgs { recipe: self.at("recipe.toml"), sets: Vec::new() };
         let open = match OpenRecipe::read(&args, None) {
             Ok(open) => open,
-            Err(mistakes) => panic!("{}", mistakes.render(false)),
+            Err(errors) => panic!("{}", errors.render(false)),
         };
         open.plan(&self.at(store)).unwrap().plan
     }
@@ -91,10 +91,10 @@ impl Fixture {
     fn walk(&self, plan: &Plan, store: &str) -> Result<Arc<ArtifactStore>, WalkError> {
         let store = Arc::new(ArtifactStore::open(&self.at(store)).unwrap());
         let executor = Resources::new(Arc::clone(&store));
-        walk(plan, &store, &executor, &Nobody, &WalkOptions::default()).map(|_| store)
+        walk(plan, &store, &executor, &NullSink, &WalkOptions::default()).map(|_| store)
     }
 
-    /// Walks `plan` while `file` is as `change` makes it, and then as it was.
+    /// Walks `plan` while `file` is modified by `change`, and again after it is restored.
     fn refused(&self, plan: &Plan, store: &str, file: &str, change: impl FnOnce(&Path)) {
         let path = self.at(file);
         let before = std::fs::read(&path).ok();
@@ -108,7 +108,7 @@ impl Fixture {
         );
         let kept = ArtifactStore::open(&self.at(store)).unwrap();
         let failed = plan.stage(&stage).unwrap();
-        assert!(!kept.contains(&failed.key).unwrap(), "{file}: {stage} is stored");
+        assert!(!kept.contains(&failed.key).unwrap(), "{file}: {stage} must not be stored");
         match before {
             Some(bytes) => std::fs::write(&path, bytes).unwrap(),
             None => std::fs::remove_file(&path).unwrap(),
@@ -118,12 +118,12 @@ impl Fixture {
     }
 }
 
-/// One byte is another one; the length stays.
+/// Changes one byte and keeps the length.
 fn edit(path: &Path) {
     let text = std::fs::read_to_string(path).unwrap();
-    let place = text.rfind(|letter: char| letter.is_ascii_lowercase()).unwrap();
+    let index = text.rfind(|letter: char| letter.is_ascii_lowercase()).unwrap();
     let mut bytes = text.into_bytes();
-    bytes[place] = if bytes[place] == b'x' { b'y' } else { b'x' };
+    bytes[index] = if bytes[index] == b'x' { b'y' } else { b'x' };
     std::fs::write(path, bytes).unwrap();
 }
 
@@ -143,7 +143,7 @@ fn rows_templates_and_tokenizers_are_those_of_the_plan() {
         let plan = fixture.plan(&recipe, &store);
         fixture.refused(&plan, &store, file, edit);
     }
-    // What lies beside a tokenizer and names its special tokens is a part of it; so is what joins it.
+    // Files beside a tokenizer that name or join its special tokens are part of it.
     for (number, file) in ["tok/tokenizer_config.json", "tok/generation_config.json"].into_iter().enumerate()
     {
         let store = format!("beside-{number}");
@@ -196,13 +196,13 @@ fn checkpoints_and_imported_adapters_are_those_of_the_plan() {
     let plan = fixture.plan(&recipe, "joins");
     fixture.refused(&plan, "joins", "model/chat_template.jinja", |path| std::fs::write(path, "x").unwrap());
 
-    // The backbone was checked long ago, and a later stage opens the checkpoint again.
+    // The backbone was checked earlier; a later stage opens the checkpoint again.
     let later = recipe.replace("max-new-tokens = 3", "max-new-tokens = 4");
     fixture.walk(&fixture.plan(&recipe, "later"), "later").unwrap();
     for file in ["model/model.safetensors", "model/tokenizer.json"] {
         let plan = fixture.plan(&later, "later");
         fixture.refused(&plan, "later", file, flip);
-        // Its evaluation is done now; the next file is tried with another one.
+        // Its evaluation is done now, so the next file is tried with a different recipe.
         let answers = plan.stages.iter().find(|stage| stage.kind == StageKind::Evaluate).unwrap();
         let store = ArtifactStore::open(&fixture.at("later")).unwrap();
         let cadre_store::Lookup::Whole(done) = store.get(&answers.key).unwrap() else { panic!() };
@@ -213,7 +213,7 @@ fn checkpoints_and_imported_adapters_are_those_of_the_plan() {
     }
 }
 
-/// A stream may call its tasks whatever it likes.
+/// Task names are arbitrary, including names of stages.
 #[test]
 fn a_task_with_the_name_of_a_part_of_the_plan_gets_its_own_rows() {
     let fixture = Fixture::new();

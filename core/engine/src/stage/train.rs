@@ -1,5 +1,5 @@
-//! `train/…`: an expert from a composed training set. Goes on from its checkpoint after a kill and ends in the
-//! same bytes; never changes the backbone.
+//! `train/…`: trains an expert on a composed training set. Resumes from its checkpoint after a kill with bit-identical
+//! results; must never change the backbone.
 
 use cadre_data::{Example, Target, TokenExample, Tokenizer, TrainingRow, read_training_rows};
 use cadre_nn::{
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::compose::{TRAINING, VALIDATION};
 use super::encoding::Encoding;
 use super::inputs::first_input;
-use super::training::{keep_losses, tell, training_spec};
+use super::training::{keep_losses, report_step, training_spec};
 use crate::error::EngineError;
 use crate::resources::Resources;
 
@@ -53,7 +53,7 @@ pub(super) fn train(
     let previous = if work.from_previous { Some(first_input(job, StageKind::Train)?.folder()) } else { None };
     let spec = training_spec(&work.training, job.spec.seed());
     let checkpoint = job.workspace.join("training");
-    let mut on_step = |report: &cadre_nn::StepReport| tell(job, report);
+    let mut on_step = |report: &cadre_nn::StepReport| report_step(job, report);
     let mut control = TrainingControl { checkpoint: Some(&checkpoint), on_step: &mut on_step };
     let out = job.draft.folder();
     let outcome = model.learner.train_expert(&adapter, previous, data, &spec, &mut control, out)?;
@@ -86,8 +86,8 @@ fn validation_spec(work: &ValidationWork) -> ValidationSpec {
     ValidationSpec { every: u64::from(every), keep, patience }
 }
 
-/// The adapter of a recipe in the words of the learner. Every key is taken apart here: one that is added to recipes, or a
-/// kind that the learner does not train, does not compile until it is read.
+/// Converts a recipe's adapter to the learner's type. Every key is destructured: one that is added to recipes, or a
+/// kind that the learner cannot train, does not compile until it is handled here.
 fn adapter_spec(adapter: &Adapter, added_tokens: usize, seed: Seed) -> AdapterSpec {
     let Adapter { kind, rank, alpha, dropout, targets } = adapter;
     match kind {
@@ -116,7 +116,7 @@ fn encode(
     Ok(encoded.into_iter().zip(rows).map(weighed).collect())
 }
 
-/// The ids at whose rows the accepting and the rejecting token start; none where the recipe names no words.
+/// The token ids whose rows initialise the accepting and the rejecting token; empty if the recipe names no words.
 fn added_start(
     learning: Option<&IndicatorLearning>,
     tokenizer: &Tokenizer,

@@ -1,5 +1,4 @@
-//! What pretraining and expert training share: the learner's settings from a work, and the words of a training to
-//! whoever listens. Trains nothing.
+//! Shared by pretraining and expert training: the learner's settings from a work, progress, and losses.
 
 use cadre_nn::{Flow, Length, Schedule, StepReport, TrainingOutcome, TrainingSpec};
 use cadre_scheduler::{StageJob, TrainingWork};
@@ -8,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 
-/// The file of a trained model's losses.
+/// File with the losses of a trained model.
 pub(super) const LOSSES: &str = "losses.json";
 
 /// Loss of every step.
@@ -16,7 +15,7 @@ pub(super) const LOSSES: &str = "losses.json";
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Losses {
     pub(super) format_version: u32,
-    /// (step counted from one, nats per token).
+    /// (step from 1, nats per token).
     pub(super) losses: Vec<(u64, f32)>,
     /// Learning rate of each step. Absent in files of format-version 1, as is what follows.
     #[serde(default)]
@@ -52,8 +51,8 @@ pub(super) fn training_spec(work: &TrainingWork, seed: Seed) -> TrainingSpec {
     }
 }
 
-/// Tells of a step, and stops where that was asked for.
-pub(super) fn tell(job: &StageJob<'_>, report: &StepReport) -> Flow {
+/// Reports a step, and stops if a stop was requested.
+pub(super) fn report_step(job: &StageJob<'_>, report: &StepReport) -> Flow {
     job.progress(report.step, report.steps, "steps");
     job.metric("loss", report.step, f64::from(report.loss));
     if let Some(loss) = report.validation_loss {
@@ -62,7 +61,7 @@ pub(super) fn tell(job: &StageJob<'_>, report: &StepReport) -> Flow {
     if job.stop.is_requested() { Flow::Stop } else { Flow::Go }
 }
 
-/// Writes the losses of a training that came to its end.
+/// Writes the losses of a finished training.
 pub(super) fn keep_losses(job: &StageJob<'_>, outcome: &TrainingOutcome) -> Result<(), EngineError> {
     if outcome.stopped {
         return Err(EngineError::Interrupted);

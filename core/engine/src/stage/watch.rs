@@ -1,10 +1,10 @@
-//! A stage's ear and voice while the evidence book works for it.
+//! Progress and cancellation for evidence-book work in a stage.
 
 use cadre_scheduler::{EventKind, StageJob};
 
 use crate::ensemble::{Kind, Watch};
 
-/// Tells a job's listeners and obeys its stop flag.
+/// Sends progress to a job's event sink and checks its stop flag.
 pub(super) struct JobWatch<'a>(pub(super) &'a StageJob<'a>);
 
 impl Watch for JobWatch<'_> {

@@ -1,5 +1,5 @@
-//! Where log lines go: standard error, each warning once. A checkpoint is opened by several stages, and each says the same
-//! of its files.
+//! Writes log lines to standard error, each warning once: several stages open the same checkpoint, and each emits the
+//! same warnings about its files.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -8,15 +8,15 @@ use std::sync::{Mutex, PoisonError};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Makes a writer per event.
+/// Makes one writer per event.
 #[derive(Default)]
 pub(super) struct LogWriter {
     written: Mutex<HashSet<Vec<u8>>>,
 }
 
-/// Writes one event, if it has to.
+/// Writes one event, unless it is a repeated warning.
 pub(super) struct EventWriter<'a> {
-    /// Lines already written, where a line is written once.
+    /// Lines written before; `None` for events that may repeat.
     written: Option<&'a Mutex<HashSet<Vec<u8>>>>,
 }
 
@@ -55,7 +55,7 @@ mod tests {
     use super::LogWriter;
 
     #[test]
-    fn a_line_is_remembered_once() {
+    fn a_line_is_stored_once() {
         let writer = LogWriter::default();
         for _ in 0..2 {
             let mut event = super::EventWriter { written: Some(&writer.written) };

@@ -1,5 +1,5 @@
-//! What several workers tell of one plan, as one walk would tell it: a stage is begun once and there once, and that one
-//! worker waits for another is no news.
+//! Merges the events of a sweep's workers: each stage starts and finishes once, and waits of one worker for another are
+//! dropped.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use cadre_scheduler::{Event, EventKind, EventSink};
 use cadre_store::Digest;
 
-/// Hands on what is new.
+/// Forwards new events.
 pub(crate) struct DedupEvents<'a> {
     next: &'a dyn EventSink,
     there: Mutex<HashSet<Digest>>,
@@ -25,7 +25,7 @@ impl EventSink for DedupEvents<'_> {
         let news = match &event.kind {
             EventKind::Cached | EventKind::Finished { .. } => there.insert(event.key),
             EventKind::Waiting { .. } => false,
-            // A stage whose artifact broke is begun again.
+            // A stage whose artifact was damaged starts again.
             EventKind::Damaged { .. } => {
                 there.remove(&event.key);
                 true

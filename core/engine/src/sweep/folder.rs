@@ -1,5 +1,5 @@
-//! The folder of a sweep: its plan, what failed, its report. Everything in it but the plan can be made again from the
-//! plan and the store.
+//! The folder of a sweep: its plan, failures and report. All but the plan can be regenerated from the plan and the
+//! store.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::RunFolder;
 use crate::error::EngineError;
 
-/// Version of the files on failures.
+/// Format version of failure files.
 const FAILURE_FORMAT: u32 = 1;
 
 /// A sweep's folder.
@@ -25,7 +25,7 @@ pub(crate) struct SweepFolder {
     root: PathBuf,
 }
 
-/// A stage that failed, as the worker that tried it left word.
+/// A failed stage, as recorded by the worker that tried it.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Failure {
@@ -40,47 +40,47 @@ impl SweepFolder {
         Self { root: sweeps.join(format!("{}-{}", plan.name, plan.key.short())) }
     }
 
-    /// The folder of a sweep by its id, the beginning of one, or a path; the last touched where several fit.
+    /// Finds a sweep by id, id prefix or path; of several matches, the most recently modified.
     pub(crate) fn find(id: &str, sweeps: &Path) -> Result<Self, EngineError> {
         Ok(Self { root: SWEEP.latest(id, sweeps)? })
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Its name.
+    /// The sweep's id: the name of its folder.
     pub(crate) fn id(&self) -> String {
         self.root.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// The page of its report.
+    /// The HTML report.
     pub(crate) fn page(&self) -> PathBuf {
         self.root.join("sweep.html")
     }
 
-    /// The report for programs.
+    /// The machine-readable report.
     pub(crate) fn json(&self) -> PathBuf {
         self.root.join("sweep.json")
     }
 
-    /// Everything that happens in it.
+    /// The event log.
     pub(crate) fn events(&self) -> PathBuf {
         self.root.join("events.jsonl")
     }
 
-    /// What a worker says besides its events.
+    /// The standard error of a worker.
     pub(crate) fn worker_log(&self, worker: &str) -> PathBuf {
         self.root.join("workers").join(format!("{worker}.log"))
     }
 
-    /// Files of the queue's launcher.
+    /// The folder of the Slurm launcher's files.
     pub(crate) fn slurm(&self) -> PathBuf {
         self.root.join("slurm")
     }
 
-    /// Puts the plan there, and forgets what failed before: a sweep that is started again tries again.
+    /// Writes the plan and deletes recorded failures: restarting a sweep retries them.
     pub(crate) fn begin(&self, plan: &SweepPlan) -> Result<(), EngineError> {
         for folder in [self.root.clone(), self.root.join("workers")] {
             create(&folder)?;
@@ -97,7 +97,7 @@ impl SweepFolder {
         Ok(write_atomic(&self.plan_file(), &bytes)?)
     }
 
-    /// The plan it was made by.
+    /// The plan in the folder.
     pub(crate) fn plan(&self) -> Result<SweepPlan, EngineError> {
         let path = self.plan_file();
         let text = fs::read(&path).map_err(|source| EngineError::Read { path: path.clone(), source })?;
@@ -128,7 +128,7 @@ impl SweepFolder {
         self.failures().join(format!("{key}.json"))
     }
 
-    /// Leaves word that a stage failed, so that no other worker tries it too.
+    /// Records that a stage failed, so that no other worker tries it.
     pub(crate) fn keep_failure(&self, key: &Digest, stage: &str, message: &str) -> Result<(), EngineError> {
         create(&self.failures())?;
         let failure =
@@ -138,14 +138,14 @@ impl SweepFolder {
         Ok(write_atomic(&self.failure_file(key), &bytes)?)
     }
 
-    /// What a worker said of a stage that failed. A file that cannot be understood says nothing: the stage is tried.
+    /// The recorded failure of a stage. An unreadable file counts as none: the stage is tried.
     pub(crate) fn failure(&self, key: &Digest) -> Option<String> {
         let text = fs::read(self.failure_file(key)).ok()?;
         let failure: Failure = serde_json::from_slice(&text).ok()?;
         (failure.format_version <= FAILURE_FORMAT).then_some(failure.message)
     }
 
-    /// Writes the folders of all runs that are done and the report of the sweep, from the store.
+    /// Writes the folders of all finished runs and the report of the sweep, from the store.
     pub(crate) fn finish(
         &self,
         plan: &SweepPlan,
@@ -194,14 +194,14 @@ impl SweepFolder {
     ) -> Result<SweepRun, EngineError> {
         let alone = plan.plan_of(point);
         let folder = RunFolder::of(&alone, runs);
-        let outcome = if point.stages.iter().all(|place| there[*place]) {
+        let outcome = if point.stages.iter().all(|index| there[*index]) {
             folder.begin_with(&point.toml, &alone)?;
             folder.keep_sweep(&self.id())?;
             PointOutcome::Done(Box::new(folder.finish_once(&alone, store)?))
         } else {
-            // The first in the order of the plan: what failed after it failed because of it.
-            let failed = point.stages.iter().find_map(|place| {
-                let stage = &plan.stages[*place];
+            // The first in plan order: later failures follow from it.
+            let failed = point.stages.iter().find_map(|index| {
+                let stage = &plan.stages[*index];
                 Some(format!("{}: {}", stage.name, self.failure(&stage.key)?))
             });
             failed.map_or(PointOutcome::Left, PointOutcome::Failed)
@@ -221,18 +221,18 @@ impl SweepFolder {
         })
     }
 
-    /// Stages that failed, each once, with how many points need it.
+    /// Failed stages, each once, with the number of points that need it.
     pub(crate) fn failed_stages(&self, plan: &SweepPlan) -> Vec<(String, String, usize)> {
         let mut needed: HashMap<usize, usize> = HashMap::new();
         plan.points
             .iter()
             .flat_map(|point| &point.stages)
-            .for_each(|place| *needed.entry(*place).or_default() += 1);
+            .for_each(|index| *needed.entry(*index).or_default() += 1);
         let mut found: BTreeMap<usize, (String, String, usize)> = BTreeMap::new();
-        for (place, stage) in plan.stages.iter().enumerate() {
+        for (index, stage) in plan.stages.iter().enumerate() {
             if let Some(message) = self.failure(&stage.key) {
-                let points = needed.get(&place).copied().unwrap_or_default();
-                found.insert(place, (stage.name.clone(), message, points));
+                let points = needed.get(&index).copied().unwrap_or_default();
+                found.insert(index, (stage.name.clone(), message, points));
             }
         }
         found.into_values().collect()
@@ -243,7 +243,7 @@ fn create(folder: &Path) -> Result<(), EngineError> {
     fs::create_dir_all(folder).map_err(|source| EngineError::Write { path: folder.to_owned(), source })
 }
 
-/// The way from a folder to a file, with `/`; none between places that share no root.
+/// The relative path from a folder to a file, with `/`; `None` if they share no root.
 fn link(from: &Path, to: &Path) -> Option<String> {
     let (from, to) = (fs::canonicalize(from).ok()?, fs::canonicalize(to).ok()?);
     let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();

@@ -1,14 +1,15 @@
-//! Which CUDA device each worker of this machine takes, where a sweep leaves that open. It looks at names, not at devices.
+//! Assigns a CUDA device to each local worker if the recipes of a sweep do not choose one. Only counts devices; does
+//! not open them.
 
 use std::path::Path;
 
 use cadre_scheduler::{StageSpec, StageWork};
 
-/// What says to CUDA which devices a process sees, and in which order.
+/// Environment variable that lists the devices a process sees, in order.
 pub(super) const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
 
-/// The devices to deal out: those this process sees, where there are several and every stage that computes on CUDA
-/// leaves the choice open. A recipe that asks for `cuda:1` has made its own.
+/// The devices to assign: those visible to this process, if there are several and no stage that computes on CUDA
+/// chooses one, as `cuda:1` does.
 pub(super) fn visible_gpus(stages: &[StageSpec], visible: Option<&str>, devices: &Path) -> Vec<String> {
     let mut models = stages.iter().filter_map(|stage| match &stage.work {
         StageWork::Train(work) => Some(&work.model),
@@ -27,7 +28,7 @@ pub(super) fn visible_gpus(stages: &[StageSpec], visible: Option<&str>, devices:
     if seen.len() > 1 { seen } else { Vec::new() }
 }
 
-/// How many devices the driver shows: `nvidia0`, `nvidia1`, … in `/dev`.
+/// Number of devices that the driver exposes: `nvidia0`, `nvidia1`, … in `/dev`.
 fn nodes(devices: &Path) -> usize {
     let is_card = |name: &str| {
         name.strip_prefix("nvidia")
@@ -45,16 +46,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_are_those_seen_or_those_there() {
+    fn devices_are_the_visible_or_the_existing_ones() {
         let devices = tempfile::tempdir().unwrap();
         for name in ["nvidia0", "nvidia1", "nvidia10", "nvidiactl", "nvidia-uvm", "null"] {
             std::fs::write(devices.path().join(name), "").unwrap();
         }
-        // No stage that computes asks for another.
+        // No stage chooses a device.
         let gpus = |visible| visible_gpus(&[], visible, devices.path());
         assert_eq!(gpus(None), ["0", "1", "2"]);
         assert_eq!(gpus(Some("3, GPU-5e1a")), ["3", "GPU-5e1a"]);
-        assert!(gpus(Some("2")).is_empty(), "one device is not dealt out");
-        assert!(gpus(Some("")).is_empty(), "none is seen");
+        assert!(gpus(Some("2")).is_empty(), "a single device is not assigned");
+        assert!(gpus(Some("")).is_empty(), "no device is visible");
     }
 }

@@ -1,4 +1,4 @@
-//! An executor among several: a stage that failed for one worker is not tried by the others. Does no stage itself.
+//! An executor shared by several workers: a stage that failed in one worker is not tried by the others.
 
 use cadre_scheduler::{StageError, StageExecutor, StageJob, StageOutcome};
 
@@ -21,8 +21,8 @@ impl StageExecutor for SharedExecutor {
         self.executor.execute(job).inspect_err(|error| {
             let message = chain(error.as_ref());
             if let Err(problem) = self.folder.keep_failure(key, &job.spec.name, &message) {
-                // The next worker tries the stage too, and fails by itself.
-                tracing::warn!(%problem, "no word could be left of a stage that failed");
+                // The next worker tries the stage too, and fails as well.
+                tracing::warn!(%problem, "the failure of a stage could not be recorded");
             }
         })
     }

@@ -1,5 +1,5 @@
-//! Slurm: the jobs of a sweep, what they get, how they are submitted, asked after and cancelled. All by the programs of
-//! Slurm itself (`sbatch`, `squeue`, `sacct`, `scancel`): nothing of Cadre stays alive on the submitting machine.
+//! Slurm: the jobs of a sweep, their resources, submission, status and cancellation, all through Slurm's own programs
+//! (`sbatch`, `squeue`, `sacct`, `scancel`). No Cadre process stays on the submitting machine.
 
 mod queue;
 mod resources;
@@ -13,27 +13,27 @@ pub(crate) use queue::states;
 pub(crate) use resources::Resources;
 pub(crate) use submission::{Submission, cancelled, jobs as submitted};
 
-/// Version of `slurm/jobs.json`.
+/// Format version of `slurm/jobs.json`.
 pub(super) const JOBS_FORMAT: u32 = 1;
 
-/// The jobs of a sweep, as they were submitted.
+/// The submitted jobs of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Jobs {
-    /// Version of this layout; 1.
+    /// Format version; 1.
     pub(crate) format_version: u32,
-    /// What each does, in the order of their numbers; the last, which reports, does no stage of its own.
+    /// The jobs by number. The last one writes the report and has no other stages.
     pub(crate) jobs: Vec<Job>,
 }
 
-/// A job and its name in the queue.
+/// A job and its id in the queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Job {
-    /// What it is called in the queue.
+    /// Name in the queue.
     pub(crate) name: String,
-    /// What it does.
+    /// The stages it does.
     pub(crate) work: BatchJob,
-    /// Its id, as `17` or `17_2`; none before it is submitted.
+    /// Id, such as `17` or `17_2`; `None` until it is submitted.
     pub(crate) id: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! One worker of a sweep: walks the sweep's plan, or some stages of it and what these need, against the store that all
-//! workers share. It starts nobody and writes no report.
+//! One worker of a sweep: walks the sweep's plan, or some stages and their dependencies, against the store that all
+//! workers share. Writes no report.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use super::shared_executor::SharedExecutor;
 use crate::error::EngineError;
 use crate::resources::Resources;
 
-/// What a worker is to do.
+/// The task of a worker.
 pub(crate) struct Assignment<'a> {
-    /// Places of the stages that are wanted; all without it.
+    /// Indices of the wanted stages; `None` means all.
     pub(crate) only: Option<&'a [usize]>,
-    /// Threads of stages whose recipe takes all there are; 0 leaves them all.
+    /// Threads for stages whose recipe does not limit them; 0 means all.
     pub(crate) threads: usize,
-    /// Whether the rest goes on when a stage fails.
+    /// Whether to continue with other stages after a failure.
     pub(crate) keep_going: bool,
-    /// Asks to stop.
+    /// Stop flag.
     pub(crate) stop: StopFlag,
 }
 
-/// Does what is missing. A stage that fails is part of the outcome, by its place in the sweep's plan.
+/// Does the missing stages. Failed stages are part of the result, by index in the sweep's plan.
 pub(crate) fn work(
     folder: &SweepFolder,
     plan: &SweepPlan,
@@ -42,39 +42,39 @@ pub(crate) fn work(
     let Some(wanted) = assignment.only else {
         return Ok(walk_shared(&joint, &makers, store, &executor, events, &options));
     };
-    if let Some(place) = wanted.iter().find(|place| **place >= joint.stages.len()) {
+    if let Some(index) = wanted.iter().find(|index| **index >= joint.stages.len()) {
         return Err(EngineError::NotFound {
             what: "a stage of the sweep's plan",
-            name: place.to_string(),
+            name: index.to_string(),
             advice: format!("it has {} stages", joint.stages.len()),
         });
     }
-    let (part, places) = with_what_it_needs(&joint, wanted);
-    let makers: Vec<Digest> = places.iter().map(|place| makers[*place]).collect();
+    let (part, indices) = with_what_it_needs(&joint, wanted);
+    let makers: Vec<Digest> = indices.iter().map(|index| makers[*index]).collect();
     let found = walk_shared(&part, &makers, store, &executor, events, &options);
-    let back = |own: Vec<usize>| own.into_iter().map(|own| places[own]).collect();
+    let back = |own: Vec<usize>| own.into_iter().map(|own| indices[own]).collect();
     Ok(SharedOutcome {
         there: back(found.there),
-        failed: found.failed.into_iter().map(|(own, message)| (places[own], message)).collect(),
+        failed: found.failed.into_iter().map(|(own, message)| (indices[own], message)).collect(),
         left: back(found.left),
     })
 }
 
-/// Some stages and all they need, directly or not, as a plan of its own; and where each stood.
+/// A plan of the wanted stages and their transitive dependencies, and the original index of each.
 fn with_what_it_needs(plan: &Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
     let mut needed: BTreeSet<usize> = BTreeSet::new();
     let mut open: Vec<usize> = wanted.to_vec();
-    while let Some(place) = open.pop() {
-        if needed.insert(place) {
-            open.extend(&plan.stages[place].inputs);
+    while let Some(index) = open.pop() {
+        if needed.insert(index) {
+            open.extend(&plan.stages[index].inputs);
         }
     }
-    let places: Vec<usize> = needed.into_iter().collect();
-    let own = |place: &usize| places.binary_search(place).unwrap_or_default();
-    let stages = places.iter().map(|place| {
-        let mut stage = plan.stages[*place].clone();
+    let indices: Vec<usize> = needed.into_iter().collect();
+    let own = |index: &usize| indices.binary_search(index).unwrap_or_default();
+    let stages = indices.iter().map(|index| {
+        let mut stage = plan.stages[*index].clone();
         stage.inputs.iter_mut().for_each(|input| *input = own(input));
         stage
     });
-    (Plan { stages: stages.collect(), ..plan.clone() }, places)
+    (Plan { stages: stages.collect(), ..plan.clone() }, indices)
 }

@@ -1,5 +1,5 @@
-//! Workers as processes of this machine: started, listened to, asked to stop, waited for, replaced where one is killed
-//! in the middle of a stage. It does no stage.
+//! A pool of worker processes on this machine: starts them, forwards their events, asks them to stop, waits for them,
+//! and replaces those that are killed during a stage.
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;
@@ -19,34 +19,34 @@ use super::gpu_assignment::{VISIBLE, visible_gpus};
 use crate::error::EngineError;
 use crate::interrupt::INTERRUPTED;
 
-/// How often it is looked at whether somebody asked to stop.
+/// Interval for checking whether a stop was requested.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// After so many workers have died at a stage it counts as failed: a first one may have been killed for the memory that
-/// another program took.
+/// A stage counts as failed after this number of worker deaths. One death is tolerated: the worker may have been killed
+/// because another program used up the memory.
 const DEATHS: u32 = 2;
 
-/// How workers are started.
+/// Settings of the pool.
 pub(crate) struct WorkerPool<'a> {
     pub(crate) folder: &'a SweepFolder,
     pub(crate) store: &'a Path,
     pub(crate) workers: usize,
-    /// Threads of each worker.
+    /// Threads per worker.
     pub(crate) threads: usize,
     /// The stages of the sweep.
     pub(crate) stages: &'a [StageSpec],
-    /// Whether nothing further is begun once a stage failed.
+    /// Whether to start no further stages once one has failed.
     pub(crate) fail_fast: bool,
 }
 
 impl WorkerPool<'_> {
-    /// Starts the workers and waits for them; one that dies in the middle of a stage is replaced. Gives how those ended
-    /// that did not end well, in words.
+    /// Starts the workers and waits for them; replaces those that die during a stage. Returns a message for each worker
+    /// that did not end normally.
     pub(crate) fn run(&self, events: &dyn EventSink, stop: &StopFlag) -> Result<Vec<String>, EngineError> {
         let gpus = visible_gpus(self.stages, std::env::var(VISIBLE).ok().as_deref(), Path::new("/dev"));
         let watch = Watch { events, stop, deaths: Mutex::default() };
         std::thread::scope(|scope| {
-            let places: Vec<_> = (1..=self.workers)
+            let handles: Vec<_> = (1..=self.workers)
                 .map(|number| {
                     let gpu = gpus.get((number - 1) % gpus.len().max(1));
                     let watch = &watch;
@@ -54,16 +54,16 @@ impl WorkerPool<'_> {
                 })
                 .collect();
             let mut troubles = Vec::new();
-            for place in places {
-                let told = place.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                troubles.extend(told?);
+            for handle in handles {
+                let outcome = handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                troubles.extend(outcome?);
             }
             Ok(troubles)
         })
     }
 
-    /// Sees to it that there is a worker in this place until one ends by itself. A worker that dies before it began a
-    /// stage is not replaced: the next one would too.
+    /// Keeps a worker running until one ends by itself. A worker that dies before it starts a stage is not replaced:
+    /// the next one would die too.
     fn keep_one(
         &self,
         number: usize,
@@ -72,14 +72,14 @@ impl WorkerPool<'_> {
     ) -> Result<Vec<String>, EngineError> {
         let mut troubles = Vec::new();
         loop {
-            // The others end too where one cannot be started: nothing is begun that nobody waits for.
+            // If one worker cannot be started, stop the others.
             let mut child =
                 self.start(number, gpu, troubles.is_empty()).inspect_err(|_| watch.stop.request())?;
             let out = child.stdout.take();
             let (status, at) = std::thread::scope(|scope| {
-                let ear = scope.spawn(|| out.and_then(|out| self.listen(BufReader::new(out), watch)));
+                let listener = scope.spawn(|| out.and_then(|out| self.listen(BufReader::new(out), watch)));
                 let status = wait(&mut child, watch.stop);
-                (status, ear.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                (status, listener.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             });
             let Some(cause) = self.trouble(number, &status) else { return Ok(troubles) };
             let Some(at) = at.filter(|_| !watch.stop.is_requested()) else {
@@ -91,7 +91,7 @@ impl WorkerPool<'_> {
         }
     }
 
-    /// Counts the deaths at a stage; after [`DEATHS`] of them it has failed, and no other worker tries it.
+    /// Counts the deaths at a stage. After [`DEATHS`] of them it is recorded as failed, and no other worker tries it.
     fn died_at(&self, at: &Event, cause: &str, watch: &Watch<'_>) {
         let mut deaths = watch.deaths.lock().unwrap_or_else(PoisonError::into_inner);
         let died = deaths.entry(at.key).or_default();
@@ -101,19 +101,19 @@ impl WorkerPool<'_> {
         }
         let message = format!("{DEATHS} workers died at it; the last {cause}");
         if let Err(problem) = self.folder.keep_failure(&at.key, &at.stage, &message) {
-            tracing::warn!(%problem, "no word could be left of a stage at which workers die");
+            tracing::warn!(%problem, "the failure of a stage could not be recorded");
         }
         drop(deaths);
         self.hand_on(&Event { kind: EventKind::Failed { message }, ..at.clone() }, watch);
     }
 
-    /// Starts a worker, which sees this device alone, if one is dealt to it.
+    /// Starts a worker; if a device is assigned to it, it sees only that one.
     fn start(&self, number: usize, gpu: Option<&String>, first: bool) -> Result<Child, EngineError> {
         let program = std::env::current_exe().map_err(|source| EngineError::Worker { number, source })?;
         let log = self.folder.worker_log(&number.to_string());
-        // What one said that died stays readable.
+        // Keep the log of a worker that died.
         let opened = OpenOptions::new().create(true).write(true).truncate(first).append(!first).open(&log);
-        let said = opened.map_err(|source| EngineError::Write { path: log, source })?;
+        let stderr = opened.map_err(|source| EngineError::Write { path: log, source })?;
         let mut command = Command::new(program);
         command
             .args(["sweep", "worker"])
@@ -124,14 +124,14 @@ impl WorkerPool<'_> {
             .args(self.fail_fast.then_some("--fail-fast"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(said)
-            // Ctrl-C is for the one who started them: each worker is asked once, politely.
+            .stderr(stderr)
+            // Ctrl-C is handled by this process, which sends each worker one SIGTERM.
             .process_group(0)
             .envs(gpu.map(|gpu| (VISIBLE, gpu)));
         command.spawn().map_err(|source| EngineError::Worker { number, source })
     }
 
-    /// Hands on what a worker tells, until it ends; gives the stage that it had begun and not ended.
+    /// Forwards a worker's events until it ends; returns the stage that it had started and not finished.
     fn listen(&self, out: impl BufRead, watch: &Watch<'_>) -> Option<Event> {
         let mut at = None;
         for line in out.lines().map_while(Result::ok) {
@@ -146,7 +146,9 @@ impl WorkerPool<'_> {
                     }
                     self.hand_on(&event, watch);
                 }
-                Err(problem) => tracing::warn!(%problem, line, "a worker said something that is no event"),
+                Err(problem) => {
+                    tracing::warn!(%problem, line, "a worker printed a line that is not an event")
+                }
             }
         }
         at
@@ -159,11 +161,11 @@ impl WorkerPool<'_> {
         watch.events.send(event);
     }
 
-    /// How a worker ended that did not end well.
+    /// How a worker ended, unless it ended normally.
     fn trouble(&self, number: usize, status: &std::io::Result<ExitStatus>) -> Option<String> {
         use std::os::unix::process::ExitStatusExt as _;
         match status {
-            // That stages failed is told by their points.
+            // Failed stages are reported by their points.
             Ok(status) if matches!(status.code(), Some(0 | 1)) => None,
             Ok(status) if status.code() == Some(i32::from(INTERRUPTED)) => None,
             Ok(status) => Some(match status.signal() {
@@ -171,7 +173,7 @@ impl WorkerPool<'_> {
                 Some(signal) => format!("was killed by signal {signal}"),
                 None => {
                     let log = self.folder.worker_log(&number.to_string());
-                    format!("ended with {status} and left word in {}", log.display())
+                    format!("ended with {status}; see {}", log.display())
                 }
             }),
             Err(problem) => Some(format!("was lost: {problem}")),
@@ -179,15 +181,15 @@ impl WorkerPool<'_> {
     }
 }
 
-/// What is known to all who look after a worker.
+/// State shared by the threads that watch workers.
 struct Watch<'a> {
     events: &'a dyn EventSink,
     stop: &'a StopFlag,
-    /// How many workers died at a stage.
+    /// Worker deaths by stage.
     deaths: Mutex<HashMap<Digest, u32>>,
 }
 
-/// Waits for a worker, and asks it to stop once somebody asks this process.
+/// Waits for a worker, and asks it to stop once this process is asked to.
 fn wait(child: &mut Child, stop: &StopFlag) -> std::io::Result<ExitStatus> {
     let mut asked = false;
     loop {

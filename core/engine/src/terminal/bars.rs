@@ -1,4 +1,4 @@
-//! Progress bars: one for the whole plan, one for each stage at work, a line for each that is done.
+//! Progress bars: one for the whole plan, one per running stage, and a line for each finished stage.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -26,12 +26,12 @@ struct Stage {
 }
 
 impl Bars {
-    /// For the stages of this plan.
+    /// Bars for the stages of this plan.
     pub(super) fn new(plan: &Plan) -> Self {
         let width = plan.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
         let all = MultiProgress::new();
         let total = all.add(ProgressBar::new(plan.stages.len() as u64));
-        total.set_style(style("{prefix} {wide_bar:.cyan/dim} {pos} of {len} stages, {elapsed} gone"));
+        total.set_style(style("{prefix} {wide_bar:.cyan/dim} {pos} of {len} stages, {elapsed} elapsed"));
         total.set_prefix(format!("{:width$}", "all"));
         total.enable_steady_tick(Duration::from_millis(200));
         Self { all, total, stages: Mutex::new(HashMap::new()), width }
@@ -46,7 +46,7 @@ impl Bars {
         Stage { bar, unit: String::new(), loss: None }
     }
 
-    /// What else is to be said while the bars are drawn: it goes above them.
+    /// Prints messages above the bars.
     pub(super) fn announcer(&self) -> Announcer {
         let all = self.all.clone();
         Arc::new(move |text: &str| {
@@ -55,7 +55,7 @@ impl Bars {
     }
 
     fn line(&self, text: String) {
-        // A terminal that has gone away is no failure of the run.
+        // A closed terminal is not an error of the run.
         let _ = self.all.println(text);
     }
 }
@@ -90,10 +90,12 @@ impl EventSink for Bars {
             }
             EventKind::Cached => self.total.inc(1),
             EventKind::Waiting { pid } => {
-                self.line(format!("{name:width$}   waits for process {pid}, which does it"))
+                self.line(format!("{name:width$}   waiting for process {pid}, which is doing it"))
             }
             EventKind::Damaged { file, problem, .. } => {
-                self.line(format!("{name:width$}   was damaged ({file}: {problem}); set aside, made again"));
+                self.line(format!(
+                    "{name:width$}   was damaged ({file}: {problem}); moved to quarantine, making it again"
+                ));
             }
             EventKind::Finished { seconds } => {
                 let loss = stages.remove(name).and_then(|stage| {
@@ -119,7 +121,7 @@ impl Drop for Bars {
     }
 }
 
-/// A style from words that stand in this file; a bar without a style is still a bar.
+/// A style from a template in this file; without a valid template, the default style.
 fn style(words: &str) -> ProgressStyle {
     ProgressStyle::with_template(words)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -129,7 +131,7 @@ fn style(words: &str) -> ProgressStyle {
         .progress_chars("━━─")
 }
 
-/// Things a second, or seconds a thing where they are slow.
+/// Units per second, or seconds per unit if they are slow.
 fn rate(per_second: f64) -> String {
     match per_second {
         fast if fast >= 10.0 => format!("{fast:.0}/s"),
@@ -144,7 +146,7 @@ mod tests {
     use super::rate;
 
     #[test]
-    fn rates_read_like_rates() {
+    fn rates_are_readable() {
         assert_eq!([51.61, 9.96, 1.0, 0.4, 0.0].map(rate), ["52/s", "10.0/s", "1.0/s", "2.5 s each", "–"]);
     }
 }

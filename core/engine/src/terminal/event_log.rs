@@ -1,5 +1,4 @@
-//! `events.jsonl`: everything that happens in a run, one JSON object a line, with the time. Hands every
-//! event on to whoever shows it.
+//! `events.jsonl`: all events of a run, one JSON object per line, with the time. Forwards every event to the next sink.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -11,10 +10,10 @@ use cadre_scheduler::{Event, EventSink};
 
 use crate::error::EngineError;
 
-/// Listens and says nothing.
-pub(crate) struct Nobody;
+/// Ignores all events.
+pub(crate) struct NullSink;
 
-impl EventSink for Nobody {
+impl EventSink for NullSink {
     fn send(&self, _: &Event) {}
 }
 
@@ -25,7 +24,7 @@ pub(super) struct EventLog {
 }
 
 impl EventLog {
-    /// Goes on with the file at `path`, or begins it.
+    /// Opens the file at `path` for appending; creates it if it does not exist.
     pub(super) fn open(path: &Path, next: Box<dyn EventSink>) -> Result<Self, EngineError> {
         let file = OpenOptions::new()
             .create(true)
@@ -42,7 +41,7 @@ impl EventSink for EventLog {
             let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
             if let Err(problem) = file.write_all(line.as_bytes()) {
                 // A listener never stops a run; a full disk stops it at the next artifact.
-                tracing::warn!(%problem, "an event was not written down");
+                tracing::warn!(%problem, "an event was not written to the log");
             }
         }
         self.next.send(event);

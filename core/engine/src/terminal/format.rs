@@ -1,4 +1,4 @@
-//! Figures, times and findings as a person reads them. Never computes one.
+//! Formatting of figures, times and findings for display.
 
 use cadre_eval::{Finding, advice_once};
 
@@ -13,20 +13,20 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
-/// A score or percentage with two decimals; a dash where there is none.
+/// A score or percentage with two decimals; a dash if there is none.
 pub(crate) fn figure(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"))
 }
 
-/// A difference, its sign always shown.
+/// A difference, always with its sign.
 pub(crate) fn signed_figure(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:+.2}"))
 }
 
-/// So many findings stand in the summary of a run; the report has all of them.
+/// Maximum number of findings in the summary of a run; the report has all of them.
 const FINDINGS: usize = 5;
 
-/// The worst findings of a run with what to try, a line each; nothing where nothing was found.
+/// The most severe findings of a run with advice, one per line; empty without findings.
 pub(crate) fn findings(found: &[Finding]) -> String {
     let mut text = String::new();
     for (finding, advice) in found.iter().zip(advice_once(found)).take(FINDINGS) {
@@ -37,8 +37,8 @@ pub(crate) fn findings(found: &[Finding]) -> String {
     }
     match found.len().saturating_sub(FINDINGS) {
         0 => {}
-        1 => text.push_str("1 more finding stands in the report\n"),
-        more => text.push_str(&format!("{more} more findings stand in the report\n")),
+        1 => text.push_str("1 more finding is in the report\n"),
+        more => text.push_str(&format!("{more} more findings are in the report\n")),
     }
     text
 }
@@ -74,14 +74,14 @@ mod tests {
         // Two lines each, the advice that all share, and the last line.
         assert_eq!(text.lines().count(), 12);
         assert!(
-            text.ends_with("\n2 more findings stand in the report\n") && !text.contains("number 6"),
+            text.ends_with("\n2 more findings are in the report\n") && !text.contains("number 6"),
             "{text}"
         );
-        assert!(findings(&seven[..6]).ends_with("\n1 more finding stands in the report\n"));
+        assert!(findings(&seven[..6]).ends_with("\n1 more finding is in the report\n"));
     }
 
     #[test]
-    fn times_read_like_times() {
+    fn times_are_readable() {
         assert_eq!(duration(0.04), "0.0 s");
         assert_eq!(duration(9.96), "10.0 s");
         assert_eq!(duration(59.4), "59 s");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_a_dash() {
+    fn a_missing_figure_is_a_dash() {
         assert_eq!(figure(None), "–");
         assert_eq!(figure(Some(97.125)), "97.12");
         assert_eq!(signed_figure(Some(0.5)), "+0.50");

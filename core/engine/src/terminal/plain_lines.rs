@@ -1,5 +1,5 @@
-//! Progress as plain lines, where standard error is no terminal: a line when a stage starts and ends, and
-//! now and then one on how far it is.
+//! Progress as plain lines, if standard error is not a terminal: one line when a stage starts and ends, and occasional
+//! progress in between.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -10,7 +10,7 @@ use cadre_scheduler::{Event, EventKind, EventSink, Plan};
 
 use super::format::duration;
 
-/// No more than one line on the progress of a stage in this time.
+/// Minimum interval between progress lines of a stage.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// Prints lines to standard error.
@@ -20,18 +20,18 @@ pub(super) struct PlainLines {
 }
 
 struct Running {
-    spoken: Instant,
+    printed: Instant,
     loss: Option<f64>,
 }
 
 impl PlainLines {
-    /// For the stages of this plan.
+    /// Lines for the stages of this plan.
     pub(super) fn new(plan: &Plan) -> Self {
         let width = plan.stages.iter().map(|stage| stage.name.chars().count()).max().unwrap_or(0);
         Self { width, stages: Mutex::new(HashMap::new()) }
     }
 
-    fn say(&self, stage: &str, text: &str) {
+    fn print(&self, stage: &str, text: &str) {
         let width = self.width;
         let _ = writeln!(std::io::stderr().lock(), "{stage:width$}  {text}");
     }
@@ -42,17 +42,17 @@ impl EventSink for PlainLines {
         let mut stages = self.stages.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.kind {
             EventKind::Started => {
-                stages.insert(event.stage.clone(), Running { spoken: Instant::now(), loss: None });
-                self.say(&event.stage, "started");
+                stages.insert(event.stage.clone(), Running { printed: Instant::now(), loss: None });
+                self.print(&event.stage, "started");
             }
             EventKind::Progress { done, total, unit } => {
                 let Some(running) = stages.get_mut(&event.stage) else { return };
-                if running.spoken.elapsed() < PAUSE {
+                if running.printed.elapsed() < PAUSE {
                     return;
                 }
-                running.spoken = Instant::now();
+                running.printed = Instant::now();
                 let loss = running.loss.map(|loss| format!(", loss {loss:.3}")).unwrap_or_default();
-                self.say(&event.stage, &format!("{done} of {total} {unit}{loss}"));
+                self.print(&event.stage, &format!("{done} of {total} {unit}{loss}"));
             }
             EventKind::Metric { name, value, .. } => {
                 if let Some(running) = stages.get_mut(&event.stage).filter(|_| name == "loss") {
@@ -61,16 +61,19 @@ impl EventSink for PlainLines {
             }
             EventKind::Cached => {}
             EventKind::Waiting { pid } => {
-                self.say(&event.stage, &format!("waits for process {pid}, which does it"))
+                self.print(&event.stage, &format!("waiting for process {pid}, which is doing it"))
             }
             EventKind::Damaged { file, problem, .. } => {
-                self.say(&event.stage, &format!("was damaged ({file}: {problem}); set aside, made again"));
+                self.print(
+                    &event.stage,
+                    &format!("was damaged ({file}: {problem}); moved to quarantine, making it again"),
+                );
             }
             EventKind::Finished { seconds } => {
                 stages.remove(&event.stage);
-                self.say(&event.stage, &format!("done in {}", duration(*seconds)));
+                self.print(&event.stage, &format!("done in {}", duration(*seconds)));
             }
-            // The walk's error says it, once.
+            // Reported once, by the walk's error.
             EventKind::Stopped | EventKind::Failed { .. } => {
                 stages.remove(&event.stage);
             }

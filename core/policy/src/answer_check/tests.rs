@@ -1,4 +1,4 @@
-//! What passes. What does not pass is tested with guests that answer so, in `tests/answers.rs`.
+//! Valid answers. Invalid ones are tested with guests in `tests/answers.rs`.
 
 use cadre_contract::{
     Description, Evidence, Order, Pick, Purpose, Query, Role, RouterProbe, RouterStep, SelectorProbe,

@@ -1,4 +1,4 @@
-//! Plays the core to a router: a batch of queries, asked until all are decided.
+//! Simulates the core for a router: routes a batch of queries until all are decided.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ const DIMENSIONS: usize = 64;
 const TIMED_CALLS: usize = 20;
 
 pub(super) fn play(plugin: &Plugin, settings: &str, rounds: u32) -> Result<Played, PolicyError> {
-    // A library without experts is the first there is.
+    // A run starts with a library without experts.
     let mut empty = plugin.router(settings, &[])?;
     run(&mut empty, &queries(), 0, rounds)?;
 
@@ -28,9 +28,9 @@ pub(super) fn play(plugin: &Plugin, settings: &str, rounds: u32) -> Result<Playe
             Ok(format!("{} calls, repeated in fresh instances", first.calls.len()))
         }
         Some(round) => {
-            Err(format!("round {round} gave other steps when it was repeated in a fresh instance"))
+            Err(format!("round {round} gave different steps when it was repeated in a fresh instance"))
         }
-        None => Err("it took another number of rounds when it was repeated".into()),
+        None => Err("it took a different number of rounds when it was repeated".into()),
     };
 
     let mut reversed = queries();
@@ -46,9 +46,9 @@ pub(super) fn play(plugin: &Plugin, settings: &str, rounds: u32) -> Result<Playe
         pairs.filter(|(a, b)| a != b).map(|(a, _)| a.0).next()
     };
     let rearranged = match (differs(&other), differs(&alone)) {
-        (None, None) => Ok("the same alone, together and in the other order".into()),
-        (Some(query), _) => Err(format!("query {query} ends elsewhere when the batch is reversed")),
-        (None, Some(query)) => Err(format!("query {query} ends elsewhere when it is asked alone")),
+        (None, None) => Ok("the same decisions alone, batched and in reverse order".into()),
+        (Some(query), _) => Err(format!("the decision for query {query} changes when the batch is reversed")),
+        (None, Some(query)) => Err(format!("the decision for query {query} changes when it is routed alone")),
     };
 
     let mut best = f64::INFINITY;
@@ -60,7 +60,7 @@ pub(super) fn play(plugin: &Plugin, settings: &str, rounds: u32) -> Result<Playe
     let usage = first.fuel.max(second.fuel);
     Ok(Played {
         summary: format!(
-            "{QUERIES} queries, {EXPERTS} experts: {}; {:.1} probes a query, {} rounds",
+            "{QUERIES} queries, {EXPERTS} experts: {}; {:.1} probes per query, {} rounds",
             first.ends,
             first.probes as f64 / QUERIES as f64,
             first.calls.len()
@@ -77,14 +77,14 @@ pub(super) fn play(plugin: &Plugin, settings: &str, rounds: u32) -> Result<Playe
 
 struct Run {
     calls: Vec<Vec<RouterStep>>,
-    /// Query and how it ended, in the order of the queries.
+    /// Queries and their decisions, in query order.
     decisions: Vec<(u64, String)>,
     ends: String,
     probes: usize,
     fuel: u64,
     fuel_allowed: u64,
     memory: u64,
-    /// All evidence as it was at the end.
+    /// All evidence at the end.
     last: Vec<Evidence>,
 }
 
@@ -119,7 +119,7 @@ fn run(router: &mut Router, queries: &[Evidence], experts: u32, rounds: u32) -> 
         if run.calls.len() >= rounds as usize {
             return Err(router.too_many_rounds(all[*first].query.id));
         }
-        let batch: Vec<Evidence> = open.iter().map(|place| all[*place].clone()).collect();
+        let batch: Vec<Evidence> = open.iter().map(|index| all[*index].clone()).collect();
         let steps = router.route(&batch)?;
         let usage = router.last_usage();
         if usage.fuel > run.fuel {
@@ -128,15 +128,15 @@ fn run(router: &mut Router, queries: &[Evidence], experts: u32, rounds: u32) -> 
         }
         run.memory = run.memory.max(usage.memory);
         let mut still = Vec::new();
-        for (place, step) in open.iter().zip(&steps) {
+        for (index, step) in open.iter().zip(&steps) {
             match step {
                 RouterStep::Ask(probes) => {
                     run.probes += probes.len();
-                    let query = all[*place].query.id;
-                    all[*place].observations.extend(probes.iter().map(|probe| found(query, probe, experts)));
-                    still.push(*place);
+                    let query = all[*index].query.id;
+                    all[*index].observations.extend(probes.iter().map(|probe| found(query, probe, experts)));
+                    still.push(*index);
                 }
-                end => ends[*place] = Some(end.clone()),
+                end => ends[*index] = Some(end.clone()),
             }
         }
         run.calls.push(steps);

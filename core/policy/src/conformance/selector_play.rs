@@ -1,4 +1,4 @@
-//! Plays the core to a selector: one task to remember, one training set to compose.
+//! Simulates the core for a selector: one task to remember, one training set to compose.
 
 use std::time::Instant;
 
@@ -24,13 +24,13 @@ pub(super) fn play(plugin: &Plugin, settings: &str, rounds: u32) -> Result<Playe
     let second = run(&mut selector, &remember, &candidates, rounds)?;
     let compose = Order { purpose: Purpose::Compose, budget: None, ..remember };
     let composed = run(&mut selector, &compose, &candidates[..BUDGET as usize], rounds)?;
-    // Nothing to choose from is the first there is.
+    // The first call of a run has no candidates.
     run(&mut selector, &remember, &[], rounds)?;
 
     let repeated = if first.steps == second.steps {
         Ok(format!("{} calls, repeated in fresh instances", first.steps.len()))
     } else {
-        Err("it picked or asked otherwise when it was repeated in a fresh instance".into())
+        Err("its picks or probes differed when it was repeated in a fresh instance".into())
     };
     let mut best = f64::INFINITY;
     for _ in 0..TIMED_CALLS {
@@ -40,7 +40,7 @@ pub(super) fn play(plugin: &Plugin, settings: &str, rounds: u32) -> Result<Playe
     }
     Ok(Played {
         summary: format!(
-            "{CANDIDATES} candidates, {BUDGET} wanted: remembered {} ({} made up), composed {} of {BUDGET}; {} probes",
+            "{CANDIDATES} candidates, {BUDGET} wanted: remembered {} ({} synthetic), composed {} of {BUDGET}; {} probes",
             first.picked,
             first.made_up,
             composed.picked,

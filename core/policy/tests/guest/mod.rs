@@ -1,4 +1,4 @@
-//! Small guests written as WebAssembly text: a policy that behaves, with one part of it exchanged.
+//! Small guests in WebAssembly text format: a well-behaved policy with one part replaced.
 
 #![expect(dead_code, reason = "every test program is compiled for itself and uses some of this")]
 
@@ -10,7 +10,7 @@ use cadre_contract::{
 };
 use cadre_policy::{Limits, PolicyError, Sandbox};
 
-/// A core module that is a router or selector, by parts.
+/// A core module that is a router or selector, in parts.
 pub(crate) struct Guest {
     interface: &'static str,
     imports: String,
@@ -22,12 +22,12 @@ pub(crate) struct Guest {
     call: String,
 }
 
-/// Parameters of `route`: `$ids` (address of the queries' numbers) and `$length`.
+/// Parameters of `route`: `$ids` (address of the queries' ids) and `$length`.
 const ROUTE: &str = "(param $ids i32) (param $length i32)";
-/// A batch is more than fits into parameters: it lies in memory, and begins with the list of numbers.
+/// A batch does not fit into parameters: it is in memory, and starts with the list of ids.
 const ENTER_ROUTE: &str = "(param $batch i32) (result i32)
     (call $call (i32.load (local.get $batch)) (i32.load offset=4 (local.get $batch)))";
-/// Parameters of `select`; the order is flat: purpose, role, task, budget (two), seed.
+/// Parameters of `select`; the order is flattened: purpose, role, task, budget (two), seed.
 const SELECT: &str = "(param $purpose i32) (param $role i32) (param $task i32) (param $bounded i32)
     (param $budget i32) (param $seed i64) (param $candidates i32) (param $count i32)
     (param $observations i32) (param $known i32)";
@@ -73,7 +73,7 @@ impl Guest {
         self
     }
 
-    /// Further fields of the module.
+    /// Additional fields of the module.
     pub(crate) fn globals(mut self, text: &str) -> Self {
         self.globals = text.into();
         self
@@ -94,7 +94,7 @@ impl Guest {
         self
     }
 
-    /// Body of `route` or `select`; gives the address of a result.
+    /// Body of `route` or `select`; returns the address of a result.
     pub(crate) fn call(mut self, text: &str) -> Self {
         self.call = text.into();
         self
@@ -170,7 +170,7 @@ impl Guest {
         wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
     }
 
-    /// Writes the component into a folder.
+    /// Writes the component to a folder.
     pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let file = folder.join("hostile.wasm");
         let component = cadre_plugin_build::encode(&file, &self.module()).unwrap();
@@ -179,8 +179,8 @@ impl Guest {
     }
 }
 
-/// A folder for files and a sandbox with its cache in it, with limits that end things quickly.
-pub(crate) struct Place {
+/// A temporary folder and a sandbox with its cache in it, with limits that stop guests quickly.
+pub(crate) struct Fixture {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) sandbox: Sandbox,
 }
@@ -196,7 +196,7 @@ pub(crate) fn tight() -> Limits {
     }
 }
 
-impl Place {
+impl Fixture {
     pub(crate) fn new() -> Self {
         Self::with(tight())
     }
@@ -207,7 +207,7 @@ impl Place {
         Self { folder, sandbox }
     }
 
-    /// What becomes of a file with these bytes.
+    /// Loads a file with these bytes.
     pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<cadre_policy::Plugin, PolicyError> {
         let file = self.folder.path().join("hostile.wasm");
         std::fs::write(&file, bytes).unwrap();
@@ -222,16 +222,16 @@ impl Place {
         self.sandbox.load(&guest.write(self.folder.path()))
     }
 
-    /// Why a guest does not load.
+    /// The error of loading a guest.
     pub(crate) fn refusal(&self, guest: &Guest) -> PolicyError {
-        self.load(guest).expect_err("a hostile guest was loaded")
+        self.load(guest).expect_err("a hostile guest must not load")
     }
 
-    /// The error that the router gives for queries 40, 41, …
+    /// The router's error for queries 40, 41, …
     pub(crate) fn routing_error(&self, guest: &Guest, queries: u64) -> PolicyError {
         let plugin = self.load(guest).unwrap();
         let mut router = plugin.router("{}", &cards(3)).unwrap();
-        router.route(&batch(queries)).expect_err("a hostile guest was believed")
+        router.route(&batch(queries)).expect_err("a hostile guest must fail")
     }
 }
 
@@ -247,11 +247,11 @@ pub(crate) fn cards(count: u32) -> Vec<ExpertCard> {
         .collect()
 }
 
-/// Queries 40, 41, … of which nothing is known.
+/// Queries 40, 41, … without evidence.
 pub(crate) fn batch(count: u64) -> Vec<Evidence> {
     (0..count)
-        .map(|place| Evidence {
-            query: Query { id: 40 + place, prompt: "sort: 3 1 2".into(), prompt_tokens: 5 },
+        .map(|index| Evidence {
+            query: Query { id: 40 + index, prompt: "sort: 3 1 2".into(), prompt_tokens: 5 },
             observations: vec![],
         })
         .collect()

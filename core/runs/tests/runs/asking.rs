@@ -1,4 +1,4 @@
-//! Filters, order, columns: what is asked is what is answered, and mistakes have a place.
+//! Queries: filters, order and columns give the right answers, and errors have a position.
 
 use std::fs::File;
 use std::time::{Duration, SystemTime};
@@ -22,7 +22,7 @@ fn sample() -> Runs {
 }
 
 #[test]
-fn filters_choose() {
+fn filters_select_runs() {
     let runs = sample();
     let mut index = runs.open();
     let cases: [(&str, &[&str]); 27] = [
@@ -61,7 +61,7 @@ fn filters_choose() {
 }
 
 #[test]
-fn order_puts_what_is_missing_last() {
+fn missing_values_are_sorted_last() {
     let runs = sample();
     let mut index = runs.open();
     assert_eq!(ids(&mut index, None, Some("average-score")), ["see-b", "see-a", "see-c", "see-d"]);
@@ -80,7 +80,7 @@ fn order_puts_what_is_missing_last() {
 }
 
 #[test]
-fn a_long_list_is_filled_as_a_short_one() {
+fn a_long_table_is_filled_like_a_short_one() {
     let runs = Runs::new();
     for run in 0..320 {
         runs.begin(&format!("see-{run:03}"), f64::from(run));
@@ -100,10 +100,10 @@ fn a_long_list_is_filled_as_a_short_one() {
 }
 
 #[test]
-fn mistakes_say_where_and_what_was_meant() {
+fn errors_have_a_position_and_a_suggestion() {
     let runs = sample();
     let mut index = runs.open();
-    let mut told = |filter: Option<&str>, sort: Option<&str>, columns: Option<&str>| {
+    let mut query_error = |filter: Option<&str>, sort: Option<&str>, columns: Option<&str>| {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let selection = Selection {
             filter: text(filter),
@@ -116,20 +116,20 @@ fn mistakes_say_where_and_what_was_meant() {
             other => panic!("{other:?}"),
         }
     };
-    let (what, column, problem) = told(Some("name = see and threshold > 0.3"), None, None);
+    let (what, column, problem) = query_error(Some("name = see and threshold > 0.3"), None, None);
     assert_eq!((what, column), ("--where", 16));
     assert!(problem.contains("`routing.router.threshold`"), "{problem}");
-    let (_, column, problem) = told(Some("averag-score > 1"), None, None);
+    let (_, column, problem) = query_error(Some("averag-score > 1"), None, None);
     assert!(column == 1 && problem.contains("`average-score`"), "{problem}");
-    assert!(told(Some("average_score > 1"), None, None).2.contains("`average-score`"));
-    assert_eq!(told(None, Some("-nonsense-of-a-key"), None).1, 2);
-    assert_eq!(told(None, None, Some("id, thresold")).1, 5);
-    assert!(told(Some("created > yesterday"), None, None).2.contains("no time"));
-    assert_eq!(told(Some("tag < good"), None, None).1, 7);
+    assert!(query_error(Some("average_score > 1"), None, None).2.contains("`average-score`"));
+    assert_eq!(query_error(None, Some("-nonsense-of-a-key"), None).1, 2);
+    assert_eq!(query_error(None, None, Some("id, thresold")).1, 5);
+    assert!(query_error(Some("created > yesterday"), None, None).2.contains("not a time"));
+    assert_eq!(query_error(Some("tag < good"), None, None).1, 7);
 }
 
 #[test]
-fn runs_are_found_by_their_beginning() {
+fn runs_are_found_by_prefix() {
     let runs = sample();
     let path = runs.path();
     assert_eq!(find_run(&path, "see-a").unwrap().id(), "see-a");
@@ -143,7 +143,7 @@ fn runs_are_found_by_their_beginning() {
 }
 
 #[test]
-fn of_several_runs_the_last_touched_is_looked_at() {
+fn of_several_matches_the_most_recent_is_shown() {
     let runs = sample();
     let path = runs.path();
     let now = SystemTime::now();
@@ -166,7 +166,7 @@ fn of_several_runs_the_last_touched_is_looked_at() {
 }
 
 #[test]
-fn side_by_side_shows_what_differs() {
+fn compare_shows_differences() {
     let runs = sample();
     let records: Vec<RunRecord> =
         ["see-a", "see-d"].iter().map(|id| RunRecord::read(&runs.run(id)).unwrap()).collect();

@@ -1,4 +1,4 @@
-//! The index follows the folders, and is made anew from them whatever happens to it.
+//! The index follows the folders, and is rebuilt from them after any damage.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ fn the_index_follows_the_folders() {
     assert_eq!(column(&mut index, "routing.router.threshold"), [0.2, 0.4].map(|it| Some(Value::Float(it))));
     drop(index);
 
-    // A report comes, a recipe changes, a run goes, one comes, one is tagged: each is seen at the next opening.
+    // A report is added, a recipe changes, a run is deleted, one is created, one is tagged: the next open sees each.
     let report = fs::read(runs.run("see-a").report_json()).unwrap();
     fs::write(begun.report_json(), report).unwrap();
     assert_eq!(column(&mut runs.open(), "state"), [text("done"), text("done")]);
@@ -47,7 +47,7 @@ fn times_come_from_the_events_and_the_report() {
 }
 
 #[test]
-fn an_index_that_is_damaged_is_made_anew_and_it_is_said() {
+fn a_damaged_index_is_rebuilt_with_a_note() {
     let runs = Runs::new();
     runs.done("see-a", 0.2, 80.0);
     runs.done("see-b", 0.3, 70.0);
@@ -55,30 +55,30 @@ fn an_index_that_is_damaged_is_made_anew_and_it_is_said() {
     let file = runs.path().join(".index.sqlite");
     let good = fs::read(&file).unwrap();
     let mut damages = vec![b"not a database at all".to_vec(), vec![0; 4096], good[..good.len() / 2].to_vec()];
-    // A page of tables overwritten; and the header's.
+    // Overwrite a page of tables, and the header's page.
     for at in [0, 4096, good.len() - 4096] {
         let mut bytes = good.clone();
         bytes[at..at + 2048].fill(0xa5);
         damages.push(bytes);
     }
-    let mut told = 0;
+    let mut with_notes = 0;
     for damage in damages {
         fs::write(&file, &damage).unwrap();
         let mut index = runs.open();
         assert_eq!(everything(&mut index), whole);
-        told += usize::from(!index.notes().is_empty());
+        with_notes += usize::from(!index.notes().is_empty());
         drop(index);
         let mut again = runs.open();
         assert_eq!(everything(&mut again), whole);
         assert!(again.notes().is_empty(), "{:?}", again.notes());
     }
-    assert!(told >= 4, "{told}");
+    assert!(with_notes >= 4, "{with_notes}");
     fs::remove_file(&file).unwrap();
     assert_eq!(everything(&mut runs.open()), whole);
 }
 
 #[test]
-fn an_index_of_another_version_is_made_anew() {
+fn an_index_of_another_version_is_rebuilt() {
     let runs = Runs::new();
     runs.done("see-a", 0.2, 80.0);
     drop(runs.open());
@@ -109,13 +109,13 @@ fn a_damaged_run_is_listed_with_its_problem() {
 }
 
 #[test]
-fn looking_makes_no_folder_and_a_folder_that_cannot_be_written_is_read_all_the_same() {
+fn reading_creates_no_folder_and_works_in_a_read_only_one() {
     let runs = Runs::new();
     let mut none = runs.open();
     assert!(ids(&mut none, None, None).is_empty());
     assert!(!runs.path().exists());
     runs.done("see-a", 0.2, 80.0);
-    // A folder in the place of the index: no file can be there, whoever asks.
+    // A folder in place of the index, so that no process can create the file.
     fs::create_dir(runs.path().join(".index.sqlite")).unwrap();
     let mut index = runs.open();
     assert_eq!(ids(&mut index, None, None), ["see-a"]);
@@ -123,7 +123,7 @@ fn looking_makes_no_folder_and_a_folder_that_cannot_be_written_is_read_all_the_s
 }
 
 #[test]
-fn several_may_use_it_at_once() {
+fn several_processes_can_use_the_index_at_once() {
     let runs = Runs::new();
     for run in 0..20 {
         runs.done(&format!("see-{run:02}"), 0.2, f64::from(run));
@@ -136,7 +136,7 @@ fn several_may_use_it_at_once() {
             assert_eq!(reader.join().unwrap().len(), 20);
         }
     });
-    // One that is open sees no ground move under it when another is made beside it.
+    // An open index must not be affected when another is rebuilt beside it.
     let mut one = runs.open();
     runs.done("see-99", 0.2, 1.0);
     assert_eq!(ids(&mut runs.open(), None, None).len(), 21);

@@ -1,4 +1,4 @@
-//! What the store must keep for the runs: every plan counts, and one that cannot be read stops everything.
+//! The artifacts the store must keep for runs: every plan counts, and an unreadable plan stops collection.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ fn plans_of_runs_and_sweeps_are_live() {
         fs::write(folder.join("sweep-plan.json"), plan(&[stage])).unwrap();
     }
     fs::create_dir(runs.path().join("not-a-run")).unwrap();
-    // A run that somebody hid still needs what it needs; one on its way out does not.
+    // A hidden run still needs its artifacts; one that is being deleted does not.
     fs::write(runs.begin(".hidden", 0.1).plan(), plan(&["six"])).unwrap();
     fs::write(runs.begin(".deleted-c-1", 0.1).plan(), plan(&["seven"])).unwrap();
     let live = live_keys(&[runs.path()]).unwrap();
@@ -50,7 +50,7 @@ fn plans_of_runs_and_sweeps_are_live() {
 }
 
 #[test]
-fn a_plan_that_cannot_be_read_stops_it() {
+fn an_unreadable_plan_is_an_error() {
     let runs = Runs::new();
     let run = runs.begin("a", 0.1);
     let folders = [runs.path()];
@@ -66,7 +66,7 @@ fn a_plan_that_cannot_be_read_stops_it() {
         assert!(message.contains(word) && message.contains("plan.json"), "{message}");
     }
     fs::remove_file(run.plan()).unwrap();
-    assert!(live_keys(&folders).unwrap().is_empty(), "what never had a plan made nothing");
+    assert!(live_keys(&folders).unwrap().is_empty(), "a run without a plan has no artifacts");
     fs::write(run.report_json(), "{}").unwrap();
     assert!(matches!(live_keys(&folders), Err(RunsError::NoPlan { .. })));
     fs::remove_dir_all(run.folder()).unwrap();

@@ -1,4 +1,4 @@
-//! Tags, and what leaves for other programs.
+//! Tags and exports.
 
 use std::fs;
 
@@ -24,7 +24,11 @@ fn tags_are_kept_in_the_run() {
     let newer = format!("{{\"format-version\": {}, \"tags\": []}}", TAGS_FORMAT + 1);
     fs::write(run.tags(), &newer).unwrap();
     assert!(matches!(change_tags(&run, &tags(&["y"]), &[]), Err(RunsError::NewerFormat { .. })));
-    assert_eq!(fs::read_to_string(run.tags()).unwrap(), newer, "what is not understood is not overwritten");
+    assert_eq!(
+        fs::read_to_string(run.tags()).unwrap(),
+        newer,
+        "a file of a newer version is not overwritten"
+    );
 }
 
 #[test]
@@ -36,7 +40,7 @@ fn old_tags_are_read() {
 }
 
 #[test]
-fn tables_leave_as_csv_and_parquet() {
+fn tables_are_exported_as_csv_and_parquet() {
     let runs = Runs::new();
     runs.done("see-a", 0.1, 80.0);
     runs.begin("see-b", 0.1);
@@ -51,7 +55,7 @@ fn tables_leave_as_csv_and_parquet() {
 }
 
 #[test]
-fn curves_and_figures_leave_for_tensorboard() {
+fn curves_and_figures_are_exported_for_tensorboard() {
     let runs = Runs::new();
     let run = runs.done("see-a", 0.1, 80.0);
     let line = |step: i64, value: f64, time: i64| {
@@ -94,11 +98,11 @@ fn curves_and_figures_leave_for_tensorboard() {
     let mut damaged = bytes;
     let last = damaged.len() - 6;
     damaged[last] ^= 1;
-    assert_eq!(records(&damaged), None, "a test that sees no damage sees nothing");
+    assert_eq!(records(&damaged), None, "the checker must detect damage");
 }
 
-/// The records of a file in TensorFlow's framing: length, its checksum, bytes, their checksum. None where one does not
-/// hold.
+/// The records of a file in TensorFlow's framing: length, checksum of the length, bytes, checksum of the bytes. `None`
+/// if a checksum does not match.
 fn records(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
@@ -116,7 +120,7 @@ fn records(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     Some(found)
 }
 
-/// CRC-32C (Castagnoli, bit by bit), rotated and shifted as TensorFlow's records have it.
+/// CRC-32C (Castagnoli, bit by bit), masked as in TensorFlow's record format.
 fn masked(data: &[u8]) -> u32 {
     let sum =
         !data.iter().fold(!0u32, |sum, byte| {
@@ -127,7 +131,7 @@ fn masked(data: &[u8]) -> u32 {
     sum.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// The first field of this number of a protobuf message, with lengths below 2^14 and numbers below 2^7.
+/// The first field with this number in a protobuf message; supports lengths below 2^14 and field numbers below 2^7.
 fn field(mut message: &[u8], wanted: u8) -> Option<&[u8]> {
     while let Some((head, rest)) = message.split_first() {
         let (start, length) = match head & 7 {

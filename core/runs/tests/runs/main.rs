@@ -1,5 +1,5 @@
-//! What the runs promise, from outside: an index that is always right and never needed, queries, tags, exports, what
-//! the store must keep.
+//! Integration tests of the crate: the index (always correct, never required), queries, tags, exports, and what the
+//! store must keep.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -17,7 +17,7 @@ use cadre_store::RunLayout;
 const RECIPE: &str = include_str!("../../samples/recipe.toml");
 const REPORT: &str = include_str!("../../samples/report.json");
 
-/// A folder of runs of its own.
+/// A temporary folder of runs.
 struct Runs {
     folder: tempfile::TempDir,
 }
@@ -35,7 +35,7 @@ impl Runs {
         RunLayout::at(&self.path().join(id))
     }
 
-    /// A run of the sample recipe with this threshold, begun but not done.
+    /// A run of the sample recipe with this threshold, started but not finished.
     fn begin(&self, id: &str, threshold: f64) -> RunLayout {
         let run = self.run(id);
         run.create().unwrap();
@@ -45,7 +45,7 @@ impl Runs {
         run
     }
 
-    /// The same, done with this average score.
+    /// The same, finished with this average score.
     fn done(&self, id: &str, threshold: f64, score: f64) -> RunLayout {
         let run = self.begin(id, threshold);
         fs::write(run.report_json(), REPORT.replace("87.87380903100942", &format!("{score:?}"))).unwrap();
@@ -57,7 +57,7 @@ impl Runs {
     }
 }
 
-/// The ids of the runs that fit, in their order.
+/// The ids of the matching runs, in order.
 fn ids(index: &mut RunIndex, filter: Option<&str>, sort: Option<&str>) -> Vec<String> {
     let table = index.select(&Selection {
         filter: filter.map(str::to_owned),
@@ -68,7 +68,7 @@ fn ids(index: &mut RunIndex, filter: Option<&str>, sort: Option<&str>) -> Vec<St
     table.unwrap().rows.iter().map(|row| row[0].as_ref().unwrap().exact()).collect()
 }
 
-/// One column of all runs, by id.
+/// One column of all runs, ordered by id.
 fn column(index: &mut RunIndex, name: &str) -> Vec<Option<Value>> {
     let selection = Selection { columns: Some(name.to_owned()), ..Selection::default() };
     index.select(&selection).unwrap().rows.into_iter().map(|mut row| row.remove(0)).collect()

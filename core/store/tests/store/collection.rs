@@ -1,4 +1,4 @@
-//! Collecting garbage takes what no plan names and nothing else, whoever works and whenever it is killed.
+//! Garbage collection removes exactly what no plan references, whatever else is running and whenever it is killed.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -25,7 +25,7 @@ fn count(collected: &Collected, kind: Garbage) -> u64 {
 }
 
 #[test]
-fn what_no_plan_names_goes_and_the_rest_stays() {
+fn what_no_plan_references_is_removed_and_the_rest_stays() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     for name in ["live", "dead"] {
@@ -46,7 +46,7 @@ fn what_no_plan_names_goes_and_the_rest_stays() {
     whole(&store, "dead");
     assert!(entries(&folder.path().join("trash")).is_empty());
     let did = collect(&store, &needed, CollectionOptions::default());
-    assert_eq!(did, would, "a dry run says what will be done");
+    assert_eq!(did, would, "a dry run predicts the collection");
 
     assert_eq!(did.removed[&Garbage::Artifact].count, 1);
     assert!(did.removed[&Garbage::Artifact].bytes > 1001);
@@ -70,7 +70,7 @@ fn what_no_plan_names_goes_and_the_rest_stays() {
 }
 
 #[test]
-fn a_key_that_somebody_works_on_is_left_alone() {
+fn a_locked_key_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     commit(&store, "dead", &[("weights", b"x")]);
@@ -78,7 +78,7 @@ fn a_key_that_somebody_works_on_is_left_alone() {
     store.workspace(&key("begun")).unwrap();
     let lock = store.try_lock(&key("dead")).unwrap().unwrap();
     let begun = store.try_lock(&key("begun")).unwrap().unwrap();
-    // A draft whose maker lives holds no lock of ours: its own keeps it.
+    // A live draft is protected by its own lock, not the key's.
     let draft = store.draft(&key("other")).unwrap();
     draft.write("half", b"x").unwrap();
     let did = collect(&store, &[], CollectionOptions::default());
@@ -91,7 +91,7 @@ fn a_key_that_somebody_works_on_is_left_alone() {
     drop((lock, begun, draft));
     assert_eq!(store.worker(&key("dead")).unwrap(), None);
 
-    // Whoever computes evidence holds a key of its own.
+    // Computing evidence locks a separate key.
     let computing = store.try_lock(&ArtifactStore::evidence_key(&key("dead"))).unwrap().unwrap();
     let did = collect(&store, &[], CollectionOptions::default());
     assert_eq!((count(&did, Garbage::Artifact), count(&did, Garbage::Evidence)), (1, 0));
@@ -116,7 +116,7 @@ fn a_kill_between_renaming_and_deleting_leaves_a_whole_store() {
     for name in ["dead", "needed again"] {
         assert!(matches!(store.get(&key(name)).unwrap(), cadre_store::Lookup::Missing), "{name}");
     }
-    // Made again, and so the one in the trash is not needed.
+    // It was made again, so the one in the trash is not needed.
     commit(&store, "dead", &[("weights", b"made anew")]);
 
     let did = collect(&store, &["live", "needed again", "dead"], CollectionOptions::default());
@@ -128,7 +128,7 @@ fn a_kill_between_renaming_and_deleting_leaves_a_whole_store() {
 }
 
 #[test]
-fn a_run_that_begins_meanwhile_gets_its_artifacts_back() {
+fn a_run_that_starts_meanwhile_gets_its_artifacts_back() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     commit(&store, "late", &[("weights", b"x")]);
@@ -140,7 +140,7 @@ fn a_run_that_begins_meanwhile_gets_its_artifacts_back() {
 }
 
 #[test]
-fn what_is_young_stays_where_that_is_asked_for() {
+fn recent_entries_stay_if_requested() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     for name in ["young", "old"] {
@@ -173,11 +173,11 @@ fn one_collection_at_a_time() {
 }
 
 #[test]
-fn folders_of_runs_are_remembered() {
+fn folders_of_runs_are_registered() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(&folder.path().join("store")).unwrap();
     let (a, b) = (folder.path().join("a"), folder.path().join("b"));
-    assert!(store.remember_runs(&a).is_err(), "it is not there");
+    assert!(store.remember_runs(&a).is_err(), "it does not exist");
     for runs in [&a, &b, &a] {
         fs::create_dir_all(runs).unwrap();
         store.remember_runs(runs).unwrap();
@@ -185,11 +185,11 @@ fn folders_of_runs_are_remembered() {
     let known = store.known_runs().unwrap();
     assert_eq!(known, [fs::canonicalize(&a).unwrap(), fs::canonicalize(&b).unwrap()]);
     fs::remove_dir(&b).unwrap();
-    assert_eq!(store.known_runs().unwrap().len(), 2, "gone is not forgotten");
+    assert_eq!(store.known_runs().unwrap().len(), 2, "a deleted folder stays registered");
     assert!(store.forget_runs(&known[1]).unwrap() && !store.forget_runs(&known[1]).unwrap());
     assert_eq!(store.known_runs().unwrap(), known[..1]);
 
-    // The form of version 1, and of what is newer.
+    // The format of version 1, and a newer one.
     let roots = folder.path().join("store/roots");
     fs::write(roots.join("0.json"), "{\"format-version\":1,\"runs\":\"/somewhere/else\"}").unwrap();
     assert!(store.known_runs().unwrap().contains(&"/somewhere/else".into()));

@@ -1,4 +1,4 @@
-//! Damage is found on reading, reported with the file, and moved out of the way.
+//! Damage is detected on reading, reported with the file name, and moved out of the way.
 
 use std::fs;
 use std::path::Path;
@@ -38,7 +38,7 @@ fn a_flipped_bit_is_found() {
 }
 
 #[test]
-fn a_cut_or_lost_file_is_found_without_reading_it() {
+fn a_truncated_or_missing_file_is_found_without_reading_it() {
     let (file, problem) = break_and_look("a", |folder| fs::write(folder.join("weights"), [7; 100]).unwrap());
     assert_eq!((file.as_str(), problem.as_str()), ("weights", "it has 100 bytes, and 5000 were written"));
     let (file, problem) = break_and_look("a", |folder| fs::remove_file(folder.join("card")).unwrap());

@@ -1,4 +1,4 @@
-//! A disk that is full: the error names file and cause, nothing half-written counts, what was there stays.
+//! A full disk: the error names file and cause, partial writes do not count, and existing data is kept.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::{commit, entries, facts, key, whole};
 
 const WHERE: &str = "CADRE_STORE_TEST_SMALL_DISK";
 
-/// A disk of 256 KiB where this process may make one.
+/// A 256 KiB disk, if this process may mount one.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -35,7 +35,7 @@ fn a_full_disk_loses_nothing() {
     match SmallDisk::mount(folder.path()) {
         Some(disk) => fill(&disk.0),
         None => {
-            // Without the right to mount: a child whose files may not grow beyond 64 KiB.
+            // If mounting is not permitted: a child process whose files are limited to 64 KiB.
             let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" full_disk::child --exact";
             let program = std::env::current_exe().unwrap();
             let output =
@@ -46,7 +46,7 @@ fn a_full_disk_loses_nothing() {
     }
 }
 
-/// Not a test of its own: what the child does.
+/// Not a test of its own: the body of the child process.
 #[test]
 fn child() {
     if let Ok(folder) = std::env::var(WHERE) {
@@ -71,7 +71,7 @@ fn fill(folder: &Path) {
     assert!(!folder.join("report.json").exists());
     drop(draft);
 
-    // There is room again.
+    // There is space again.
     assert!(!store.contains(&key("large")).unwrap());
     assert_eq!(entries(&folder.join("drafts")), [""; 0]);
     assert_eq!(segments.read_all().unwrap().segments, [b"first".to_vec()]);

@@ -1,4 +1,4 @@
-//! What the store promises, from outside: whole artifacts or none, whatever is killed, damaged, full or raced for.
+//! Integration tests of the store: artifacts are complete or absent despite kills, damage, full disks and races.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! Samples of every format version that was ever written can be read; newer ones are refused.
+//! Samples of every released format version are readable; newer versions are refused.
 
 use std::fs;
 use std::path::Path;
@@ -37,9 +37,9 @@ fn version_1_is_read() {
     assert!(evidence.damaged.is_empty());
 }
 
-/// Writes the sample anew; run it by hand when a new version is made, and keep the old one.
+/// Writes the sample; run it by hand for a new format version, and keep the old sample.
 #[test]
-#[ignore = "writes the sample of the present version"]
+#[ignore = "writes the sample of the current version"]
 fn write_sample() {
     let folder = std::env::var("CADRE_STORE_SAMPLE").unwrap();
     let store = ArtifactStore::open(Path::new(&folder)).unwrap();
@@ -65,7 +65,7 @@ fn newer_versions_are_refused_and_left_alone() {
     let text = fs::read_to_string(&path).unwrap().replace("\"format-version\": 1", "\"format-version\": 2");
     fs::write(&path, text).unwrap();
     assert!(matches!(store.get(&key("a")), Err(StoreError::NewerFormat { found: 2, .. })));
-    assert!(path.exists(), "not taken for damage");
+    assert!(path.exists(), "must not be treated as damage");
 
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("FORMAT"), b"what").unwrap();

@@ -1,5 +1,5 @@
-//! Several processes on one store, some of which die in the middle. The children are this test program again, told by
-//! the environment what to do.
+//! Several processes share a store, and some die midway. The children are this test program, controlled by environment
+//! variables.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -24,7 +24,7 @@ fn spawn(what: &str, folder: &Path) -> Child {
         .unwrap()
 }
 
-/// Reads a child's output up to the line that says `word`.
+/// Reads a child's output up to the line `word`.
 fn hear(child: &mut Child, word: &str) -> BufReader<std::process::ChildStdout> {
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -34,10 +34,10 @@ fn hear(child: &mut Child, word: &str) -> BufReader<std::process::ChildStdout> {
         }
         line.clear();
     }
-    panic!("the child never said {word}");
+    panic!("the child never printed {word}");
 }
 
-/// Not a test of its own: what the children do.
+/// Not a test of its own: the body of the child processes.
 #[test]
 fn child() {
     let Ok(what) = std::env::var(WHAT) else { return };
@@ -81,7 +81,7 @@ fn child() {
 }
 
 #[test]
-fn a_kill_in_the_middle_leaves_no_artifact_and_keeps_the_workspace() {
+fn a_kill_during_a_draft_leaves_no_artifact_and_keeps_the_workspace() {
     let folder = tempfile::tempdir().unwrap();
     let status = spawn("die in a draft", folder.path()).wait().unwrap();
     assert!(!status.success());
@@ -94,7 +94,7 @@ fn a_kill_in_the_middle_leaves_no_artifact_and_keeps_the_workspace() {
     let lock = store.try_lock(&key("a")).unwrap();
     assert!(lock.is_some(), "the lock of a dead process is free");
     let draft = store.draft(&key("a")).unwrap();
-    assert_eq!(entries(&folder.path().join("drafts")).len(), 1, "swept but for the new one");
+    assert_eq!(entries(&folder.path().join("drafts")).len(), 1, "all but the new one were swept");
     draft.write("f", b"x").unwrap();
     draft.commit(facts("a")).unwrap();
     whole(&store, "a");
@@ -103,7 +103,7 @@ fn a_kill_in_the_middle_leaves_no_artifact_and_keeps_the_workspace() {
 }
 
 #[test]
-fn a_lock_tells_who_holds_it_and_is_free_when_the_holder_is_killed() {
+fn a_lock_reports_its_holder_and_is_free_when_the_holder_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     let mut child = spawn("hold", folder.path());
@@ -128,7 +128,7 @@ fn a_lock_tells_who_holds_it_and_is_free_when_the_holder_is_killed() {
 }
 
 #[test]
-fn of_processes_that_race_for_a_key_one_makes_it() {
+fn of_processes_that_race_for_a_key_only_one_makes_it() {
     let folder = tempfile::tempdir().unwrap();
     let children: Vec<Child> = (0..6).map(|_| spawn("race", folder.path())).collect();
     let mut makers = Vec::new();
@@ -156,6 +156,6 @@ fn a_kill_in_an_append_loses_only_that_segment() {
     segments.append(b"after").unwrap();
     let read = segments.read_all().unwrap();
     assert_eq!(read.segments, [b"whole".to_vec(), b"after".to_vec()]);
-    assert!(read.damaged.is_empty(), "set aside by the append");
+    assert!(read.damaged.is_empty(), "moved to quarantine by the append");
     assert_eq!(entries(&folder.path().join("quarantine")).len(), 1);
 }

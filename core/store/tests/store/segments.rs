@@ -1,4 +1,4 @@
-//! Evidence: appended, read back, damaged in places.
+//! Evidence: appended, read back, and damaged in various places.
 
 use std::fs;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ fn segments_come_back_in_order() {
 }
 
 #[test]
-fn each_place_of_damage_costs_at_most_its_own_segment() {
+fn damage_costs_at_most_the_segment_it_is_in() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     let segments = store.segments(&key("s"));
@@ -38,24 +38,24 @@ fn each_place_of_damage_costs_at_most_its_own_segment() {
         segments.append(payload).unwrap();
     }
     let sound = fs::read(file(&store)).unwrap();
-    for place in (0..sound.len()).step_by(3) {
+    for index in (0..sound.len()).step_by(3) {
         let mut bytes = sound.clone();
-        bytes[place] ^= 0x20;
+        bytes[index] ^= 0x20;
         fs::write(file(&store), &bytes).unwrap();
         let read = segments.read_all().unwrap();
-        assert!(read.segments.len() >= 2, "byte {place}");
-        assert!(read.segments.iter().all(|segment| payloads.contains(segment)), "byte {place}");
-        assert_eq!(read.damaged.len(), 1, "byte {place}");
+        assert!(read.segments.len() >= 2, "byte {index}");
+        assert!(read.segments.iter().all(|segment| payloads.contains(segment)), "byte {index}");
+        assert_eq!(read.damaged.len(), 1, "byte {index}");
         let again = segments.read_all().unwrap();
-        assert_eq!(again.segments, read.segments, "byte {place}");
-        assert!(again.damaged.is_empty(), "byte {place}: reported once, then mended");
+        assert_eq!(again.segments, read.segments, "byte {index}");
+        assert!(again.damaged.is_empty(), "byte {index}: reported once, then repaired");
         segments.append(b"next").unwrap();
         assert_eq!(segments.read_all().unwrap().segments.last().unwrap(), b"next");
     }
 }
 
 #[test]
-fn a_cut_at_any_place_is_mended() {
+fn a_truncation_anywhere_is_repaired() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(folder.path()).unwrap();
     let segments = store.segments(&key("s"));

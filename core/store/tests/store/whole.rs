@@ -1,4 +1,4 @@
-//! The plain way: drafts become artifacts, artifacts are found again.
+//! The normal case: drafts become artifacts, and artifacts are found again.
 
 use cadre_store::{ArtifactStore, Lookup, StoreError};
 use serde_json::{Value, json};
@@ -71,7 +71,7 @@ fn names_that_lead_out_are_refused() {
 }
 
 #[test]
-fn a_folder_of_something_else_is_not_taken_for_a_store() {
+fn a_folder_with_other_files_is_not_opened_as_a_store() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("thesis.tex"), b"").unwrap();
     assert!(matches!(ArtifactStore::open(folder.path()), Err(StoreError::NotAStore { .. })));

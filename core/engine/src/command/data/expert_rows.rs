@@ -1,6 +1,5 @@
-//! The rows an expert is trained on: those its `compose` stage put together, where that was done, and otherwise what
-//! it will be put together of. A selector's choice is not made here: rehearsed rows are then drawn at random, and
-//! whoever shows them says so.
+//! The rows an expert is trained on: those of its `compose` stage if that is done, otherwise a preview. The preview
+//! does not run the selector: rehearsed rows are drawn at random, and the output must say so.
 
 use cadre_data::Split;
 use cadre_data::{Example, Target, TrainingRow, read_training_rows, sample};
@@ -14,18 +13,18 @@ use crate::stage::{TRAINING, draw_examples, draw_outside, draw_task};
 /// Why a row is in a training set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// It is of the expert's own task.
+    /// From the expert's own task.
     Own,
-    /// It is of an earlier task.
+    /// From an earlier task.
     Rehearsed,
-    /// It is of no task.
+    /// From no task of the stream.
     Outside,
 }
 
 impl Origin {
     pub(super) const ALL: [Self; 3] = [Self::Own, Self::Rehearsed, Self::Outside];
 
-    /// Its name in JSON.
+    /// Name in JSON output.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Own => "own",
@@ -35,16 +34,16 @@ impl Origin {
     }
 }
 
-/// A training set, or what it will be made of.
+/// A training set, or a preview of one.
 pub(super) struct ExpertRows {
-    /// Rows with where they are from.
+    /// Rows with their origins.
     pub(super) rows: Vec<(Origin, TrainingRow)>,
-    /// Whether these are the very rows: the stage was done.
+    /// Whether these are the actual rows of a finished `compose` stage.
     pub(super) composed: bool,
 }
 
 impl ExpertRows {
-    /// Of the `compose` stage of a plan.
+    /// The rows of a plan's `compose` stage.
     pub(super) fn of(
         stage: &StageSpec,
         work: &ComposeWork,
@@ -56,19 +55,19 @@ impl ExpertRows {
         {
             let count = |fact: &str| artifact.manifest().facts[fact].as_u64().unwrap_or(0) as usize;
             let (own, rehearsed) = (count("own"), count("rehearsed"));
-            let origin = |place: usize| match place {
-                place if place < own => Origin::Own,
-                place if place < own + rehearsed => Origin::Rehearsed,
+            let origin = |index: usize| match index {
+                index if index < own => Origin::Own,
+                index if index < own + rehearsed => Origin::Rehearsed,
                 _ => Origin::Outside,
             };
             let rows = read_training_rows(&artifact.path(TRAINING))?;
-            let rows = rows.into_iter().enumerate().map(|(place, row)| (origin(place), row)).collect();
+            let rows = rows.into_iter().enumerate().map(|(index, row)| (origin(index), row)).collect();
             return Ok(Self { rows, composed: true });
         }
         Ok(Self { rows: drawn(stage, work, plan)?, composed: false })
     }
 
-    /// Some rows of one origin, drawn by a fixed seed so that they are of many kinds, and how many there are.
+    /// A sample of rows of one origin, drawn with a fixed seed for variety, and their total number.
     pub(super) fn some(&self, origin: Origin, count: usize) -> (Vec<&TrainingRow>, usize) {
         let rows: Vec<&TrainingRow> =
             self.rows.iter().filter(|(of, _)| *of == origin).map(|(_, row)| row).collect();
@@ -78,7 +77,7 @@ impl ExpertRows {
     }
 }
 
-/// What a training set will be made of.
+/// A preview of a training set.
 fn drawn(
     stage: &StageSpec,
     work: &ComposeWork,
@@ -115,7 +114,7 @@ fn drawn(
     Ok(rows)
 }
 
-/// The examples of a task of the plan, as its `prepare` stage gives them.
+/// The examples of a task of the plan, as in its `prepare` stage.
 pub(super) fn task_rows(plan: &Plan, task: &str, split: Split) -> Result<Vec<Example>, EngineError> {
     let prepared = plan.stages.iter().find_map(|stage| match &stage.work {
         StageWork::Prepare(PrepareWork::Task(work)) if work.task == task => Some(work),

@@ -1,5 +1,5 @@
-//! A recipe's data: for every expert some of its own rows, of earlier tasks and of no task, with indicator and loss
-//! mask as the learner is given them. The tokens are those of the run, whether or not the backbone is there yet.
+//! Shows a recipe's data: for each expert, samples of its own rows, of rows of earlier tasks and of rows of no task,
+//! with indicator and loss mask as in training. Uses the run's tokenizer, whether or not the backbone exists yet.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub(super) fn show(args: &ShowArgs, opened: &Opened, store: &Path, terminal: &Te
     let view = View { args, plan, store: store.as_ref(), terminal };
     match view.encoding()? {
         Some(encoding) => view.experts(&encoding),
-        // Nothing is trained: the backbone sees prompts, and learns nothing of them.
+        // Nothing is trained, so there is no training set: show the prompts only.
         None => view.texts(),
     }
 }
@@ -38,7 +38,7 @@ struct View<'a> {
     terminal: &'a Terminal,
 }
 
-/// A row on its way to the terminal.
+/// A row to be displayed.
 struct Shown<'a> {
     expert: &'a str,
     origin: &'a str,
@@ -81,7 +81,7 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Some rows of each kind that an expert is trained on.
+    /// Shows samples of each kind of row in an expert's training set.
     fn training_set(&self, stage: &StageSpec, work: &ComposeWork, encoding: &Encoding) -> Done {
         let expert = stage.name.rsplit('/').next().unwrap_or(&stage.name);
         let mut rows = ExpertRows::of(stage, work, self.plan, self.store)?;
@@ -118,12 +118,12 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Queries with the response that would be right.
+    /// Shows test queries with their reference responses.
     fn tests(&self, work: &ComposeWork, encoding: &Encoding) -> Done {
         let target = if work.marked { Target::Accept } else { Target::Plain };
         for task in work.tasks.iter().filter(|task| self.wanted(task)) {
             let examples = task_rows(self.plan, task, self.args.split.split())?;
-            self.heading(&format!("{task}: {} queries, and what would be right", examples.len()));
+            self.heading(&format!("{task}: {} queries, with reference responses", examples.len()));
             for example in examples.iter().take(self.args.count) {
                 let origin = Origin::Own.name();
                 let shown = Shown { expert: task, origin, composed: false, example, target, weight: 1.0 };
@@ -176,7 +176,7 @@ impl View<'_> {
         Ok(())
     }
 
-    /// How rows become tokens, as in training; none where nothing is trained.
+    /// How rows become tokens in training; `None` if nothing is trained.
     fn encoding(&self) -> Result<Option<Encoding>, EngineError> {
         let trained: Option<&TrainWork> = self.plan.stages.iter().find_map(|stage| match &stage.work {
             StageWork::Train(work) => Some(work),
@@ -187,8 +187,8 @@ impl View<'_> {
             _ => None,
         });
         let (Some(trained), Some(backbone)) = (trained, backbone) else { return Ok(None) };
-        let told = || self.terminal.note("training the tokenizer, as the run will");
-        let Some(tokenizer) = planned_tokenizer(self.plan, self.store, &told)? else { return Ok(None) };
+        let announce = || self.terminal.note("training the tokenizer, as the run will");
+        let Some(tokenizer) = planned_tokenizer(self.plan, self.store, &announce)? else { return Ok(None) };
         let sizes = backbone_sizes(backbone)?;
         let vocabulary = sizes.vocabulary.unwrap_or(tokenizer.vocabulary() as usize);
         let indicator = trained.indicator.as_ref();

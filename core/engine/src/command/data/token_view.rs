@@ -1,22 +1,21 @@
-//! One example on a terminal: token by token, what is learned and what is not, legible without colours. Encodes
-//! nothing.
+//! Renders a tokenised example for the terminal: tokens with and without loss, legible without colours.
 
 use anstyle::{AnsiColor, Style};
 use cadre_data::{ShownToken, Target};
 
-/// Headings.
+/// Style of headings.
 pub(super) const HEAD: Style = Style::new().bold();
-/// What matters less.
+/// Style of less important text.
 pub(super) const DIM: Style = Style::new().dimmed();
-/// Tokens that carry loss.
+/// Style of tokens with loss.
 pub(super) const LEARNED: Style = AnsiColor::Green.on_default().bold();
-/// The indicator that rejects.
+/// Style of the rejecting indicator.
 const REJECTED: Style = AnsiColor::Red.on_default().bold();
 
-/// What the marks mean, in a line.
-pub(super) const LEGEND: &str = "│ parts tokens; ⟦ ⟧ holds those that carry loss";
+/// Legend for the marks.
+pub(super) const LEGEND: &str = "│ separates tokens; ⟦ ⟧ encloses tokens with loss";
 
-/// The tokens, with a bar between neighbours and brackets around what carries loss.
+/// The tokens, separated by bars, with brackets around those with loss.
 pub(super) fn tokens(shown: &[ShownToken], target: Target) -> String {
     let learned = match target {
         Target::Reject { .. } => REJECTED,
@@ -24,7 +23,7 @@ pub(super) fn tokens(shown: &[ShownToken], target: Target) -> String {
     };
     let mut text = String::new();
     let mut before: Option<&ShownToken> = None;
-    for (place, token) in shown.iter().enumerate() {
+    for (index, token) in shown.iter().enumerate() {
         let was = before.is_some_and(|before| before.in_loss);
         match (was, token.in_loss) {
             (false, true) => text.push_str(&format!("{learned}⟦{learned:#}")),
@@ -32,8 +31,8 @@ pub(super) fn tokens(shown: &[ShownToken], target: Target) -> String {
             _ if before.is_some() => text.push_str(&format!("{DIM}│{DIM:#}")),
             _ => {}
         }
-        // Neighbours differ even where a bar is lost in the text.
-        let plain = if place % 2 == 0 { Style::new() } else { DIM };
+        // Alternate the style, so that neighbours differ even if a bar also occurs in the text.
+        let plain = if index % 2 == 0 { Style::new() } else { DIM };
         let style = if token.in_loss { learned } else { plain };
         let visible = token.text.replace('\n', "↵\n");
         text.push_str(&format!("{style}{visible}{style:#}"));
@@ -62,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_carries_loss_stands_in_brackets_without_colours_too() {
+    fn tokens_with_loss_are_in_brackets_even_without_colours() {
         let row = shown(&[("sort", false), (" 3", false), ("<accept>", true), (" 3", true), ("<eos>", true)]);
         let text = tokens(&row, Target::Accept);
         assert_eq!(strip_str(&text).to_string(), "sort│ 3⟦<accept>│ 3│<eos>⟧");

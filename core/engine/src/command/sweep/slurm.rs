@@ -1,4 +1,4 @@
-//! The words of `cadre sweep` for Slurm: submit, cancel, and what a job has to do. The queue itself is known elsewhere.
+//! `cadre sweep` on Slurm: submitting, cancelling, and the stages of a job.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::error::EngineError;
 use crate::sweep::{Resources, Submission, SweepFolder, cancelled, submitted};
 use crate::terminal::{OutputMode, Terminal};
 
-/// The file that is looked for where none is named.
+/// Default path of the launcher file.
 pub(super) const LAUNCHER_FILE: &str = "launcher.toml";
 
 pub(super) fn submit(
@@ -31,7 +31,7 @@ pub(super) fn submit(
         OutputMode::Json => terminal.print(&json!({ "sweep": folder.id(), "jobs": ids }).to_string()),
         OutputMode::Quiet => {}
         OutputMode::Human => terminal.print(&format!(
-            "{id}: {count} jobs submitted; `cadre sweep status {id}` says how far they are, `cadre sweep cancel {id}` \
+            "{id}: {count} jobs submitted; `cadre sweep status {id}` shows their progress, `cadre sweep cancel {id}` \
              ends them",
             id = folder.id(),
             count = ids.len(),
@@ -45,7 +45,7 @@ pub(super) fn cancel(folder: &SweepFolder, terminal: &Terminal) -> Done {
         return Err(EngineError::NotFound {
             what: "jobs of sweep",
             name: folder.id(),
-            advice: "it was not submitted to a queue; Ctrl-C stops one that runs here".to_owned(),
+            advice: "it was not submitted to a queue; stop a local sweep with Ctrl-C".to_owned(),
         });
     };
     let count = cancelled(&jobs)?;
@@ -53,7 +53,7 @@ pub(super) fn cancel(folder: &SweepFolder, terminal: &Terminal) -> Done {
     Ok(())
 }
 
-/// The stages of a job; none for the last one, which reports.
+/// The stages of a job; empty for the last job, which writes the report.
 pub(super) fn stages_of(folder: &SweepFolder, job: usize) -> Result<Vec<usize>, EngineError> {
     let jobs = submitted(folder)?.map(|jobs| jobs.jobs).unwrap_or_default();
     let found = jobs.get(job).map(|job| job.work.stages.clone());

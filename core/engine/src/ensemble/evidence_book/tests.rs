@@ -1,4 +1,4 @@
-//! The evidence book with a fake model: nothing twice, nothing lost, the same pages after a stop.
+//! The evidence book with a fake model: nothing is computed twice or lost, and segments are the same after a stop.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
@@ -10,19 +10,19 @@ use super::{EvidenceBook, Probing, Watch};
 use crate::ensemble::question::{Kind, Query, Question, Responder};
 use crate::error::EngineError;
 
-/// Answers with a number made of expert and query; notes every page.
+/// Returns a number computed from expert and query; records every call.
 struct FakeModel {
     rows: usize,
     indicators: &'static str,
-    pages: Mutex<Vec<Vec<(Responder, u64)>>>,
+    segments: Mutex<Vec<Vec<(Responder, u64)>>>,
 }
 
 impl FakeModel {
     fn new(rows: usize) -> Self {
-        Self { rows, indicators: "accept reject", pages: Mutex::new(Vec::new()) }
+        Self { rows, indicators: "accept reject", segments: Mutex::new(Vec::new()) }
     }
-    fn pages(&self) -> Vec<Vec<(Responder, u64)>> {
-        self.pages.lock().unwrap().clone()
+    fn segments(&self) -> Vec<Vec<(Responder, u64)>> {
+        self.segments.lock().unwrap().clone()
     }
 }
 
@@ -33,19 +33,22 @@ impl Probing for FakeModel {
     fn parameters(&self, _: Kind, _: &Responder) -> Digest {
         Digest::of_bytes(self.indicators.as_bytes())
     }
-    fn rows_a_page(&self, _: Kind) -> usize {
+    fn rows_per_segment(&self, _: Kind) -> usize {
         self.rows
     }
     fn answer(
         &self,
         _: Kind,
         rows: &[(&Responder, &Query)],
-        told: &mut dyn FnMut(usize) -> bool,
+        progress: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Vec<RouterFinding>, EngineError> {
-        if !told(rows.len()) {
+        if !progress(rows.len()) {
             return Err(EngineError::Interrupted);
         }
-        self.pages.lock().unwrap().push(rows.iter().map(|(who, query)| ((*who).clone(), query.id)).collect());
+        self.segments
+            .lock()
+            .unwrap()
+            .push(rows.iter().map(|(who, query)| ((*who).clone(), query.id)).collect());
         Ok(rows.iter().map(|(who, query)| finding(who, query)).collect())
     }
 }
@@ -68,7 +71,7 @@ impl Watch for Patient {
     fn waiting(&self, _: u32) {}
 }
 
-/// Wants to stop after so many pages.
+/// Requests a stop after this number of segments.
 struct Impatient(Cell<u32>);
 
 impl Watch for Impatient {
@@ -100,13 +103,13 @@ fn book(folder: &tempfile::TempDir) -> EvidenceBook {
 }
 
 #[test]
-fn findings_come_in_the_order_asked() {
+fn findings_come_in_the_order_of_the_questions() {
     let folder = tempfile::tempdir().unwrap();
     let (model, queries) = (FakeModel::new(4), queries(11));
     let found = book(&folder).find(&model, Kind::Claim, &claims_of(2, &queries), &Patient).unwrap();
     let expected: Vec<_> = queries.iter().map(|query| finding(&Responder::Expert(2), query)).collect();
     assert_eq!(found, expected);
-    assert_eq!(model.pages().iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 3]);
+    assert_eq!(model.segments().iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 3]);
 }
 
 #[test]
@@ -115,17 +118,17 @@ fn nothing_is_computed_twice_not_even_by_another_process() {
     let queries = queries(9);
     let first = FakeModel::new(4);
     let before = book(&folder).find(&first, Kind::Claim, &claims_of(0, &queries), &Patient).unwrap();
-    // A new book on the same store stands for another process.
+    // A new book on the same store stands in for another process.
     let second = FakeModel::new(4);
     let again = book(&folder);
     assert_eq!(again.find(&second, Kind::Claim, &claims_of(0, &queries), &Patient).unwrap(), before);
-    assert!(second.pages().is_empty());
-    // Another expert, another indicator and another query are other findings.
+    assert!(second.segments().is_empty());
+    // A different expert, indicator or query has different findings.
     again.find(&second, Kind::Claim, &claims_of(1, &queries[..1]), &Patient).unwrap();
-    assert_eq!(second.pages().len(), 1);
+    assert_eq!(second.segments().len(), 1);
     let other = FakeModel { indicators: "yes no", ..FakeModel::new(4) };
     again.find(&other, Kind::Claim, &claims_of(0, &queries[..1]), &Patient).unwrap();
-    assert_eq!(other.pages().len(), 1);
+    assert_eq!(other.segments().len(), 1);
 }
 
 #[test]
@@ -135,11 +138,11 @@ fn equal_prompts_are_one_query() {
     let model = FakeModel::new(8);
     let found = book(&folder).find(&model, Kind::Claim, &claims_of(0, &twins), &Patient).unwrap();
     assert_eq!(found[0], found[1]);
-    assert_eq!(model.pages(), [[(Responder::Expert(0), 0)]]);
+    assert_eq!(model.segments(), [[(Responder::Expert(0), 0)]]);
 }
 
 #[test]
-fn after_a_stop_the_rest_is_cut_into_the_same_pages() {
+fn after_a_stop_the_rest_is_cut_into_the_same_segments() {
     let queries = queries(40);
     let undisturbed = FakeModel::new(8);
     let whole = tempfile::tempdir().unwrap();
@@ -150,12 +153,12 @@ fn after_a_stop_the_rest_is_cut_into_the_same_pages() {
     let stopped = book(&folder).find(&first, Kind::Claim, &claims_of(1, &queries), &Impatient(Cell::new(2)));
     assert!(matches!(stopped, Err(EngineError::Interrupted)));
     book(&folder).find(&second, Kind::Claim, &claims_of(1, &queries), &Patient).unwrap();
-    let both: Vec<_> = first.pages().into_iter().chain(second.pages()).collect();
-    assert_eq!(both, undisturbed.pages());
+    let both: Vec<_> = first.segments().into_iter().chain(second.segments()).collect();
+    assert_eq!(both, undisturbed.segments());
 }
 
 #[test]
-fn rows_of_one_page_may_be_on_different_experts() {
+fn rows_of_one_segment_may_be_on_different_experts() {
     let folder = tempfile::tempdir().unwrap();
     let queries = queries(4);
     let asked: Vec<(Question, &Query)> = queries
@@ -164,29 +167,29 @@ fn rows_of_one_page_may_be_on_different_experts() {
         .collect();
     let model = FakeModel::new(8);
     let found = book(&folder).find(&model, Kind::Answer, &asked, &Patient).unwrap();
-    assert_eq!(model.pages().len(), 1);
+    assert_eq!(model.segments().len(), 1);
     assert_eq!(found[3], finding(&Responder::Expert(1), &queries[3]));
 }
 
 #[test]
-fn damaged_evidence_is_computed_again() {
+fn damaged_evidence_is_recomputed() {
     let folder = tempfile::tempdir().unwrap();
     let queries = queries(5);
     let before =
         book(&folder).find(&FakeModel::new(8), Kind::Claim, &claims_of(0, &queries), &Patient).unwrap();
-    let mut pages = Vec::new();
+    let mut segments = Vec::new();
     let mut folders = vec![folder.path().join("store/evidence")];
     while let Some(next) = folders.pop() {
         for entry in std::fs::read_dir(next).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { pages.push(path) }
+            if path.is_dir() { folders.push(path) } else { segments.push(path) }
         }
     }
-    let mut bytes = std::fs::read(&pages[0]).unwrap();
+    let mut bytes = std::fs::read(&segments[0]).unwrap();
     let last = bytes.len() - 5;
     bytes[last] ^= 0x55;
-    std::fs::write(&pages[0], bytes).unwrap();
+    std::fs::write(&segments[0], bytes).unwrap();
     let model = FakeModel::new(8);
     assert_eq!(book(&folder).find(&model, Kind::Claim, &claims_of(0, &queries), &Patient).unwrap(), before);
-    assert_eq!(model.pages().len(), 1);
+    assert_eq!(model.segments().len(), 1);
 }

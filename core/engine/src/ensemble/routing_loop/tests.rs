@@ -1,4 +1,4 @@
-//! The routing loop with fake routers and a fake finder: what is asked, in what batches, and what is refused.
+//! The routing loop with fake routers and a fake probe source: the probes, their batches, and what is rejected.
 
 use cadre_contract::{Claim, Evidence, RouterFinding, RouterProbe, RouterStep, Share};
 use cadre_recipe::Fallback;
@@ -18,7 +18,7 @@ impl<F: FnMut(&Evidence) -> RouterStep> RouterBackend for Fake<F> {
     }
 }
 
-/// Claims a query for expert `id % 3` only; notes the size of each pass.
+/// Accepts a query only for expert `id % 3`; records the size of each pass.
 #[derive(Default)]
 struct Finder {
     passes: Vec<(Kind, usize)>,
@@ -55,7 +55,7 @@ fn queries(count: u64) -> Vec<Query> {
         .collect()
 }
 
-/// Newest to oldest, as SEE asks.
+/// From newest to oldest, like SEE.
 fn sequential(evidence: &Evidence) -> RouterStep {
     if let Some(seen) = evidence.observations.last()
         && let (RouterProbe::Claim(expert), RouterFinding::Claim(claim)) = (&seen.probe, &seen.finding)
@@ -82,7 +82,7 @@ fn all_pending_queries_go_through_one_expert_together() {
 }
 
 #[test]
-fn one_round_is_one_pass_a_kind() {
+fn one_round_is_one_pass_per_kind() {
     let mut finder = Finder::default();
     let step = |evidence: &Evidence| match evidence.observations.len() {
         0 => RouterStep::Ask(vec![
@@ -102,7 +102,7 @@ fn one_round_is_one_pass_a_kind() {
 }
 
 #[test]
-fn the_truth_is_told_only_where_it_is_granted() {
+fn the_true_task_is_revealed_only_where_granted() {
     let step = |evidence: &Evidence| match evidence.observations.first().map(|seen| &seen.finding) {
         Some(RouterFinding::Task(Some(expert))) => RouterStep::Choose(*expert),
         Some(_) => RouterStep::Backbone,
@@ -124,7 +124,7 @@ fn endless_asking_ends() {
 }
 
 #[test]
-fn a_router_that_asks_as_often_as_it_may_is_served() {
+fn a_router_may_use_all_its_rounds() {
     let step = |evidence: &Evidence| match evidence.observations.len() {
         0..8 => RouterStep::Ask(vec![RouterProbe::Surprise(None)]),
         _ => RouterStep::Backbone,
@@ -134,7 +134,7 @@ fn a_router_that_asks_as_often_as_it_may_is_served() {
 }
 
 #[test]
-fn an_expert_that_is_not_there_is_refused() {
+fn an_unknown_expert_is_refused() {
     let step = |_: &Evidence| RouterStep::Ask(vec![RouterProbe::Claim(3)]);
     let error = route_all(&mut Fake(step), &queries(1), BOUNDS, &mut Finder::default()).unwrap_err();
     assert!(matches!(error, EngineError::NoSuchExpert { expert: 3, experts: 3, .. }), "{error}");

@@ -1,4 +1,4 @@
-//! The selecting loop with a fake selector: findings come back in the order asked, and refusals name the policy.
+//! The selecting loop with a fake selector: findings come in the order of the probes, and refusals name the policy.
 
 use cadre_contract::{
     Candidate, Generation, Order, Pick, Purpose, Role, SelectorFinding, SelectorObservation, SelectorProbe,
@@ -67,7 +67,7 @@ fn generation(prompt: &str) -> Generation {
 }
 
 #[test]
-fn findings_come_back_in_the_order_asked() {
+fn findings_come_in_the_order_of_the_probes() {
     let probes = vec![
         SelectorProbe::Embedding(12),
         SelectorProbe::Generate(generation("a")),
@@ -92,7 +92,7 @@ fn findings_come_back_in_the_order_asked() {
 }
 
 #[test]
-fn what_cannot_be_found_out_is_refused_with_the_reason() {
+fn unavailable_probes_are_refused_with_the_reason() {
     let mut selector = Fake(|_: &[SelectorObservation]| SelectorStep::Ask(vec![SelectorProbe::Loss(10)]));
     let error = select_all(&mut selector, &ORDER, &candidates(), &mut Finder).unwrap_err();
     assert!(error.to_string().contains("no expert has been trained yet"), "{error}");

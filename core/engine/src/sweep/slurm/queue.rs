@@ -1,5 +1,4 @@
-//! What the queue knows of jobs, by `squeue`, and by `sacct` of those that have left it where accounting is on. It
-//! changes nothing.
+//! The state of jobs: from `squeue`, and for finished ones from `sacct`, if accounting is enabled.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -7,21 +6,21 @@ use std::process::Command;
 use super::Jobs;
 use crate::error::EngineError;
 
-/// A job and how it is.
+/// A job and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JobState {
-    /// Its id in the queue.
+    /// Id in the queue.
     pub(crate) id: String,
     /// Its name.
     pub(crate) name: String,
-    /// Slurm's word: `PENDING`, `RUNNING`, `COMPLETED`, `FAILED`, …; `gone` where nobody knows any more.
+    /// Slurm's state: `PENDING`, `RUNNING`, `COMPLETED`, `FAILED`, …; `gone` if it is no longer known.
     pub(crate) state: String,
-    /// Why it waits, or on which node it runs.
+    /// Why it waits, or the node it runs on.
     pub(crate) reason: String,
 }
 
 impl JobState {
-    /// Whether it is still in the queue or at work.
+    /// Whether it is queued or running.
     pub(crate) fn is_alive(&self) -> bool {
         const ENDED: [&str; 9] = [
             "gone",
@@ -38,23 +37,23 @@ impl JobState {
     }
 }
 
-/// How all submitted jobs are.
+/// The states of all submitted jobs.
 ///
 /// # Errors
-/// When `squeue` is not there or fails.
+/// If `squeue` is missing or fails.
 pub(crate) fn states(jobs: &Jobs) -> Result<Vec<JobState>, EngineError> {
     let ids: Vec<&str> = jobs.jobs.iter().filter_map(|job| job.id.as_deref()).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let mut known: BTreeMap<String, (String, String)> = BTreeMap::new();
-    // Of jobs that have left, only accounting knows; a cluster without it says so by failing.
+    // Only accounting knows finished jobs; on a cluster without it, `sacct` fails.
     if let Ok(text) =
-        said("sacct", &["-n", "-X", "-P", "-o", "JobID,State,NodeList", "-j", &mains(&ids).join(",")])
+        output_of("sacct", &["-n", "-X", "-P", "-o", "JobID,State,NodeList", "-j", &mains(&ids).join(",")])
     {
         known.extend(lines(&text));
     }
-    let queue = said("squeue", &["--all", "-h", "-r", "-t", "all", "-o", "%i|%T|%R"])?;
+    let queue = output_of("squeue", &["--all", "-h", "-r", "-t", "all", "-o", "%i|%T|%R"])?;
     known.extend(lines(&queue));
     let state = |job: &super::Job| {
         let id = job.id.clone()?;
@@ -64,26 +63,26 @@ pub(crate) fn states(jobs: &Jobs) -> Result<Vec<JobState>, EngineError> {
     Ok(jobs.jobs.iter().filter_map(state).collect())
 }
 
-/// What a cluster takes at once.
+/// Limits of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ClusterLimits {
-    /// Jobs of an array; their numbers are below it.
+    /// Maximum size of an array; job numbers are below it.
     pub(super) array: usize,
-    /// Jobs in the queue, each of an array counted, where the cluster says so.
+    /// Maximum number of queued jobs, counting each job of an array, if the cluster reports it.
     pub(super) jobs: Option<usize>,
 }
 
-/// What `scontrol show config` says, or Slurm's own defaults where it says nothing.
+/// The limits in `scontrol show config`, or Slurm's defaults.
 pub(super) fn limits() -> ClusterLimits {
-    let text = said("scontrol", &["show", "config"]).unwrap_or_else(|problem| {
-        tracing::debug!(%problem, "the cluster's limits are taken to be Slurm's defaults");
+    let text = output_of("scontrol", &["show", "config"]).unwrap_or_else(|problem| {
+        tracing::debug!(%problem, "assuming Slurm's default limits");
         String::new()
     });
     limits_of(&text)
 }
 
 fn limits_of(config: &str) -> ClusterLimits {
-    /// Slurm's default of `MaxArraySize`.
+    /// Slurm's default for `MaxArraySize`.
     const ARRAY: usize = 1001;
     let value = |name: &str| {
         let line = |line: &str| {
@@ -92,11 +91,11 @@ fn limits_of(config: &str) -> ClusterLimits {
         };
         config.lines().find_map(line)
     };
-    // Of a size of 0, arrays are switched off: every job is one of its own.
+    // A size of 0 disables arrays: every job is submitted separately.
     ClusterLimits { array: value("MaxArraySize").unwrap_or(ARRAY).max(1), jobs: value("MaxJobCount") }
 }
 
-/// Ids without the places in arrays, each once.
+/// Distinct job ids without array indices.
 pub(super) fn mains(ids: &[&str]) -> Vec<String> {
     let mut mains: Vec<String> =
         ids.iter().map(|id| id.split('_').next().unwrap_or_default().to_owned()).collect();
@@ -108,18 +107,18 @@ fn lines(text: &str) -> Vec<(String, (String, String))> {
     let line = |line: &str| {
         let mut parts = line.trim().splitn(3, '|');
         let (id, state) = (parts.next()?, parts.next()?);
-        // `CANCELLED by 1000`: the word is enough.
+        // `CANCELLED by 1000`: keep the first word.
         let state = state.split_whitespace().next().unwrap_or_default();
         Some((id.to_owned(), (state.to_owned(), parts.next().unwrap_or_default().to_owned())))
     };
     text.lines().filter_map(line).collect()
 }
 
-/// What a program of Slurm prints.
+/// The output of a Slurm program.
 ///
 /// # Errors
-/// It is not there, or fails: its own words.
-pub(super) fn said(program: &'static str, arguments: &[&str]) -> Result<String, EngineError> {
+/// If it is missing or fails, with its error output.
+pub(super) fn output_of(program: &'static str, arguments: &[&str]) -> Result<String, EngineError> {
     let output = Command::new(program)
         .args(arguments)
         .output()

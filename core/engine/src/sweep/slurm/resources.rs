@@ -1,4 +1,4 @@
-//! What the jobs of a sweep get: the table `[launcher.slurm]` of a file. It asks the cluster nothing.
+//! Resources of a sweep's jobs: the table `[launcher.slurm]` of a file.
 
 use std::path::Path;
 
@@ -7,35 +7,35 @@ use serde::Deserialize;
 use super::script::option;
 use crate::error::EngineError;
 
-/// `[launcher.slurm]`. What is left out is the cluster's default.
+/// `[launcher.slurm]`. Omitted keys take the cluster's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Resources {
     /// The partition.
     pub(crate) partition: Option<String>,
-    /// Generic resources, as `gpu:1`.
+    /// Generic resources, such as `gpu:1`.
     pub(crate) gres: Option<String>,
-    /// The longest time of a job, as `04:00:00`. A job that comes near it keeps a checkpoint and queues itself again.
+    /// Time limit of a job, such as `04:00:00`. A job that comes near it saves a checkpoint and requeues itself.
     pub(crate) time: Option<String>,
-    /// Who pays.
+    /// The account to charge.
     pub(crate) account: Option<String>,
     /// The quality of service.
     pub(crate) qos: Option<String>,
-    /// Cores of a job.
+    /// Cores per job.
     pub(crate) cpus: Option<u32>,
-    /// Memory of a job, as `32G`.
+    /// Memory per job, such as `32G`.
     pub(crate) memory: Option<String>,
-    /// Seconds before the end of `time` at which a job is asked to stop; 120 where it is left out.
+    /// Seconds before the end of `time` at which a job is asked to stop; default 120.
     pub(crate) grace: Option<u32>,
-    /// Most jobs of an array at a time.
+    /// Maximum number of array jobs that run at the same time.
     pub(crate) at_once: Option<u32>,
-    /// Further options of `sbatch`, each as `--constraint=a100`.
+    /// Additional options of `sbatch`, such as `--constraint=a100`.
     pub(crate) extra: Vec<String>,
-    /// Lines of shell before the work: `module load cuda`.
+    /// Shell lines to run before the work, such as `module load cuda`.
     pub(crate) setup: Vec<String>,
 }
 
-/// The whole file. A recipe may be one: other tables are not read.
+/// The whole file. A recipe can be used: other tables are ignored.
 #[derive(Debug, Default, Deserialize)]
 struct LauncherFile {
     #[serde(default)]
@@ -50,10 +50,11 @@ struct Launchers {
 }
 
 impl Resources {
-    /// Reads the file; where there is none of the usual name, everything is the cluster's default.
+    /// Reads the file. If the file with the default name does not exist, the cluster's defaults apply.
     ///
     /// # Errors
-    /// A named file that is not there; one that cannot be read or has an unknown key, with its line.
+    /// If an explicitly named file does not exist; if the file cannot be read or has an unknown key (reported with its
+    /// line).
     pub(crate) fn read(file: &Path, usual: bool) -> Result<Self, EngineError> {
         let text = match std::fs::read_to_string(file) {
             Ok(text) => text,
@@ -67,18 +68,18 @@ impl Resources {
         let resources = read.launcher.slurm;
         let named = resources.named();
         if let Some((name, value)) = named.iter().find(|(_, value)| value.contains(char::is_control)) {
-            let problem = format!("`{name}` = {value:?} has a line break or another control character in it");
+            let problem = format!("`{name}` = {value:?} contains a line break or another control character");
             return Err(EngineError::Launcher { path: file.to_owned(), problem });
         }
         let strange = |line: &&String| !line.starts_with('-') || line.contains(char::is_control);
         if let Some(line) = resources.extra.iter().find(strange) {
-            let problem = format!("`extra` holds {line:?}, which is no option of sbatch");
+            let problem = format!("`extra` contains {line:?}, which is not an option of sbatch");
             return Err(EngineError::Launcher { path: file.to_owned(), problem });
         }
         Ok(resources)
     }
 
-    /// What has a name of its own among the options, by that name.
+    /// The string options by name.
     fn named(&self) -> Vec<(&'static str, &String)> {
         let named = [
             ("partition", &self.partition),
@@ -91,7 +92,7 @@ impl Resources {
         named.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).collect()
     }
 
-    /// Options of `sbatch`.
+    /// The options for `sbatch`.
     pub(super) fn options(&self) -> Vec<String> {
         let mut options: Vec<String> =
             self.named().into_iter().map(|(name, value)| option(name, value)).collect();
@@ -104,8 +105,8 @@ impl Resources {
     }
 }
 
-/// A further option as a line of a script has it: a value with a blank is put in quotes, unless it has some or the line
-/// holds another option.
+/// An additional option as a line of a script: a value with a space is quoted, unless it already contains quotes or the
+/// line contains another option.
 fn further(line: &str) -> String {
     let (name, value) = match line.strip_prefix("--").and_then(|line| line.split_once('=')) {
         Some(pair) => pair,
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_becomes_options() {
+    fn settings_become_options() {
         let text = "name = \"a recipe\"\n[launcher.slurm]\npartition = \"gpu\"\ngres = \"gpu:1\"\ntime = \"1:00:00\"\ncpus = 8\n\
                     memory = \"32G\"\ngrace = 60\nextra = [\"--constraint=a100\"]\n";
         let expected = [
@@ -153,12 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_have_their_line() {
+    fn errors_have_a_line() {
         let unknown =
             read("[launcher.slurm]\npartition = \"gpu\"\nmemroy = \"1G\"\n").unwrap_err().to_string();
         assert!(unknown.contains("memroy") && unknown.contains("line 3"), "{unknown}");
         assert!(
-            read("[launcher.slurm]\nextra = [\"rm -rf\"]\n").unwrap_err().to_string().contains("no option")
+            read("[launcher.slurm]\nextra = [\"rm -rf\"]\n")
+                .unwrap_err()
+                .to_string()
+                .contains("not an option")
         );
         let broken = read("[launcher.slurm]\nqos = \"a\\nb\"\n").unwrap_err().to_string();
         assert!(broken.contains("qos") && broken.contains("line break"), "{broken}");

@@ -1,20 +1,20 @@
-//! The batch script of a job. It says everything the job needs; nothing is taken from the environment of who submits
-//! but what `sbatch` hands on.
+//! The batch script of a job. It is self-contained: apart from what `sbatch` passes on, nothing is taken from the
+//! submitter's environment.
 
 use std::path::Path;
 
 use super::Resources;
 
-/// What a script is made of.
+/// Inputs of a script.
 #[derive(Clone, Copy)]
 pub(super) struct Script<'a> {
     /// The job's name in the queue.
     pub(super) name: &'a str,
-    /// The number of the job, or of the first of its array.
+    /// Number of the job, or of the first in its array.
     pub(super) first: usize,
-    /// How many jobs the array has, at most as many as the cluster takes; 1 for a job of its own.
+    /// Size of the array, within the cluster's limit; 1 for a single job.
     pub(super) count: usize,
-    /// What it comes after: the value of `--dependency`, where it comes after something.
+    /// The value of `--dependency`, if the job depends on others.
     pub(super) dependency: Option<&'a str>,
     /// The program.
     pub(super) program: &'a Path,
@@ -22,20 +22,20 @@ pub(super) struct Script<'a> {
     pub(super) folder: &'a Path,
     /// The store, absolute.
     pub(super) store: &'a Path,
-    /// Folder of runs, absolute.
+    /// The folder of runs, absolute.
     pub(super) runs: &'a Path,
-    /// Where its output goes.
+    /// The folder of output files.
     pub(super) logs: &'a Path,
 }
 
 impl Script<'_> {
-    /// Where the output goes: a pattern, in which a `%` of the path itself is doubled.
+    /// The output path: a pattern in which a `%` in the path itself is doubled.
     fn output(&self, pattern: &str) -> String {
         format!("{}/{pattern}.out", self.logs.display().to_string().replace('%', "%%"))
     }
 
-    /// The text. A job that is asked to stop (by USR1, as its time runs out) lets its worker keep a checkpoint and queues
-    /// itself again; one whose node is lost is queued again by Slurm. Either way it goes on from where it was.
+    /// The script's text. When its time runs out, a job receives USR1, lets its worker save a checkpoint, and requeues
+    /// itself; if its node is lost, Slurm requeues it. In both cases it resumes.
     pub(super) fn text(&self, resources: &Resources) -> String {
         let array = self.count > 1;
         let mut head = vec![
@@ -81,7 +81,7 @@ impl Script<'_> {
     }
 }
 
-/// An option on a line of its own. Slurm ends a value at a blank or a `#` that is not in quotes.
+/// An option on its own line. Slurm ends an unquoted value at a space or `#`.
 pub(super) fn option(name: &str, value: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "-_./:,=%+@*&|!()[]{}^~".contains(letter);
     if value.chars().all(plain) {
@@ -94,7 +94,7 @@ pub(super) fn option(name: &str, value: &str) -> String {
     format!("--{name}=\"{escaped}\"")
 }
 
-/// A path as one word of the shell.
+/// A path, quoted for the shell.
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
 }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_says_what_the_job_needs() {
+    fn a_script_contains_what_the_job_needs() {
         let script = Script {
             name: "cadre-see-train",
             first: 3,

@@ -1,4 +1,4 @@
-//! Submitting the jobs of a sweep, cancelling them, and what was submitted. It runs no stage.
+//! Submits the jobs of a sweep, cancels them, and records what was submitted.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use cadre_scheduler::{BatchJob, SweepPlan, batch_jobs};
 use cadre_store::write_atomic;
 
-use super::queue::{self, JobState, mains, said};
+use super::queue::{self, JobState, mains, output_of};
 use super::script::Script;
 use super::{JOBS_FORMAT, Job, Jobs, Resources};
 use crate::error::EngineError;
 use crate::sweep::SweepFolder;
 
-/// A sweep on its way into the queue.
+/// A sweep being submitted.
 pub(crate) struct Submission<'a> {
     pub(crate) folder: &'a SweepFolder,
     pub(crate) store: &'a Path,
@@ -20,10 +20,10 @@ pub(crate) struct Submission<'a> {
 }
 
 impl Submission<'_> {
-    /// Submits a job for each chain of stages that is to do, and a last one that reports.
+    /// Submits one job per chain of missing stages, and a last one for the report.
     ///
     /// # Errors
-    /// Jobs of the same sweep that are still in the queue; a refusal of `sbatch`. What was submitted before it is
+    /// If jobs of the same sweep are still in the queue, or `sbatch` refuses a job; jobs submitted before are then
     /// cancelled.
     pub(crate) fn submit(
         &self,
@@ -47,9 +47,9 @@ impl Submission<'_> {
             .map_err(|source| EngineError::Write { path: slurm.clone(), source })?;
         let mut submitted = Jobs { format_version: JOBS_FORMAT, jobs: named(plan, batch_jobs(plan, there)) };
         let limits = queue::limits();
-        if let Some(most) = limits.jobs.filter(|most| submitted.jobs.len() > *most) {
+        if let Some(max_jobs) = limits.jobs.filter(|max_jobs| submitted.jobs.len() > *max_jobs) {
             let problem = format!(
-                "the sweep makes {} jobs, and the cluster takes {most} (MaxJobCount): make it several sweeps",
+                "the sweep has {} jobs, but the cluster takes {max_jobs} (MaxJobCount): split it into several sweeps",
                 submitted.jobs.len()
             );
             return Err(EngineError::Slurm { program: "scontrol", problem });
@@ -60,7 +60,7 @@ impl Submission<'_> {
         }
     }
 
-    /// A sweep is in the queue as a whole or not at all: what was submitted before a refusal is cancelled.
+    /// A sweep is submitted completely or not at all: if a job is refused, those submitted before are cancelled.
     fn taken_back(&self, submitted: &Jobs, problem: EngineError) -> EngineError {
         let ids: Vec<&str> = submitted.jobs.iter().filter_map(|job| job.id.as_deref()).collect();
         if ids.is_empty() {
@@ -69,8 +69,8 @@ impl Submission<'_> {
         let mains = mains(&ids);
         let mut arguments = vec!["--full"];
         arguments.extend(mains.iter().map(String::as_str));
-        // Where a job is over already, `scancel` complains; what counts is that none is left.
-        let outcome = said("scancel", &arguments).map(drop).or_else(|_| cancelled(submitted).map(drop));
+        // `scancel` fails for finished jobs, so check that none is left.
+        let outcome = output_of("scancel", &arguments).map(drop).or_else(|_| cancelled(submitted).map(drop));
         let words = match problem {
             EngineError::Slurm { problem, .. } => problem,
             other => other.to_string(),
@@ -87,51 +87,54 @@ impl Submission<'_> {
         EngineError::Slurm { program: "sbatch", problem }
     }
 
-    /// Submits all jobs, in arrays of at most so many.
+    /// Submits all jobs, in arrays of limited size.
     fn submit_all(
         &self,
         submitted: &mut Jobs,
         resources: &Resources,
-        most: usize,
+        max_size: usize,
     ) -> Result<(), EngineError> {
-        let mut place = 0;
-        while place < submitted.jobs.len() {
-            let array = submitted.jobs[place].work.array;
-            let count =
-                submitted.jobs[place..].iter().take_while(|job| job.work.array == array).take(most).count();
-            let last = place + count == submitted.jobs.len();
+        let mut index = 0;
+        while index < submitted.jobs.len() {
+            let array = submitted.jobs[index].work.array;
+            let count = submitted.jobs[index..]
+                .iter()
+                .take_while(|job| job.work.array == array)
+                .take(max_size)
+                .count();
+            let last = index + count == submitted.jobs.len();
             let id_of = |job: usize| submitted.jobs[job].id.as_deref();
-            let (common, paired) = predecessors(&submitted.jobs[place..place + count]);
+            let (common, paired) = predecessors(&submitted.jobs[index..index + count]);
             let ids: Vec<&str> = common.iter().filter_map(|job| id_of(*job)).collect();
-            // The report is written whatever became of the others.
+            // The report is written even if other jobs fail.
             let word = if last { "afterany" } else { "afterok" };
             let after = if last { mains(&ids) } else { whole_arrays(&ids, &submitted.jobs) };
             let mut dependencies = Vec::new();
             if !after.is_empty() {
                 dependencies.push(format!("{word}:{}", after.join(":")));
             }
-            // The n-th of this array after the n-th of another.
+            // The n-th job of this array depends on the n-th of another.
             let paired: Vec<&str> = paired.iter().filter_map(|job| id_of(*job)).collect();
             if !paired.is_empty() {
                 dependencies.push(format!("aftercorr:{}", mains(&paired).join(":")));
             }
-            // Of an array that is cut, one part comes after the other where only so many may run at once.
+            // If an array is split and the number of concurrent jobs is limited, its parts run one after the other.
             if resources.at_once.is_some()
                 && let Some(before) =
-                    place.checked_sub(1).filter(|before| submitted.jobs[*before].work.array == array)
+                    index.checked_sub(1).filter(|before| submitted.jobs[*before].work.array == array)
                 && let Some(id) = id_of(before)
             {
                 dependencies.push(format!("afterany:{}", mains(&[id]).join(":")));
             }
             let dependency = (!dependencies.is_empty()).then(|| dependencies.join(","));
             let id =
-                self.submit_one(&submitted.jobs[place].name, place, count, dependency.as_deref(), resources)?;
-            for (task, job) in submitted.jobs[place..place + count].iter_mut().enumerate() {
+                self.submit_one(&submitted.jobs[index].name, index, count, dependency.as_deref(), resources)?;
+            for (task, job) in submitted.jobs[index..index + count].iter_mut().enumerate() {
                 job.id = Some(if count > 1 { format!("{id}_{task}") } else { id.clone() });
             }
-            // After each: whatever happens now, what is in the queue can be found and cancelled.
+            // Saved after each submission, so that queued jobs can be found and cancelled whatever happens.
             keep(self.folder, submitted)?;
-            place += count;
+            index += count;
         }
         Ok(())
     }
@@ -163,18 +166,18 @@ impl Submission<'_> {
         };
         let file = slurm.join(format!("job-{first}.sh"));
         write_atomic(&file, script.text(resources).as_bytes())?;
-        let answer = said("sbatch", &["--parsable", &file.display().to_string()])?;
+        let answer = output_of("sbatch", &["--parsable", &file.display().to_string()])?;
         // With several clusters the id is followed by the cluster's name.
         let id = answer.trim().split(';').next().unwrap_or_default();
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_digit()) {
-            let problem = format!("it took {} and said no id of a job, but {answer:?}", file.display());
+            let problem = format!("it accepted {} but printed no job id: {answer:?}", file.display());
             return Err(EngineError::Slurm { program: "sbatch", problem });
         }
         Ok(id.to_owned())
     }
 }
 
-/// Jobs with the last one, which waits for all others, and names.
+/// The jobs with their names, plus the last one, which depends on all others.
 fn named(plan: &SweepPlan, jobs: Vec<BatchJob>) -> Vec<Job> {
     let last = BatchJob {
         stages: Vec::new(),
@@ -182,14 +185,14 @@ fn named(plan: &SweepPlan, jobs: Vec<BatchJob>) -> Vec<Job> {
         array: jobs.last().map_or(0, |job| job.array + 1),
     };
     let name = |job: &BatchJob| match job.stages.first() {
-        Some(place) => format!("cadre-{}-{}", plan.name, plan.stages[*place].kind.name()),
+        Some(index) => format!("cadre-{}-{}", plan.name, plan.stages[*index].kind.name()),
         None => format!("cadre-{}-report", plan.name),
     };
     jobs.into_iter().chain([last]).map(|work| Job { name: name(&work), work, id: None }).collect()
 }
 
-/// What the jobs of an array come after: jobs that all of them wait for, and of each array whose jobs they wait for one by
-/// one the job that the first waits for.
+/// The dependencies of an array: jobs that all of its jobs wait for, and for each array that they wait for job by job,
+/// the predecessor of the first.
 fn predecessors(array: &[Job]) -> (Vec<usize>, Vec<usize>) {
     let Some(first) = array.first() else { return (Vec::new(), Vec::new()) };
     let same = |(position, job): &(usize, &usize)| {
@@ -200,7 +203,7 @@ fn predecessors(array: &[Job]) -> (Vec<usize>, Vec<usize>) {
     (jobs(common), jobs(paired))
 }
 
-/// Ids, with the id of an array in place of all of its jobs.
+/// Ids in which the id of an array replaces those of all of its jobs.
 fn whole_arrays(ids: &[&str], jobs: &[Job]) -> Vec<String> {
     let main = |id: &str| id.split('_').next().unwrap_or_default().to_owned();
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
@@ -228,10 +231,10 @@ fn keep(folder: &SweepFolder, jobs: &Jobs) -> Result<(), EngineError> {
     Ok(write_atomic(&file(folder), &bytes)?)
 }
 
-/// What was submitted of a sweep; none where nothing was.
+/// The submitted jobs of a sweep; `None` if it was not submitted.
 ///
 /// # Errors
-/// A file that cannot be read or understood.
+/// If the file cannot be read or parsed.
 pub(crate) fn jobs(folder: &SweepFolder) -> Result<Option<Jobs>, EngineError> {
     let path = file(folder);
     let text = match std::fs::read(&path) {
@@ -250,20 +253,20 @@ pub(crate) fn jobs(folder: &SweepFolder) -> Result<Option<Jobs>, EngineError> {
     Ok(Some(jobs))
 }
 
-/// Cancels what is in the queue or at work; says how many.
+/// Cancels queued and running jobs; returns their number.
 ///
 /// # Errors
-/// When Slurm refuses.
+/// If Slurm refuses.
 pub(crate) fn cancelled(jobs: &Jobs) -> Result<usize, EngineError> {
     let alive: Vec<JobState> = queue::states(jobs)?.into_iter().filter(JobState::is_alive).collect();
     if alive.is_empty() {
         return Ok(0);
     }
     let ids: Vec<&str> = alive.iter().map(|job| job.id.as_str()).collect();
-    // `--full` reaches the script, whose worker then keeps a checkpoint.
+    // With `--full`, the signal also reaches the script, whose worker then saves a checkpoint.
     let mut arguments = vec!["--full"];
     arguments.extend(&ids);
-    said("scancel", &arguments)?;
+    output_of("scancel", &arguments)?;
     Ok(alive.len())
 }
 
@@ -283,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_is_named_once_where_all_of_it_is_waited_for() {
+    fn an_array_is_named_once_if_all_of_it_is_waited_for() {
         let job = |id: &str| Job {
             name: String::new(),
             work: BatchJob { stages: Vec::new(), after: Vec::new(), array: 0 },

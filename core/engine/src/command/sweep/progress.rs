@@ -1,4 +1,4 @@
-//! What a person (or a program) is told of a sweep. It changes nothing.
+//! Output of a sweep's status and summary.
 
 use cadre_eval::{PointState, SweepReport};
 use cadre_scheduler::{CommonArgs, StageState};
@@ -10,10 +10,10 @@ use crate::error::EngineError;
 use crate::sweep::{SweepFolder, states, submitted};
 use crate::terminal::{OutputMode, Terminal, duration, figure};
 
-/// Settings that are listed at the end of a sweep; the page has all.
+/// Maximum number of settings in the summary; the report has all of them.
 const LISTED: usize = 24;
 
-/// The few lines at the end of a sweep.
+/// The summary at the end of a sweep.
 pub(super) fn summary(report: &SweepReport, folder: &SweepFolder, seconds: Option<f64>, terminal: &Terminal) {
     match terminal.mode() {
         OutputMode::Quiet => {}
@@ -70,14 +70,14 @@ fn text(report: &SweepReport, folder: &SweepFolder, seconds: Option<f64>) -> Str
     text
 }
 
-/// How far a sweep is, by the store and, where it was submitted, the queue.
+/// The progress of a sweep, from the store and, if it was submitted, from the queue.
 pub(super) fn status(folder: &SweepFolder, common: &CommonArgs, terminal: &Terminal) -> Done {
     let plan = folder.plan()?;
     let store = ArtifactStore::open(&common.store)?;
     let status = plan.joint().status(&store)?;
     let there = folder.stages_there(&plan, &store)?;
     let failed = folder.failed_stages(&plan);
-    let done = plan.points.iter().filter(|point| point.stages.iter().all(|place| there[*place])).count();
+    let done = plan.points.iter().filter(|point| point.stages.iter().all(|index| there[*index])).count();
     let jobs = submitted(folder)?;
     let queue = match &jobs {
         Some(jobs) => states(jobs)?,
