@@ -30,6 +30,18 @@ pub enum Precision {
     Bf16,
 }
 
+/// The backends of this build: their names in recipes, and whether they compute in bf16.
+pub fn backends() -> Vec<(&'static str, bool)> {
+    let mut backends = vec![("cpu", true)];
+    if cfg!(feature = "ndarray") {
+        backends.push(("ndarray", false));
+    }
+    if cfg!(feature = "cuda") {
+        backends.push(("cuda", true));
+    }
+    backends
+}
+
 /// The device and how to compute on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceSpec {

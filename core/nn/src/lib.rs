@@ -32,7 +32,7 @@ mod reference;
 
 pub use learner::Learner;
 
-pub use device::{BackendKind, DeviceSpec, Precision};
+pub use device::{BackendKind, DeviceSpec, Precision, backends};
 
 pub use adapter::{AdapterSpec, ExpertSlot};
 pub use training::{

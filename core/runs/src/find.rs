@@ -1,4 +1,5 @@
-//! Resolves a name (an id, an id prefix or a folder) to a run or sweep. Looks only at names and modification times.
+//! Resolves a name (an id, a recipe's name, an id prefix, `NAME@N` or a folder) to a run or sweep. Looks only at names and
+//! modification times.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,12 +32,29 @@ pub const SWEEP: FolderKind =
     FolderKind { what: "sweep", marker: "sweep-plan.json", command: "cadre sweep RECIPE…", list: None };
 
 impl FolderKind {
-    /// The folder with this id, or every folder whose name starts with it, sorted by name. A path to such a folder
+    /// The folder with this id; else every folder of the recipe with this name; else every folder whose name starts with
+    /// it, sorted by name. `NAME@N` is the N-th most recently modified of them, counted from 1. A path to such a folder
     /// resolves to that folder.
     ///
     /// # Errors
     /// If none matches, or the folder `within` cannot be read.
     pub fn fitting(&self, id: &str, within: &Path) -> Result<Vec<PathBuf>, RunsError> {
+        let numbered = id
+            .rsplit_once('@')
+            .filter(|(name, _)| !name.contains('/'))
+            .and_then(|(name, number)| Some((name, number.parse::<usize>().ok()?)));
+        let Some((name, number)) = numbered else { return self.named(id, within) };
+        let found = self.by_age(name, within)?;
+        let count = found.len();
+        let picked = number.checked_sub(1).and_then(|index| found.into_iter().nth(index));
+        picked.map(|folder| vec![folder]).ok_or_else(|| RunsError::NotFound {
+            what: self.what,
+            id: id.to_owned(),
+            advice: format!("there are `{name}@1`, the most recent, to `{name}@{count}`"),
+        })
+    }
+
+    fn named(&self, id: &str, within: &Path) -> Result<Vec<PathBuf>, RunsError> {
         let direct = Path::new(id);
         // A bare name is an id, even if the current folder contains an entry of that name.
         let bare = direct.file_name().is_some_and(|name| name == id) || id.is_empty();
@@ -53,7 +71,10 @@ impl FolderKind {
                 known.push(name);
             }
         }
+        let of_recipe = |name: &&String| is_of_recipe(name, id);
+        let exact = known.iter().any(|name| is_of_recipe(name, id));
         let fitting = known.iter().filter(|name| !id.is_empty() && name.starts_with(id));
+        let fitting = fitting.filter(|name| !exact || of_recipe(name));
         let fitting: Vec<PathBuf> = fitting.map(|name| within.join(name)).collect();
         if fitting.is_empty() {
             return Err(RunsError::NotFound {
@@ -65,16 +86,23 @@ impl FolderKind {
         Ok(fitting)
     }
 
-    /// Like [`FolderKind::fitting`], but picks the most recently modified of several matches: suitable for reading,
-    /// not for modifying.
+    /// Like [`FolderKind::fitting`], but picks the most recently modified of several matches and returns how many there
+    /// are: suitable for reading, not for modifying.
     ///
     /// # Errors
     /// Like [`FolderKind::fitting`].
-    pub fn latest(&self, id: &str, within: &Path) -> Result<PathBuf, RunsError> {
+    pub fn latest(&self, id: &str, within: &Path) -> Result<(PathBuf, usize), RunsError> {
+        let fitting = self.by_age(id, within)?;
+        let count = fitting.len();
+        // There is at least one.
+        Ok((fitting.into_iter().next().unwrap_or_default(), count))
+    }
+
+    /// The matches, the most recently modified first.
+    fn by_age(&self, id: &str, within: &Path) -> Result<Vec<PathBuf>, RunsError> {
         let mut fitting = self.fitting(id, within)?;
-        fitting.sort_by_cached_key(|folder| self.touched(folder));
-        // `fitting` returns at least one.
-        Ok(fitting.pop().unwrap_or_default())
+        fitting.sort_by_cached_key(|folder| std::cmp::Reverse(self.touched(folder)));
+        Ok(fitting)
     }
 
     fn advice(&self, id: &str, known: &[String], within: &Path) -> String {
@@ -96,6 +124,12 @@ impl FolderKind {
         let when = |name| fs::metadata(folder.join(name)).and_then(|file| file.modified()).ok();
         ["events.jsonl", self.marker].into_iter().filter_map(when).max()
     }
+}
+
+/// Whether a folder is of a recipe of exactly this name: the name, a hyphen and the first digits of a key.
+fn is_of_recipe(folder: &str, name: &str) -> bool {
+    let key = folder.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+    key.is_some_and(|key| key.len() >= 8 && key.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Every run that matches an id or id prefix; see [`FolderKind::fitting`].

@@ -18,11 +18,8 @@ const BANNED_STEMS: &[&str] =
 const HOMES: &[(&str, &[&str], &str)] = &[
     ("burn::", &["core/nn/"], "only core/nn uses tensors"),
     ("wasmtime::", &["core/policy/"], "only core/policy runs components"),
-    (
-        "cfg(feature",
-        &["core/nn/src/device.rs", "core/nn/src/kernel/backends.rs"],
-        "features choose backends in one place",
-    ),
+    ("cfg(feature", &["core/nn/src/device.rs"], "features choose backends in one place"),
+    ("cfg!(feature", &["core/nn/src/device.rs"], "features choose backends in one place"),
     ("#[allow(", &[], "write #[expect(…, reason = \"…\")]"),
     ("#![allow(", &[], "write #[expect(…, reason = \"…\")]"),
     ("todo!(", &[], "nothing unfinished on main"),

@@ -44,7 +44,7 @@ impl Watch for Silent {
 }
 
 pub(super) fn ask(args: &AskArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
-    let folder = RunFolder::find(&args.id, &common.runs)?;
+    let folder = RunFolder::find(&args.id, &common.runs, terminal)?;
     let plan = folder.plan()?;
     let store = Arc::new(ArtifactStore::open(&common.store)?);
     let (stage, work) = last_row(&plan, &args.id)?;

@@ -46,7 +46,7 @@ pub(super) struct ExportArgs {
 }
 
 pub(super) fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
-    let plan = RunFolder::find(&args.id, &common.runs)?.plan()?;
+    let plan = RunFolder::find(&args.id, &common.runs, terminal)?.plan()?;
     let store = ArtifactStore::open(&common.store)?;
     let stage = expert(&plan, &args.expert)?;
     let inputs = stage.inputs.iter().filter_map(|index| plan.stages.get(*index));

@@ -41,16 +41,9 @@ pub(super) fn read(args: &RecipeArgs) -> Result<OpenRecipe, EngineError> {
 
 /// The backends of this build.
 pub(super) fn capabilities() -> Capabilities {
-    let support = |name: &str, bf16| BackendSupport { name: name.to_owned(), bf16 };
-    let mut backends = vec![support("cpu", true)];
-    if cfg!(feature = "ndarray") {
-        backends.push(support("ndarray", false));
-    }
-    if cfg!(feature = "cuda") {
-        backends.push(support("cuda", true));
-    }
+    let support = |(name, bf16): (&str, bool)| BackendSupport { name: name.to_owned(), bf16 };
     Capabilities {
-        backends,
+        backends: cadre_nn::backends().into_iter().map(support).collect(),
         build_with: "cargo build --workspace --bin cadre --features cadre-engine/".to_owned(),
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct ReportArgs {
 }
 
 pub(super) fn report(args: &ReportArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
-    let folder = RunFolder::find(&args.id, &common.runs)?;
+    let folder = RunFolder::find(&args.id, &common.runs, terminal)?;
     let store = ArtifactStore::open(&common.store)?;
     let report = folder.finish(&folder.plan()?, &store)?;
     match terminal.mode() {

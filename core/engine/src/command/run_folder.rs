@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 use crate::stage::{EXTRAS_JSON, PREDICTIONS, REPORT_JSON};
+use crate::terminal::Terminal;
 
 /// A run's folder.
 pub(crate) struct RunFolder {
@@ -26,9 +27,18 @@ impl RunFolder {
         Self { layout: RunLayout::new(runs, &plan.name, &plan.run_key) }
     }
 
-    /// Finds a run by id, id prefix or path; of several matches, the most recently modified.
-    pub(super) fn find(id: &str, runs: &Path) -> Result<Self, EngineError> {
-        Ok(Self { layout: RunLayout::at(&RUN.latest(id, runs)?) })
+    /// Finds a run by id, recipe name, id prefix or path. Of several matches it takes the most recently modified, and a
+    /// note says which.
+    pub(super) fn find(id: &str, runs: &Path, terminal: &Terminal) -> Result<Self, EngineError> {
+        let (folder, matches) = RUN.latest(id, runs)?;
+        let layout = RunLayout::at(&folder);
+        if matches > 1 {
+            let run = layout.id();
+            terminal.note(&format!(
+                "run {run}: the most recent of {matches} that match `{id}` (`{id}@2` is the one before)"
+            ));
+        }
+        Ok(Self { layout })
     }
 
     /// The plan in the run's folder.

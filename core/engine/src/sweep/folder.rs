@@ -42,7 +42,7 @@ impl SweepFolder {
 
     /// Finds a sweep by id, id prefix or path; of several matches, the most recently modified.
     pub(crate) fn find(id: &str, sweeps: &Path) -> Result<Self, EngineError> {
-        Ok(Self { root: SWEEP.latest(id, sweeps)? })
+        Ok(Self { root: SWEEP.latest(id, sweeps)?.0 })
     }
 
     /// The path of the folder.

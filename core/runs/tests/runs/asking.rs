@@ -155,7 +155,7 @@ fn of_several_matches_the_most_recent_is_shown() {
         touch(id, "plan.json", age);
         touch(id, "events.jsonl", age);
     }
-    let latest = |id: &str| RUN.latest(id, &path).map(|folder| folder.file_name().unwrap().to_owned());
+    let latest = |id: &str| RUN.latest(id, &path).map(|(folder, _)| folder.file_name().unwrap().to_owned());
     assert_eq!(latest("see").unwrap(), "see-c");
     assert_eq!(latest("see-a").unwrap(), "see-a", "the exact name before those that begin so");
     touch("see-d", "events.jsonl", 0);
@@ -163,6 +163,33 @@ fn of_several_matches_the_most_recent_is_shown() {
     assert!(matches!(latest("other"), Err(RunsError::NotFound { what: "run", .. })));
     let message = SWEEP.latest("see", &path).unwrap_err().to_string();
     assert!(message.contains("`cadre sweep RECIPE…` makes one"), "no run is a sweep: {message}");
+}
+
+#[test]
+fn a_recipe_name_and_a_number_name_a_run() {
+    let runs = Runs::new();
+    let ages = [("see-00000000000a", 5), ("see-00000000000b", 1), ("see-superni-00000000000c", 0)];
+    for (id, age) in ages {
+        runs.done(id, 0.2, 80.0);
+        let time = SystemTime::now() - Duration::from_secs(age);
+        let touch = |file: &str| {
+            let path = runs.run(id).folder().join(file);
+            File::options().append(true).create(true).open(path).unwrap().set_modified(time).unwrap();
+        };
+        touch("plan.json");
+        touch("events.jsonl");
+    }
+    let path = runs.path();
+    let (latest, matches) = RUN.latest("see", &path).unwrap();
+    assert!(latest.ends_with("see-00000000000b"), "{latest:?}: the name is not a prefix of `see-superni`");
+    assert_eq!(matches, 2);
+    assert_eq!(find_run(&path, "see@1").unwrap().id(), "see-00000000000b");
+    assert_eq!(find_run(&path, "see@2").unwrap().id(), "see-00000000000a");
+    assert_eq!(find_run(&path, "see-superni@1").unwrap().id(), "see-superni-00000000000c");
+    for wrong in ["see@3", "see@0"] {
+        let message = find_run(&path, wrong).unwrap_err().to_string();
+        assert!(message.contains("`see@1`, the most recent, to `see@2`"), "{message}");
+    }
 }
 
 #[test]
