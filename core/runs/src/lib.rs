@@ -5,6 +5,7 @@
 
 mod compare;
 mod delete;
+mod differences;
 mod error;
 mod export_csv;
 mod export_parquet;
@@ -26,6 +27,8 @@ pub use select::{DEFAULT_COLUMNS, Selection};
 pub use run_record::{Origin, RunRecord};
 pub use table::Table;
 pub use value::Value;
+
+pub use differences::differing_keys;
 
 pub use compare::{SideBySide, side_by_side};
 pub use find::{FolderKind, RUN, SWEEP, find_run, find_runs};

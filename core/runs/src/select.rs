@@ -49,6 +49,8 @@ pub struct Selection {
     pub limit: Option<usize>,
     /// Comma-separated keys; `*` means every key. `None` means [`DEFAULT_COLUMNS`].
     pub columns: Option<String>,
+    /// Keys shown beside the default columns, after the seed.
+    pub also: Vec<String>,
 }
 
 /// The keys in an index.
@@ -166,7 +168,7 @@ pub(crate) fn select(database: &Connection, selection: &Selection) -> Result<Tab
     let found: Vec<i64> = statement
         .query_map(params_from_iter(compiled.parameters.iter()), |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    let columns = columns(&keys, selection.columns.as_deref())?;
+    let columns = columns(&keys, selection.columns.as_deref(), &selection.also)?;
     let mut rows: Vec<Vec<Option<Value>>> = vec![vec![None; columns.len()]; found.len()];
     let places: HashMap<i64, usize> = found.iter().enumerate().map(|(place, run)| (*run, place)).collect();
     for (column, (name, key)) in columns.iter().enumerate() {
@@ -193,9 +195,16 @@ pub(crate) fn select(database: &Connection, selection: &Selection) -> Result<Tab
     Ok(Table { columns: columns.into_iter().map(|(name, _)| name).collect(), rows })
 }
 
-fn columns(keys: &Keys, asked: Option<&str>) -> Result<Vec<(String, Option<i64>)>, RunsError> {
+fn columns(
+    keys: &Keys,
+    asked: Option<&str>,
+    also: &[String],
+) -> Result<Vec<(String, Option<i64>)>, RunsError> {
     let Some(text) = asked else {
-        return Ok(DEFAULT_COLUMNS.iter().map(|name| ((*name).to_owned(), keys.id(name))).collect());
+        let (first, rest) = DEFAULT_COLUMNS.split_at(3);
+        let also = also.iter().map(String::as_str);
+        let names = first.iter().copied().chain(also).chain(rest.iter().copied());
+        return Ok(names.map(|name| (name.to_owned(), keys.id(name))).collect());
     };
     let mut columns: Vec<(String, Option<i64>)> = Vec::new();
     let mut column = 1;

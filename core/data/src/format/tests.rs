@@ -113,7 +113,7 @@ fn superni_rows() {
     assert!(error.contains("sa: no test rows of task `sa` (test.jsonl); found train.jsonl;"), "{error}");
     let error = load_task(&spec, "qb").expect_err("no task").to_string();
     assert!(error.starts_with("no task `qb` in "), "{error}");
-    assert!(error.ends_with("there are qa, sa"), "{error}");
+    assert!(error.ends_with("its tasks are qa, sa"), "{error}");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn orders_are_named_listed_or_by_default() {
     let error = order(OrderChoice::Tasks(names(&["sa", "sa"]))).expect_err("twice");
     assert_eq!(error, "task `sa` is listed twice in the order");
     let error = order(OrderChoice::Tasks(names(&["sun"]))).expect_err("a slip");
-    assert!(error.contains("there are sum, "), "the closest comes first: {error}");
+    assert!(error.contains("its tasks are sum, "), "the closest comes first: {error}");
 }
 
 const TASK: &str = r#"{

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use cadre_runs::{
-    Origin, RunIndex, RunRecord, RunsError, Selection, Table, Value, change_tags, delete_run, export_csv,
-    export_parquet, export_tensorboard, find_run, find_runs, side_by_side,
+    Origin, RunIndex, RunRecord, RunsError, Selection, Table, Value, change_tags, delete_run, differing_keys,
+    export_csv, export_parquet, export_tensorboard, find_run, find_runs, side_by_side,
 };
 use cadre_scheduler::CommonArgs;
 use cadre_store::{ArtifactStore, CollectionOptions, RunLayout};
@@ -155,6 +155,7 @@ fn selection(choice: &Choice, limit: Option<usize>) -> Selection {
         columns: choice.columns.clone(),
         limit,
         ids: None,
+        also: Vec::new(),
     }
 }
 
@@ -169,8 +170,19 @@ fn print(table: &Table, terminal: &Terminal) {
     }
 }
 
+/// Keys that tell runs of one name apart, as columns of a list.
+const MAX_DIFFERING: usize = 3;
+
 fn list(args: &RunsArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
-    let table = open(common, terminal)?.select(&selection(&args.choice, args.limit))?;
+    let mut index = open(common, terminal)?;
+    let mut selection = selection(&args.choice, args.limit);
+    let mut more = 0;
+    if selection.columns.is_none() && terminal.mode() == OutputMode::Human {
+        let differing = differing_keys(&mut index, &selection)?;
+        more = differing.len().saturating_sub(MAX_DIFFERING);
+        selection.also = differing.into_iter().take(MAX_DIFFERING).collect();
+    }
+    let table = index.select(&selection)?;
     if table.rows.is_empty() {
         let which = if args.choice.filter.is_some() {
             "no run matches the filter, in"
@@ -181,6 +193,11 @@ fn list(args: &RunsArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
         return Ok(());
     }
     print(&table, terminal);
+    if more > 0 {
+        terminal.note(&format!(
+            "the runs differ in {more} more keys; `cadre runs compare` lists them, --columns shows some"
+        ));
+    }
     Ok(())
 }
 
