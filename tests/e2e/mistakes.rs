@@ -188,7 +188,7 @@ fn sections_that_contradict_are_told_with_the_reason() {
             "there is one adapter, and it answers everything",
             "see-tiny.toml:17",
             "`expert.per` is set by wrong.toml:4",
-            "3 mistakes",
+            "3 errors",
         ],
     );
 }

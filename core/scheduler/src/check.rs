@@ -260,7 +260,9 @@ impl Checker<'_> {
         if !folder.is_dir() {
             let problem = format!("there is no folder {}", folder.display());
             let place = self.loaded.mistake(KEY, problem);
-            self.mistakes.push(place.expected("a folder with config.json, *.safetensors and tokenizer.json"));
+            let mut error = place.expected("a folder with config.json, *.safetensors and tokenizer.json");
+            error.suggestion = hub_name(folder).map(|name| format!("a model of the Hub is named `{name}`"));
+            self.mistakes.push(error);
             return;
         }
         let rows = match CheckpointFolder::open(folder) {
@@ -377,6 +379,14 @@ impl Checker<'_> {
             None => tasks.to_owned(),
         }
     }
+}
+
+/// What a path like `ORG/NAME`, of which not even the first folder exists, is on the Hub.
+fn hub_name(folder: &Path) -> Option<String> {
+    let (parent, name) = (folder.parent()?, folder.file_name()?.to_str()?);
+    let organisation = parent.file_name()?.to_str()?;
+    let beside = parent.parent().is_some_and(Path::is_dir);
+    (beside && !parent.exists()).then(|| format!("hf://{organisation}/{name}"))
 }
 
 /// The mistake without the names there are: they stand in what was expected.

@@ -22,6 +22,7 @@ pub use sweep::open_sweep::{OpenSweep, PlannedSweep, SweepArgs};
 
 pub use planning::memory::{MemoryNeed, bytes, machine_memory};
 pub use planning::plan::{Plan, PlanStatus, StageState};
+pub use planning::speed::TrainingTime;
 pub use show::render::{memory_line, render, render_json};
 pub use show::sweep_render::{render_sweep, render_sweep_json};
 pub use sweep::batch_jobs::{BatchJob, batch_jobs};

@@ -7,4 +7,5 @@ pub(crate) mod memory;
 pub(crate) mod open_recipe;
 pub(crate) mod plan;
 pub(crate) mod planner;
+pub(crate) mod speed;
 pub(crate) mod work_builder;

@@ -13,6 +13,7 @@ use cadre_store::{ArtifactStore, Digest, KeyLock, Lookup, ManifestFacts};
 
 use crate::error::WalkError;
 use crate::planning::plan::Plan;
+use crate::planning::speed;
 use crate::stages::StageSpec;
 use crate::walk::event::{Event, EventKind, EventSink, StopFlag};
 use crate::walk::executor::{StageExecutor, StageInput, StageJob, StageOutcome};
@@ -262,6 +263,8 @@ impl Walker<'_> {
         let kept = |source| WalkError::Store { stage: stage.name.clone(), source };
         self.send(stage, EventKind::Started);
         let began = Instant::now();
+        // Part of the work of a resumed stage was done, and timed, before.
+        let alone = self.options.jobs <= 1 && !self.store.has_workspace(&stage.key);
         let draft = self.store.draft(&stage.key).map_err(kept)?;
         let job = StageJob {
             spec: stage,
@@ -282,6 +285,9 @@ impl Walker<'_> {
             return Ok(Tried::There(Progress::Stopped));
         };
         let seconds = began.elapsed().as_secs_f64();
+        if alone {
+            speed::record(self.store, &self.plan.stages, place, &facts, seconds);
+        }
         draft
             .commit(ManifestFacts {
                 stage: stage.name.clone(),

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use crate::check::unknown_key::reordered;
 use crate::check::validate::{Finding, Walk};
 use crate::diagnostics::expectation::{did_you_mean, nearest};
 use crate::diagnostics::mistake::Mistake;
@@ -204,9 +205,13 @@ fn unknown(key: &str, at: KeyPath, recipe: &Value) -> Finding {
         keys.extend(settings.into_iter().flatten().map(|(setting, _)| table.key(setting).to_string()));
     }
     keys.retain(|known| known != key && !known.starts_with("sweep"));
-    let last = key.rsplit('.').next().unwrap_or(key);
-    let same_end = || keys.iter().map(String::as_str).find(|known| known.rsplit('.').next() == Some(last));
-    let near = nearest(key, keys.iter().map(String::as_str)).or_else(same_end).map(did_you_mean);
+    let parts: Vec<&str> = key.split('.').collect();
+    let last = parts.last().copied().unwrap_or(key);
+    let settings = || keys.iter().find(|known| known.rsplit('.').next() == Some(last)).cloned();
+    let near = reordered(&parts)
+        .or_else(|| nearest(key, keys.iter().map(String::as_str)).map(str::to_owned))
+        .or_else(settings)
+        .map(|key| did_you_mean(&key));
     let finding = Finding::key(at, Mistake::SweepKey { key: key.to_owned() });
     if lookup(&KeyPath::of(key)).is_some() { finding } else { finding.suggest(near) }
 }

@@ -6,10 +6,13 @@ use std::str::FromStr as _;
 
 use serde_json::{Map, Value, json};
 
-use crate::diagnostics::expectation::{did_you_mean, expected, found, listed, nearest};
+use crate::check::unknown_key;
+use crate::diagnostics::expectation::{did_you_mean, expected, found, listed, nearest_word, short_name};
 use crate::diagnostics::mistake::Mistake;
 use crate::diagnostics::recipe_error::{MAX_PLACED, Point};
-use crate::generate::schema::{all_keys, branches, note, properties, resolved, schema, tables, words};
+use crate::diagnostics::syntax::meant_number;
+use crate::generate::expand::inline;
+use crate::generate::schema::{branches, note, properties, resolved, schema, tables, words};
 use crate::read::key_path::{KeyPath, Step};
 use crate::section::device::Backend;
 
@@ -105,7 +108,10 @@ impl Walk {
             _ if target == &json!(true) || target.as_object().is_some_and(Map::is_empty) => {}
             other => {
                 let mistake = Mistake::WrongType { key: path.to_string(), found: found(other) };
-                let meant = other.as_str().and_then(|text| self.meant(target, text));
+                let meant = other
+                    .as_str()
+                    .and_then(|text| self.meant(target, text))
+                    .or_else(|| self.meant_within(target, other, path));
                 self.findings
                     .push(Finding::value(path.clone(), mistake).expect(expected(node)).suggest(meant));
             }
@@ -118,12 +124,42 @@ impl Walk {
         if let Some(word) = truth.filter(|_| self.accepts(node, "boolean")) {
             return Some(did_you_mean(word));
         }
-        let number: f64 = text.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
+        let number: f64 = meant_number(text.trim())?.parse().ok()?;
         match (self.accepts(node, "number"), self.accepts(node, "integer")) {
             (true, _) => Some(did_you_mean(&toml::Value::Float(number).to_string())),
             (false, true) if number.fract() == 0.0 => Some(did_you_mean(&format!("{number:.0}"))),
             _ => None,
         }
+    }
+
+    /// The list or table that a single value stands for: `seeds = 3`, `router = "see"`, `[[stream]]`.
+    fn meant_within(&self, node: &'static Value, value: &Value, path: &KeyPath) -> Option<String> {
+        let Some(Step::Key(key)) = path.0.last() else { return None };
+        if value.is_array() && self.accepts(node, "object") {
+            return Some(format!("`[{path}]` has one pair of brackets: only lists of tables have two"));
+        }
+        if value.is_array() || value.is_object() {
+            return None;
+        }
+        let fits = |inner: &'static Value| {
+            let mut walk = Self::default();
+            walk.check(inner, value, path);
+            walk.findings.is_empty()
+        };
+        if self.accepts(node, "array") {
+            let items =
+                std::iter::once(node).chain(branches(node)).find_map(|node| resolved(node).get("items"));
+            return items
+                .filter(|items| fits(items))
+                .map(|_| did_you_mean(&format!("{key} = [{}]", inline(value))));
+        }
+        let table = tables(node).into_iter().next().filter(|_| self.accepts(node, "object"))?;
+        let required = table.get("required").and_then(Value::as_array);
+        let first = required
+            .and_then(|names| names.first()?.as_str())
+            .or_else(|| properties(table)?.keys().map(String::as_str).next())?;
+        let inner = properties(table)?.get(first)?;
+        fits(inner).then(|| did_you_mean(&format!("{key} = {{ {first} = {} }}", inline(value))))
     }
 
     /// Whether a node, or one of its alternatives, takes this type.
@@ -177,7 +213,7 @@ impl Walk {
                 Some(inner) => self.check(inner, value, &path.key(key)),
                 None => {
                     let mistake = Mistake::UnknownKey { key: key.clone(), table: table_name.clone() };
-                    let near = nearest(key, tags.iter().copied()).map(did_you_mean);
+                    let near = nearest_word(key, tags).map(did_you_mean);
                     let all = listed(tags.iter().copied(), "or");
                     self.findings.push(Finding::key(path.key(key), mistake).expect(all).suggest(near));
                 }
@@ -198,24 +234,18 @@ impl Walk {
         known: Option<&'static Map<String, Value>>,
         path: &KeyPath,
     ) {
-        let siblings = || known.into_iter().flat_map(Map::keys).map(String::as_str);
-        let name = key.to_owned();
+        let siblings: Vec<&'static str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+        let name = short_name(key);
         let mistake = if path.is_root() {
             Mistake::UnknownSection { what: if value.is_object() { "section" } else { "key" }, name }
         } else {
             Mistake::UnknownKey { key: name, table: table_name(path) }
         };
-        let written = key.to_lowercase().replace('_', "-");
-        let elsewhere = || {
-            let mut keys = all_keys().iter();
-            keys.find(|known| known.0.last() == Some(&Step::Key(written.clone())))
-                .map(|known| known.to_string())
-        };
-        let near = nearest(key, siblings()).map(str::to_owned).or_else(elsewhere);
         let mut finding = Finding::key(path.key(key), mistake);
-        match near {
-            Some(near) => finding.suggestion = Some(did_you_mean(&near)),
-            None => finding.expected = Some(format!("one of {}", listed(siblings(), "or"))),
+        finding.suggestion = section_in_another_place(&path.key(key), value)
+            .or_else(|| unknown_key::suggestion(key, path, &siblings));
+        if finding.suggestion.is_none() {
+            finding.expected = Some(format!("one of {}", listed(siblings.into_iter(), "or")));
         }
         self.findings.push(finding);
     }
@@ -274,8 +304,13 @@ impl Walk {
             _ => words.is_empty() || words.iter().any(|(word, _)| *word == text),
         };
         if !fits {
-            let mistake = Mistake::UnknownWord { key: path.to_string(), found: text.to_owned() };
-            let near = nearest(text, words.iter().map(|(word, _)| *word)).map(did_you_mean);
+            let mistake = Mistake::UnknownWord { key: path.to_string(), found: short_name(text) };
+            let choices: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let only = |only: &&str| format!("`{only}` is the only value so far");
+            let near = match choices.as_slice() {
+                [single] => Some(single).map(only),
+                _ => nearest_word(text, &choices).map(did_you_mean),
+            };
             self.findings.push(Finding::value(path.clone(), mistake).expect(expected(node)).suggest(near));
         } else if text.is_empty() && (format == Some("path") || least(node) > 0) {
             let mistake = Mistake::OutOfRange { key: path.to_string(), found: "an empty text".to_owned() };
@@ -300,6 +335,29 @@ impl Walk {
             self.findings.push(Finding::value(path.clone(), mistake).expect(expected(node)));
         }
     }
+}
+
+/// The key that an unknown section leads to, where its parts are in another order: `adapter.expert.rank`.
+fn section_in_another_place(path: &KeyPath, value: &Value) -> Option<String> {
+    let mut parts: Vec<&str> = path
+        .0
+        .iter()
+        .filter_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Place(_) => None,
+        })
+        .collect();
+    let mut below = value;
+    while let Some((key, inner)) =
+        below.as_object().filter(|table| table.len() == 1).and_then(|table| table.iter().next())
+    {
+        parts.push(key);
+        below = inner;
+    }
+    if parts.len() <= path.0.len() {
+        return None;
+    }
+    unknown_key::reordered(&parts).map(|key| did_you_mean(&key))
 }
 
 /// "both", "none", or the keys that are there.

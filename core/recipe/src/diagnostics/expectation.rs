@@ -2,7 +2,13 @@
 
 use serde_json::Value;
 
+use crate::diagnostics::synonyms;
 use crate::generate::schema::{branches, note, resolved, tables, words};
+
+/// Bytes of a word up to which it is compared with others.
+const LONGEST_COMPARED: usize = 200;
+/// Characters of a name that a message shows.
+const LONGEST_NAME: usize = 60;
 
 /// What a key takes: "a whole number from 1 to 4096".
 pub(crate) fn expected(node: &'static Value) -> String {
@@ -73,7 +79,12 @@ fn form(table: &'static Value) -> Option<String> {
 
 fn ranged(what: &str, node: &'static Value) -> String {
     let bound = |name| note(node, name).map(number);
-    let (low, high) = (bound("minimum"), bound("maximum"));
+    let low = bound("minimum");
+    let width = || match note(node, "format").and_then(Value::as_str) {
+        Some("uint32") => Some(u32::MAX.to_string()),
+        _ => None,
+    };
+    let high = bound("maximum").or_else(width);
     match (low, bound("exclusiveMinimum"), high, bound("exclusiveMaximum")) {
         (Some(low), _, Some(high), _) => format!("{what} from {low} to {high}"),
         (Some(low), _, _, Some(high)) => format!("{what} from {low}, below {high}"),
@@ -125,7 +136,7 @@ pub(crate) fn short(text: &str) -> String {
 /// The candidate nearest to a word, if it is near enough to be meant.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let written = word.to_lowercase().replace('_', "-");
-    if written.len() > 200 {
+    if written.len() > LONGEST_COMPARED {
         return None;
     }
     let allowed = (written.chars().count() / 3).max(1);
@@ -134,6 +145,29 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
         .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// The choice that was probably meant: a synonym, another spelling, or the nearest.
+pub(crate) fn nearest_word<'a>(word: &str, choices: &[&'a str]) -> Option<&'a str> {
+    synonyms::of_word(word, choices.iter().copied()).or_else(|| nearest(word, choices.iter().copied()))
+}
+
+/// The choices, most similar to `word` first.
+pub(crate) fn by_similarity<'a>(word: &str, choices: &[&'a str]) -> Vec<&'a str> {
+    let mut sorted = choices.to_vec();
+    if word.len() <= LONGEST_COMPARED {
+        let word = synonyms::spelled(word);
+        let similarity = |choice: &str| strsim::jaro_winkler(&word, &choice.to_lowercase());
+        sorted.sort_by(|one, other| similarity(other).total_cmp(&similarity(one)));
+    }
+    sorted
+}
+
+/// A name on one line, cut where it is long.
+pub(crate) fn short_name(name: &str) -> String {
+    let plain = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
+    let shown: String = name.chars().take(LONGEST_NAME).map(plain).collect();
+    if name.chars().nth(LONGEST_NAME).is_some() { format!("{shown}…") } else { shown }
 }
 
 /// "did you mean `x`?"

@@ -79,13 +79,13 @@ pub enum Mistake {
         found: String,
     },
     /// `nan` or `inf`.
-    #[error("{found} is no value of a recipe")]
+    #[error("`{found}` is not a finite 64-bit number")]
     NotFinite {
         /// The number.
         found: String,
     },
     /// A TOML date, which no key takes.
-    #[error("the date {found} is no value of a recipe; quote it if it is text")]
+    #[error("no key takes a date: {found}; quote it if it is a text")]
     Date {
         /// The date.
         found: String,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::diagnostics::mistake::Mistake;
 use crate::diagnostics::render;
 use crate::read::key_path::KeyPath;
-use crate::read::layer::{Layer, LayerText};
+use crate::read::layer::{ENVIRONMENT, Layer, LayerText};
 
 /// A mistake in a recipe and where it stands.
 #[derive(Debug)]
@@ -129,6 +129,12 @@ impl RecipeError {
     /// What is wrong, in a line.
     pub fn message(&self) -> String {
         self.mistake.to_string()
+    }
+
+    /// The environment variable that the error is in.
+    pub(crate) fn variable(&self) -> Option<&str> {
+        let assignment = self.layer.strip_prefix(ENVIRONMENT)?;
+        assignment.split_once('=').map(|(name, _)| name)
     }
 
     pub(crate) fn boxed(self) -> Box<Self> {

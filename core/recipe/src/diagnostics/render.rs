@@ -16,12 +16,12 @@ pub(crate) fn errors(errors: &[RecipeError], more: usize, coloured: bool) -> Str
         text.push_str(&error(mistake, coloured));
         text.push('\n');
     }
-    let mistakes = match (errors.len(), more) {
-        (1, 0) => "1 mistake".to_owned(),
-        (shown, 0) => format!("{shown} mistakes"),
-        (shown, more) => format!("{} mistakes, of which {shown} are shown", shown + more),
+    let count = match (errors.len(), more) {
+        (1, 0) => "1 error".to_owned(),
+        (shown, 0) => format!("{shown} errors"),
+        (shown, more) => format!("{} errors, of which {shown} are shown", shown + more),
     };
-    let _ = writeln!(text, "{mistakes}; nothing was run, nothing was written");
+    let _ = writeln!(text, "{count}; nothing was run, nothing was written");
     text
 }
 
@@ -45,8 +45,10 @@ fn block(error: &RecipeError, word: &str, colour: AnsiColor, coloured: bool) -> 
     let pad = " ".repeat(error.line.to_string().len());
 
     let mut text = format!("{red}{word}{red:#}{bold}: {}{bold:#}\n", error.mistake);
-    let place = if error.line == 0 || !is_file(error) {
+    let place = if error.line == 0 {
         error.file.clone()
+    } else if !is_file(error) {
+        error.variable().map_or_else(|| error.file.clone(), |name| format!("{}: {name}", error.file))
     } else {
         format!("{}:{}:{}", error.file, error.line, error.column)
     };
@@ -95,5 +97,13 @@ fn window(line: &str, before: usize) -> (String, usize) {
             letter => letter,
         })
         .collect();
-    (shown.trim_end().to_owned(), before - start)
+    let mut shown = shown.trim_end().to_owned();
+    if line.chars().nth(start + WIDEST).is_some() {
+        shown.push('…');
+    }
+    if start > 0 {
+        // The mark takes the place of the first character that is shown.
+        shown = shown.chars().skip(1).fold("…".to_owned(), |line, letter| line + &letter.to_string());
+    }
+    (shown, before - start)
 }

@@ -10,6 +10,7 @@ use crate::diagnostics::expectation::{did_you_mean, nearest};
 use crate::diagnostics::mistake::Mistake;
 use crate::diagnostics::recipe_error::{MAX_PLACED, RecipeError};
 use crate::read::layer::{Layer, LayerKind, LayerText, Located, Node, parse};
+use crate::read::missing;
 use crate::read::path_value::{clean, recipes_folder};
 
 /// The largest recipe file, in bytes.
@@ -72,7 +73,11 @@ impl Family {
         let (file, text) = match open(path) {
             Ok(read) => read,
             Err(cause) => {
-                self.errors.push(at(Mistake::Unreadable { file: PathBuf::from(&shown), cause }));
+                let mut error = at(Mistake::Unreadable { file: PathBuf::from(&shown), cause });
+                if by.is_none() {
+                    error.suggestion = missing::suggestion(path);
+                }
+                self.errors.push(error);
                 return;
             }
         };
@@ -97,17 +102,11 @@ impl Family {
         let folder = file.parent().unwrap_or(Path::new("")).to_owned();
         let kind = LayerKind::File { shown: shown.clone(), inherited: !way.is_empty() };
         let source = Arc::new(LayerText::new(kind, text, folder));
-        let (mut root, mistakes) = parse(&source.text);
+        let (mut root, mistakes) = parse(&source.name(), &source.text);
         self.more += mistakes.len().saturating_sub(MAX_PLACED);
-        for (span, mistake) in mistakes.into_iter().take(MAX_PLACED) {
-            let word = source
-                .text
-                .get(span.clone())
-                .filter(|text| is_bare_word(text) && matches!(mistake, Mistake::Syntax { .. }));
-            let hint = word.map(|word| format!("a text needs quotes: `\"{word}\"`"));
-            let mut error = RecipeError::at_text(&source, span, mistake);
-            error.suggestion = hint;
-            self.errors.push(error);
+        for (span, mistake, hint) in mistakes.into_iter().take(MAX_PLACED) {
+            let error = RecipeError::at_text(&source, span, mistake);
+            self.errors.push(RecipeError { suggestion: hint, ..error });
         }
         let mut way = way.to_vec();
         way.push((file, shown));
@@ -148,12 +147,6 @@ impl Family {
             }
         }
     }
-}
-
-/// A word that was probably meant as text.
-fn is_bare_word(text: &str) -> bool {
-    let letters = |letter: char| letter.is_alphanumeric() || "-_:./$~".contains(letter);
-    text.starts_with(char::is_alphabetic) && text.chars().all(letters)
 }
 
 /// An inherited file: beside the one that names it, or in the folder `recipes` above.

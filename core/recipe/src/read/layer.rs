@@ -1,8 +1,7 @@
 //! One layer of a recipe: the values of a file, an environment variable or a `--set`, each with its place in the text.
 //! It never decides which layer wins.
 
-use std::collections::BTreeMap;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -14,8 +13,17 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::diagnostics::expectation::expected;
 use crate::diagnostics::mistake::Mistake;
+use crate::diagnostics::recipe_error::MAX_PLACED;
+use crate::diagnostics::syntax::{self, SyntaxError};
+use crate::generate::schema::lookup;
 use crate::read::key_path::{KeyPath, Step};
+
+/// What stands before the assignment of an environment variable, as the place of a value.
+pub(crate) const ENVIRONMENT: &str = "environment ";
+/// Characters of a variable's or a `--set`'s value that are shown as the place of a value.
+const LONGEST_VALUE: usize = 60;
 
 /// The text a layer was read from.
 #[derive(Debug)]
@@ -63,11 +71,21 @@ impl LayerText {
     pub(crate) fn at(&self, byte: usize) -> String {
         match &self.kind {
             LayerKind::File { shown, .. } => format!("{shown}:{}", self.line_and_column(byte).0),
-            LayerKind::Environment => format!("environment {}", self.text),
-            LayerKind::Set => format!("--set {}", self.text),
-            LayerKind::Grid => format!("--grid {}", self.text),
-            LayerKind::Point => format!("the sweep's point {}", self.text),
+            LayerKind::Environment => format!("{ENVIRONMENT}{}", self.short()),
+            LayerKind::Set => format!("--set {}", self.short()),
+            LayerKind::Grid => format!("--grid {}", self.short()),
+            LayerKind::Point => format!("the sweep's point {}", self.short()),
         }
+    }
+
+    /// The assignment, its value cut where it is long.
+    fn short(&self) -> String {
+        let (key, value) = self.text.split_once('=').unwrap_or((&self.text, ""));
+        let mut shown: String = value.chars().take(LONGEST_VALUE).collect();
+        if shown.len() < value.len() {
+            shown.push('…');
+        }
+        if self.text.contains('=') { format!("{key}={shown}") } else { key.to_owned() }
     }
 
     /// Line and column of a byte, from 1; columns count characters.
@@ -199,26 +217,47 @@ pub(crate) type Misplaced = (Range<usize>, Mistake);
 /// Keys with more parts are refused before they are parsed. Recipes need nine.
 pub(crate) const DEEPEST: usize = 32;
 
-/// Reads a TOML document; what is wrong with it comes beside what could be read.
-pub(crate) fn parse(text: &str) -> (BTreeMap<String, Located>, Vec<Misplaced>) {
+/// An error of a document, with a hint where the kind of error suggests one.
+pub(crate) type Hinted = (Range<usize>, Mistake, Option<String>);
+
+/// Reads a TOML document; what is wrong with it comes beside what could be read. `name` is that of its file.
+pub(crate) fn parse(name: &str, text: &str) -> (BTreeMap<String, Located>, Vec<Hinted>) {
     if let Some(span) = too_deep(text) {
-        return (BTreeMap::new(), vec![(span, Mistake::TooDeep { deepest: DEEPEST })]);
+        return (BTreeMap::new(), vec![(span, Mistake::TooDeep { deepest: DEEPEST }, None)]);
     }
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut mistakes: Vec<_> = errors
-        .iter()
-        .map(|error| {
-            let span = error.span().unwrap_or(0..0);
-            (span, Mistake::Syntax { problem: error.message().to_owned() })
-        })
-        .collect();
+    let errors: Vec<(Range<usize>, String)> =
+        errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message().to_owned())).collect();
     let mut of_values = Vec::new();
     let root = table(document.get_ref(), 1, &mut of_values);
-    // What the parser put in place of broken text is not a mistake of its own.
-    let broken: HashSet<usize> = mistakes.iter().map(|(span, _)| span.start).collect();
-    of_values.retain(|(span, _)| !broken.contains(&span.start));
-    mistakes.extend(of_values);
+    // What the parser put in place of broken text is no error of its own.
+    let broken: BTreeSet<usize> = errors.iter().map(|(span, _)| span.start).collect();
+    of_values.retain(|(span, mistake)| match mistake {
+        Mistake::TooDeep { .. } => !broken.contains(&span.start),
+        _ => broken.range(span.start..=span.end).next().is_none(),
+    });
+    let mut mistakes: Vec<Hinted> = syntax::explain(name, text, errors)
+        .into_iter()
+        .map(|SyntaxError { span, problem, hint }| (span, Mistake::Syntax { problem }, hint))
+        .collect();
+    mistakes.extend(of_values.into_iter().enumerate().map(|(place, (span, mistake))| {
+        let range = if place < MAX_PLACED { range_at(&root, &span) } else { None };
+        (span, mistake, range)
+    }));
     (root, mistakes)
+}
+
+/// What the key of the value at `span` takes, where the schema bounds it.
+fn range_at(root: &BTreeMap<String, Located>, span: &Range<usize>) -> Option<String> {
+    fn path_to(table: &BTreeMap<String, Located>, path: &KeyPath, span: &Range<usize>) -> Option<KeyPath> {
+        table.iter().find_map(|(key, value)| match &value.node {
+            _ if value.span == *span => Some(path.key(key)),
+            Node::Table(inner) => path_to(inner, &path.key(key), span),
+            Node::List(_) | Node::Leaf(_) => None,
+        })
+    }
+    let path = path_to(root, &KeyPath::default(), span)?;
+    lookup(&path).map(|node| format!("`{path}` takes {}", expected(node)))
 }
 
 /// Reads one TOML value that begins at `offset` in its layer's text.

@@ -12,7 +12,7 @@ use crate::check::contradiction;
 use crate::check::surroundings::Surroundings;
 use crate::check::sweep_check;
 use crate::check::validate::{self, Finding};
-use crate::diagnostics::expectation::{did_you_mean, nearest};
+use crate::diagnostics::expectation::{by_similarity, did_you_mean, listed, nearest, nearest_word};
 use crate::diagnostics::mistake::Mistake;
 use crate::diagnostics::recipe_error::{Point, RecipeError, RecipeErrors};
 use crate::generate::expand;
@@ -184,10 +184,9 @@ impl Loaded {
         word: &str,
         choices: &[&str],
     ) -> RecipeError {
-        let mut error = self
-            .mistake(key, problem)
-            .expected(crate::diagnostics::expectation::listed(choices.iter().copied(), "or"));
-        error.suggestion = nearest(word, choices.iter().copied()).map(did_you_mean);
+        let mut error =
+            self.mistake(key, problem).expected(listed(by_similarity(word, choices).into_iter(), "or"));
+        error.suggestion = nearest_word(word, choices).map(did_you_mean);
         error
     }
 

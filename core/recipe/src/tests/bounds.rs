@@ -11,7 +11,7 @@ fn a_hundred_of_many_mistakes_are_shown() {
     let begun = Instant::now();
     let text = Case::new().file("study.toml", &format!("{WHOLE}\n{sections}")).mistakes();
     assert_eq!(text.matches("error: unknown section").count(), 100);
-    assert!(text.contains("8000 mistakes, of which 100 are shown"), "{}", text.lines().last().unwrap());
+    assert!(text.contains("8000 errors, of which 100 are shown"), "{}", text.lines().last().unwrap());
     let broken: String = (0..8000).map(|at| format!("x{at} = = 1\n")).collect();
     let text = Case::new().file("study.toml", &broken).mistakes();
     assert!(text.matches("error: not valid TOML").count() <= 100);
@@ -66,8 +66,5 @@ fn inheritance_has_a_length_and_a_width() {
         wide = wide.file(&format!("{at}.toml"), "");
     }
     let text = wide.mistakes();
-    assert!(
-        text.contains("files of a recipe: 65, more than the 64") && text.contains("1 mistake;"),
-        "{text}"
-    );
+    assert!(text.contains("files of a recipe: 65, more than the 64") && text.contains("1 error;"), "{text}");
 }

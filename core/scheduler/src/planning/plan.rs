@@ -4,6 +4,7 @@
 use cadre_store::{ArtifactStore, Digest, StoreError};
 use serde::{Deserialize, Serialize};
 
+use crate::planning::speed::{self, TrainingTime};
 use crate::stages::StageSpec;
 
 /// Version of `plan.json`.
@@ -40,8 +41,10 @@ pub enum StageState {
 /// How far each stage of a plan is, in the order of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanStatus {
-    /// One for each stage.
+    /// One state per stage.
     pub stages: Vec<StageState>,
+    /// How long the stages to do will train, where that was measured on this machine.
+    pub training_time: Option<TrainingTime>,
 }
 
 impl Plan {
@@ -70,13 +73,15 @@ impl PlanStatus {
                 false => StageState::ToDo,
             })
         };
-        Ok(Self { stages: stages.iter().map(state).collect::<Result<_, StoreError>>()? })
+        let states = stages.iter().map(state).collect::<Result<Vec<_>, StoreError>>()?;
+        let training_time = speed::estimate(store, stages, &states);
+        Ok(Self { stages: states, training_time })
     }
 
     /// The status of a plan of `stages` stages before anything was done.
     #[must_use]
     pub fn nothing_done(stages: usize) -> Self {
-        Self { stages: vec![StageState::ToDo; stages] }
+        Self { stages: vec![StageState::ToDo; stages], training_time: None }
     }
 
     /// How many stages are in this state.

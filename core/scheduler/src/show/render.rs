@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::planning::memory::{MemoryNeed, bytes, machine_memory};
 use crate::planning::plan::{Plan, PlanStatus, StageState};
+use crate::planning::speed::TrainingTime;
 use crate::stages::StageSpec;
 
 const BOLD: &str = "\x1b[1m";
@@ -89,6 +90,7 @@ pub fn render_json(plan: &Plan, status: &PlanStatus, memory: Option<MemoryNeed>)
         "cached": status.count(StageState::Cached),
         "to-do": plan.stages.len() - status.count(StageState::Cached),
         "training-tokens-to-do": tokens_to_do(&plan.stages, status).0,
+        "training-time": status.training_time,
         "memory": memory.map(|need| json!({ "least": need.least, "about": need.about })),
     })
 }
@@ -102,14 +104,39 @@ fn summary(plan: &Plan, status: &PlanStatus) -> String {
     let (tokens, complete) = tokens_to_do(&plan.stages, status);
     let mut text = format!("{} stages: {cached} cached, {to_do} to do", plan.stages.len());
     if tokens > 0 {
-        let _ = write!(
-            text,
-            ", {} {} training tokens",
-            if complete { "about" } else { "at least" },
-            figure(Some(tokens))
-        );
+        let about = if complete { "about" } else { "at least" };
+        let _ = write!(text, "; {about} {} training tokens left", figure(Some(tokens)));
+        let _ = write!(text, "\n{}", time_line(status.training_time));
     }
     text
+}
+
+/// A line on how long training will take, or on how to find out.
+pub(crate) fn time_line(time: Option<TrainingTime>) -> String {
+    let Some(TrainingTime { low_seconds, high_seconds, measured }) = time else {
+        return "training time: unknown until a stage like these has been trained on this machine".to_owned();
+    };
+    let stages = if measured == 1 { "1 earlier stage" } else { &format!("{measured} earlier stages") };
+    format!(
+        "training time: about {} on this machine (measured on {stages}), evaluation not included",
+        duration(low_seconds, high_seconds)
+    )
+}
+
+/// A range of seconds in the unit that suits its upper end: `20 to 40 s`, `3 to 6 min`, `1.5 to 3 h`.
+fn duration(low: u64, high: u64) -> String {
+    let (unit, seconds, decimals) = match high {
+        0..100 => ("s", 1.0, 0),
+        100..6_000 => ("min", 60.0, 0),
+        _ => ("h", 3600.0, 1),
+    };
+    let shown = |value: u64| {
+        let text =
+            format!("{:.decimals$}", (value as f64 / seconds).max(if decimals == 0 { 1.0 } else { 0.1 }));
+        text.trim_end_matches(".0").to_owned()
+    };
+    let (low, high) = (shown(low), shown(high));
+    if low == high { format!("{high} {unit}") } else { format!("{low} to {high} {unit}") }
 }
 
 /// Training tokens of what is to do, and whether every training stage has an estimate.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::planning::plan::{PlanStatus, StageState};
-use crate::show::render::{figure, tokens_to_do};
+use crate::show::render::{figure, time_line, tokens_to_do};
 use crate::stages::StageKind;
 use crate::sweep::sweep_plan::{PlannedPoint, SweepPlan};
 
@@ -46,7 +46,8 @@ pub fn render_sweep(plan: &SweepPlan, status: &PlanStatus) -> String {
     let (tokens, complete) = tokens_to_do(&plan.stages, status);
     if tokens > 0 {
         let about = if complete { "about" } else { "at least" };
-        let _ = writeln!(text, "{about} {} training tokens to do", figure(Some(tokens)));
+        let _ = writeln!(text, "{about} {} training tokens left", figure(Some(tokens)));
+        let _ = writeln!(text, "{}", time_line(status.training_time));
     }
     text
 }
@@ -87,6 +88,7 @@ pub fn render_sweep_json(plan: &SweepPlan, status: &PlanStatus) -> Value {
             "to-do-by-kind": Value::Object(kinds.collect()),
         },
         "training-tokens-to-do": tokens_to_do(&plan.stages, status).0,
+        "training-time": status.training_time,
     })
 }
 

@@ -116,7 +116,11 @@ impl OpenSweep {
             return Ok(Some(name));
         }
         let problem = format!("the sweep has no setting `{name}` to compare with");
-        RecipeErrors::of(vec![base.wrong_choice("sweep.baseline", problem, &name, &settings)])?;
+        let mut error = base.wrong_choice("sweep.baseline", problem, &name, &settings);
+        if let Some(meant) = settings.iter().find(|setting| values_of(setting) == values_of(&name)) {
+            error = error.suggest(format!("did you mean `{meant}`?"));
+        }
+        RecipeErrors::of(vec![error])?;
         Ok(None)
     }
 
@@ -180,6 +184,20 @@ impl OpenSweep {
     }
 }
 
+/// The parts of a setting's name that do not depend on the order of its values or on how much of a key is written:
+/// `see[rank=8,threshold=0.5]` is `see` with `rank=8` and `threshold=0.5`.
+fn values_of(setting: &str) -> (&str, Vec<(&str, &str)>) {
+    let (recipe, values) = setting.split_once('[').unwrap_or((setting, ""));
+    let mut parts: Vec<(&str, &str)> = values
+        .trim_end_matches(']')
+        .split(',')
+        .filter_map(|part| part.split_once('='))
+        .map(|(key, value)| (key.trim().rsplit('.').next().unwrap_or(key), value.trim()))
+        .collect();
+    parts.sort_unstable();
+    (recipe.trim(), parts)
+}
+
 /// Plans points on all cores; the order stays.
 fn planned(
     points: &[(&SweepPoint, &PluginCatalog)],
@@ -223,4 +241,17 @@ fn looked_at(recipe: &Recipe) -> String {
         expert.map(|expert| (&expert.import, expert.training.epochs, expert.training.steps)),
     ]);
     parts.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::values_of;
+
+    #[test]
+    fn settings_are_the_same_whatever_the_order_of_their_values() {
+        let written = values_of("see[threshold=0.5, expert.adapter.rank=8]");
+        assert_eq!(written, values_of("see[rank=8,threshold=0.5]"));
+        assert_ne!(written, values_of("see[rank=4,threshold=0.5]"));
+        assert_ne!(values_of("see"), values_of("sea"));
+    }
 }
