@@ -97,7 +97,7 @@ fn a_policy_of_another_contract_is_told_both_versions() {
     bench.write("plugins/later.wasm", "");
     std::fs::write(bench.path().join("plugins/later.wasm"), bytes).unwrap();
     let text = "[routing]\nrouter = { plugin = \"later\" }\n";
-    refused_in(&bench, text, &["`later` keeps contract 9", "speaks 0"], &["cadre", "cadre-plan"]);
+    refused_in(&bench, text, &["`later` implements contract 9", "supports 0"], &["cadre", "cadre-plan"]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_file_that_is_no_policy_is_told() {
     let bench = Workbench::new();
     bench.write("plugins/broken.wasm", "not a component");
     let text = "[routing]\nrouter = { plugin = \"broken\" }\n";
-    refused_in(&bench, text, &["broken.wasm", "is no policy"], &["cadre", "cadre-plan"]);
+    refused_in(&bench, text, &["broken.wasm", "is not a policy"], &["cadre", "cadre-plan"]);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn sections_that_contradict_are_told_with_the_reason() {
 fn a_sweep_over_a_key_that_is_not_there_is_told() {
     refused(
         "[sweep]\ngrid = { \"expert.adapter.rnak\" = [1, 2] }\n",
-        &["`expert.adapter.rnak` is no key that a sweep can set", "did you mean `expert.adapter.rank`?"],
+        &["`expert.adapter.rnak` is not a key that a sweep can set", "did you mean `expert.adapter.rank`?"],
     );
 }
 

@@ -1,5 +1,5 @@
-//! From a recipe to what has to be done, and through it: a plan of stages with keys, and a walk that does what is
-//! not there yet. Knows stages by name, values and key only: what their bodies do is the executor's business.
+//! Planning and execution: turns a recipe into a plan of stages with keys, and executes the stages that are not cached.
+//! Stages are known by name, values and key only; a [`StageExecutor`] implements their bodies.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! From a recipe to a plan: its stages, their keys, the files they read, and what they will cost.
+//! Planning: the stages of a recipe, their keys, the files they read, and their estimated cost.
 
 pub(crate) mod estimate;
 pub(crate) mod files;

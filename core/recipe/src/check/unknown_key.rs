@@ -1,5 +1,5 @@
-//! Suggestions for keys that recipes do not have: typing errors, other frameworks' names, keys below another table, dotted
-//! keys with their parts in another order or with parts left out.
+//! Suggestions for keys that recipes do not have: typing errors, other frameworks' names, keys below another table,
+//! dotted keys with their parts in another order or with parts left out.
 
 use crate::diagnostics::expectation::{did_you_mean, listed, nearest};
 use crate::diagnostics::synonyms::{self, Synonym, spelled};
@@ -87,8 +87,8 @@ fn best<'a>(keys: &[&'a KeyPath], path: &KeyPath) -> Option<&'a KeyPath> {
     keys.iter().copied().min_by_key(|known| distance(known, path))
 }
 
-/// How far a key is from the table at `path`: steps that are not shared. Of equally near ones, the expert's training comes
-/// before the pretraining of the backbone.
+/// How far a key is from the table at `path`: steps that are not shared. Of equally near ones, the expert's training
+/// comes before the pretraining of the backbone.
 fn distance(known: &KeyPath, path: &KeyPath) -> (usize, bool) {
     let table = known.parent();
     let shared = table.0.iter().zip(&path.0).take_while(|(one, other)| one == other).count();

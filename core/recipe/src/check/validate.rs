@@ -1,5 +1,4 @@
-//! A recipe's values against its schema: every unknown key, wrong type and number out of range in one pass. It never
-//! compares one section with another.
+//! Validates a recipe against the schema: unknown keys, wrong types and numbers out of range, in one pass.
 
 use std::collections::HashSet;
 use std::str::FromStr as _;
@@ -16,7 +15,7 @@ use crate::generate::schema::{branches, note, properties, resolved, schema, tabl
 use crate::read::key_path::{KeyPath, Step};
 use crate::section::device::Backend;
 
-/// A mistake at a key, before it has a place in a text.
+/// An error at a key, before it is located in a text.
 #[derive(Debug)]
 pub(crate) struct Finding {
     pub(crate) path: KeyPath,
@@ -24,7 +23,7 @@ pub(crate) struct Finding {
     pub(crate) mistake: Mistake,
     pub(crate) expected: Option<String>,
     pub(crate) suggestion: Option<String>,
-    /// The other key, where two do not go together.
+    /// The other key of a contradiction.
     pub(crate) beside: Option<KeyPath>,
 }
 
@@ -53,13 +52,13 @@ impl Finding {
     }
 }
 
-/// What a walk over a recipe found.
+/// The findings of a walk over a recipe.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
     pub(crate) findings: Vec<Finding>,
-    /// Where there are paths, whose variables are expanded later.
+    /// The keys with paths, whose variables are expanded later.
     pub(crate) paths: Vec<KeyPath>,
-    /// Values that were not looked at once there were mistakes enough.
+    /// Number of values that were skipped after the maximum number of errors.
     pub(crate) more: usize,
 }
 
@@ -70,7 +69,7 @@ pub(crate) fn recipe(value: &Value) -> Walk {
     walk
 }
 
-/// A table as a recipe writes it.
+/// A table in the syntax of a recipe.
 pub(crate) fn table_name(path: &KeyPath) -> String {
     if path.0.iter().all(|step| matches!(step, Step::Key(_))) {
         format!("`[{path}]`")
@@ -79,7 +78,7 @@ pub(crate) fn table_name(path: &KeyPath) -> String {
     }
 }
 
-/// Whether a text can name a recipe and the folder of its runs.
+/// Whether a text is valid as the name of a recipe and of the folder of its runs.
 pub(crate) fn is_name(text: &str) -> bool {
     let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     first
@@ -118,7 +117,7 @@ impl Walk {
         }
     }
 
-    /// How TOML writes what a text says that stands where none can be: `True`, `.5`, `1.e-4`, a number in quotes.
+    /// The TOML syntax of a value that was written as a text: `True`, `.5`, `1.e-4`, a number in quotes.
     fn meant(&self, node: &'static Value, text: &str) -> Option<String> {
         let truth = ["true", "false"].into_iter().find(|word| text.trim().eq_ignore_ascii_case(word));
         if let Some(word) = truth.filter(|_| self.accepts(node, "boolean")) {
@@ -199,7 +198,7 @@ impl Walk {
         }
     }
 
-    /// A table whose only key says which form it is.
+    /// A table whose only key selects its form.
     fn one_of(
         &mut self,
         forms: &[&'static Value],
@@ -312,9 +311,9 @@ impl Walk {
                 _ => nearest_word(text, &choices).map(did_you_mean),
             };
             self.findings.push(Finding::value(path.clone(), mistake).expect(expected(node)).suggest(near));
-        } else if text.is_empty() && (format == Some("path") || least(node) > 0) {
+        } else if text.is_empty() && (format == Some("path") || min_length(node) > 0) {
             let mistake = Mistake::OutOfRange { key: path.to_string(), found: "an empty text".to_owned() };
-            self.findings.push(Finding::value(path.clone(), mistake).expect("a text that is not empty"));
+            self.findings.push(Finding::value(path.clone(), mistake).expect("a non-empty text"));
         }
     }
 
@@ -365,7 +364,7 @@ pub(crate) fn either(given: &[&str]) -> String {
     if given.is_empty() { "none".to_owned() } else { listed(given.iter().copied(), "and") }
 }
 
-fn least(node: &'static Value) -> u64 {
+fn min_length(node: &'static Value) -> u64 {
     let own = note(node, "minLength").and_then(Value::as_u64);
     let branch = || branches(resolved(node)).iter().find_map(|branch| branch.get("minLength")?.as_u64());
     own.or_else(branch).unwrap_or(0)

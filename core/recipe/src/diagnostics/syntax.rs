@@ -1,5 +1,6 @@
 //! Explanations of TOML syntax errors: what the parser reports is matched with what people often write instead (decimal
-//! commas, Python's `True` and `None`, colons, a table given twice), and errors that only follow from another are left out.
+//! commas, Python's `True` and `None`, colons, a table given twice), and errors that only follow from another are left
+//! out.
 
 use std::ops::Range;
 
@@ -14,8 +15,8 @@ pub(crate) struct SyntaxError {
     pub(crate) hint: Option<String>,
 }
 
-/// What to report of the parser's errors, which come in the order of the text: one per line, each explained. `name` is that
-/// of the file.
+/// What to report of the parser's errors, which come in the order of the text: one per line, each explained. `name` is
+/// that of the file.
 pub(crate) fn explain(name: &str, text: &str, errors: Vec<(Range<usize>, String)>) -> Vec<SyntaxError> {
     if let Some((first, _)) = errors.first()
         && let Some(problem) = other_format(text)
@@ -29,6 +30,7 @@ pub(crate) fn explain(name: &str, text: &str, errors: Vec<(Range<usize>, String)
     }
     let mut explained: Vec<SyntaxError> = Vec::new();
     let mut last_line = None;
+    let mut twice: Option<bool> = None;
     for (span, problem) in errors {
         let line = Line::at(text, span.start);
         if last_line.replace(line.start) == Some(line.start) {
@@ -38,6 +40,11 @@ pub(crate) fn explain(name: &str, text: &str, errors: Vec<(Range<usize>, String)
             explained.push(SyntaxError { span, problem, hint: None });
             continue;
         }
+        // The keys below a table that is given twice are duplicates because the table is.
+        if problem == "duplicate key" && twice == Some(true) && table_header(line.text).is_none() {
+            continue;
+        }
+        twice = (problem == "duplicate key").then(|| table_header(line.text).is_some());
         let unclosed = line.opens_within_a_list(&problem, span.start);
         explained.push(line.explain(name, text, span, &problem));
         if unclosed {
@@ -119,7 +126,10 @@ impl<'a> Line<'a> {
             .to_owned();
         let quoted = plain.starts_with("string values must be quoted") || plain.starts_with("invalid ");
         let word = self.piece(span.start).filter(|word| quoted && is_bare_text(word));
-        error(&plain, word.map(|word| format!("a text needs quotes: `{word:?}`")))
+        match word {
+            Some(word) => error("a text needs quotes", Some(did_you_mean(&format!("{word:?}")))),
+            None => error(&plain, None),
+        }
     }
 
     /// A key or table that the text has before: both places are named.

@@ -1,5 +1,5 @@
-//! The JSON schema of recipes, generated from the section structs. Recipes are validated against it, and the key reference
-//! is generated from it.
+//! The JSON schema of recipes, generated from the section structs. Recipes are validated against it, and the key
+//! reference is generated from it.
 
 use std::sync::OnceLock;
 

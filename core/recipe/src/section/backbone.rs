@@ -13,8 +13,8 @@ use super::training::Training;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Backbone {
-    /// A Hugging Face folder with `config.json`, `*.safetensors` and `tokenizer.json`, or `hf://ORG/NAME[@REVISION]` on its
-    /// Hub, which is downloaded into the local Hub cache if it is not there. `$NAME` and `~` are expanded.
+    /// A Hugging Face folder with `config.json`, `*.safetensors` and `tokenizer.json`, or `hf://ORG/NAME[@REVISION]` on
+    /// its Hub, which is downloaded into the local Hub cache if it is not there. `$NAME` and `~` are expanded.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "path"))]
     pub checkpoint: Option<PathBuf>,
@@ -39,7 +39,8 @@ pub struct Pretrain {
     /// The tokens that contribute to the loss.
     #[serde(default)]
     pub loss: PretrainLoss,
-    /// The seed of the backbone. It does not follow the recipe's seed, so that studies over several seeds share one backbone.
+    /// The seed of the backbone. It does not follow the recipe's seed, so that studies over several seeds share one
+    /// backbone.
     #[serde(default)]
     pub seed: u64,
 }

@@ -16,14 +16,14 @@ pub struct Device {
     pub backend: Backend,
     /// The number format of the frozen backbone. `bf16` on `cpu` stores its matrices in half the memory and computes
     /// everything in f32: a bf16 checkpoint gives bit-identical results to `f32`, any other is rounded once. On `cuda`
-    /// activations are `bf16` as well. Experts, gradients and the optimizer's state are f32 in memory, and pretraining on
-    /// `cpu` is f32 throughout. `ndarray` supports only `f32`.
+    /// activations are `bf16` as well. Experts, gradients and the optimizer's state are f32 in memory, and pretraining
+    /// on `cpu` is f32 throughout. `ndarray` supports only `f32`.
     pub precision: Precision,
     /// Threads of the CPU backends; 0 uses all.
     #[schemars(range(min = 0, max = 1024))]
     pub threads: u32,
-    /// Whether training keeps one activation per layer and recomputes the others in the backward pass (Chen et al. 2016,
-    /// arXiv 1604.06174): much less memory for about a third more computation. Results do not depend on it.
+    /// Whether training keeps one activation per layer and recomputes the others in the backward pass (Chen et al.
+    /// 2016, arXiv 1604.06174): much less memory for about a third more computation. Results do not depend on it.
     pub gradient_checkpointing: bool,
 }
 

@@ -16,15 +16,15 @@ pub struct Expert {
     /// turn) or `union` (one adapter on all tasks at once: multi-task learning).
     #[serde(default)]
     pub per: Per,
-    /// Initialisation of a new expert: a fresh adapter (`backbone`), or the weights of the `previous` expert. With `per = "stream"` it is always
-    /// `previous`, with `per = "union"` always `backbone`.
+    /// Initialisation of a new expert: a fresh adapter (`backbone`), or the weights of the `previous` expert. With `per
+    /// = "stream"` it is always `previous`, with `per = "union"` always `backbone`.
     #[serde(default)]
     pub start: Start,
     /// The adapter.
     #[serde(default)]
     pub adapter: Adapter,
-    /// How experts are trained. If `import` has an expert for every task, only `max-prompt` and `max-response` are used,
-    /// and neither `epochs` nor `steps` is required.
+    /// How experts are trained. If `import` has an expert for every task, only `max-prompt` and `max-response` are
+    /// used, and neither `epochs` nor `steps` is required.
     #[serde(default)]
     pub training: Training,
     /// Experts that are imported instead of trained: LoRA adapters in PEFT's layout, trained on the same backbone.
@@ -38,8 +38,8 @@ pub struct Expert {
 pub struct ImportedExpert {
     /// The task of the stream that it answers.
     pub task: String,
-    /// A folder with `adapter_config.json` and `adapter_model.safetensors`, or `hf://ORG/NAME[@REVISION]` on Hugging Face's
-    /// Hub. `$NAME` and `~` are expanded.
+    /// A folder with `adapter_config.json` and `adapter_model.safetensors`, or `hf://ORG/NAME[@REVISION]` on Hugging
+    /// Face's Hub. `$NAME` and `~` are expanded.
     #[schemars(extend("format" = "path"))]
     pub adapter: PathBuf,
 }

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The tokens with which an expert accepts or rejects a query. They stand between prompt and response; their probabilities
-/// are the expert's claim.
+/// The tokens with which an expert accepts or rejects a query. They stand between prompt and response; their
+/// probabilities are the expert's claim.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Indicator {
@@ -16,12 +16,13 @@ pub struct Indicator {
     pub reject: String,
     /// How the tokenizer represents the two.
     pub kind: IndicatorKind,
-    /// Weight of the indicator's tokens in the loss of an expert, relative to other tokens. An indicator is one token beside
-    /// a response of many: with a weight of 1, a batch of long responses teaches little about which queries to accept.
+    /// Weight of the indicator's tokens in the loss of an expert, relative to other tokens. An indicator is one token
+    /// beside a response of many: with a weight of 1, a batch of long responses teaches little about which queries to
+    /// accept.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1000.0))]
     pub loss_weight: f64,
-    /// Words of the backbone's vocabulary whose embedding and head rows initialise the rows of new tokens. Default: the mean
-    /// row of the vocabulary. Only with `kind = "new-token"`.
+    /// Words of the backbone's vocabulary whose embedding and head rows initialise the rows of new tokens. Default: the
+    /// mean row of the vocabulary. Only with `kind = "new-token"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_from: Option<IndicatorWords>,
 }

@@ -13,8 +13,8 @@ use super::routing::Routing;
 use super::stream::Stream;
 use super::sweep::Sweep;
 
-/// An experiment in continual fine-tuning: the model, the stream of tasks, the training of experts, rehearsal, routing and
-/// evaluation.
+/// An experiment in continual fine-tuning: the model, the stream of tasks, the training of experts, rehearsal, routing
+/// and evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Recipe {

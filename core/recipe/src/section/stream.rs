@@ -17,9 +17,9 @@ pub struct Stream {
     /// `trace`.
     #[schemars(length(min = 1))]
     pub format: String,
-    /// The dataset's folder, or `hf://datasets/ORG/NAME[@REVISION][/FOLDER]` on Hugging Face's Hub, which is
-    /// downloaded into the local Hub cache if it is not there. `$NAME` and `~` are expanded; a relative path starts at the folder of the file
-    /// that contains it. Built-in formats have no path.
+    /// The dataset's folder, or `hf://datasets/ORG/NAME[@REVISION][/FOLDER]` on Hugging Face's Hub, which is downloaded
+    /// into the local Hub cache if it is not there. `$NAME` and `~` are expanded; a relative path starts at the folder
+    /// of the file that contains it. Built-in formats have no path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "path"))]
     pub path: Option<PathBuf>,
@@ -128,6 +128,7 @@ pub enum Template {
     Alpaca,
     /// The chat template of the tokenizer.
     Chat,
-    /// A Jinja template with the variables `instruction`, `input`, `task` and `turns` (earlier messages, each with `role` and `content`).
+    /// A Jinja template with the variables `instruction`, `input`, `task` and `turns` (earlier messages, each with
+    /// `role` and `content`).
     File(#[schemars(extend("format" = "path"))] PathBuf),
 }

@@ -14,8 +14,8 @@ use super::stream::Order;
 pub struct Sweep {
     /// Values per key: `{ "routing.router.threshold" = [0.3, 0.5] }`. All combinations are run.
     pub grid: BTreeMap<String, Vec<Value>>,
-    /// Values per key that vary together: the first of each list, the second of each, and so on. All lists have the same
-    /// length; each row of them is combined with every point of the grid.
+    /// Values per key that vary together: the first of each list, the second of each, and so on. All lists have the
+    /// same length; each row of them is combined with every point of the grid.
     pub zip: BTreeMap<String, Vec<Value>>,
     /// Random search: each draw is a row of values, combined with the grid like a row of `zip`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
-//! Training speed as measured on this machine. A walk appends one line per finished training stage to `speeds.jsonl` in the
-//! store; a plan reads the lines of this machine, backend and model size, and estimates how long the stages to do will
-//! train. A store without the file, or a line that cannot be read, only means that there is no estimate.
+//! Training speed as measured on this machine. A walk appends one line per finished training stage to `speeds.jsonl` in
+//! the store; a plan reads the lines of this machine, backend and model size, and estimates how long the stages to do
+//! will train. A store without the file, or a line that cannot be read, only means that there is no estimate.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -93,7 +93,8 @@ fn append(path: &Path, measurement: &Measurement) -> std::io::Result<()> {
     OpenOptions::new().create(true).append(true).open(path)?.write_all(line.as_bytes())
 }
 
-/// The time that the stages to do will train; none where a stage has no estimate of its tokens or no measurement like it.
+/// The time that the stages to do will train; none where a stage has no estimate of its tokens or no measurement like
+/// it.
 pub(crate) fn estimate(
     store: &ArtifactStore,
     stages: &[StageSpec],
@@ -110,7 +111,7 @@ pub(crate) fn estimate(
         let Some((setting, parameters)) = setting(stages, place) else { continue };
         let tokens = stages[place].estimate.training_tokens? as f64;
         let found = known.iter().find(|(of, size, _)| *of == setting && *size == parameters);
-        let (slow, fast, count) = match found {
+        let (slow, fast, _) = match found {
             Some((.., range)) => *range,
             None => {
                 let range = speeds(&measurements, &setting, parameters)?;
@@ -119,7 +120,6 @@ pub(crate) fn estimate(
                 range
             }
         };
-        debug_assert!(count > 0);
         low += tokens / fast;
         high += tokens / slow;
     }
@@ -204,8 +204,8 @@ fn parameters(shape: &BackboneShape) -> u64 {
     weight_names(shape).iter().map(|(_, sizes)| size(sizes)).fold(0, u64::saturating_add)
 }
 
-/// The processor and its threads, with the GPUs where the backend computes on one. No name of the host: containers have a
-/// new one each time.
+/// The processor and its threads, with the GPUs where the backend computes on one. No name of the host: containers have
+/// a new one each time.
 fn machine(backend: &str) -> String {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = |text: &str, name: &str| {

@@ -1,5 +1,4 @@
-//! A plan as a person reads it: a table of stages with their keys, what is there and what it will cost. Colours come
-//! as escape codes only where asked for.
+//! Rendering of a plan: a table of stages with keys, states and estimates, and a summary; or JSON.
 
 use std::fmt::Write;
 
@@ -17,7 +16,7 @@ const YELLOW: &str = "\x1b[33m";
 const CYAN: &str = "\x1b[36m";
 const RESET: &str = "\x1b[0m";
 
-/// The plan as a table with a summary under it, ending in a line break.
+/// The plan as a table and a summary, ending in a line break; with terminal colours if `coloured`.
 #[must_use]
 pub fn render(plan: &Plan, status: &PlanStatus, coloured: bool) -> String {
     let paint = |code: &str, text: &str| {
@@ -53,7 +52,7 @@ pub fn render(plan: &Plan, status: &PlanStatus, coloured: bool) -> String {
     text
 }
 
-/// A line on the memory of a run, beside what this machine has.
+/// A line on the memory of a run and of this machine.
 #[must_use]
 pub fn memory_line(need: &MemoryNeed) -> String {
     let here = machine_memory();
@@ -68,7 +67,7 @@ pub fn memory_line(need: &MemoryNeed) -> String {
     text
 }
 
-/// The plan for programs: each stage with its state, and sums.
+/// The plan as JSON: each stage with its state, and sums.
 #[must_use]
 pub fn render_json(plan: &Plan, status: &PlanStatus, memory: Option<MemoryNeed>) -> Value {
     let stage = |(stage, state): (&StageSpec, &StageState)| {
@@ -139,7 +138,7 @@ fn duration(low: u64, high: u64) -> String {
     if low == high { format!("{high} {unit}") } else { format!("{low} to {high} {unit}") }
 }
 
-/// Training tokens of what is to do, and whether every training stage has an estimate.
+/// Training tokens of the stages that are not cached, and whether each of them has an estimate.
 pub(crate) fn tokens_to_do(stages: &[StageSpec], status: &PlanStatus) -> (u64, bool) {
     use crate::stages::{BackboneWork, StageWork};
     let mut sum = 0;
@@ -158,7 +157,7 @@ pub(crate) fn tokens_to_do(stages: &[StageSpec], status: &PlanStatus) -> (u64, b
     (sum, complete)
 }
 
-/// A figure of at most three digits with its unit: `950`, `12.4 k`, `1.80 M`.
+/// A number with three significant digits and its unit: `950`, `12.4 k`, `1.80 M`.
 pub(crate) fn figure(value: Option<u64>) -> String {
     let Some(value) = value else { return "–".to_owned() };
     let (scaled, unit) = match value {
