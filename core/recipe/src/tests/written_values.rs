@@ -44,7 +44,7 @@ fn the_values_of_a_grid_are_tomls() {
 #[test]
 fn what_could_mean_another_sweep_is_refused() {
     for (grid, parts) in [
-        // A quote in the middle of a word does not begin a text; which comma ends it is for whoever wrote it to say.
+        // A quote in the middle of a word does not begin a text; which comma ends it is ambiguous.
         ("indicator.accept=it's mine,that's yours", ["it's mine", "comma-separated"]),
         ("indicator.accept=f(a,b)", ["`f(a`", "comma-separated"]),
         ("expert.adapter.rank=range(1,4)", ["range(1", "comma-separated"]),

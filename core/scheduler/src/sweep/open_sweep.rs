@@ -106,6 +106,7 @@ impl OpenSweep {
     /// The baseline: the one on the command line, or else of the first recipe that has one.
     fn baseline(&self, given: Option<String>) -> Result<Option<String>, RecipeErrors> {
         let of = |part: &Part| part.base.recipe.sweep.as_ref().and_then(|sweep| sweep.baseline.clone());
+        let on_command_line = given.is_some();
         let named = given.map(|name| (&self.parts[0].base, name));
         let stated = || self.parts.iter().find_map(|part| Some((&part.base, of(part)?)));
         let Some((base, name)) = named.or_else(stated) else { return Ok(None) };
@@ -115,7 +116,9 @@ impl OpenSweep {
             return Ok(Some(name));
         }
         let problem = format!("the sweep has no setting `{name}` to compare with");
-        let mut error = base.wrong_choice("sweep.baseline", problem, &name, &settings);
+        // `--baseline` is not a layer of the recipe: its error belongs to no line of it.
+        let key = if on_command_line { "" } else { "sweep.baseline" };
+        let mut error = base.wrong_choice(key, problem, &name, &settings);
         if let Some(meant) = settings.iter().find(|setting| values_of(setting) == values_of(&name)) {
             error = error.suggest(format!("did you mean `{meant}`?"));
         }

@@ -17,7 +17,7 @@ use crate::planning::plan::{Plan, StageState};
 use crate::walk::event::{Event, EventKind, EventSink, StopFlag};
 use crate::walk::executor::{StageError, StageExecutor, StageJob, StageOutcome};
 
-/// A body for tests: writes its stage's name; fails, panics, stops or breaks things where told.
+/// A body for tests: writes its stage's name; fails, panics or stops at the given stages.
 #[derive(Default)]
 struct Body {
     did: Mutex<Vec<String>>,
