@@ -97,7 +97,7 @@ fn a_policy_of_another_contract_version_reports_both_versions() {
     bench.write("plugins/later.wasm", "");
     std::fs::write(bench.path().join("plugins/later.wasm"), bytes).unwrap();
     let text = "[routing]\nrouter = { plugin = \"later\" }\n";
-    refused_in(&bench, text, &["`later` keeps contract 9", "speaks 0"], &["cadre", "cadre-plan"]);
+    refused_in(&bench, text, &["`later` implements contract 9", "supports 0"], &["cadre", "cadre-plan"]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_file_that_is_not_a_policy_is_reported() {
     let bench = Workbench::new();
     bench.write("plugins/broken.wasm", "not a component");
     let text = "[routing]\nrouter = { plugin = \"broken\" }\n";
-    refused_in(&bench, text, &["broken.wasm", "is no policy"], &["cadre", "cadre-plan"]);
+    refused_in(&bench, text, &["broken.wasm", "is not a policy"], &["cadre", "cadre-plan"]);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn contradictory_sections_are_reported_with_the_reason() {
             "there is one adapter, and it answers everything",
             "see-tiny.toml:17",
             "`expert.per` is set by wrong.toml:4",
-            "3 mistakes",
+            "3 errors",
         ],
     );
 }
@@ -197,7 +197,7 @@ fn contradictory_sections_are_reported_with_the_reason() {
 fn a_sweep_over_an_unknown_key_is_reported() {
     refused(
         "[sweep]\ngrid = { \"expert.adapter.rnak\" = [1, 2] }\n",
-        &["`expert.adapter.rnak` is no key that a sweep can set", "did you mean `expert.adapter.rank`?"],
+        &["`expert.adapter.rnak` is not a key that a sweep can set", "did you mean `expert.adapter.rank`?"],
     );
 }
 

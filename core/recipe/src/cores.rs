@@ -1,17 +1,12 @@
-//! Pieces of work dealt out to all cores. Never changes their order.
+//! Runs work on all cores.
 
-/// What `work` makes of runs of `items`, one run for every core, in order. A panic goes on here.
+use rayon::prelude::*;
+
+/// Applies `work` to consecutive chunks of `items`, one chunk per core, and returns the results in order. A panic of
+/// `work` propagates to the caller.
 pub fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = items.len().div_ceil(cores).max(1);
-    let work = &work;
-    std::thread::scope(|scope| {
-        let running: Vec<_> = items.chunks(share).map(|run| scope.spawn(move || work(run))).collect();
-        let joined = |thread: std::thread::ScopedJoinHandle<'_, R>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        running.into_iter().map(joined).collect()
-    })
+    let chunk = items.len().div_ceil(rayon::current_num_threads()).max(1);
+    items.par_chunks(chunk).map(|chunk| work(chunk)).collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is generated from the structs of a recipe: the JSON schema, the key reference, the expanded recipe.
+//! Output generated from the recipe structs: the JSON schema, the key reference, the expanded recipe.
 
 pub(crate) mod expand;
 pub(crate) mod reference;

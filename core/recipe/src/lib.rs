@@ -1,6 +1,7 @@
 //! Recipes: experiments in continual fine-tuning as TOML. A recipe is read in layers (built-in defaults, inherited
-//! files, the recipe, the environment, `--set`), checked as a whole with every mistake located, and handed on as plain
-//! structs, one a section. The JSON schema, the key reference and the checks all come from those structs.
+//! files, the recipe, the environment, `--set`), checked as a whole, and returned as plain structs, one per section.
+//! Every error has a file, a line and a key. The JSON schema, the key reference and the checks are generated from those
+//! structs.
 
 #![forbid(unsafe_code)]
 

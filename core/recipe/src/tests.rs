@@ -4,6 +4,7 @@ mod bounds;
 mod expanding;
 mod layering;
 mod mistakes;
+mod newcomers;
 mod random_text;
 mod schema;
 mod shipped;

@@ -1,11 +1,10 @@
-//! What the programs take on their command lines, in the same words: a recipe and its changes, folders, manners.
-//! Never reads a recipe.
+//! Command-line arguments that the programs share: the recipe and its changes, folders, output mode.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// A recipe and what is changed in it.
+/// A recipe and changes to it.
 #[derive(Debug, Clone, Args)]
 pub struct RecipeArgs {
     /// The recipe: a TOML file
@@ -16,7 +15,7 @@ pub struct RecipeArgs {
     pub sets: Vec<String>,
 }
 
-/// What every command takes.
+/// Arguments of every command.
 #[derive(Debug, Clone, Args)]
 pub struct CommonArgs {
     /// Folder of finished stages; recipes and runs share it

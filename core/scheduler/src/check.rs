@@ -1,5 +1,4 @@
-//! Checks of a recipe that need a look at data and files: tasks, orders, folders, tokenizers, and the rows themselves
-//! (`row_check`).
+//! Checks of a recipe that read data and files: tasks, orders, folders, tokenizers, and rows (`row_check`).
 
 pub(crate) mod row_check;
 pub(crate) mod tokenizers;
@@ -20,16 +19,16 @@ use crate::planning::planner::order_choice;
 use row_check::Rows;
 use tokenizers::opened;
 
-/// What a look at data and files finds, each placed where its value stands.
+/// The results of the checks, each located at a value of the recipe.
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
-    /// What cannot be run.
+    /// Errors.
     pub(crate) mistakes: Vec<RecipeError>,
-    /// What can, and a person should know.
+    /// Warnings.
     pub(crate) warnings: Vec<RecipeError>,
 }
 
-/// Every mistake that only a look at data and files can find.
+/// All errors and warnings that require reading data and files.
 #[must_use]
 pub(crate) fn check(loaded: &Loaded, hub: &Hub) -> Checked {
     let (recipe, unresolved) = resolve(&loaded.recipe, hub);
@@ -41,7 +40,7 @@ pub(crate) fn check(loaded: &Loaded, hub: &Hub) -> Checked {
     checker.template();
     checker.backbone();
     checker.memory();
-    // What there is no folder for cannot be looked into: that is no second mistake.
+    // An unresolved name is reported once, not again as a missing folder.
     checker.mistakes.retain(|mistake| unresolved.iter().all(|name| name.key != mistake.key));
     let names = unresolved.into_iter().map(|name| loaded.mistake(&name.key, name.problem));
     Checked { mistakes: names.chain(checker.mistakes).collect(), warnings: checker.warnings }
@@ -49,11 +48,11 @@ pub(crate) fn check(loaded: &Loaded, hub: &Hub) -> Checked {
 
 struct Checker<'a> {
     loaded: &'a Loaded,
-    /// The recipe with folders in place of names on the Hub.
+    /// The recipe with Hub names resolved to folders.
     recipe: &'a Recipe,
     mistakes: Vec<RecipeError>,
     warnings: Vec<RecipeError>,
-    /// Rows that are there to be looked at.
+    /// Rows to check.
     rows: Vec<Rows>,
 }
 
@@ -83,7 +82,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Metrics are those of the table; one for single tasks may name no task that the stream does not have.
+    /// Metrics exist, and task-specific metrics belong to tasks of the stream.
     fn metrics(&mut self, tasks: &[String]) {
         let known: Vec<&str> = tasks.iter().map(String::as_str).collect();
         let metrics = &self.recipe.evaluation.metrics;
@@ -107,7 +106,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Adapters that are taken over belong to tasks of the stream, one each, and are there.
+    /// Imported adapters exist and belong to distinct tasks of the stream.
     fn imports(&mut self, tasks: &[String]) {
         let known: Vec<&str> = tasks.iter().map(String::as_str).collect();
         let imports = self.recipe.expert.iter().flat_map(|expert| &expert.import);
@@ -134,7 +133,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What is not taken over is trained, and for that it must be said how long.
+    /// Tasks without an imported adapter are trained, which requires a length of training.
     fn trained(&mut self, tasks: &[String]) {
         let Some(expert) = self.recipe.expert.as_ref().filter(|expert| !expert.import.is_empty()) else {
             return;
@@ -142,8 +141,9 @@ impl Checker<'_> {
         let taken = |task: &&String| expert.import.iter().any(|import| import.task == **task);
         let length = expert.training.epochs.or(expert.training.steps);
         if let (None, Some(task)) = (length, tasks.iter().find(|task| !taken(task))) {
-            let problem =
-                format!("`import` has no expert for task `{task}`, which must then be trained: how long?");
+            let problem = format!(
+                "`import` has no expert for task `{task}`, which must then be trained, but no length of training is set"
+            );
             let mistake = self.loaded.mistake("expert.import", problem);
             self.mistakes
                 .push(mistake.expected("`epochs` or `steps` in `training`, or an adapter for the task"));
@@ -178,7 +178,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Remembers rows to look at. Those of built-in formats are ours.
+    /// Adds rows to check, except those of built-in formats.
     fn look_at(&mut self, spec: &SourceSpec, tasks: &[String], split: cadre_data::Split, section: &str) {
         if spec.path.is_some() {
             let (spec, tasks) = (spec.clone(), tasks.to_vec());
@@ -186,13 +186,13 @@ impl Checker<'_> {
         }
     }
 
-    /// Whether every row can be read, and whether the template shows what was said before, where it was.
+    /// Every row can be read, and the template renders earlier turns if rows have them.
     fn rows(&mut self) {
         let template = match &self.recipe.stream.template {
             Template::Plain => Some(cadre_data::Template::Plain),
             Template::Alpaca => Some(cadre_data::Template::Alpaca),
             Template::Chat => None,
-            // One that cannot be read is a mistake of its own.
+            // An unreadable template is reported elsewhere.
             Template::File(path) => cadre_data::Template::file(path).ok(),
         };
         let template = template.filter(|template| !template.shows_turns());
@@ -201,14 +201,14 @@ impl Checker<'_> {
             if let Some(problem) = found.mistake {
                 self.mistakes.push(self.loaded.mistake(&format!("{}.path", rows.section), problem));
             }
-            let told = self.mistakes.iter().any(|mistake| mistake.key == "stream.template");
-            let example = found.with_turns.as_ref().filter(|_| !told);
+            let reported = self.mistakes.iter().any(|mistake| mistake.key == "stream.template");
+            let example = found.with_turns.as_ref().filter(|_| !reported);
             if let Some(problem) = example.zip(template.as_ref()).and_then(|(row, of)| of.prompt(row).err()) {
                 self.mistakes.push(self.loaded.mistake("stream.template", problem));
             }
             for note in found.notes {
                 let warning = self.loaded.mistake(&format!("{}.path", rows.section), note);
-                // A file that two sections name is read for both.
+                // Two sections can refer to the same file.
                 if self.warnings.iter().all(|known| known.message() != warning.message()) {
                     self.warnings.push(warning);
                 }
@@ -234,7 +234,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What cannot be held cannot be run. Of an accelerator's memory nothing is known here.
+    /// The lower bound of the memory must fit this machine. The memory of an accelerator is not known here.
     fn memory(&mut self) {
         let held = match self.recipe.device.backend {
             Backend::Cpu | Backend::NdArray => machine_memory(),
@@ -244,7 +244,7 @@ impl Checker<'_> {
             return;
         };
         let problem = format!(
-            "the backbone and what is trained need {} of memory, and there are {} here",
+            "the backbone and the trained weights need {} of memory, but this machine has {}",
             bytes(need.least),
             bytes(held)
         );
@@ -260,7 +260,9 @@ impl Checker<'_> {
         if !folder.is_dir() {
             let problem = format!("there is no folder {}", folder.display());
             let place = self.loaded.mistake(KEY, problem);
-            self.mistakes.push(place.expected("a folder with config.json, *.safetensors and tokenizer.json"));
+            let mut error = place.expected("a folder with config.json, *.safetensors and tokenizer.json");
+            error.suggestion = hub_name(folder).map(|name| format!("a model of the Hub is named `{name}`"));
+            self.mistakes.push(error);
             return;
         }
         let rows = match CheckpointFolder::open(folder) {
@@ -278,7 +280,7 @@ impl Checker<'_> {
         self.tokenizer(folder, KEY, rows);
     }
 
-    /// A tokenizer that is there and sound, and what the recipe wants of it. `rows` are those of the backbone's embedding.
+    /// The tokenizer is readable and satisfies the recipe. `rows` is the number of rows of the backbone's embedding.
     fn tokenizer(&mut self, path: &Path, key: &str, rows: Option<u32>) {
         let recipe = self.recipe;
         let file = if path.is_dir() { path.join("tokenizer.json") } else { path.to_path_buf() };
@@ -328,7 +330,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Words at whose rows new tokens start: the tokenizer has tokens for them.
+    /// The tokenizer has tokens for the words that initialise new tokens.
     fn start_words(&mut self, tokenizer: &Tokenizer, words: &IndicatorWords) {
         let words =
             [("indicator.start-from.accept", &words.accept), ("indicator.start-from.reject", &words.reject)];
@@ -342,7 +344,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Places what `data` found wrong with the source in `section`, whose tasks are named by `tasks`.
+    /// Locates an error of `cadre-data` in the source in `section`, whose tasks are listed in the key `tasks`.
     fn data(&mut self, section: &str, tasks: &str, problem: DataError) {
         let message = problem.to_string();
         let loaded = self.loaded;
@@ -364,7 +366,7 @@ impl Checker<'_> {
         self.mistakes.push(mistake);
     }
 
-    /// The key of a task in a list of them: its last place, where the list itself names it.
+    /// The key of a task: its last index in the list of tasks, if the recipe has such a list.
     fn place_of(&self, tasks: &str, task: &str) -> String {
         let recipe = self.recipe;
         let list: &[String] = match (tasks, &recipe.stream.order) {
@@ -379,7 +381,15 @@ impl Checker<'_> {
     }
 }
 
-/// The mistake without the names there are: they stand in what was expected.
+/// The Hub name for a path like `ORG/NAME` if neither folder exists.
+fn hub_name(folder: &Path) -> Option<String> {
+    let (parent, name) = (folder.parent()?, folder.file_name()?.to_str()?);
+    let organisation = parent.file_name()?.to_str()?;
+    let beside = parent.parent().is_some_and(Path::is_dir);
+    (beside && !parent.exists()).then(|| format!("hf://{organisation}/{name}"))
+}
+
+/// The error without the list of available names, which is part of the expected value.
 fn problem_line(message: &str) -> String {
     message.split("; ").next().unwrap_or(message).to_owned()
 }

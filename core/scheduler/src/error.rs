@@ -1,11 +1,11 @@
-//! What can go wrong while planning and while walking a plan. Never hides which stage or key it was.
+//! Errors of planning and execution. Every error must name its stage or key.
 
 use cadre_data::DataError;
 use cadre_store::StoreError;
 
 use crate::walk::executor::StageError;
 
-/// Why a recipe could not be planned. Recipes that were checked get none but those of files that changed since.
+/// Why a recipe could not be planned. For a checked recipe, only because files changed since the check.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
@@ -14,7 +14,7 @@ pub enum PlanError {
     Data {
         /// The section of the recipe.
         key: String,
-        /// What is wrong with it.
+        /// The cause.
         source: DataError,
     },
     /// A file could not be digested.
@@ -22,19 +22,19 @@ pub enum PlanError {
     File {
         /// The section of the recipe.
         key: String,
-        /// What is wrong with it.
+        /// The cause.
         source: StoreError,
     },
-    /// A policy is not there.
-    #[error("plan {key}: there is no {kind} `{name}`; there are: {}", known.join(", "))]
+    /// A policy was not found.
+    #[error("plan {key}: there is no {kind} `{name}`; available: {}", known.join(", "))]
     NoPlugin {
         /// The section of the recipe.
         key: String,
         /// `router` or `selector`.
         kind: &'static str,
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The names there are.
+        /// The available names.
         known: Vec<String>,
     },
     /// The recipe contradicts itself: it was not checked.
@@ -42,26 +42,26 @@ pub enum PlanError {
     Unchecked {
         /// The key.
         key: &'static str,
-        /// What is wrong with it.
+        /// The cause.
         problem: &'static str,
     },
     /// A stream without tasks.
     #[error("plan stream: it has no task")]
     NoTask,
-    /// A value has no JSON form, so that nothing can be keyed by it.
-    #[error("plan {stage}: a value has no JSON form: {source}")]
+    /// A value that cannot be serialised, so that no key can be computed from it.
+    #[error("plan {stage}: a value cannot be serialised: {source}")]
     NoJsonForm {
         /// The stage.
         stage: String,
-        /// What the serializer said.
+        /// The error of the serializer.
         source: serde_json::Error,
     },
-    /// The store could not be asked what is there.
+    /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Why a plan could not be walked to its end. What was finished stays finished.
+/// Why a plan could not be completed. Finished stages stay in the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WalkError {
@@ -77,34 +77,34 @@ pub enum WalkError {
         /// Other stages that failed, each with its message.
         also: Vec<(String, String)>,
     },
-    /// A stage ended in a panic: a mistake in the program.
+    /// A stage panicked: a bug in the program.
     #[error("do stage {stage} (key {key}): the program panicked: {message}")]
     Panicked {
         /// Its name.
         stage: String,
         /// Its short key.
         key: String,
-        /// What the panic said.
+        /// The message of the panic.
         message: String,
     },
-    /// An artifact is damaged each time it is made.
+    /// An artifact is damaged every time it is produced.
     #[error(
-        "do stage {stage}: its input {input} was damaged again after it was made anew {tries} times; check the disk"
+        "do stage {stage}: its input {input} was damaged again after it was rebuilt {tries} times; check the disk"
     )]
     KeepsBreaking {
         /// The stage that needs it.
         stage: String,
-        /// The stage that makes it.
+        /// The stage that produces it.
         input: String,
-        /// How often it was made.
+        /// Number of attempts.
         tries: u32,
     },
-    /// The store failed where no stage is to blame.
+    /// The store failed.
     #[error("keep stage {stage}: {source}")]
     Store {
         /// The stage.
         stage: String,
-        /// What is wrong.
+        /// The cause.
         source: StoreError,
     },
 }

@@ -1,4 +1,4 @@
-//! A small laboratory for tests: a folder with data, plugins and a recipe that has every section.
+//! Test fixture: a folder with data, plugins and a recipe that has every section.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! From a recipe to what has to be done, and through it: a plan of stages with keys, and a walk that does what is
-//! not there yet. Knows stages by name, values and key only: what their bodies do is the executor's business.
+//! Planning and execution: turns a recipe into a plan of stages with keys, and executes the stages that are not cached.
+//! Stages are known by name, values and key only; a [`StageExecutor`] implements their bodies.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +22,7 @@ pub use sweep::open_sweep::{OpenSweep, PlannedSweep, SweepArgs};
 
 pub use planning::memory::{MemoryNeed, bytes, machine_memory};
 pub use planning::plan::{Plan, PlanStatus, StageState};
+pub use planning::speed::TrainingTime;
 pub use show::render::{memory_line, render, render_json};
 pub use show::sweep_render::{render_sweep, render_sweep_json};
 pub use sweep::batch_jobs::{BatchJob, batch_jobs};

@@ -1,4 +1,4 @@
-//! From a recipe to a plan: its stages, their keys, the files they read, and what they will cost.
+//! Planning: the stages of a recipe, their keys, the files they read, and their estimated cost.
 
 pub(crate) mod estimate;
 pub(crate) mod files;
@@ -7,4 +7,5 @@ pub(crate) mod memory;
 pub(crate) mod open_recipe;
 pub(crate) mod plan;
 pub(crate) mod planner;
+pub(crate) mod speed;
 pub(crate) mod work_builder;

@@ -1,6 +1,6 @@
-//! What stages are: each kind of work with exactly the values it may read. A stage's key is made of these values
-//! and the keys of its inputs, and its body gets nothing else: no stage can read what its key does not name.
-//! Nothing here does any work.
+//! Stages: each kind of work with exactly the values that it may read. A stage's key is a digest of these values and
+//! the keys of its inputs, and its body receives nothing else. A body must not depend on anything that is not in its
+//! key.
 
 pub(crate) mod coverage;
 mod evaluation;
@@ -33,10 +33,10 @@ pub use preparation::{ExamplesWork, PrepareExamples, PrepareTask, PrepareWork};
 /// Name of the stage that prepares the corpus of a backbone.
 pub const CORPUS: &str = "prepare-corpus";
 
-/// Name of the stage that prepares examples of no task, to be rejected in training.
+/// Name of the stage that prepares pseudo-negatives: queries of no task, to be rejected in training.
 pub const PSEUDO_NEGATIVES: &str = "prepare-pseudo-negatives";
 
-/// Name of the stage that prepares queries of no task, to be routed.
+/// Name of the stage that prepares out-of-distribution queries.
 pub const OUTSIDE_QUERIES: &str = "prepare-out-of-distribution";
 
 /// A kind of stage.
@@ -47,24 +47,24 @@ pub enum StageKind {
     Prepare,
     /// Loads or pretrains the backbone.
     Backbone,
-    /// Chooses what to keep of a learned task.
+    /// Selects the examples of a task to keep.
     Remember,
-    /// Puts a training set together.
+    /// Assembles a training set.
     Compose,
     /// Trains an adapter.
     Train,
-    /// Notes descriptors of an expert.
+    /// Computes descriptors of an expert.
     Describe,
     /// Scores one row of R.
     Evaluate,
-    /// Routes queries of no task.
+    /// Routes out-of-distribution queries.
     OutOfDistribution,
     /// Writes the report.
     Report,
 }
 
 impl StageKind {
-    /// All kinds, in the order in which they come up in a run.
+    /// All kinds, in the order of a run.
     pub const ALL: [Self; 9] = [
         Self::Prepare,
         Self::Backbone,
@@ -93,16 +93,16 @@ impl StageKind {
         }
     }
 
-    /// Version of what the body does: part of every key, raised when a body's output changes.
+    /// Version of the body, part of every key; incremented when the output of the body changes.
     #[must_use]
     pub fn version(self) -> u32 {
         match self {
-            // 2: what is put around a text is the post-processor's, templates render as in Jinja2, responses have the
-            // ids they have behind their prompt.
+            // 2: the post-processor adds the special tokens around a text, templates render as in Jinja2, responses
+            // have the ids that they have after their prompt.
             Self::Backbone => 2,
             Self::Prepare | Self::Remember | Self::Compose | Self::Train => 1,
-            // 2: claims, embeddings and answers are those of a row alone, whoever stands beside it; routes hold the
-            // score of each query; the report has findings and intervals.
+            // 2: claims, embeddings and answers of a row do not depend on the other rows of its batch; routes contain
+            // the score of each query; the report has findings and intervals.
             Self::Describe | Self::Evaluate | Self::OutOfDistribution | Self::Report => 2,
         }
     }
@@ -116,19 +116,19 @@ pub enum StageWork {
     Prepare(PrepareWork),
     /// Loads or pretrains the backbone.
     Backbone(BackboneWork),
-    /// Chooses what to keep of a learned task.
+    /// Selects the examples of a task to keep.
     Remember(RememberWork),
-    /// Puts a training set together.
+    /// Assembles a training set.
     Compose(ComposeWork),
     /// Trains an adapter.
     Train(TrainWork),
-    /// Takes an adapter over; a stage of the kind that makes experts.
+    /// Imports an adapter; its kind is that of training.
     Import(ImportWork),
-    /// Notes descriptors of an expert.
+    /// Computes descriptors of an expert.
     Describe(DescribeWork),
     /// Scores one row of R.
     Evaluate(EvaluateWork),
-    /// Routes queries of no task.
+    /// Routes out-of-distribution queries.
     OutOfDistribution(OutOfDistributionWork),
     /// Writes the report.
     Report(ReportWork),
@@ -151,8 +151,7 @@ impl StageWork {
         }
     }
 
-    /// The recipe's seed that this work reads (the backbone and the stream have seeds of their own); none where
-    /// nothing is random.
+    /// The seed that this work reads (the backbone and the stream have separate seeds); `None` if nothing is random.
     #[must_use]
     pub fn seed(&self) -> Option<u64> {
         match self {
@@ -171,8 +170,8 @@ impl StageWork {
         }
     }
 
-    /// The part of the work that decides its outcome, as it goes into the key: all of it but what lies under `path`
-    /// (where something is, whose digest stands beside it) and `pace` (how fast, in which pieces).
+    /// The part of the work that determines its result and goes into the key: everything except `path` (locations,
+    /// whose contents are covered by digests) and `pace` (speed and batching).
     pub(crate) fn key_value(&self) -> Result<Value, serde_json::Error> {
         let mut value = serde_json::to_value(self)?;
         strip(&mut value);
@@ -183,7 +182,7 @@ impl StageWork {
     pub(crate) fn key(&self, inputs: &[Digest]) -> Result<Digest, serde_json::Error> {
         let kind = self.kind();
         let mut value = json!({ "kind": kind.name(), "version": kind.version(), "inputs": inputs });
-        // Moved in: `json!` would make it anew.
+        // Moved in: `json!` would copy it.
         value["work"] = self.key_value()?;
         Ok(Digest::of_value("cadre stage 1", &value))
     }
@@ -194,7 +193,7 @@ fn strip(value: &mut Value) {
         Value::Object(fields) => {
             fields.retain(|name, _| name != "path" && name != "pace");
             for (name, field) in fields {
-                // A plugin's settings are its own: a `path` among them is a value like any other.
+                // Plugin settings are opaque: a `path` among them is an ordinary value.
                 if name != "settings" {
                     strip(field);
                 }
@@ -205,13 +204,13 @@ fn strip(value: &mut Value) {
     }
 }
 
-/// What a stage is expected to cost.
+/// The estimated cost of a stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Estimate {
-    /// Examples it reads or trains on, where known before the data is loaded.
+    /// Examples that it reads or trains on, if known before the data is loaded.
     pub examples: Option<u64>,
-    /// Tokens that go through training, epochs counted.
+    /// Training tokens over all epochs.
     pub training_tokens: Option<u64>,
 }
 
@@ -219,29 +218,29 @@ pub struct Estimate {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StageSpec {
-    /// Its name, unique in the plan: the kind and, where it is about a task, that (`train/sort`). No other name has a
-    /// slash, so that a task may be called whatever it likes.
+    /// Its name, unique in the plan: the kind, followed by the task if it has one (`train/sort`). Other names contain
+    /// no slash, so that task names are unrestricted.
     pub name: String,
     /// Its kind.
     pub kind: StageKind,
-    /// What it does.
+    /// Its work.
     pub work: StageWork,
-    /// The stages whose artifacts it reads, as places in the plan; all before it.
+    /// Indices in the plan of the stages whose artifacts it reads; all smaller than its own.
     pub inputs: Vec<usize>,
     /// The key of its artifact.
     pub key: Digest,
-    /// What it is expected to cost.
+    /// Its estimated cost.
     pub estimate: Estimate,
 }
 
 impl StageSpec {
-    /// The name of a stage of this kind about a task.
+    /// The name of the stage of this kind for a task.
     #[must_use]
     pub fn name_for(kind: StageKind, task: &str) -> String {
         format!("{}/{task}", kind.name())
     }
 
-    /// The task that it is about, or `union`; none where it is about no single one.
+    /// Its task, or `union`; `None` if it does not belong to a single task.
     #[must_use]
     pub fn task(&self) -> Option<&str> {
         match &self.work {
@@ -251,8 +250,7 @@ impl StageSpec {
         }
     }
 
-    /// The seed of what is random in this stage: derived from the seed it reads and its key. Zero's derivation where
-    /// it reads none.
+    /// The seed of this stage, derived from the seed that its work reads (0 if none) and from its key.
     #[must_use]
     pub fn seed(&self) -> Seed {
         Seed(self.work.seed().unwrap_or(0)).derive(&self.key.to_string())

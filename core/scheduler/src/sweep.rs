@@ -1,4 +1,4 @@
-//! The plan of a sweep: equal stages of its points joined, and cut into the jobs of a queue.
+//! The plan of a sweep: equal stages of its points are merged, and the result is split into queue jobs.
 
 pub(crate) mod batch_jobs;
 pub(crate) mod open_sweep;

@@ -1,5 +1,5 @@
-//! Walks a plan: does what is not there, on as many threads as asked for, each stage under the lock of its key. A stage
-//! that fails, stops or dies takes nothing with it: what was finished is in the store.
+//! Executes a plan: runs the stages that are not in the store, on several threads, each under the lock of its key.
+//! Finished stages stay in the store when another stage fails, stops or crashes.
 
 mod board;
 pub(crate) mod event;
@@ -13,23 +13,24 @@ use cadre_store::{ArtifactStore, Digest, KeyLock, Lookup, ManifestFacts};
 
 use crate::error::WalkError;
 use crate::planning::plan::Plan;
+use crate::planning::speed;
 use crate::stages::StageSpec;
 use crate::walk::event::{Event, EventKind, EventSink, StopFlag};
 use crate::walk::executor::{StageExecutor, StageInput, StageJob, StageOutcome};
 use board::{Board, Claim, Progress};
 
-/// How often a stage that another process is doing is looked at again.
+/// Polling interval for stages that another process executes.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How a plan is walked.
+/// Options of an execution.
 #[derive(Clone, Debug)]
 pub struct WalkOptions {
-    /// Stages done at a time, at least 1.
+    /// Number of stages executed at a time, at least 1.
     pub jobs: usize,
-    /// Asks to stop.
+    /// Requests a stop.
     pub stop: StopFlag,
-    /// Whether stages that do not depend on a failed one are still begun. Stages that run when another fails are
-    /// finished either way.
+    /// Whether stages that do not depend on a failed one are still started. Stages that are running when another fails
+    /// are finished in any case.
     pub keep_going: bool,
 }
 
@@ -39,30 +40,30 @@ impl Default for WalkOptions {
     }
 }
 
-/// How a walk ended in which nothing failed.
+/// The outcome of an execution without failures.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WalkOutcome {
-    /// Stages that were done, in the order of the plan.
+    /// Stages that were executed, in the order of the plan.
     pub done: Vec<String>,
-    /// Stages that were there, in the order of the plan.
+    /// Stages that were cached, in the order of the plan.
     pub cached: Vec<String>,
-    /// Stages that were not reached or not finished because somebody asked to stop, in the order of the plan.
+    /// Stages that were not started or not finished because a stop was requested, in the order of the plan.
     pub left: Vec<String>,
 }
 
 impl WalkOutcome {
-    /// Whether it was stopped before its end.
+    /// Whether it was stopped early.
     #[must_use]
     pub fn stopped(&self) -> bool {
         !self.left.is_empty()
     }
 }
 
-/// Does every stage of `plan` that `store` does not have.
+/// Executes every stage of `plan` that is not in `store`.
 ///
 /// # Errors
-/// When a stage fails or panics, or the store does. Finished stages stay finished; stages running at that moment are
-/// finished first.
+/// When a stage fails or panics, or the store fails. Stages that are running at that moment are finished first, and
+/// finished stages stay in the store.
 pub fn walk(
     plan: &Plan,
     store: &ArtifactStore,
@@ -74,19 +75,19 @@ pub fn walk(
     walked(plan, &makers, store, executor, events, options).outcome(plan)
 }
 
-/// How a walk ended that goes on beside what failed.
+/// The outcome of an execution that continues after failures.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SharedOutcome {
-    /// Places of stages that were done or there, in the order of the plan.
+    /// Indices of stages that were executed or cached, in the order of the plan.
     pub there: Vec<usize>,
-    /// Places of stages that failed, each with its message.
+    /// Indices of stages that failed, each with its message.
     pub failed: Vec<(usize, String)>,
-    /// Places of stages that were not reached: they need one that failed, or somebody asked to stop.
+    /// Indices of stages that were not started: they depend on a failed stage, or a stop was requested.
     pub left: Vec<usize>,
 }
 
-/// Does every stage of `plan` that `store` does not have, as one of several that walk the same plan: `makers` says by
-/// which run each stage counts as made, and a stage that fails is part of the outcome.
+/// Executes every stage of `plan` that is not in `store`, as one of several workers on the same plan. `makers` is the
+/// run that each stage is attributed to; failed stages are part of the outcome.
 #[must_use]
 pub fn walk_shared(
     plan: &Plan,
@@ -129,7 +130,7 @@ fn walked(
 
 struct Walker<'a> {
     plan: &'a Plan,
-    /// By which run each stage counts as made.
+    /// The run that each stage is attributed to.
     makers: &'a [Digest],
     store: &'a ArtifactStore,
     executor: &'a dyn StageExecutor,
@@ -139,13 +140,13 @@ struct Walker<'a> {
     changed: Condvar,
 }
 
-/// How one try at a stage ended.
+/// The outcome of one attempt at a stage.
 enum Tried {
-    /// It is there now.
+    /// It is finished.
     There(Progress),
     /// Another process holds its key.
     Held(u32),
-    /// An input that was there is not whole any more.
+    /// An input is damaged or missing.
     InputLost(usize),
 }
 
@@ -162,7 +163,7 @@ impl Walker<'_> {
             match claim {
                 Claim::Stage(place) => self.attend(place),
                 Claim::Wait => {
-                    // A pause, too, where another process has the key or somebody may ask to stop.
+                    // The timeout covers keys held by other processes, and stop requests.
                     let board = self.board();
                     let waited = self.changed.wait_timeout(board, PAUSE);
                     drop(waited.unwrap_or_else(PoisonError::into_inner));
@@ -177,7 +178,7 @@ impl Walker<'_> {
 
     fn attend(&self, place: usize) {
         let stage = &self.plan.stages[place];
-        // Bodies do not panic; if one does, its mistake is this stage's and not the whole run's.
+        // Bodies must not panic; if one does, only its stage fails.
         let tried = catch_unwind(AssertUnwindSafe(|| self.attempt(place))).unwrap_or_else(|panic| {
             let message = panic
                 .downcast_ref::<&str>()
@@ -215,7 +216,7 @@ impl Walker<'_> {
             Ok(lock) => lock,
             Err(pid) => return Ok(Tried::Held(pid)),
         };
-        // Somebody may have finished it between the look and the lock.
+        // Another process may have finished it between the check and the lock.
         match self.store.get(&stage.key).map_err(kept)? {
             Lookup::Whole(_) => {
                 self.send(stage, EventKind::Cached);
@@ -232,7 +233,7 @@ impl Walker<'_> {
         }
     }
 
-    /// The inputs, each verified; or the place of one that has to be made again.
+    /// The inputs, each verified, or the index of one that must be rebuilt.
     fn inputs(&self, stage: &StageSpec) -> Result<Result<Vec<StageInput>, usize>, WalkError> {
         let mut inputs = Vec::with_capacity(stage.inputs.len());
         for place in &stage.inputs {
@@ -262,6 +263,8 @@ impl Walker<'_> {
         let kept = |source| WalkError::Store { stage: stage.name.clone(), source };
         self.send(stage, EventKind::Started);
         let began = Instant::now();
+        // Only a stage that runs alone and from its start is a measurement of speed.
+        let alone = self.options.jobs <= 1 && !self.store.has_workspace(&stage.key);
         let draft = self.store.draft(&stage.key).map_err(kept)?;
         let job = StageJob {
             spec: stage,
@@ -282,6 +285,9 @@ impl Walker<'_> {
             return Ok(Tried::There(Progress::Stopped));
         };
         let seconds = began.elapsed().as_secs_f64();
+        if alone {
+            speed::record(self.store, &self.plan.stages, place, &facts, seconds);
+        }
         draft
             .commit(ManifestFacts {
                 stage: stage.name.clone(),

@@ -1,5 +1,4 @@
-//! Writes or checks what is made from the recipe structs: the JSON schema and the key reference. It never reads a
-//! recipe.
+//! Writes or checks the files generated from the recipe structs: the JSON schema and the key reference.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,7 +26,7 @@ fn main() -> ExitCode {
                 code = ExitCode::FAILURE;
             }
         } else if std::fs::read_to_string(&file).ok().as_deref() != Some(text.as_str()) {
-            eprintln!("{} is not what the code says; run `recipe-docs --write`", file.display());
+            eprintln!("{} is out of date; run `recipe-docs --write`", file.display());
             code = ExitCode::FAILURE;
         }
     }

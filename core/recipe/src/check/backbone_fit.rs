@@ -1,5 +1,5 @@
-//! A backbone that is pretrained here against itself and against what is trained on it: sizes that divide, texts that
-//! fit its context. It never knows the shape of a checkpoint.
+//! Checks of a pretrained backbone: sizes that must divide each other, and texts that must fit its context. The shape
+//! of a checkpoint is not known here.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::read::key_path::KeyPath;
 use crate::section::evaluation::Decoding;
 use crate::section::training::Training;
 
-/// What does not divide or fit.
+/// All errors of the shape and of the context.
 pub(crate) fn find(recipe: &Value) -> Vec<Finding> {
     let mut fit = Fit { recipe, findings: Vec::new() };
     fit.shapes();
@@ -31,7 +31,8 @@ impl Fit<'_> {
         KeyPath::of(key).find(self.recipe)?.as_u64()
     }
 
-    /// Heads divide the width, key-value heads the heads; rotary embedding turns pairs.
+    /// The number of heads divides the width, the number of key-value heads divides the heads; rotary embedding needs
+    /// an even head width.
     fn shapes(&mut self) {
         let size = |key: &str| {
             self.number(&format!("backbone.pretrain.architecture.{key}")).filter(|size| *size > 0)
@@ -54,7 +55,7 @@ impl Fit<'_> {
         }
     }
 
-    /// What is trained and answered fits the context of a backbone that is pretrained here.
+    /// Prompts and responses fit the context of a pretrained backbone.
     fn context(&mut self) {
         let Some(context) = self.number("backbone.pretrain.architecture.context") else {
             return;
@@ -86,7 +87,7 @@ impl Fit<'_> {
         for (table, key, prompt, response, marks) in sums {
             if prompt.saturating_add(response).saturating_add(marks) > context {
                 let mistake = Mistake::ContextExceeded { prompt, response, marks, context };
-                let note = format!("make `{table}.{key}` or `max-prompt` of the training smaller");
+                let note = format!("reduce `{table}.{key}`, or `max-prompt` of the training");
                 self.findings.push(Finding::value(KeyPath::of(table).key(key), mistake).suggest(Some(note)));
             }
         }

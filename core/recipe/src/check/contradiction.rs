@@ -1,5 +1,5 @@
-//! One part of a recipe against another: what cannot both be meant, and what needs something that is not there. It
-//! never looks at types; values of a wrong one are passed over, the schema has reported them.
+//! Contradictions and missing requirements between parts of a recipe. Values of the wrong type are skipped: the schema
+//! check reports them.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::read::key_path::KeyPath;
 use crate::section::indicator::Indicator;
 use crate::section::source::FieldMap;
 
-/// The largest settings of a policy, as JSON in bytes.
+/// Maximum size of a policy's settings, in bytes of JSON.
 const LARGEST_SETTINGS: usize = 64 << 10;
 
 /// All contradictions of a recipe.
@@ -24,7 +24,7 @@ pub(crate) fn find(value: &Value) -> Vec<Finding> {
     checker.settings();
     checker.validation();
     checker.rehearsal();
-    checker.keys_of_others();
+    checker.keys_that_do_not_apply();
     checker.findings.extend(backbone_fit::find(value));
     checker.findings
 }
@@ -52,7 +52,7 @@ impl ContradictionChecker<'_> {
         self.findings.push(Finding::key(KeyPath::of(at), mistake));
     }
 
-    /// Something that cannot be beside `expert.per` as it is.
+    /// Reports something that contradicts `expert.per`.
     fn contradicts_per(&mut self, at: &str, what: String, why: &'static str) {
         let against = format!("`expert.per = \"{}\"`", self.text("expert.per").unwrap_or("task"));
         let mistake = Mistake::Contradiction { what, against, why };
@@ -76,13 +76,13 @@ impl ContradictionChecker<'_> {
             let imports = *table == "expert.training" && self.has("expert.import");
             let Some(found) = self.get(table).and_then(Value::as_object) else {
                 if *table == "expert.training" && self.has("expert") && !imports {
-                    let why = "an expert that is not taken over is trained";
+                    let why = "an expert that is not imported is trained";
                     self.needs("expert", "`[expert]`".into(), "`training`", why);
                 }
                 continue;
             };
             let given: Vec<&str> = keys.iter().copied().filter(|key| found.contains_key(*key)).collect();
-            // Whether something is left to train where adapters are taken over, the tasks of the stream say.
+            // With imported adapters, the tasks of the stream decide whether anything is left to train.
             if given.len() == 1 || (given.is_empty() && imports) {
                 continue;
             }
@@ -94,7 +94,7 @@ impl ContradictionChecker<'_> {
         }
     }
 
-    /// What an expert is trained on decides which sections there can be.
+    /// `expert.per` determines which sections are allowed.
     fn roles(&mut self) {
         if !self.has("expert") {
             for section in ["indicator", "rehearsal", "routing"] {
@@ -117,7 +117,7 @@ impl ContradictionChecker<'_> {
                     "expert",
                     stated,
                     "`[routing]`",
-                    "among several experts, something must say who answers",
+                    "with several experts, a router must choose the one that answers",
                 );
             }
             "stream" | "union" => {
@@ -126,7 +126,7 @@ impl ContradictionChecker<'_> {
                     self.contradicts_per("routing", "`[routing]`".into(), why);
                 }
                 if self.has("indicator") {
-                    let why = "one adapter has no queries to claim from others";
+                    let why = "a single adapter has no other expert to claim queries from";
                     self.contradicts_per("indicator", "`[indicator]`".into(), why);
                 }
                 if per == "union" && self.has("rehearsal") {
@@ -136,7 +136,7 @@ impl ContradictionChecker<'_> {
                 let (refused, why) = if per == "stream" {
                     (
                         "backbone",
-                        "one adapter is trained on through the stream, so each task starts at the previous",
+                        "one adapter is trained on all tasks in turn, so each task starts at the previous",
                     )
                 } else {
                     ("previous", "all tasks are learned at once, so there is no previous expert")
@@ -149,7 +149,7 @@ impl ContradictionChecker<'_> {
         }
     }
 
-    /// A rate that still rises when the training ends is not the one that was asked for.
+    /// The warm-up must be shorter than the training, or the learning rate never reaches its peak.
     fn warm_up(&mut self) {
         for table in ["backbone.pretrain.training", "expert.training"] {
             let number = |key: &str| self.get(&format!("{table}.{key}")).and_then(Value::as_u64);
@@ -160,7 +160,7 @@ impl ContradictionChecker<'_> {
                 let mistake = Mistake::Contradiction {
                     what: format!("`warmup = {warmup}`"),
                     against: format!("`steps = {steps}`"),
-                    why: "the learning rate would still rise when the training ends",
+                    why: "the learning rate would still be rising when training ends",
                 };
                 let at = KeyPath::of(table);
                 self.findings.push(Finding::value(at.key("warmup"), mistake).beside(at.key("steps")));
@@ -193,13 +193,13 @@ impl ContradictionChecker<'_> {
         }
     }
 
-    /// What a policy is given is bounded.
+    /// The size of a policy's settings is limited.
     fn settings(&mut self) {
         for table in ["routing.router", "rehearsal.selector"] {
             let bytes = self.get(table).map_or(0, |settings| settings.to_string().len());
             if bytes > LARGEST_SETTINGS {
                 let mistake =
-                    Mistake::SettingsTooLarge { table: table.to_owned(), bytes, most: LARGEST_SETTINGS };
+                    Mistake::SettingsTooLarge { table: table.to_owned(), bytes, limit: LARGEST_SETTINGS };
                 self.findings.push(Finding::key(KeyPath::of(table), mistake));
             }
         }
@@ -210,7 +210,7 @@ impl ContradictionChecker<'_> {
             && let Some(kind @ ("existing-token" | "text")) = self.text("indicator.kind")
         {
             let against = format!("`kind = \"{kind}\"`");
-            let why = "only new tokens have rows that start somewhere; these are the backbone's own";
+            let why = "only new tokens have rows to initialise; these tokens belong to the backbone";
             self.contradicts("indicator.start-from", "`start-from`".into(), &against, why);
         }
         if self.has("indicator") {
@@ -223,7 +223,7 @@ impl ContradictionChecker<'_> {
                     at,
                     what,
                     "the same text in `reject`",
-                    "an expert must be able to say one or the other",
+                    "accepting and rejecting must differ",
                 );
             }
         }
@@ -246,7 +246,7 @@ impl ContradictionChecker<'_> {
                     let why = "an expert that learns earlier tasks' answers would claim their queries";
                     self.contradicts("rehearsal.role", "`role = \"positive\"`".into(), "`[indicator]`", why);
                 }
-                let why = "only negatives are meant by it";
+                let why = "it applies only to negatives";
                 if self.get("rehearsal.negatives-keep-response") == Some(&Value::Bool(true)) {
                     let key = "rehearsal.negatives-keep-response";
                     self.contradicts(key, "`negatives-keep-response`".into(), "`role = \"positive\"`", why);
@@ -260,14 +260,14 @@ impl ContradictionChecker<'_> {
         }
     }
 
-    /// Keys that a shared table has for others: a budget of a router, `count` and `fields` of sources.
-    fn keys_of_others(&mut self) {
+    /// Keys of shared structs that do not apply in this table: a budget of a router, `count` and `fields` of sources.
+    fn keys_that_do_not_apply(&mut self) {
         for key in ["share", "count"] {
             let path = KeyPath::of("routing.router").key(key);
             if path.find(self.recipe).is_some() {
                 let mistake =
                     Mistake::UnknownKey { key: key.to_owned(), table: "`[routing.router]`".to_owned() };
-                let note = format!("`{key}` is a selector's budget: `rehearsal.selector.{key}`");
+                let note = format!("`{key}` is the budget of a selector: `rehearsal.selector.{key}`");
                 self.findings.push(Finding::key(path, mistake).suggest(Some(note)));
             }
         }
@@ -290,7 +290,7 @@ impl ContradictionChecker<'_> {
             let named = FieldMap::of_format(format);
             let fields = path.key("fields").find(self.recipe);
             if named.is_empty() && fields.is_some() {
-                let why = "only the rows of `jsonl`, `parquet` and `chat` have fields to name";
+                let why = "field names apply only to `jsonl`, `parquet` and `chat`";
                 let what = "`fields`".to_owned();
                 self.findings.push(Finding::key(
                     path.key("fields"),
@@ -313,7 +313,7 @@ impl ContradictionChecker<'_> {
             }
         }
         if self.text("stream.template") == Some("chat") && self.has("backbone.pretrain.tokenizer.train-bpe") {
-            let why = "a tokenizer that is trained here brings no chat template";
+            let why = "a tokenizer that is trained by Cadre has no chat template";
             self.contradicts(
                 "stream.template",
                 "`template = \"chat\"`".into(),

@@ -1,4 +1,4 @@
-//! The policies that are there, by what their files say of themselves. It never runs one.
+//! The available policies, found by the exports of their files. Components are inspected, not run.
 
 use std::fmt;
 use std::fs;
@@ -10,12 +10,12 @@ use wasmparser::{Encoding, Parser, Payload};
 use crate::read::env_source::EnvSource;
 use crate::read::path_value::checkout;
 
-/// What a policy decides.
+/// The kind of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PluginKind {
-    /// Who answers a query.
+    /// Chooses the expert that answers a query.
     Router,
-    /// Which examples are remembered.
+    /// Chooses the examples that are kept for rehearsal.
     Selector,
 }
 
@@ -35,25 +35,25 @@ impl fmt::Display for PluginKind {
     }
 }
 
-/// A policy's file, and what it says of itself.
+/// A policy's file and its metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginEntry {
-    /// The file's name without `.wasm`; recipes name it so.
+    /// The name of the file without `.wasm`, by which recipes refer to it.
     pub name: String,
-    /// What it decides.
+    /// Router or selector.
     pub kind: PluginKind,
     /// The file.
     pub file: PathBuf,
     /// BLAKE3 of the file: its identity in stage keys.
     pub digest: Digest,
-    /// The version of the contract its export names, as `0.2.0`.
+    /// The contract version of its export, such as `0.2.0`.
     pub contract: String,
-    /// Its own version, where the component has a `version` section.
+    /// Its own version, if the component has a `version` section.
     pub version: Option<String>,
 }
 
 impl PluginEntry {
-    /// Whether this build speaks its version of the contract: the same major and minor number.
+    /// Whether this build supports its contract version: the major and minor numbers are equal.
     pub fn keeps_contract(&self) -> bool {
         fn line(version: &str) -> Option<(&str, &str)> {
             let mut parts = version.split('.');
@@ -63,30 +63,31 @@ impl PluginEntry {
     }
 }
 
-/// A `.wasm` file that is no policy.
+/// A `.wasm` file that is not a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenPlugin {
     /// The file's name without `.wasm`.
     pub name: String,
     /// The file.
     pub file: PathBuf,
-    /// Why it is none.
+    /// Why it is not a policy.
     pub problem: String,
 }
 
-/// The policies on a search path; of two with one name, the earlier folder's.
+/// The policies on a search path; of two with the same name, the one in the earlier folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PluginCatalog {
     entries: Vec<PluginEntry>,
     broken: Vec<BrokenPlugin>,
 }
 
-/// The largest policy file, in bytes.
+/// Maximum size of a policy file, in bytes.
 const LARGEST: u64 = 32 << 20;
 
 impl PluginCatalog {
-    /// Where a recipe's plugins are looked for, nearest first: the folder `plugins` beside the recipe, those of
-    /// `$CADRE_PLUGINS`, the folder `plugins` beside the recipe's folder `recipes`, and the one of the working folder.
+    /// The search path of a recipe's plugins, nearest first: the folder `plugins` beside the recipe, the folders in
+    /// `$CADRE_PLUGINS`, the folder `plugins` beside the recipe's folder `recipes`, and `plugins` in the working
+    /// folder.
     pub fn search_path(recipe: &Path, env: &EnvSource) -> Vec<PathBuf> {
         let file = env.folder().join(recipe);
         let file = file.canonicalize().unwrap_or(file);
@@ -105,7 +106,7 @@ impl PluginCatalog {
     }
 
     /// Reads what is in these folders: `name.wasm`, and `name/name.wasm` or `name/name_with_underscores.wasm`. Folders
-    /// that are not there are passed over.
+    /// that do not exist are skipped.
     pub fn scan(folders: &[PathBuf]) -> Self {
         let mut catalog = Self::default();
         for folder in folders {
@@ -134,7 +135,7 @@ impl PluginCatalog {
         }
     }
 
-    /// Reads one file; the error says why it is no policy.
+    /// Reads a file; the error states why it is not a policy.
     pub fn read(file: &Path) -> Result<PluginEntry, BrokenPlugin> {
         read(file).map_err(|problem| BrokenPlugin { name: name_of(file), file: file.to_owned(), problem })
     }
@@ -149,7 +150,7 @@ impl PluginCatalog {
         &self.entries
     }
 
-    /// Files that are no policies.
+    /// Files that are not policies.
     pub fn broken(&self) -> &[BrokenPlugin] {
         &self.broken
     }

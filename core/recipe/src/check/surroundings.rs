@@ -1,5 +1,4 @@
-//! What a recipe is checked against besides itself: the backends of this build and the plugins that are there. It
-//! never looks for either.
+//! Checks of a recipe against the backends of this build and the available plugins, both supplied by the caller.
 
 use std::str::FromStr as _;
 
@@ -12,16 +11,16 @@ use crate::diagnostics::mistake::Mistake;
 use crate::read::key_path::KeyPath;
 use crate::section::device::Backend;
 
-/// What this build and machine have. What is not given is not checked.
+/// The backends and plugins of this build and machine. `None` skips the check.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
-    /// What this build can compute on.
+    /// The backends of this build.
     pub capabilities: Option<Capabilities>,
-    /// The policies that are there.
+    /// The available policies.
     pub plugins: Option<PluginCatalog>,
 }
 
-/// What a build can compute on.
+/// The backends of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
     /// The backends that were compiled in.
@@ -35,7 +34,7 @@ pub struct Capabilities {
 pub struct BackendSupport {
     /// As in `device.backend`, without an index: `cpu`, `ndarray`, `cuda`.
     pub name: String,
-    /// Whether it computes in `bf16`.
+    /// Whether it supports `bf16`.
     pub bf16: bool,
 }
 
@@ -75,7 +74,7 @@ impl Capabilities {
             let able =
                 self.backends.iter().filter(|support| support.bf16).map(|support| support.name.as_str());
             let able = listed(able, "and");
-            let note = if able.is_empty() { None } else { Some(format!("{able} can")) };
+            let note = if able.is_empty() { None } else { Some(format!("{able} supports it")) };
             return Some(
                 Finding::value(KeyPath::of("device.precision"), mistake).expect("`f32`").suggest(note),
             );
@@ -114,11 +113,11 @@ fn plugin(catalog: &PluginCatalog, name: &str, kind: PluginKind, path: KeyPath) 
     Some(Finding::value(path, mistake).expect(there(catalog, kind)).suggest(near))
 }
 
-/// The plugins of a kind that are there.
+/// The available plugins of a kind.
 fn there(catalog: &PluginCatalog, kind: PluginKind) -> String {
     let names = listed(catalog.of_kind(kind).map(|entry| entry.name.as_str()), "or");
     if names.is_empty() {
-        format!("a {}, but there is none in `plugins` beside the recipe or in $CADRE_PLUGINS", kind.name())
+        format!("a {}, but none was found in `plugins` beside the recipe or in $CADRE_PLUGINS", kind.name())
     } else {
         names
     }

@@ -1,9 +1,10 @@
-//! A sweep's keys and values against the recipe they are put into. It never runs a point.
+//! Checks of a sweep's keys and values against the recipe that they vary.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use crate::check::unknown_key::reordered;
 use crate::check::validate::{Finding, Walk};
 use crate::diagnostics::expectation::{did_you_mean, nearest};
 use crate::diagnostics::mistake::Mistake;
@@ -11,10 +12,10 @@ use crate::diagnostics::recipe_error::MAX_PLACED;
 use crate::generate::schema::{all_keys, lookup};
 use crate::read::key_path::{KeyPath, Step};
 
-/// The tables of `[sweep]` that give keys values.
+/// The tables of `[sweep]` that list values per key.
 const TABLES: [&str; 3] = ["sweep.grid", "sweep.zip", "sweep.random.keys"];
 
-/// Keys of a sweep that no recipe has, values that their keys do not take, lists and ranges that make no sense.
+/// Unknown keys of a sweep, values that their keys do not take, invalid lists and ranges.
 pub(crate) fn find(recipe: &Value) -> Walk {
     let mut check = Check { recipe, walk: Walk::default() };
     for name in TABLES {
@@ -28,7 +29,7 @@ pub(crate) fn find(recipe: &Value) -> Walk {
     check.walk
 }
 
-/// The path that a sweep's key means. Keys hold dots and no list places.
+/// The path of a sweep's key, which contains dots and no list indices.
 pub(crate) fn target(key: &str) -> KeyPath {
     KeyPath(key.split('.').map(|part| Step::Key(part.to_owned())).collect())
 }
@@ -76,7 +77,7 @@ impl Check<'_> {
             self.walk.check(node, value, &at.place(place));
             if !seen.insert(value.to_string()) {
                 let mistake = Mistake::Twice { key: at.to_string(), found: value.to_string() };
-                // Of a zip, one key's values may come again beside others of another's.
+                // In a zip, a value may repeat along with different values of other keys.
                 if !at.to_string().starts_with("sweep.zip") {
                     self.walk.findings.push(Finding::value(at.place(place), mistake));
                 }
@@ -90,7 +91,7 @@ impl Check<'_> {
         }
     }
 
-    /// A draw is from a list or from a range, and both ends of a range are values of the key.
+    /// A draw has either a list or a range, whose bounds must be valid values of the key.
     fn draw(&mut self, node: &'static Value, draw: &Map<String, Value>, at: &KeyPath) {
         let choice = draw.get("choice").and_then(Value::as_array).filter(|choice| !choice.is_empty());
         let ends = draw.get("between").and_then(Value::as_array).filter(|ends| ends.len() == 2);
@@ -126,18 +127,18 @@ impl Check<'_> {
         }
     }
 
-    /// A sweep is counted before any of its points is made.
+    /// The number of points is checked before any point is built.
     fn size(&mut self) {
         let (points, product) = count(self.recipe);
         if points.is_none_or(|points| points > MAX_POINTS) {
             let found = points.map_or_else(|| "more than 10^19".to_owned(), |points| points.to_string());
-            let mistake = Mistake::TooManyPoints { found, product, most: MAX_POINTS };
-            let hint = "make it several sweeps, or draw some of its points with `sweep.random`".to_owned();
+            let mistake = Mistake::TooManyPoints { found, product, limit: MAX_POINTS };
+            let hint = "split it into several sweeps, or sample its points with `sweep.random`".to_owned();
             self.walk.findings.push(Finding::key(KeyPath::of("sweep"), mistake).suggest(Some(hint)));
         }
     }
 
-    /// The lists of a zip go together.
+    /// The lists of a zip have the same length.
     fn rows(&mut self) {
         let table = KeyPath::of("sweep.zip");
         let lists = table.find(self.recipe).and_then(Value::as_object).into_iter().flatten();
@@ -150,7 +151,7 @@ impl Check<'_> {
                     let at = table.key(key);
                     let mistake =
                         Mistake::OutOfRange { key: at.to_string(), found: format!("{length} values") };
-                    let expected = format!("{expected} values, as many as `{other}` has");
+                    let expected = format!("{expected} values, as for `{other}`");
                     self.walk.findings.push(Finding::value(at, mistake).expect(expected));
                 }
                 Some(_) => {}
@@ -159,10 +160,11 @@ impl Check<'_> {
     }
 }
 
-/// The most points of a sweep. Ten thousand of a small recipe, planned side by side, take half a gigabyte and some seconds.
+/// Maximum number of points of a sweep. Planning ten thousand points of a small recipe takes half a gigabyte and some
+/// seconds.
 pub(crate) const MAX_POINTS: u64 = 10_000;
 
-/// How many points a sweep has, by the lengths of its lists, and the product that says so. None where it does not fit 64
+/// The number of points of a sweep, from the lengths of its lists, and the product as text. `None` if it exceeds 64
 /// bits.
 fn count(recipe: &Value) -> (Option<u64>, String) {
     let lengths = |table: &str| {
@@ -192,7 +194,7 @@ fn count(recipe: &Value) -> (Option<u64>, String) {
     (points, product.join(" × "))
 }
 
-/// A number as a recipe has it.
+/// A drawn number as a JSON value.
 pub(crate) fn drawn(number: f64, integer: bool) -> Value {
     if integer { Value::from(number.round() as i64) } else { Value::from(number) }
 }
@@ -204,9 +206,13 @@ fn unknown(key: &str, at: KeyPath, recipe: &Value) -> Finding {
         keys.extend(settings.into_iter().flatten().map(|(setting, _)| table.key(setting).to_string()));
     }
     keys.retain(|known| known != key && !known.starts_with("sweep"));
-    let last = key.rsplit('.').next().unwrap_or(key);
-    let same_end = || keys.iter().map(String::as_str).find(|known| known.rsplit('.').next() == Some(last));
-    let near = nearest(key, keys.iter().map(String::as_str)).or_else(same_end).map(did_you_mean);
+    let parts: Vec<&str> = key.split('.').collect();
+    let last = parts.last().copied().unwrap_or(key);
+    let settings = || keys.iter().find(|known| known.rsplit('.').next() == Some(last)).cloned();
+    let near = reordered(&parts)
+        .or_else(|| nearest(key, keys.iter().map(String::as_str)).map(str::to_owned))
+        .or_else(settings)
+        .map(|key| did_you_mean(&key));
     let finding = Finding::key(at, Mistake::SweepKey { key: key.to_owned() });
     if lookup(&KeyPath::of(key)).is_some() { finding } else { finding.suggest(near) }
 }

@@ -1,19 +1,21 @@
-//! A recipe's values against its schema: every unknown key, wrong type and number out of range in one pass. It never
-//! compares one section with another.
+//! Validates a recipe against the schema: unknown keys, wrong types and numbers out of range, in one pass.
 
 use std::collections::HashSet;
 use std::str::FromStr as _;
 
 use serde_json::{Map, Value, json};
 
-use crate::diagnostics::expectation::{did_you_mean, expected, found, listed, nearest};
+use crate::check::unknown_key;
+use crate::diagnostics::expectation::{did_you_mean, expected, found, listed, nearest_word, short_name};
 use crate::diagnostics::mistake::Mistake;
 use crate::diagnostics::recipe_error::{MAX_PLACED, Point};
-use crate::generate::schema::{all_keys, branches, note, properties, resolved, schema, tables, words};
+use crate::diagnostics::syntax::meant_number;
+use crate::generate::expand::inline;
+use crate::generate::schema::{branches, note, properties, resolved, schema, tables, words};
 use crate::read::key_path::{KeyPath, Step};
 use crate::section::device::Backend;
 
-/// A mistake at a key, before it has a place in a text.
+/// An error at a key, before it is located in a text.
 #[derive(Debug)]
 pub(crate) struct Finding {
     pub(crate) path: KeyPath,
@@ -21,7 +23,7 @@ pub(crate) struct Finding {
     pub(crate) mistake: Mistake,
     pub(crate) expected: Option<String>,
     pub(crate) suggestion: Option<String>,
-    /// The other key, where two do not go together.
+    /// The other key of a contradiction.
     pub(crate) beside: Option<KeyPath>,
 }
 
@@ -50,13 +52,13 @@ impl Finding {
     }
 }
 
-/// What a walk over a recipe found.
+/// The findings of a walk over a recipe.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
     pub(crate) findings: Vec<Finding>,
-    /// Where there are paths, whose variables are expanded later.
+    /// The keys with paths, whose variables are expanded later.
     pub(crate) paths: Vec<KeyPath>,
-    /// Values that were not looked at once there were mistakes enough.
+    /// Number of values that were skipped after the maximum number of errors.
     pub(crate) more: usize,
 }
 
@@ -67,7 +69,7 @@ pub(crate) fn recipe(value: &Value) -> Walk {
     walk
 }
 
-/// A table as a recipe writes it.
+/// A table in the syntax of a recipe.
 pub(crate) fn table_name(path: &KeyPath) -> String {
     if path.0.iter().all(|step| matches!(step, Step::Key(_))) {
         format!("`[{path}]`")
@@ -76,7 +78,7 @@ pub(crate) fn table_name(path: &KeyPath) -> String {
     }
 }
 
-/// Whether a text can name a recipe and the folder of its runs.
+/// Whether a text is valid as the name of a recipe and of the folder of its runs.
 pub(crate) fn is_name(text: &str) -> bool {
     let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     first
@@ -105,25 +107,58 @@ impl Walk {
             _ if target == &json!(true) || target.as_object().is_some_and(Map::is_empty) => {}
             other => {
                 let mistake = Mistake::WrongType { key: path.to_string(), found: found(other) };
-                let meant = other.as_str().and_then(|text| self.meant(target, text));
+                let meant = other
+                    .as_str()
+                    .and_then(|text| self.meant(target, text))
+                    .or_else(|| self.meant_within(target, other, path));
                 self.findings
                     .push(Finding::value(path.clone(), mistake).expect(expected(node)).suggest(meant));
             }
         }
     }
 
-    /// How TOML writes what a text says that stands where none can be: `True`, `.5`, `1.e-4`, a number in quotes.
+    /// The TOML syntax of a value that was written as a text: `True`, `.5`, `1.e-4`, a number in quotes.
     fn meant(&self, node: &'static Value, text: &str) -> Option<String> {
         let truth = ["true", "false"].into_iter().find(|word| text.trim().eq_ignore_ascii_case(word));
         if let Some(word) = truth.filter(|_| self.accepts(node, "boolean")) {
             return Some(did_you_mean(word));
         }
-        let number: f64 = text.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
+        let number: f64 = meant_number(text.trim())?.parse().ok()?;
         match (self.accepts(node, "number"), self.accepts(node, "integer")) {
             (true, _) => Some(did_you_mean(&toml::Value::Float(number).to_string())),
             (false, true) if number.fract() == 0.0 => Some(did_you_mean(&format!("{number:.0}"))),
             _ => None,
         }
+    }
+
+    /// The list or table that a single value stands for: `seeds = 3`, `router = "see"`, `[[stream]]`.
+    fn meant_within(&self, node: &'static Value, value: &Value, path: &KeyPath) -> Option<String> {
+        let Some(Step::Key(key)) = path.0.last() else { return None };
+        if value.is_array() && self.accepts(node, "object") {
+            return Some(format!("`[{path}]` has one pair of brackets: only lists of tables have two"));
+        }
+        if value.is_array() || value.is_object() {
+            return None;
+        }
+        let fits = |inner: &'static Value| {
+            let mut walk = Self::default();
+            walk.check(inner, value, path);
+            walk.findings.is_empty()
+        };
+        if self.accepts(node, "array") {
+            let items =
+                std::iter::once(node).chain(branches(node)).find_map(|node| resolved(node).get("items"));
+            return items
+                .filter(|items| fits(items))
+                .map(|_| did_you_mean(&format!("{key} = [{}]", inline(value))));
+        }
+        let table = tables(node).into_iter().next().filter(|_| self.accepts(node, "object"))?;
+        let required = table.get("required").and_then(Value::as_array);
+        let first = required
+            .and_then(|names| names.first()?.as_str())
+            .or_else(|| properties(table)?.keys().map(String::as_str).next())?;
+        let inner = properties(table)?.get(first)?;
+        fits(inner).then(|| did_you_mean(&format!("{key} = {{ {first} = {} }}", inline(value))))
     }
 
     /// Whether a node, or one of its alternatives, takes this type.
@@ -163,7 +198,7 @@ impl Walk {
         }
     }
 
-    /// A table whose only key says which form it is.
+    /// A table whose only key selects its form.
     fn one_of(
         &mut self,
         forms: &[&'static Value],
@@ -177,7 +212,7 @@ impl Walk {
                 Some(inner) => self.check(inner, value, &path.key(key)),
                 None => {
                     let mistake = Mistake::UnknownKey { key: key.clone(), table: table_name.clone() };
-                    let near = nearest(key, tags.iter().copied()).map(did_you_mean);
+                    let near = nearest_word(key, tags).map(did_you_mean);
                     let all = listed(tags.iter().copied(), "or");
                     self.findings.push(Finding::key(path.key(key), mistake).expect(all).suggest(near));
                 }
@@ -198,24 +233,18 @@ impl Walk {
         known: Option<&'static Map<String, Value>>,
         path: &KeyPath,
     ) {
-        let siblings = || known.into_iter().flat_map(Map::keys).map(String::as_str);
-        let name = key.to_owned();
+        let siblings: Vec<&'static str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+        let name = short_name(key);
         let mistake = if path.is_root() {
             Mistake::UnknownSection { what: if value.is_object() { "section" } else { "key" }, name }
         } else {
             Mistake::UnknownKey { key: name, table: table_name(path) }
         };
-        let written = key.to_lowercase().replace('_', "-");
-        let elsewhere = || {
-            let mut keys = all_keys().iter();
-            keys.find(|known| known.0.last() == Some(&Step::Key(written.clone())))
-                .map(|known| known.to_string())
-        };
-        let near = nearest(key, siblings()).map(str::to_owned).or_else(elsewhere);
         let mut finding = Finding::key(path.key(key), mistake);
-        match near {
-            Some(near) => finding.suggestion = Some(did_you_mean(&near)),
-            None => finding.expected = Some(format!("one of {}", listed(siblings(), "or"))),
+        finding.suggestion = section_in_another_place(&path.key(key), value)
+            .or_else(|| unknown_key::suggestion(key, path, &siblings));
+        if finding.suggestion.is_none() {
+            finding.expected = Some(format!("one of {}", listed(siblings.into_iter(), "or")));
         }
         self.findings.push(finding);
     }
@@ -274,12 +303,17 @@ impl Walk {
             _ => words.is_empty() || words.iter().any(|(word, _)| *word == text),
         };
         if !fits {
-            let mistake = Mistake::UnknownWord { key: path.to_string(), found: text.to_owned() };
-            let near = nearest(text, words.iter().map(|(word, _)| *word)).map(did_you_mean);
+            let mistake = Mistake::UnknownWord { key: path.to_string(), found: short_name(text) };
+            let choices: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let only = |only: &&str| format!("`{only}` is the only value so far");
+            let near = match choices.as_slice() {
+                [single] => Some(single).map(only),
+                _ => nearest_word(text, &choices).map(did_you_mean),
+            };
             self.findings.push(Finding::value(path.clone(), mistake).expect(expected(node)).suggest(near));
-        } else if text.is_empty() && (format == Some("path") || least(node) > 0) {
+        } else if text.is_empty() && (format == Some("path") || min_length(node) > 0) {
             let mistake = Mistake::OutOfRange { key: path.to_string(), found: "an empty text".to_owned() };
-            self.findings.push(Finding::value(path.clone(), mistake).expect("a text that is not empty"));
+            self.findings.push(Finding::value(path.clone(), mistake).expect("a non-empty text"));
         }
     }
 
@@ -302,12 +336,35 @@ impl Walk {
     }
 }
 
+/// The key that an unknown section leads to, where its parts are in another order: `adapter.expert.rank`.
+fn section_in_another_place(path: &KeyPath, value: &Value) -> Option<String> {
+    let mut parts: Vec<&str> = path
+        .0
+        .iter()
+        .filter_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Place(_) => None,
+        })
+        .collect();
+    let mut below = value;
+    while let Some((key, inner)) =
+        below.as_object().filter(|table| table.len() == 1).and_then(|table| table.iter().next())
+    {
+        parts.push(key);
+        below = inner;
+    }
+    if parts.len() <= path.0.len() {
+        return None;
+    }
+    unknown_key::reordered(&parts).map(|key| did_you_mean(&key))
+}
+
 /// "both", "none", or the keys that are there.
 pub(crate) fn either(given: &[&str]) -> String {
     if given.is_empty() { "none".to_owned() } else { listed(given.iter().copied(), "and") }
 }
 
-fn least(node: &'static Value) -> u64 {
+fn min_length(node: &'static Value) -> u64 {
     let own = note(node, "minLength").and_then(Value::as_u64);
     let branch = || branches(resolved(node)).iter().find_map(|branch| branch.get("minLength")?.as_u64());
     own.or_else(branch).unwrap_or(0)

@@ -1,10 +1,10 @@
-//! What can be wrong with a recipe. It never says where: see `RecipeError`.
+//! The kinds of errors in a recipe, without their location; `RecipeError` adds it.
 
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-/// What is wrong with a recipe, with the values that are.
+/// An error in a recipe, with the values concerned.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Mistake {
@@ -13,63 +13,61 @@ pub enum Mistake {
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The cause.
         cause: io::Error,
     },
     /// A file that is not TOML.
     #[error("not valid TOML: {problem}")]
     Syntax {
-        /// The parser's words.
+        /// The parser's message, explained where possible.
         problem: String,
     },
-    /// Keys, tables or lists within one another, more of them than any recipe has.
-    #[error("more than {deepest} tables, lists or parts of a key lie within one another")]
+    /// Keys, tables or lists that are nested too deeply.
+    #[error("tables, lists or parts of a key are nested more than {deepest} levels deep")]
     TooDeep {
-        /// The most of them.
+        /// The limit.
         deepest: usize,
     },
-    /// Files that inherit files, more of them than any recipe has.
-    #[error("{what}: {found}, more than the {most} of a recipe")]
+    /// Too many inherited files.
+    #[error("{what}: {found}, but the limit is {limit}")]
     InheritTooMuch {
         /// What is counted.
         what: &'static str,
-        /// How many there are at least.
+        /// Their number, or a lower bound of it.
         found: usize,
-        /// The most.
-        most: usize,
+        /// The limit.
+        limit: usize,
     },
-    /// Settings of a policy that are larger than any need to be.
-    #[error(
-        "the settings of `{table}` have {bytes} bytes as JSON, more than the {most} that a policy is given"
-    )]
+    /// Settings of a policy that exceed the size limit.
+    #[error("the settings of `{table}` have {bytes} bytes as JSON, but the limit is {limit}")]
     SettingsTooLarge {
         /// The table of the policy.
         table: String,
-        /// Their size.
+        /// Their size in bytes.
         bytes: usize,
-        /// The most.
-        most: usize,
+        /// The limit.
+        limit: usize,
     },
-    /// More points than a sweep may have.
-    #[error("the sweep has {found} points ({product}), more than the {most} that are planned together")]
+    /// A sweep with too many points.
+    #[error("the sweep has {found} points ({product}), but the limit is {limit}")]
     TooManyPoints {
-        /// How many there are.
+        /// The number of points.
         found: String,
-        /// Of which lists.
+        /// The lengths of the lists that it is the product of.
         product: String,
-        /// The most.
-        most: u64,
+        /// The limit.
+        limit: u64,
     },
-    /// Two `--grid`s of one key.
-    #[error("`{key}` has a `--grid` already")]
+    /// Two `--grid` options for the same key.
+    #[error("`{key}` already has a `--grid`")]
     GridTwice {
         /// The key.
         key: String,
     },
-    /// A bare word of a `--grid` in which a comma may be part of it or end it.
-    #[error("`{found}` has a quote or a bracket in it, so that its commas may mean two things")]
+    /// An unquoted value of a `--grid` whose commas are ambiguous.
+    #[error("`{found}` contains a quote or a bracket, so its commas are ambiguous")]
     NeedsQuotes {
-        /// The word.
+        /// The value.
         found: String,
     },
     /// An integer outside 64 bits.
@@ -79,13 +77,13 @@ pub enum Mistake {
         found: String,
     },
     /// `nan` or `inf`.
-    #[error("{found} is no value of a recipe")]
+    #[error("`{found}` is not a finite 64-bit number")]
     NotFinite {
         /// The number.
         found: String,
     },
-    /// A TOML date, which no key takes.
-    #[error("the date {found} is no value of a recipe; quote it if it is text")]
+    /// A TOML date; no key takes one.
+    #[error("no key takes a date: {found}; quote it if it is a text")]
     Date {
         /// The date.
         found: String,
@@ -96,11 +94,11 @@ pub enum Mistake {
     /// A `--grid` without `=`.
     #[error("`--grid` takes `section.key=value,value,…`")]
     NoGrid,
-    /// A `--set` whose left side is no dotted key.
-    #[error("this is no dotted key")]
+    /// A `--set` whose left side is not a dotted key.
+    #[error("this is not a dotted key")]
     NotAKey,
     /// A `--set` or variable without a value.
-    #[error("no value is given")]
+    #[error("the value is missing")]
     NoValue,
     /// A `CADRE__…` variable whose name has an empty part.
     #[error("`CADRE__` variables are named `CADRE__SECTION__KEY`")]
@@ -108,40 +106,40 @@ pub enum Mistake {
     /// `inherit` is not a list of files.
     #[error("`inherit` is not a list of files")]
     InheritForm,
-    /// `inherit` where it cannot be: in a variable or `--set`.
+    /// `inherit` in a variable or `--set`.
     #[error("only a file can inherit")]
     InheritOutsideFile,
-    /// An inherited file that is nowhere.
+    /// An inherited file that does not exist.
     #[error("there is no `{name}` to inherit")]
     InheritMissing {
-        /// As it is written.
+        /// The name, as written.
         name: String,
     },
     /// A recipe that inherits itself.
     #[error("a recipe cannot inherit itself: {}", chain.join(" → "))]
     InheritCycle {
-        /// From the recipe to itself.
+        /// The files from the recipe to itself.
         chain: Vec<String>,
     },
-    /// A file inherited on two ways.
+    /// A file that is inherited twice.
     #[error("`{file}` is inherited twice: by {} and by {}", first.join(" → "), second.join(" → "))]
     InheritDiamond {
         /// The file.
         file: String,
-        /// The first way to it.
+        /// The first path to it.
         first: Vec<String>,
-        /// The second.
+        /// The second path to it.
         second: Vec<String>,
     },
-    /// A key nothing reads.
+    /// An unknown key.
     #[error("unknown key `{key}` in {table}")]
     UnknownKey {
         /// The key.
         key: String,
-        /// Where it stands, as `[expert]`.
+        /// The table it is in, as `[expert]`.
         table: String,
     },
-    /// A section nothing reads.
+    /// An unknown section or top-level key.
     #[error("unknown {what} `{name}`")]
     UnknownSection {
         /// `section` or `key`.
@@ -149,7 +147,7 @@ pub enum Mistake {
         /// Its name.
         name: String,
     },
-    /// A value of another type.
+    /// A value of the wrong type.
     #[error("`{key}` is {found}")]
     WrongType {
         /// The key.
@@ -165,7 +163,7 @@ pub enum Mistake {
         /// The value.
         found: String,
     },
-    /// A word that is none of those a key takes.
+    /// A word that the key does not accept.
     #[error("`{key}` cannot be `{found}`")]
     UnknownWord {
         /// The key.
@@ -173,52 +171,52 @@ pub enum Mistake {
         /// The word.
         found: String,
     },
-    /// A value twice in a list.
-    #[error("`{key}` holds {found} twice")]
+    /// A duplicate in a list.
+    #[error("`{key}` contains {found} twice")]
     Twice {
         /// The key.
         key: String,
         /// The value.
         found: String,
     },
-    /// A key or section that must be there.
+    /// A required key or section that is missing.
     #[error("{what} is missing")]
     Missing {
         /// As `[stream]` or `` `rank` in [expert.adapter] ``.
         what: String,
     },
     /// Not exactly one of several keys.
-    #[error("{table} takes exactly one of {keys}, here are {found}")]
+    #[error("{table} takes exactly one of {keys}; given: {found}")]
     ExactlyOne {
         /// The table.
         table: String,
         /// The keys.
         keys: String,
-        /// Those that are there.
+        /// The keys given.
         found: String,
     },
-    /// Two values that cannot both be meant.
+    /// Two values that contradict each other.
     #[error("{what} contradicts {against}: {why}")]
     Contradiction {
-        /// What is there.
+        /// The first value.
         what: String,
-        /// What else is there.
+        /// The second value.
         against: String,
-        /// Why they do not go together.
+        /// Why they contradict each other.
         why: &'static str,
     },
-    /// Something that another part of the recipe needs.
+    /// A part of the recipe that requires another part.
     #[error("{what} needs {needed}: {why}")]
     Needs {
-        /// What is there.
+        /// The part that is given.
         what: String,
-        /// What is not.
+        /// The part that is missing.
         needed: String,
-        /// What for.
+        /// What it is required for.
         why: &'static str,
     },
-    /// Numbers that do not divide.
-    #[error("`{key}` = {value} is no multiple of `{of}` = {divisor}")]
+    /// Numbers of which one must be a multiple of the other.
+    #[error("`{key}` = {value} is not a multiple of `{of}` = {divisor}")]
     NoMultiple {
         /// The key.
         key: &'static str,
@@ -229,34 +227,34 @@ pub enum Mistake {
         /// Its value.
         divisor: u64,
     },
-    /// Prompt and response do not fit the context.
+    /// Prompt and response exceed the context of the backbone.
     #[error(
-        "{prompt} tokens of prompt, {response} of response and {marks} marks exceed the backbone's context of {context}"
+        "{prompt} tokens of prompt, {response} of response and {marks} special tokens exceed the backbone's context of {context}"
     )]
     ContextExceeded {
-        /// The most tokens of a prompt.
+        /// Maximum number of tokens of a prompt.
         prompt: u64,
-        /// The most tokens of a response.
+        /// Maximum number of tokens of a response.
         response: u64,
-        /// Tokens around them: begin, end, indicator.
+        /// Number of special tokens: begin, end, indicator.
         marks: u64,
         /// The backbone's context.
         context: u64,
     },
-    /// A variable in a path that is not set.
+    /// An environment variable in a path that is not set.
     #[error("`${name}` in `{key}` is not set")]
     UnsetVariable {
         /// The variable.
         name: String,
-        /// The key whose path names it.
+        /// The key with the path.
         key: String,
     },
-    /// A plugin that is not there.
+    /// A plugin that was not found.
     #[error("there is no {kind} `{name}`")]
     NoPlugin {
         /// `router` or `selector`.
         kind: &'static str,
-        /// As it is written.
+        /// The name, as written.
         name: String,
     },
     /// A plugin of the other kind.
@@ -264,69 +262,69 @@ pub enum Mistake {
     OtherKind {
         /// The plugin.
         name: String,
-        /// What is needed.
+        /// The required kind.
         kind: &'static str,
-        /// What it is.
+        /// Its kind.
         found: &'static str,
     },
     /// A plugin of another contract version.
-    #[error("the {kind} `{name}` keeps contract {found}, this build speaks {spoken}")]
+    #[error("the {kind} `{name}` implements contract {found}, but this build supports {spoken}")]
     OtherContract {
-        /// What it is.
+        /// Its kind.
         kind: &'static str,
         /// The plugin.
         name: String,
         /// Its version of the contract.
         found: String,
-        /// Ours.
+        /// The version that this build supports.
         spoken: &'static str,
     },
-    /// A file that is no policy.
-    #[error("`{}` is no policy: {problem}", file.display())]
+    /// A file that is not a policy.
+    #[error("`{}` is not a policy: {problem}", file.display())]
     BrokenPlugin {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The cause.
         problem: String,
     },
-    /// A backend this build lacks.
+    /// A backend that this build does not include.
     #[error("this build has no backend `{name}`")]
     NoBackend {
         /// The backend.
         name: String,
     },
-    /// A precision the backend cannot compute in.
-    #[error("backend `{backend}` does not compute in `{precision}`")]
+    /// A precision that the backend does not support.
+    #[error("backend `{backend}` does not support `{precision}`")]
     NoPrecision {
         /// The backend.
         backend: String,
         /// The precision.
         precision: String,
     },
-    /// A key of `[sweep]` that no recipe has.
-    #[error("`{key}` is no key that a sweep can set")]
+    /// A key of `[sweep]` that recipes do not have.
+    #[error("`{key}` is not a key that a sweep can set")]
     SweepKey {
         /// The key.
         key: String,
     },
-    /// Two points of a sweep that nothing tells apart.
-    #[error("two points of the sweep are both `{name}`")]
+    /// Two points of a sweep with the same name.
+    #[error("two points of the sweep have the name `{name}`")]
     SamePoint {
         /// Their name.
         name: String,
     },
-    /// A point of a sweep whose recipe is wrong.
+    /// An error in the recipe of a point of a sweep.
     #[error("at the sweep's point `{point}`: {problem}")]
     AtPoint {
         /// The point's name.
         point: String,
-        /// What is wrong with the recipe there.
+        /// The error in its recipe.
         problem: Box<Mistake>,
     },
-    /// Found by another part of Cadre, such as a task name that the dataset does not have.
+    /// An error found by another part of Cadre, such as a task name that the dataset does not have.
     #[error("{problem}")]
     Elsewhere {
-        /// Its words.
+        /// The underlying error.
         problem: Box<dyn Error + Send + Sync>,
     },
 }

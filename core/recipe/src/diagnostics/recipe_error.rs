@@ -1,5 +1,4 @@
-//! A mistake with its place: file, line, column, key, and every layer that touched the value. It never decides what is
-//! wrong.
+//! An error with its location: file, line, column, key, and every layer that sets the value.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,41 +7,41 @@ use std::sync::Arc;
 use crate::diagnostics::mistake::Mistake;
 use crate::diagnostics::render;
 use crate::read::key_path::KeyPath;
-use crate::read::layer::{Layer, LayerText};
+use crate::read::layer::{ENVIRONMENT, Layer, LayerText};
 
-/// A mistake in a recipe and where it stands.
+/// An error or warning with its location in a recipe.
 #[derive(Debug)]
 pub struct RecipeError {
-    /// The file as it was named, `--set` or `the environment`.
+    /// The file as it was given on the command line, `--set` or `the environment`.
     pub file: String,
-    /// The line, from 1; 0 where the mistake has no line (a missing section, an unreadable file).
+    /// The line, from 1; 0 if the error has no line (a missing section, an unreadable file).
     pub line: usize,
-    /// The column in characters, from 1; 0 where there is no line.
+    /// The column in characters, from 1; 0 if the error has no line.
     pub column: usize,
     /// The dotted key; empty for the recipe as a whole.
     pub key: String,
     /// The layer that set the value, as `recipes/see.toml:12`.
     pub layer: String,
-    /// Lower layers that set it too and were overruled, nearest first.
+    /// Lower layers whose values are overridden, nearest first.
     pub overruled: Vec<String>,
-    /// What is wrong.
+    /// The error.
     pub mistake: Mistake,
-    /// What would be right.
+    /// A description of valid values.
     pub expected: Option<String>,
-    /// What was probably meant, or what to do.
+    /// A suggestion or an instruction.
     pub suggestion: Option<String>,
     pub(crate) snippet: Option<Snippet>,
 }
 
-/// The line a mistake stands in.
+/// The source line of an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Snippet {
     pub(crate) line: String,
-    /// Characters to point at, at least one.
+    /// Number of characters to underline, at least one.
     pub(crate) width: usize,
 }
 
-/// What to point at.
+/// The part of an entry to underline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Point {
     Key,
@@ -50,7 +49,7 @@ pub(crate) enum Point {
 }
 
 impl RecipeError {
-    /// A mistake of the recipe as a whole.
+    /// An error of the recipe as a whole.
     pub(crate) fn whole(file: &str, mistake: Mistake) -> Self {
         Self {
             file: file.to_owned(),
@@ -66,7 +65,7 @@ impl RecipeError {
         }
     }
 
-    /// A mistake at a place in a layer's text.
+    /// An error at a span of a layer's text.
     pub(crate) fn at_text(source: &Arc<LayerText>, span: Range<usize>, mistake: Mistake) -> Self {
         let (line, column) = source.line_and_column(span.start);
         let text = source.line(line).to_owned();
@@ -82,7 +81,7 @@ impl RecipeError {
         }
     }
 
-    /// A mistake at a key: in the highest layer that sets it, or else at the table it should stand in.
+    /// An error at a key: in the highest layer that sets it, or else at the table that it belongs to.
     pub(crate) fn at_key(
         layers: &[Layer],
         main: &str,
@@ -112,23 +111,29 @@ impl RecipeError {
         }
     }
 
-    /// This mistake with what would be right.
+    /// Adds a description of valid values.
     #[must_use]
     pub fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
         self
     }
 
-    /// This mistake with what was probably meant, or what to do.
+    /// Adds a suggestion or an instruction.
     #[must_use]
     pub fn suggest(mut self, suggestion: impl Into<String>) -> Self {
         self.suggestion = Some(suggestion.into());
         self
     }
 
-    /// What is wrong, in a line.
+    /// The message, in one line.
     pub fn message(&self) -> String {
         self.mistake.to_string()
+    }
+
+    /// The environment variable that the error is in.
+    pub(crate) fn variable(&self) -> Option<&str> {
+        let assignment = self.layer.strip_prefix(ENVIRONMENT)?;
+        assignment.split_once('=').map(|(name, _)| name)
     }
 
     pub(crate) fn boxed(self) -> Box<Self> {
@@ -136,8 +141,8 @@ impl RecipeError {
     }
 }
 
-/// The places of all layers that set a value, highest first. A table is set by whoever sets something in it, so that
-/// only values are asked for here.
+/// The locations of all layers that set a value, highest first. Not meaningful for tables, which several layers can set
+/// in part.
 fn touched(layers: &[Layer], path: &KeyPath) -> Vec<String> {
     let value = |layer: &Layer| layer.find(path).map(|located| layer.source.at(located.key.start));
     layers.iter().rev().filter_map(value).collect()
@@ -151,50 +156,50 @@ impl fmt::Display for RecipeError {
 
 impl std::error::Error for RecipeError {}
 
-/// Mistakes that are placed; more of them say nothing new, and a file can hold a hundred thousand.
+/// Maximum number of errors that are located and shown; a file can contain a hundred thousand.
 pub(crate) const MAX_PLACED: usize = 100;
 
-/// What a person should know before a recipe runs, each as a mistake is shown; an empty text where there is nothing.
+/// Renders warnings like errors; returns an empty string if there are none.
 pub fn render_warnings(warnings: &[RecipeError], coloured: bool) -> String {
     render::warnings(warnings, coloured)
 }
 
-/// All mistakes found in a recipe, in the order in which they stand. At least one.
+/// All errors in a recipe, in the order of their locations. At least one.
 #[derive(Debug)]
 pub struct RecipeErrors {
     errors: Vec<RecipeError>,
-    /// Mistakes that were counted only.
+    /// Number of further errors that are not shown.
     more: usize,
 }
 
 impl RecipeErrors {
-    /// These mistakes, sorted by place; none if there are none.
+    /// Returns these errors, sorted by location, or `Ok` if there are none.
     pub fn of(errors: Vec<RecipeError>) -> Result<(), Self> {
         Self::and_more(errors, 0)
     }
 
-    /// Like [`RecipeErrors::of`], with so many more that were counted only.
+    /// Like [`RecipeErrors::of`], with the number of further errors that are not shown.
     pub(crate) fn and_more(mut errors: Vec<RecipeError>, more: usize) -> Result<(), Self> {
         errors.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         if errors.is_empty() { Ok(()) } else { Err(Self { errors, more }) }
     }
 
-    /// A single mistake.
+    /// A single error.
     pub(crate) fn one(error: RecipeError) -> Self {
         Self { errors: vec![error], more: 0 }
     }
 
-    /// The mistakes.
+    /// The errors.
     pub fn errors(&self) -> &[RecipeError] {
         &self.errors
     }
 
-    /// The mistakes, to be sorted among others.
+    /// The errors, to be merged with others.
     pub fn into_errors(self) -> Vec<RecipeError> {
         self.errors
     }
 
-    /// All mistakes as a person reads them, with colours for a terminal if asked for.
+    /// Renders all errors for a person, optionally with terminal colours.
     pub fn render(&self, coloured: bool) -> String {
         render::errors(&self.errors, self.more, coloured)
     }

@@ -1,4 +1,4 @@
-//! Mistakes as a person reads them: the line, an arrow, what was expected. It never prints.
+//! Rendering of errors and warnings: message, source line, underline, expected value, suggestion.
 
 use std::fmt::Write as _;
 
@@ -6,37 +6,37 @@ use anstyle::{AnsiColor, Style};
 
 use crate::diagnostics::recipe_error::RecipeError;
 
-/// Characters of a line that are shown; of a longer one, those around the mistake.
+/// Maximum number of characters of a source line; of a longer line, the part around the error is shown.
 const WIDEST: usize = 120;
 
-/// All mistakes, each after an empty line, and how many there are; `more` of them are not among them.
+/// Renders errors, separated by empty lines, and their number; `more` is the number of errors that are not shown.
 pub(crate) fn errors(errors: &[RecipeError], more: usize, coloured: bool) -> String {
     let mut text = String::new();
     for mistake in errors {
         text.push_str(&error(mistake, coloured));
         text.push('\n');
     }
-    let mistakes = match (errors.len(), more) {
-        (1, 0) => "1 mistake".to_owned(),
-        (shown, 0) => format!("{shown} mistakes"),
-        (shown, more) => format!("{} mistakes, of which {shown} are shown", shown + more),
+    let count = match (errors.len(), more) {
+        (1, 0) => "1 error".to_owned(),
+        (shown, 0) => format!("{shown} errors"),
+        (shown, more) => format!("{} errors, of which {shown} are shown", shown + more),
     };
-    let _ = writeln!(text, "{mistakes}; nothing was run, nothing was written");
+    let _ = writeln!(text, "{count}; nothing was run, nothing was written");
     text
 }
 
-/// Warnings, each before an empty line.
+/// Renders warnings, each followed by an empty line.
 pub(crate) fn warnings(warnings: &[RecipeError], coloured: bool) -> String {
     let one = |warning| format!("{}\n", block(warning, "warning", AnsiColor::Yellow, coloured));
     warnings.iter().map(one).collect()
 }
 
-/// One mistake.
+/// Renders one error.
 pub(crate) fn error(error: &RecipeError, coloured: bool) -> String {
     block(error, "error", AnsiColor::Red, coloured)
 }
 
-/// A mistake or a warning: the word for it, and its colour.
+/// Renders an error or a warning.
 fn block(error: &RecipeError, word: &str, colour: AnsiColor, coloured: bool) -> String {
     let style = |style: Style| if coloured { style } else { Style::new() };
     let red = style(colour.on_default().bold());
@@ -45,8 +45,10 @@ fn block(error: &RecipeError, word: &str, colour: AnsiColor, coloured: bool) -> 
     let pad = " ".repeat(error.line.to_string().len());
 
     let mut text = format!("{red}{word}{red:#}{bold}: {}{bold:#}\n", error.mistake);
-    let place = if error.line == 0 || !is_file(error) {
+    let place = if error.line == 0 {
         error.file.clone()
+    } else if !is_file(error) {
+        error.variable().map_or_else(|| error.file.clone(), |name| format!("{}: {name}", error.file))
     } else {
         format!("{}:{}:{}", error.file, error.line, error.column)
     };
@@ -77,13 +79,13 @@ fn block(error: &RecipeError, word: &str, colour: AnsiColor, coloured: bool) -> 
     text
 }
 
-/// A `--set` or a variable is one line that shows itself.
+/// Whether the location is in a file; a `--set` or a variable has no line number.
 fn is_file(error: &RecipeError) -> bool {
     error.layer == format!("{}:{}", error.file, error.line)
 }
 
-/// The part of a line to show, with tabs as spaces and control characters made visible, and how many characters of it
-/// stand before the mistake.
+/// The part of a line to show, with tabs as spaces and control characters made visible, and the number of characters
+/// before the error.
 fn window(line: &str, before: usize) -> (String, usize) {
     let start = if before > WIDEST * 3 / 4 { before - WIDEST / 2 } else { 0 };
     let cut = line.chars().skip(start);
@@ -95,5 +97,13 @@ fn window(line: &str, before: usize) -> (String, usize) {
             letter => letter,
         })
         .collect();
-    (shown.trim_end().to_owned(), before - start)
+    let mut shown = shown.trim_end().to_owned();
+    if line.chars().nth(start + WIDEST).is_some() {
+        shown.push('…');
+    }
+    if start > 0 {
+        // `…` replaces the first character, so that columns do not shift.
+        shown = shown.chars().skip(1).fold("…".to_owned(), |line, letter| line + &letter.to_string());
+    }
+    (shown, before - start)
 }

@@ -1,4 +1,4 @@
-//! A recipe written out in full, every value with where it came from. It never leaves a default out.
+//! The expanded recipe: every value, including defaults, with its origin as a comment.
 
 use std::fmt::Write as _;
 
@@ -8,10 +8,10 @@ use crate::read::key_path::{KeyPath, quoted};
 use crate::section::recipe::Recipe;
 use crate::section::source::FieldMap;
 
-/// Columns before comments, at most: a longer value pushes its own comment only.
+/// Maximum column of the comments; a longer value shifts only its own comment.
 const WIDEST: usize = 56;
 
-/// The whole recipe as TOML; `origin` says where a key's value came from.
+/// The whole recipe as TOML. `origin` returns the origin of a key's value.
 pub(crate) fn toml(recipe: &Recipe, origin: &dyn Fn(&KeyPath) -> String) -> String {
     let value = serde_json::to_value(recipe).unwrap_or_default();
     let mut text = String::new();
@@ -27,7 +27,7 @@ fn table(
     path: &KeyPath,
     origin: &dyn Fn(&KeyPath) -> String,
 ) {
-    let table_of = told(table_of);
+    let table_of = written_keys(table_of);
     let (inner, own): (Vec<_>, Vec<_>) =
         table_of.iter().partition(|(_, value)| value.as_object().is_some_and(|table| !table.is_empty()));
     let lines: Vec<(String, String)> = own
@@ -52,8 +52,8 @@ fn table(
     }
 }
 
-/// The keys to tell: names of fields that the format's rows do not have mean nothing, and are refused beside it.
-fn told(table: &Map<String, Value>) -> Map<String, Value> {
+/// The keys to write: field names that the format does not have are omitted, because a recipe with them is rejected.
+fn written_keys(table: &Map<String, Value>) -> Map<String, Value> {
     let mut table = table.clone();
     let default = serde_json::to_value(FieldMap::default()).ok();
     let named = table.get("format").and_then(Value::as_str).map(FieldMap::of_format);
@@ -72,12 +72,12 @@ pub(crate) fn inline(value: &Value) -> String {
         Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
         Value::Object(table) if table.is_empty() => "{}".to_owned(),
         Value::Object(table) => {
-            let table = told(table);
+            let table = written_keys(table);
             let items = table.iter().map(|(key, value)| format!("{} = {}", quoted(key), inline(value)));
             format!("{{ {} }}", items.collect::<Vec<_>>().join(", "))
         }
         Value::String(text) => {
-            // A text with line breaks would be written over several lines; JSON's escapes are TOML's too.
+            // TOML would write a text with line breaks over several lines. JSON's escapes are valid in TOML.
             let written = toml::Value::String(text.clone()).to_string();
             if written.contains('\n') { value.to_string() } else { written }
         }
@@ -86,7 +86,7 @@ pub(crate) fn inline(value: &Value) -> String {
             None => number.to_string(),
         },
         Value::Bool(flag) => flag.to_string(),
-        // Nothing that a recipe holds is written as null.
+        // A recipe contains no null.
         Value::Null => "\"\"".to_owned(),
     }
 }

@@ -1,5 +1,5 @@
-//! The JSON schema of recipes, made from the section structs. It is what recipes are checked against and what the key
-//! reference is written from; it never checks one itself.
+//! The JSON schema of recipes, generated from the section structs. Recipes are validated against it, and the key
+//! reference is generated from it.
 
 use std::sync::OnceLock;
 
@@ -13,13 +13,13 @@ use crate::section::recipe::Recipe;
 pub fn schema_json() -> String {
     let mut root = schema().clone();
     let inherit = json!({
-        "description": "Files whose values this recipe starts from, lowest first; relative to this file or to the folder `recipes`.",
+        "description": "Files to inherit; later ones override earlier ones. Paths are relative to this file or to the folder `recipes`.",
         "type": "array", "items": { "type": "string" }, "default": [],
     });
     if let Some(properties) = root.get_mut("properties").and_then(Value::as_object_mut) {
         properties.insert("inherit".to_owned(), inherit);
     }
-    // A fragment to inherit is no whole recipe, and a whole one may inherit its sections: an editor must not ask for them.
+    // Fragments are incomplete and recipes may inherit their sections, so an editor must not report missing sections.
     if let Some(root) = root.as_object_mut() {
         root.remove("required");
         root.insert("title".to_owned(), json!("A Cadre recipe"));
@@ -37,13 +37,13 @@ pub(crate) fn schema() -> &'static Value {
     })
 }
 
-/// A node with what it refers to.
+/// The definition that a node refers to, or the node itself.
 pub(crate) fn resolved(node: &'static Value) -> &'static Value {
     let name = node.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix("#/$defs/"));
     name.and_then(|name| schema().get("$defs")?.get(name)).unwrap_or(node)
 }
 
-/// What a field says of itself, or else its type.
+/// An annotation of a field, or else of its type.
 pub(crate) fn note(node: &'static Value, name: &str) -> Option<&'static Value> {
     node.get(name).or_else(|| resolved(node).get(name))
 }
@@ -53,7 +53,7 @@ pub(crate) fn branches(node: &'static Value) -> &'static [Value] {
     node.get("oneOf").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The words a text may be, each with what it means; empty where it may be any.
+/// The words that a text may be, each with its meaning; empty if any text is allowed.
 pub(crate) fn words(node: &'static Value) -> Vec<(&'static str, &'static str)> {
     let node = resolved(node);
     let meaning = node.get("description").and_then(Value::as_str).unwrap_or_default();
@@ -81,7 +81,7 @@ pub(crate) fn properties(node: &'static Value) -> Option<&'static Map<String, Va
     node.get("properties").and_then(Value::as_object)
 }
 
-/// What the schema says of a key, if it knows it. Settings of plugins and tasks of tables are known by any name.
+/// The schema node of a key, if it exists. Plugin settings and tasks in tables may have any name.
 pub(crate) fn lookup(path: &KeyPath) -> Option<&'static Value> {
     use crate::read::key_path::Step;
     path.0.iter().try_fold(schema(), |node, step| match step {
@@ -112,7 +112,7 @@ pub(crate) fn all_keys() -> &'static [KeyPath] {
     })
 }
 
-/// Takes out what TOML cannot say (null), and line breaks within sentences.
+/// Removes null, which TOML cannot express, and line breaks within sentences.
 fn tidy(node: &mut Value) {
     match node {
         Value::Object(map) => {

@@ -1,5 +1,4 @@
-//! Layers of one value: `--set section.key=value` and `CADRE__SECTION__KEY=value`. It never guesses what a broken list
-//! or table meant.
+//! Layers of a single value: `--set section.key=value`, `--grid` and `CADRE__SECTION__KEY=value`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,10 +14,10 @@ use crate::generate::expand::inline;
 use crate::read::key_path::{KeyPath, Step};
 use crate::read::layer::{Layer, LayerKind, LayerText, Located, Node, end_of_text, parse_value};
 
-/// The most parts of a key on the command line or in a variable's name.
+/// Maximum number of parts of a key on the command line or in a variable's name.
 const MAX_PARTS: usize = 16;
 
-/// Reads the argument of a `--set`: a dotted TOML key, `=`, and a TOML value; bare words are strings.
+/// Reads the argument of a `--set`: a dotted TOML key, `=`, and a TOML value; unquoted words are strings.
 pub(crate) fn set(argument: &str, folder: &Path) -> Result<Layer, Box<RecipeError>> {
     let source = text(LayerKind::Set, argument.to_owned(), folder);
     let Some(equals) = equals_sign(argument) else {
@@ -29,7 +28,7 @@ pub(crate) fn set(argument: &str, folder: &Path) -> Result<Layer, Box<RecipeErro
     layer(&source, keys, equals + 1)
 }
 
-/// Reads the argument of a `--grid`: a dotted key, `=`, and values with commas between them, which become the key's list
+/// Reads the argument of a `--grid`: a dotted key, `=`, and comma-separated values, which become the key's list
 /// in `sweep.grid`.
 pub(crate) fn grid(argument: &str, folder: &Path) -> Result<Layer, Box<RecipeError>> {
     let source = text(LayerKind::Grid, argument.to_owned(), folder);
@@ -43,16 +42,14 @@ pub(crate) fn grid(argument: &str, folder: &Path) -> Result<Layer, Box<RecipeErr
     for span in between_commas(argument, equals + 1) {
         let wrong = |(span, mistake)| {
             let error = RecipeError::at_text(&source, span, mistake);
-            error
-                .expected("TOML values with commas between them: `a,b`, `\"a,b\",\"c\"`, `[1, 2],[3]`")
-                .boxed()
+            error.expected("comma-separated TOML values: `a,b`, `\"a,b\",\"c\"`, `[1, 2],[3]`").boxed()
         };
         let written = argument[span.clone()].trim();
         if is_unclear(written) {
             return Err(wrong((span, Mistake::NeedsQuotes { found: written.to_owned() })));
         }
         let value = assigned(&argument[..span.end], 0..equals, span.start).map_err(|(at, mistake)| {
-            // An empty place is told where it is, not at the key.
+            // A missing value is reported at its place, not at the key.
             wrong(if matches!(mistake, Mistake::NoValue) { (span.clone(), mistake) } else { (at, mistake) })
         })?;
         values.push(value);
@@ -62,7 +59,7 @@ pub(crate) fn grid(argument: &str, folder: &Path) -> Result<Layer, Box<RecipeErr
     Ok(nested(&source, keys.to_vec(), list))
 }
 
-/// A value of a sweep's point, as the layer over all others. `folder` is where its relative paths start.
+/// A value of a sweep's point, as the highest layer. `folder` is the base of its relative paths.
 pub(crate) fn point(key: &KeyPath, value: &Value, folder: &Path) -> Result<Layer, Box<RecipeError>> {
     let written = format!("{key}={}", inline(value));
     let source = text(LayerKind::Point, written, folder);
@@ -74,8 +71,8 @@ pub(crate) fn point(key: &KeyPath, value: &Value, folder: &Path) -> Result<Layer
     layer(&source, parts.collect(), end + 1)
 }
 
-/// The stretches between commas that stand in no list, table or text. A quote begins a text only where a value begins: in
-/// the middle of a bare word it is an apostrophe.
+/// The spans between commas outside lists, tables and quoted texts. A quote opens a text only at the start of a value;
+/// in the middle of an unquoted word it is an apostrophe.
 fn between_commas(text: &str, start: usize) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let (mut depth, mut from, mut at, mut begins) = (0usize, start, start, true);
@@ -95,7 +92,7 @@ fn between_commas(text: &str, start: usize) -> Vec<Range<usize>> {
             }
             _ => {}
         }
-        // Within a list or a table, texts begin wherever there is a quote.
+        // Within a list or a table, every quote opens a text.
         begins = depth == 0 && (byte == b',' || (begins && byte.is_ascii_whitespace()));
         at += 1;
     }
@@ -103,12 +100,12 @@ fn between_commas(text: &str, start: usize) -> Vec<Range<usize>> {
     spans
 }
 
-/// A bare word in which a comma need not end it: `f(a,b)`, `it's`.
+/// An unquoted value in which commas are ambiguous: `f(a,b)`, `it's`.
 fn is_unclear(written: &str) -> bool {
     !written.starts_with(['[', '{', '"', '\'']) && written.contains(['"', '\'', '[', ']', '{', '}', '(', ')'])
 }
 
-/// Reads a variable: `__` goes down, `_` is `-`, case does not count.
+/// Reads a variable: `__` separates tables, `_` stands for `-`, case is ignored.
 pub(crate) fn variable(name: &str, value: &str, folder: &Path) -> Result<Layer, Box<RecipeError>> {
     let source = text(LayerKind::Environment, format!("{name}={value}"), folder);
     if name.matches("__").count() > MAX_PARTS {
@@ -145,7 +142,7 @@ fn equals_sign(argument: &str) -> Option<usize> {
     })
 }
 
-/// The parts of a dotted key with their places.
+/// The parts of a dotted key with their spans.
 fn dotted(key: &str) -> Option<Vec<(String, Range<usize>)>> {
     if key.contains(['\n', '#']) || key.matches('.').count() > MAX_PARTS {
         return None;
@@ -195,7 +192,8 @@ fn nested(source: &Arc<LayerText>, keys: Vec<(String, Range<usize>)>, value: Loc
     Layer { source: source.clone(), root: Arc::new(root) }
 }
 
-/// A TOML value; a text that is none and opens no list, table or string is a bare word. Dates are bare words too.
+/// A TOML value, or an unquoted word: any text that is not valid TOML and does not open a list, table or string, and
+/// dates.
 fn assigned(text: &str, key: Range<usize>, offset: usize) -> Result<Located, (Range<usize>, Mistake)> {
     let written = &text[offset..];
     let value = written.trim();

@@ -1,12 +1,12 @@
-//! What a higher layer puts away of the lower ones: a recipe that sets `steps` over an inherited `epochs` means steps,
-//! not both. It never puts away anything of its own layer.
+//! Removes keys of lower layers that a higher layer replaces: a recipe that sets `steps` over an inherited `epochs`
+//! means steps, not both. Keys of the same layer must stay, so that contradictions in it are reported.
 
 use serde_json::Value;
 
 use crate::read::key_path::KeyPath;
 use crate::read::layer::{Layer, LayerKind, Node};
 
-/// Keys of one table of which only one can be; the highest layer's stays.
+/// Keys of a table that exclude each other; the one of the highest layer stays.
 const ALTERNATIVES: &[(&str, &[&str])] = &[
     ("backbone", &["checkpoint", "pretrain"]),
     ("backbone.pretrain.tokenizer", &["train-bpe", "file"]),
@@ -15,7 +15,7 @@ const ALTERNATIVES: &[(&str, &[&str])] = &[
     ("rehearsal.selector", &["share", "count"]),
 ];
 
-/// A table whose `tag` says whose keys it holds, and the keys that are not the tag's and stay.
+/// Tables whose keys depend on the value of a `tag` key, with the keys that do not depend on it and stay.
 const OWNED: &[(&str, &str, &[&str])] = &[
     ("routing.router", "plugin", &[]),
     ("rehearsal.selector", "plugin", &["share", "count"]),
@@ -24,8 +24,8 @@ const OWNED: &[(&str, &str, &[&str])] = &[
     ("stream", "format", &["limits", "template", "seed"]),
 ];
 
-/// Takes out of the layers what higher ones displace; lowest first. All variables are one layer in this, and all
-/// `--set`s: of two that say one thing in two ways, neither is above the other.
+/// Removes displaced keys from the layers, which are ordered lowest first. All variables count as one layer, and so do
+/// all `--set` options: neither of two alternatives among them is above the other.
 pub(crate) fn displace(layers: &mut [Layer]) {
     for top in 1..layers.len() {
         let kind = layers[top].source.kind.clone();

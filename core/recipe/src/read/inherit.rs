@@ -1,4 +1,4 @@
-//! A recipe file and all it inherits, as layers. It never merges them.
+//! Reads a recipe file and all files that it inherits, as layers.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -10,33 +10,34 @@ use crate::diagnostics::expectation::{did_you_mean, nearest};
 use crate::diagnostics::mistake::Mistake;
 use crate::diagnostics::recipe_error::{MAX_PLACED, RecipeError};
 use crate::read::layer::{Layer, LayerKind, LayerText, Located, Node, parse};
+use crate::read::missing;
 use crate::read::path_value::{clean, recipes_folder};
 
 /// The largest recipe file, in bytes.
 const LARGEST: u64 = 1 << 20;
-/// How many files may inherit one another in a row, the recipe counted.
-const LONGEST_WAY: usize = 16;
-/// How many files a recipe may have, itself counted.
+/// Maximum length of a chain of inheritance, including the recipe.
+const LONGEST_CHAIN: usize = 16;
+/// Maximum number of files of a recipe, including itself.
 const MAX_FILES: usize = 64;
 
-/// Keys that say what a file is: they are not inherited.
+/// Keys that describe a single file and are not inherited.
 const OWN: [&str; 3] = ["name", "reference", "summary"];
 
-/// What was read of a recipe and its ancestors.
+/// A recipe and the files that it inherits.
 #[derive(Debug, Default)]
 pub(crate) struct Family {
-    /// Lowest first; the recipe itself is the last.
+    /// Lowest first; the recipe itself comes last.
     pub(crate) layers: Vec<Layer>,
     /// All files, in the order in which they were read.
     pub(crate) files: Vec<PathBuf>,
     pub(crate) errors: Vec<RecipeError>,
-    /// Mistakes that were counted only.
+    /// Number of further errors that are not shown.
     pub(crate) more: usize,
-    /// Files read so far, each with the way to it.
+    /// Files read so far, each with the chain of files that leads to it.
     ways: BTreeMap<PathBuf, Vec<String>>,
 }
 
-/// Reads a recipe and all it inherits.
+/// Reads a recipe and all files that it inherits.
 pub(crate) fn read(path: &Path) -> Family {
     let mut family = Family::default();
     family.file(path, path.display().to_string(), &[], None);
@@ -44,7 +45,7 @@ pub(crate) fn read(path: &Path) -> Family {
 }
 
 impl Family {
-    /// Reads one file after those it inherits. `by` is where it was asked for.
+    /// Reads a file after the files that it inherits. `by` is the entry that inherits it.
     fn file(
         &mut self,
         path: &Path,
@@ -56,15 +57,19 @@ impl Family {
             Some((source, span)) => RecipeError::at_text(source, span.clone(), mistake),
             None => RecipeError::whole(&shown, mistake),
         };
-        let too_much = |what, found, most| at(Mistake::InheritTooMuch { what, found, most });
-        if way.len() >= LONGEST_WAY {
-            self.errors.push(too_much("files that inherit one another in a row", way.len() + 1, LONGEST_WAY));
+        let too_much = |what, found, limit| at(Mistake::InheritTooMuch { what, found, limit });
+        if way.len() >= LONGEST_CHAIN {
+            self.errors.push(too_much(
+                "length of the chain of inherited files",
+                way.len() + 1,
+                LONGEST_CHAIN,
+            ));
             return;
         }
         if self.files.len() >= MAX_FILES {
-            // Once is enough: the rest of the list would only say it again.
+            // Reported once, not for every further file.
             if self.files.len() == MAX_FILES {
-                self.errors.push(too_much("files of a recipe", self.files.len() + 1, MAX_FILES));
+                self.errors.push(too_much("number of files", self.files.len() + 1, MAX_FILES));
                 self.files.push(path.to_owned());
             }
             return;
@@ -72,7 +77,11 @@ impl Family {
         let (file, text) = match open(path) {
             Ok(read) => read,
             Err(cause) => {
-                self.errors.push(at(Mistake::Unreadable { file: PathBuf::from(&shown), cause }));
+                let mut error = at(Mistake::Unreadable { file: PathBuf::from(&shown), cause });
+                if by.is_none() {
+                    error.suggestion = missing::suggestion(path);
+                }
+                self.errors.push(error);
                 return;
             }
         };
@@ -97,17 +106,11 @@ impl Family {
         let folder = file.parent().unwrap_or(Path::new("")).to_owned();
         let kind = LayerKind::File { shown: shown.clone(), inherited: !way.is_empty() };
         let source = Arc::new(LayerText::new(kind, text, folder));
-        let (mut root, mistakes) = parse(&source.text);
+        let (mut root, mistakes) = parse(&source.name(), &source.text);
         self.more += mistakes.len().saturating_sub(MAX_PLACED);
-        for (span, mistake) in mistakes.into_iter().take(MAX_PLACED) {
-            let word = source
-                .text
-                .get(span.clone())
-                .filter(|text| is_bare_word(text) && matches!(mistake, Mistake::Syntax { .. }));
-            let hint = word.map(|word| format!("a text needs quotes: `\"{word}\"`"));
-            let mut error = RecipeError::at_text(&source, span, mistake);
-            error.suggestion = hint;
-            self.errors.push(error);
+        for (span, mistake, hint) in mistakes.into_iter().take(MAX_PLACED) {
+            let error = RecipeError::at_text(&source, span, mistake);
+            self.errors.push(RecipeError { suggestion: hint, ..error });
         }
         let mut way = way.to_vec();
         way.push((file, shown));
@@ -150,13 +153,7 @@ impl Family {
     }
 }
 
-/// A word that was probably meant as text.
-fn is_bare_word(text: &str) -> bool {
-    let letters = |letter: char| letter.is_alphanumeric() || "-_:./$~".contains(letter);
-    text.starts_with(char::is_alphabetic) && text.chars().all(letters)
-}
-
-/// An inherited file: beside the one that names it, or in the folder `recipes` above.
+/// Finds an inherited file: beside the file that inherits it, or in the folder `recipes` above.
 fn locate(name: &str, folder: &Path) -> Result<PathBuf, Option<String>> {
     let folders = [Some(folder), recipes_folder(folder)];
     let folders: Vec<&Path> = folders.into_iter().flatten().collect();
@@ -173,7 +170,7 @@ fn locate(name: &str, folder: &Path) -> Result<PathBuf, Option<String>> {
     })
 }
 
-/// A file as the recipe was named: relative where the recipe's name was.
+/// The path of a file as shown in messages: relative if the path of the recipe is relative.
 fn shown(path: &Path, way: &[(PathBuf, String)]) -> String {
     let Some((main, name)) = way.first() else {
         return path.display().to_string();
@@ -185,7 +182,7 @@ fn shown(path: &Path, way: &[(PathBuf, String)]) -> String {
         if let Ok(rest) = path.strip_prefix(folder) {
             return named.join(rest).display().to_string();
         }
-        // Above `..`, `/` or nothing, the name says no more.
+        // Nothing can be derived above `..`, `/` or an empty path.
         if named.file_name().is_none() {
             break;
         }
@@ -199,7 +196,7 @@ fn open(path: &Path) -> std::io::Result<(PathBuf, String)> {
     std::fs::File::open(&file)?.take(LARGEST + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LARGEST {
         let bytes = std::fs::metadata(&file).map_or(text.len() as u64, |facts| facts.len());
-        let problem = format!("it has {bytes} bytes, more than the {LARGEST} of a recipe");
+        let problem = format!("it has {bytes} bytes, but the limit is {LARGEST}");
         return Err(std::io::Error::other(problem));
     }
     Ok((file, text))

@@ -1,10 +1,10 @@
-//! The path of a value in a recipe, as `backbone.pretrain.corpus[0].path`. It never looks a value up in TOML text.
+//! The path of a value in a recipe, such as `backbone.pretrain.corpus[0].path`.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// One step down: into a table by key, or into a list by place.
+/// A step into a table, by key, or into a list, by index.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
     Key(String),
@@ -16,7 +16,7 @@ pub(crate) enum Step {
 pub(crate) struct KeyPath(pub(crate) Vec<Step>);
 
 impl KeyPath {
-    /// Reads `a.b[0].c`; used for the paths that code writes, so that a key holds no dot or bracket.
+    /// Parses `a.b[0].c`. Only for paths written in code, whose keys contain no dot or bracket.
     pub(crate) fn of(text: &str) -> Self {
         let mut steps = Vec::new();
         for part in text.split('.').filter(|part| !part.is_empty()) {
@@ -47,7 +47,7 @@ impl KeyPath {
         Self(self.0[..self.0.len().saturating_sub(1)].to_vec())
     }
 
-    /// The path down to the first list: lists are replaced whole by higher layers, so no two layers share more.
+    /// The path up to the first list: higher layers replace lists as a whole, so layers share no deeper paths.
     pub(crate) fn to_list(&self) -> Self {
         Self(self.0.iter().take_while(|step| matches!(step, Step::Key(_))).cloned().collect())
     }
@@ -88,7 +88,7 @@ impl fmt::Display for KeyPath {
     }
 }
 
-/// A key as TOML writes it: bare where that is allowed.
+/// A key in TOML syntax, quoted only if necessary.
 pub(crate) fn quoted(key: &str) -> String {
     let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if !key.is_empty() && key.bytes().all(bare) {

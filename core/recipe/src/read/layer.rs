@@ -1,8 +1,6 @@
-//! One layer of a recipe: the values of a file, an environment variable or a `--set`, each with its place in the text.
-//! It never decides which layer wins.
+//! A layer of a recipe: the values of a file, an environment variable or a `--set`, each with its span in the text.
 
-use std::collections::BTreeMap;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -14,21 +12,30 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::diagnostics::expectation::expected;
 use crate::diagnostics::mistake::Mistake;
+use crate::diagnostics::recipe_error::MAX_PLACED;
+use crate::diagnostics::syntax::{self, SyntaxError};
+use crate::generate::schema::lookup;
 use crate::read::key_path::{KeyPath, Step};
 
-/// The text a layer was read from.
+/// Prefix of the location of a value that an environment variable sets.
+pub(crate) const ENVIRONMENT: &str = "environment ";
+/// Maximum number of characters of a variable's or `--set`'s value in a location.
+const LONGEST_VALUE: usize = 60;
+
+/// The source text of a layer.
 #[derive(Debug)]
 pub(crate) struct LayerText {
     pub(crate) kind: LayerKind,
     pub(crate) text: String,
-    /// Where the relative paths of this layer start.
+    /// The base folder of the relative paths of this layer.
     pub(crate) folder: PathBuf,
-    /// Where its lines begin, once somebody asks.
+    /// Byte offsets of its lines, computed on demand.
     lines: OnceLock<Vec<usize>>,
 }
 
-/// What kind of layer, lowest first.
+/// The kind of a layer, lowest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LayerKind {
     /// An inherited file, or the recipe itself.
@@ -39,7 +46,7 @@ pub(crate) enum LayerKind {
     Set,
     /// A `--grid`: a list of values of a key.
     Grid,
-    /// A value of a sweep's point.
+    /// A value of a point of a sweep.
     Point,
 }
 
@@ -48,7 +55,7 @@ impl LayerText {
         Self { kind, text, folder, lines: OnceLock::new() }
     }
 
-    /// The layer in words, without a line.
+    /// The name of the layer, without a line.
     pub(crate) fn name(&self) -> String {
         match &self.kind {
             LayerKind::File { shown, .. } => shown.clone(),
@@ -59,15 +66,25 @@ impl LayerText {
         }
     }
 
-    /// The place of a byte: the file and its line, or the whole of a variable or `--set`.
+    /// The location of a byte: the file and its line, or the variable or `--set`.
     pub(crate) fn at(&self, byte: usize) -> String {
         match &self.kind {
             LayerKind::File { shown, .. } => format!("{shown}:{}", self.line_and_column(byte).0),
-            LayerKind::Environment => format!("environment {}", self.text),
-            LayerKind::Set => format!("--set {}", self.text),
-            LayerKind::Grid => format!("--grid {}", self.text),
-            LayerKind::Point => format!("the sweep's point {}", self.text),
+            LayerKind::Environment => format!("{ENVIRONMENT}{}", self.short()),
+            LayerKind::Set => format!("--set {}", self.short()),
+            LayerKind::Grid => format!("--grid {}", self.short()),
+            LayerKind::Point => format!("the sweep's point {}", self.short()),
         }
+    }
+
+    /// The assignment, its value truncated if it is long.
+    fn short(&self) -> String {
+        let (key, value) = self.text.split_once('=').unwrap_or((&self.text, ""));
+        let mut shown: String = value.chars().take(LONGEST_VALUE).collect();
+        if shown.len() < value.len() {
+            shown.push('…');
+        }
+        if self.text.contains('=') { format!("{key}={shown}") } else { key.to_owned() }
     }
 
     /// Line and column of a byte, from 1; columns count characters.
@@ -91,7 +108,7 @@ impl LayerText {
     }
 }
 
-/// A value with its place in the text of its layer.
+/// A value with its span in the text of its layer.
 #[derive(Debug, Clone)]
 pub(crate) struct Located {
     pub(crate) key: Range<usize>,
@@ -115,7 +132,7 @@ impl Located {
         }
     }
 
-    /// Where to point for the value itself: a table of its own header by its name, all else by its text.
+    /// The span to underline for the value: the name of a table with a header, otherwise the text of the value.
     pub(crate) fn value_span(&self, text: &str) -> Range<usize> {
         let inline = text.get(self.span.clone()).is_some_and(|value| value.starts_with('{'));
         if matches!(self.node, Node::Table(_)) && !inline { self.key.clone() } else { self.span.clone() }
@@ -126,7 +143,7 @@ impl Located {
 #[derive(Debug, Clone)]
 pub(crate) struct Layer {
     pub(crate) source: Arc<LayerText>,
-    /// Shared by the recipes of a sweep, until one of them changes its own.
+    /// Shared by the recipes of a sweep, copied on write.
     pub(crate) root: Arc<BTreeMap<String, Located>>,
 }
 
@@ -153,7 +170,7 @@ impl Layer {
         }
     }
 
-    /// Drops keys of the table at `path`, if it is there.
+    /// Keeps only some keys of the table at `path`, if it exists.
     pub(crate) fn retain(&mut self, path: &KeyPath, kept: impl Fn(&str) -> bool) {
         let goes = |table: &BTreeMap<String, Located>| table.keys().any(|key| !kept(key));
         if !matches!(self.find(path).map(|found| &found.node), Some(Node::Table(table)) if goes(table)) {
@@ -192,33 +209,54 @@ impl Provider for Layer {
     }
 }
 
-/// A mistake at its place in a text.
+/// An error with its span in a text.
 pub(crate) type Misplaced = (Range<usize>, Mistake);
 
-/// How deep values may lie: tables and lists within one another, and parts of a key, each of which is a table in a table.
-/// Keys with more parts are refused before they are parsed. Recipes need nine.
+/// Maximum nesting of tables, lists and parts of a key, each of which is a nested table. Keys with more parts are
+/// rejected before they are parsed. Recipes need nine levels.
 pub(crate) const DEEPEST: usize = 32;
 
-/// Reads a TOML document; what is wrong with it comes beside what could be read.
-pub(crate) fn parse(text: &str) -> (BTreeMap<String, Located>, Vec<Misplaced>) {
+/// An error of a document, with a hint where the kind of error suggests one.
+pub(crate) type Hinted = (Range<usize>, Mistake, Option<String>);
+
+/// Reads a TOML document; returns its errors along with the values that could be read. `name` is that of its file.
+pub(crate) fn parse(name: &str, text: &str) -> (BTreeMap<String, Located>, Vec<Hinted>) {
     if let Some(span) = too_deep(text) {
-        return (BTreeMap::new(), vec![(span, Mistake::TooDeep { deepest: DEEPEST })]);
+        return (BTreeMap::new(), vec![(span, Mistake::TooDeep { deepest: DEEPEST }, None)]);
     }
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut mistakes: Vec<_> = errors
-        .iter()
-        .map(|error| {
-            let span = error.span().unwrap_or(0..0);
-            (span, Mistake::Syntax { problem: error.message().to_owned() })
-        })
-        .collect();
+    let errors: Vec<(Range<usize>, String)> =
+        errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message().to_owned())).collect();
     let mut of_values = Vec::new();
     let root = table(document.get_ref(), 1, &mut of_values);
-    // What the parser put in place of broken text is not a mistake of its own.
-    let broken: HashSet<usize> = mistakes.iter().map(|(span, _)| span.start).collect();
-    of_values.retain(|(span, _)| !broken.contains(&span.start));
-    mistakes.extend(of_values);
+    // Values that the parser substitutes for broken text are not errors of their own.
+    let broken: BTreeSet<usize> = errors.iter().map(|(span, _)| span.start).collect();
+    of_values.retain(|(span, mistake)| match mistake {
+        Mistake::TooDeep { .. } => !broken.contains(&span.start),
+        _ => broken.range(span.start..=span.end).next().is_none(),
+    });
+    let mut mistakes: Vec<Hinted> = syntax::explain(name, text, errors)
+        .into_iter()
+        .map(|SyntaxError { span, problem, hint }| (span, Mistake::Syntax { problem }, hint))
+        .collect();
+    mistakes.extend(of_values.into_iter().enumerate().map(|(place, (span, mistake))| {
+        let range = if place < MAX_PLACED { range_at(&root, &span) } else { None };
+        (span, mistake, range)
+    }));
     (root, mistakes)
+}
+
+/// The range of the key whose value is at `span`, from the schema.
+fn range_at(root: &BTreeMap<String, Located>, span: &Range<usize>) -> Option<String> {
+    fn path_to(table: &BTreeMap<String, Located>, path: &KeyPath, span: &Range<usize>) -> Option<KeyPath> {
+        table.iter().find_map(|(key, value)| match &value.node {
+            _ if value.span == *span => Some(path.key(key)),
+            Node::Table(inner) => path_to(inner, &path.key(key), span),
+            Node::List(_) | Node::Leaf(_) => None,
+        })
+    }
+    let path = path_to(root, &KeyPath::default(), span)?;
+    lookup(&path).map(|node| format!("`{path}` takes {}", expected(node)))
 }
 
 /// Reads one TOML value that begins at `offset` in its layer's text.
@@ -243,7 +281,7 @@ fn shifted(span: Range<usize>, offset: usize) -> Range<usize> {
     span.start + offset..span.end + offset
 }
 
-/// Moves the places inside a value; its own key is in the layer's text already.
+/// Shifts the spans inside a value. The span of its own key already refers to the layer's text.
 fn shift(located: &mut Located, offset: usize) {
     located.span = shifted(located.span.clone(), offset);
     let inner: Vec<&mut Located> = match &mut located.node {
@@ -257,14 +295,14 @@ fn shift(located: &mut Located, offset: usize) {
     }
 }
 
-/// The first key with too many parts: a run of key characters with dots between them, outside of texts and comments.
+/// The first key with too many parts: a sequence of key characters and dots, outside texts and comments.
 fn too_deep(text: &str) -> Option<Range<usize>> {
     let in_key = |byte: u8| byte.is_ascii_alphanumeric() || b"-_. \t".contains(&byte);
     let bytes = text.as_bytes();
     let (mut start, mut dots, mut at) = (0, 0, 0);
     while let Some(byte) = bytes.get(at).copied() {
         match byte {
-            // A quoted part goes on with the key.
+            // A quoted part belongs to the key.
             b'"' | b'\'' => {
                 at = end_of_text(bytes, at);
                 continue;
@@ -285,7 +323,7 @@ fn too_deep(text: &str) -> Option<Range<usize>> {
     None
 }
 
-/// Behind the text in quotes that begins at `at`; at the end of its line where it is not closed.
+/// The end of the quoted text that begins at `at`, or the end of its line if it is not closed.
 pub(crate) fn end_of_text(bytes: &[u8], at: usize) -> usize {
     let quote = bytes[at];
     let long = bytes[at..].starts_with(&[quote; 3]);

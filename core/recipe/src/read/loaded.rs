@@ -1,4 +1,4 @@
-//! A recipe as it was read: its meaning, and where every value came from. It never runs anything.
+//! A loaded recipe: its values, and the origin of each value.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -12,7 +12,7 @@ use crate::check::contradiction;
 use crate::check::surroundings::Surroundings;
 use crate::check::sweep_check;
 use crate::check::validate::{self, Finding};
-use crate::diagnostics::expectation::{did_you_mean, nearest};
+use crate::diagnostics::expectation::{by_similarity, did_you_mean, listed, nearest, nearest_word};
 use crate::diagnostics::mistake::Mistake;
 use crate::diagnostics::recipe_error::{Point, RecipeError, RecipeErrors};
 use crate::generate::expand;
@@ -26,23 +26,23 @@ use crate::read::path_value::{self, Unset};
 use crate::section::expert::{Per, Start};
 use crate::section::recipe::Recipe;
 
-/// A recipe that has been read and found right, with the layers it was made of.
+/// A valid recipe with the layers that it was merged from.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What it means.
+    /// The recipe.
     pub recipe: Recipe,
-    /// All files that were read, the inherited ones after those that inherit them.
+    /// All files that were read, inherited files after those that inherit them.
     pub files: Vec<PathBuf>,
     main: String,
-    /// Less what higher ones displace.
+    /// Without the keys that higher layers displace.
     layers: Vec<Layer>,
     pub(crate) basis: Arc<Basis>,
 }
 
-/// What a recipe was made of, and is made of again for every point of its sweep.
+/// The inputs of a recipe, from which every point of its sweep is built.
 #[derive(Debug)]
 pub(crate) struct Basis {
-    /// As they were read.
+    /// The layers as read.
     pub(crate) layers: Vec<Layer>,
     path: PathBuf,
     env: EnvSource,
@@ -51,12 +51,12 @@ pub(crate) struct Basis {
 
 impl Recipe {
     /// Reads a recipe: its file and what it inherits, then `CADRE__SECTION__KEY` from the environment, then `sets`
-    /// (`section.key=value`). All mistakes are reported together.
+    /// (`section.key=value`). All errors are reported together.
     pub fn load(path: &Path, sets: &[String], env: &EnvSource) -> Result<Loaded, RecipeErrors> {
         Self::load_in(path, sets, env, &Surroundings::default())
     }
 
-    /// Like [`Recipe::load`], and checks the recipe against this build's backends and the plugins that are there.
+    /// Like [`Recipe::load`], and checks the recipe against the backends of this build and the available plugins.
     pub fn load_in(
         path: &Path,
         sets: &[String],
@@ -66,7 +66,8 @@ impl Recipe {
         Self::load_swept(path, sets, &[], env, surroundings)
     }
 
-    /// Like [`Recipe::load_in`], with further lists of its sweep's grid: each of `grids` is `section.key=value,value`.
+    /// Like [`Recipe::load_in`], with additional lists for the grid of its sweep: each of `grids` is
+    /// `section.key=value,value`.
     pub fn load_swept(
         path: &Path,
         sets: &[String],
@@ -100,7 +101,7 @@ impl Recipe {
                 Err(error) => errors.push(*error),
             }
         }
-        // What could not be read would only be missed again below.
+        // Values that could not be read would be reported as missing below.
         RecipeErrors::and_more(errors, more)?;
 
         let basis =
@@ -110,7 +111,7 @@ impl Recipe {
 }
 
 impl Basis {
-    /// The recipe with the values of a point over all others; none for the recipe itself. A point has no sweep.
+    /// The recipe with the layers of a point on top; `point` is empty for the recipe itself. A point has no sweep.
     pub(crate) fn with(
         self: Arc<Self>,
         point: &[Layer],
@@ -147,36 +148,37 @@ impl Basis {
 }
 
 impl Loaded {
-    /// The whole recipe as TOML, with a comment on every value that says where it came from. It loads again, from any
-    /// folder, to the same recipe.
+    /// The whole recipe as TOML, with the origin of every value as a comment. It can be loaded from any folder and
+    /// gives the same recipe.
     pub fn expand(&self) -> String {
         expand::toml(&self.recipe, &|key| self.origin(key))
     }
 
-    /// Where the value of a dotted key came from: `recipes/see.toml:12`, `environment CADRE__SEED=1`,
+    /// The origin of the value of a dotted key: `recipes/see.toml:12`, `environment CADRE__SEED=1`,
     /// `--set seed=1`, or `default`.
     pub fn origin_of(&self, key: &str) -> String {
         self.origin(&KeyPath::of(key))
     }
 
-    /// The path of the recipe as it was named.
+    /// The path of the recipe as given.
     pub fn path(&self) -> &Path {
         Path::new(&self.main)
     }
 
-    /// A mistake that another part of Cadre found in the value of a dotted key (`stream.order[2]`), placed where the
-    /// value stands.
+    /// An error that another part of Cadre found in the value of a dotted key (`stream.order[2]`), located at the
+    /// value.
     pub fn mistake(&self, key: &str, problem: impl Into<Box<dyn Error + Send + Sync>>) -> RecipeError {
         let mistake = Mistake::Elsewhere { problem: problem.into() };
         RecipeError::at_key(&self.layers, &self.main, &KeyPath::of(key), Point::Value, mistake)
     }
 
-    /// A mistake of the recipe's own checks.
+    /// An error of this crate's own checks, located at the key.
     pub(crate) fn found(&self, key: &str, mistake: Mistake) -> RecipeError {
         RecipeError::at_key(&self.layers, &self.main, &KeyPath::of(key), Point::Key, mistake)
     }
 
-    /// Like [`Loaded::mistake`] for a word that is none of `choices`, with the nearest of them as a suggestion.
+    /// Like [`Loaded::mistake`] for a word that is not among `choices`, which are listed, most similar first; the
+    /// nearest is suggested.
     pub fn wrong_choice(
         &self,
         key: &str,
@@ -184,14 +186,13 @@ impl Loaded {
         word: &str,
         choices: &[&str],
     ) -> RecipeError {
-        let mut error = self
-            .mistake(key, problem)
-            .expected(crate::diagnostics::expectation::listed(choices.iter().copied(), "or"));
-        error.suggestion = nearest(word, choices.iter().copied()).map(did_you_mean);
+        let mut error =
+            self.mistake(key, problem).expected(listed(by_similarity(word, choices).into_iter(), "or"));
+        error.suggestion = nearest_word(word, choices).map(did_you_mean);
         error
     }
 
-    /// The mistakes of this recipe in these surroundings.
+    /// The errors of this recipe with these backends and plugins.
     pub fn check(&self, surroundings: &Surroundings) -> Vec<RecipeError> {
         let value = serde_json::to_value(&self.recipe).unwrap_or_default();
         let findings = surroundings.check(&value);
@@ -213,7 +214,7 @@ fn merge(layers: &[Layer]) -> Result<Value, Box<figment::Error>> {
     layers.iter().fold(Figment::new(), |merged, layer| merged.merge(layer)).extract().map_err(Box::new)
 }
 
-/// A recipe without a name has its file's.
+/// Gives a recipe without a name the name of its file.
 fn name(value: &mut Value, path: &Path) {
     if let Some(table) = value.as_object_mut() {
         table.entry("name").or_insert_with(|| {
@@ -229,7 +230,7 @@ fn located(layers: &[Layer], main: &str, finding: Finding) -> RecipeError {
     let mut error = RecipeError::at_key(layers, main, &finding.path, finding.point, finding.mistake);
     error.expected = finding.expected;
     error.suggestion = finding.suggestion.or_else(|| {
-        // Of two keys that do not go together one is shown; the other may stand in another file.
+        // Of two contradicting keys, the error shows one; the other may be in another file.
         let other = finding.beside?;
         let (layer, value) = layers.iter().rev().find_map(|layer| Some((layer, layer.find(&other)?)))?;
         let place = layer.source.at(value.key.start);

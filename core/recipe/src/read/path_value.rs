@@ -1,15 +1,15 @@
-//! Paths in recipes: `$NAME`, `${NAME}` and `~`, and from where a relative path starts. Names on Hugging Face's Hub,
-//! `hf://…`, stay as they are. It never touches what a path leads to.
+//! Paths in recipes: expands `$NAME`, `${NAME}` and `~`, and resolves relative paths. Names on Hugging Face's Hub,
+//! `hf://…`, are not changed.
 
 use std::path::{Component, Path, PathBuf};
 
 use crate::read::env_source::EnvSource;
 
-/// A variable that a path names and nothing sets.
+/// The name of an unset variable in a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unset(pub(crate) String);
 
-/// The absolute path that a recipe's text means; `folder` is that of the layer, `recipes` the main recipe's.
+/// The absolute path of a path value; `folder` is the base of the layer, `recipes` the folder of the main recipe.
 pub(crate) fn expand(text: &str, env: &EnvSource, folder: &Path, recipes: &Path) -> Result<PathBuf, Unset> {
     if text.starts_with("hf://") {
         return Ok(PathBuf::from(text));
@@ -51,25 +51,25 @@ fn value(name: &str, env: &EnvSource, recipes: &Path) -> Option<String> {
     }
 }
 
-/// What `$CADRE_DATA` means where it is not set: `../shared/data` beside the checkout that `recipes` lies in, or beside
-/// the folder of the process, where such a folder is there.
+/// The default of `$CADRE_DATA`: `../shared/data` beside the checkout that contains `recipes`, or beside the working
+/// folder, if such a folder exists.
 pub fn default_data(env: &EnvSource, recipes: &Path) -> Option<PathBuf> {
     let checkout = checkout(recipes).map(|root| root.join("../shared/data"));
     let candidates = checkout.into_iter().chain([env.folder().join("../shared/data")]);
     candidates.map(|path| clean(&path)).find(|path| path.is_dir())
 }
 
-/// The folder above the one called `recipes` that a recipe lies in.
+/// The parent of the folder `recipes` that contains a recipe.
 pub(crate) fn checkout(folder: &Path) -> Option<&Path> {
     recipes_folder(folder)?.parent()
 }
 
-/// The folder called `recipes` that a recipe lies in.
+/// The folder `recipes` that contains a recipe.
 pub(crate) fn recipes_folder(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "recipes"))
 }
 
-/// A path without `.` and `..`, as far as they can be taken out of its text.
+/// A path without `.` and `..`, as far as they can be removed lexically.
 pub(crate) fn clean(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in path.components() {

@@ -1,5 +1,4 @@
-//! The points of a sweep: every recipe it stands for, each with a name, found right before anything runs. It never runs
-//! one.
+//! The points of a sweep: expands a sweep into its recipes, each with a name, and validates all of them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -20,34 +19,34 @@ use crate::read::loaded::Loaded;
 use crate::section::stream::Order;
 use crate::section::sweep::{Draw, RandomSearch, Sweep};
 
-/// The key of a replicate's seed; a grid over it is one over replicates.
+/// The key of a replicate's seed; a grid over it is a list of replicates.
 const SEED: &str = "seed";
 /// The key of a replicate's order.
 const ORDER: &str = "stream.order";
-/// Characters of a value in a name.
+/// Maximum number of characters of a value in a name.
 const LABEL: usize = 28;
-/// Points of which every mistake is told; more of a kind say nothing new.
-const TOLD: usize = 3;
+/// Number of points whose errors are reported; further points tend to repeat them.
+const MAX_REPORTED: usize = 3;
 
 /// One recipe of a sweep.
 #[derive(Debug)]
 pub struct SweepPoint {
-    /// Its name in the sweep: that of its setting, and its seed and order where there are several.
+    /// Its name in the sweep: the setting, with seed and order if there are several.
     pub name: String,
-    /// The name of its setting: the recipe, and the values that set it apart. Points of one setting are replicates.
+    /// The name of its setting: the recipe and the varied values. Points of the same setting are replicates.
     pub setting: String,
-    /// The values that set it apart, by key.
+    /// The varied values, by key.
     pub values: Map<String, Value>,
     /// Its seed.
     pub seed: u64,
-    /// The name of its order, where the sweep has several.
+    /// The name of its order, if the sweep has several.
     pub order: Option<String>,
     /// The recipe.
     pub loaded: Loaded,
 }
 
 impl SweepPoint {
-    /// A mistake of this point's recipe, with the point's name where that is not the recipe itself.
+    /// An error of this point's recipe, prefixed with the name of the point unless it is the recipe itself.
     pub fn named(&self, error: RecipeError) -> RecipeError {
         if self.name == self.loaded.recipe.name { error } else { at(&self.name, error) }
     }
@@ -57,11 +56,11 @@ impl SweepPoint {
 type Row = Vec<(String, Value)>;
 
 impl Loaded {
-    /// All points of the recipe's sweep, settings outermost, then orders, then seeds; the recipe itself where it has
-    /// none.
+    /// All points of the recipe's sweep: settings in the outer loop, then orders, then seeds. The recipe itself if it
+    /// has no sweep.
     ///
     /// # Errors
-    /// Points that are the same; mistakes of the recipes at single points, each with the point's name.
+    /// Points with the same name; errors in the recipes of points, each with the name of the point.
     pub fn points(&self) -> Result<Vec<SweepPoint>, RecipeErrors> {
         let sweep = self.recipe.sweep.clone().unwrap_or_default();
         let mut seeds = sweep.seeds.clone();
@@ -96,7 +95,7 @@ impl Loaded {
     }
 }
 
-/// A point before its recipe is made.
+/// A point before its recipe is built.
 struct Wanted<'a> {
     setting: String,
     row: &'a Row,
@@ -113,7 +112,7 @@ struct Points<'a> {
 impl Points<'_> {
     fn add(&mut self, wanted: &Wanted<'_>) {
         let Wanted { setting, row, order, seed } = wanted;
-        if self.errors.len() >= TOLD {
+        if self.errors.len() >= MAX_REPORTED {
             return;
         }
         let replicate: Vec<String> = seed
@@ -150,7 +149,7 @@ impl Points<'_> {
         }
     }
 
-    /// Where relative paths among a key's values start: at the file that lists them.
+    /// The base of relative paths among a key's values: the folder of the file that lists them.
     fn folder_of(&self, key: &str) -> &Path {
         let tables = ["sweep.grid", "sweep.zip", "sweep.random.keys"];
         let layers = &self.base.basis.layers;
@@ -166,19 +165,19 @@ impl Points<'_> {
             let mistake = Mistake::SamePoint { name: pair[0].to_owned() };
             self.errors.push(self.base.found("sweep", mistake));
         }
-        self.errors.truncate(TOLD);
+        self.errors.truncate(MAX_REPORTED);
         RecipeErrors::of(self.errors)?;
         Ok(self.points)
     }
 }
 
-/// A mistake with the name of its point.
+/// Prefixes an error with the name of its point.
 fn at(point: &str, error: RecipeError) -> RecipeError {
     let problem = Box::new(error.mistake);
     RecipeError { mistake: Mistake::AtPoint { point: point.to_owned(), problem }, ..error }
 }
 
-/// Every combination of grid, zip and draws; one empty row where there is none of them.
+/// Every combination of grid, zip and draws; a single empty row if there are none.
 fn settings(grid: &BTreeMap<String, Vec<Value>>, sweep: &Sweep) -> Vec<Row> {
     let mut rows: Vec<Row> = vec![Vec::new()];
     for (key, values) in grid {
@@ -208,11 +207,11 @@ fn combined(rows: &[Row], more: &[Row]) -> Vec<Row> {
     rows.iter().flat_map(|row| more.iter().map(|values| [row.as_slice(), values].concat())).collect()
 }
 
-/// A row of draws. Each depends on the seed, its key and its place alone.
+/// A row of draws. Each value depends only on the seed, its key and the index of the row.
 fn draw(random: &RandomSearch, place: u32) -> Row {
     let one = |(key, draw): (&String, &Draw)| {
         let bits = Seed(random.seed).derive(&format!("{key}/{place}")).0;
-        // The 53 bits that a float can hold, as a number from 0 up to, not including, 1.
+        // The 53 bits of a double's mantissa, as a number in [0, 1).
         let share = (bits >> 11) as f64 / (1u64 << 53) as f64;
         let value = match draw.between {
             None => {
@@ -221,7 +220,7 @@ fn draw(random: &RandomSearch, place: u32) -> Row {
             Some([low, high]) if draw.log => {
                 drawn((low.ln() + share * (high / low).ln()).exp(), draw.integer)
             }
-            // Every whole number has the same stretch.
+            // Every whole number is equally probable.
             Some([low, high]) if draw.integer => {
                 drawn((low.round() + share * (high - low + 1.0)).floor(), true)
             }
@@ -246,7 +245,7 @@ fn replicates(seeds: &[u64]) -> Vec<Option<u64>> {
     }
 }
 
-/// For each key the shortest end of it that no other has.
+/// For each key, its shortest unique suffix.
 fn short_keys(rows: &[Row]) -> BTreeMap<String, String> {
     let keys: Vec<&String> = rows.first().into_iter().flatten().map(|(key, _)| key).collect();
     let short = |key: &&String| {
@@ -262,10 +261,10 @@ fn short_keys(rows: &[Row]) -> BTreeMap<String, String> {
     keys.iter().map(short).collect()
 }
 
-/// How keys and values stand in names.
+/// The forms of keys and values in names.
 struct Labels {
     keys: BTreeMap<String, String>,
-    /// Values, by key and text, whose short form another value of the key has too.
+    /// Values, by key and text, whose short form is not unique for the key.
     alike: HashSet<(String, String)>,
 }
 
@@ -295,15 +294,15 @@ fn name_of(recipe: &str, row: &Row, labels: &Labels) -> String {
     format!("{recipe}[{}]", row.iter().map(part).collect::<Vec<_>>().join(","))
 }
 
-/// A value in a name: short, and told apart by a digest where it is cut. `exact` is for numbers that differ in digits
-/// that nobody reads otherwise.
+/// A value in a name, with a digest if it is truncated. `exact` keeps all digits of a number, for values that differ
+/// only in the last ones.
 fn label(value: &Value, exact: bool) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Array(list) if !list.is_empty() && list.iter().all(Value::is_string) => {
             list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("+")
         }
-        // A drawn number has more digits than anybody reads.
+        // Drawn numbers have more digits than a name needs.
         Value::Number(number) if number.is_f64() && !exact => {
             let exact = number.as_f64().unwrap_or_default();
             format!("{exact:.5e}").parse::<f64>().unwrap_or(exact).to_string()

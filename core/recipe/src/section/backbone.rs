@@ -1,4 +1,4 @@
-//! `[backbone]`: the model under all experts, read from a checkpoint or pretrained here. It never reads a weight.
+//! `[backbone]`: the frozen model that all experts share, read from a checkpoint or pretrained by Cadre.
 
 use std::path::PathBuf;
 
@@ -8,21 +8,22 @@ use serde::{Deserialize, Serialize};
 use super::source::Source;
 use super::training::Training;
 
-/// The frozen model under all experts: either a checkpoint, or a small one pretrained here once and kept.
+/// The frozen model that all experts share: either a checkpoint, or a small model that is pretrained once and cached in
+/// the store.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Backbone {
-    /// A Hugging Face folder with `config.json`, `*.safetensors` and `tokenizer.json`, or `hf://ORG/NAME[@REVISION]` of its
-    /// Hub: from its cache, or fetched into it. `$NAME` and `~` are expanded.
+    /// A Hugging Face folder with `config.json`, `*.safetensors` and `tokenizer.json`, or `hf://ORG/NAME[@REVISION]` on
+    /// its Hub, which is downloaded into the local Hub cache if it is not there. `$NAME` and `~` are expanded.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "path"))]
     pub checkpoint: Option<PathBuf>,
-    /// A backbone to pretrain.
+    /// A backbone to pretrain from scratch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pretrain: Option<Pretrain>,
 }
 
-/// A small backbone that is pretrained once and kept in the store.
+/// A small backbone that is pretrained once and cached in the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Pretrain {
@@ -30,16 +31,16 @@ pub struct Pretrain {
     pub architecture: Architecture,
     /// Its tokenizer: `{ train-bpe = SIZE }` or `{ file = "tokenizer.json" }`.
     pub tokenizer: TokenizerSource,
-    /// What it is pretrained on: the examples of all sources together.
+    /// The pretraining corpus: the examples of all sources together.
     #[schemars(length(min = 1))]
     pub corpus: Vec<Source>,
-    /// How it is pretrained.
+    /// Length, batches and learning rate of pretraining.
     pub training: Training,
-    /// Which tokens count in the loss.
+    /// The tokens that contribute to the loss.
     #[serde(default)]
     pub loss: PretrainLoss,
-    /// The seed of the backbone. It is a thing of its own: it does not follow the recipe's seed, so that studies over
-    /// seeds share one backbone.
+    /// The seed of the backbone. It does not follow the recipe's seed, so that studies over several seeds share one
+    /// backbone.
     #[serde(default)]
     pub seed: u64,
 }
@@ -48,7 +49,7 @@ pub struct Pretrain {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Architecture {
-    /// The family.
+    /// The architecture family.
     #[serde(default)]
     pub family: Family,
     /// Width of the residual stream; a multiple of twice the `heads`.
@@ -66,10 +67,10 @@ pub struct Architecture {
     /// Width of the SwiGLU block.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub feed_forward: u32,
-    /// The most tokens of prompt and response together.
+    /// Maximum number of tokens of prompt and response together.
     #[schemars(range(min = 8, max = 1_048_576))]
     pub context: u32,
-    /// Whether the output head is the embedding itself.
+    /// Whether the output head shares its weights with the embedding.
     #[serde(default = "tied")]
     pub tied: bool,
     /// Base of the rotary embedding's frequencies.
@@ -86,26 +87,26 @@ fn rope_theta() -> f64 {
     10_000.0
 }
 
-/// A family of decoders.
+/// A family of decoder architectures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
-    /// Llama and what shares its shape.
+    /// Llama and architectures of the same shape.
     #[default]
     Llama,
 }
 
-/// Where a pretrained backbone's tokenizer comes from.
+/// The tokenizer of a backbone that is pretrained by Cadre.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TokenizerSource {
-    /// A byte-level BPE of so many tokens, trained on the corpus.
+    /// A byte-level BPE with this vocabulary size, trained on the corpus.
     TrainBpe(#[schemars(range(min = 260, max = 1_000_000))] u32),
-    /// A Hugging Face `tokenizer.json`, or `hf://ORG/NAME[@REVISION]` for that of a model on its Hub.
+    /// A Hugging Face `tokenizer.json`, or `hf://ORG/NAME[@REVISION]` for the tokenizer of a model on its Hub.
     File(#[schemars(extend("format" = "path"))] PathBuf),
 }
 
-/// Which tokens count in the loss of pretraining.
+/// The tokens that contribute to the pretraining loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PretrainLoss {

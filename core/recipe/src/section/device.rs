@@ -1,4 +1,4 @@
-//! `[device]`: where tensors live and in which numbers. It never opens a device.
+//! `[device]`: backend, precision, threads.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,23 +7,23 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Where the tensors of a run live, and in which numbers it computes.
+/// The device that a run computes on, and its numeric precision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Device {
-    /// The backend: `cpu` (burn-flex), `ndarray`, `cuda`, or `cuda:N` for the N-th device. All but `cpu` need a build
-    /// with the feature of that name.
+    /// The backend: `cpu` (burn-flex), `ndarray`, `cuda`, or `cuda:N` for the N-th device. Every backend except
+    /// `cpu` requires a build with the feature of that name.
     pub backend: Backend,
-    /// The numbers of the frozen backbone. `bf16` on `cpu` keeps its matrices in half the memory and computes everything
-    /// in f32: a checkpoint in bf16 gives the results of `f32` to the last bit, another is rounded once. On `cuda`
-    /// activations are `bf16` as well. Experts, gradients and the optimizer's state are f32 in memory, and pretraining on
-    /// `cpu` is f32 throughout. `ndarray` has `f32` only.
+    /// The number format of the frozen backbone. `bf16` on `cpu` stores its matrices in half the memory and computes
+    /// everything in f32: a bf16 checkpoint gives bit-identical results to `f32`, any other is rounded once. On `cuda`
+    /// activations are `bf16` as well. Experts, gradients and the optimizer's state are f32 in memory, and pretraining
+    /// on `cpu` is f32 throughout. `ndarray` supports only `f32`.
     pub precision: Precision,
-    /// Threads of the CPU backends; 0 takes all there are.
+    /// Threads of the CPU backends; 0 uses all.
     #[schemars(range(min = 0, max = 1024))]
     pub threads: u32,
-    /// Whether training keeps one activation a layer and computes the others again on the way back (Chen et al. 2016,
-    /// arXiv 1604.06174): much less memory for about a third more computing. Results do not depend on it.
+    /// Whether training keeps one activation per layer and recomputes the others in the backward pass (Chen et al.
+    /// 2016, arXiv 1604.06174): much less memory for about a third more computation. Results do not depend on it.
     pub gradient_checkpointing: bool,
 }
 
@@ -40,15 +40,15 @@ pub enum Backend {
     Cpu,
     /// burn-ndarray on the CPU.
     NdArray,
-    /// CUDA.
+    /// A CUDA GPU.
     Cuda {
-        /// Which device, from 0.
+        /// Index of the device, from 0.
         index: u32,
     },
 }
 
 impl Backend {
-    /// The name without a device index: that of the build feature which brings the backend.
+    /// The name without a device index, which is also the name of the build feature that enables the backend.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -85,11 +85,11 @@ impl FromStr for Backend {
     }
 }
 
-/// A text that names no backend.
+/// A text that is not the name of a backend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no backend is called `{text}`; expected `cpu`, `ndarray`, `cuda` or `cuda:N`")]
+#[error("unknown backend `{text}`; expected `cpu`, `ndarray`, `cuda` or `cuda:N`")]
 pub struct UnknownBackend {
-    /// What was given.
+    /// The text.
     pub text: String,
 }
 
@@ -121,12 +121,12 @@ impl JsonSchema for Backend {
     }
 }
 
-/// The numbers a run computes in.
+/// The number format of the backbone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
     /// 32-bit floats.
     F32,
-    /// 16-bit brain floats; what is trained stays in 32 bits.
+    /// 16-bit brain floats; trained weights stay in 32 bits.
     Bf16,
 }

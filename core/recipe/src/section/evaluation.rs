@@ -1,4 +1,4 @@
-//! `[evaluation]`: what is measured, and when. It never scores.
+//! `[evaluation]`: tasks, metrics and decoding.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,22 +9,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::Serialize
 
 use super::source::Source;
 
-/// What is measured, on what, and when.
+/// The tasks and metrics of evaluation, and when it runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Evaluation {
-    /// After each task (all rows of R), or at the end only.
+    /// When to evaluate: after each task (all rows of the score matrix R), or only after the last one.
     pub when: When,
-    /// The tasks that are scored: those seen so far, or all (needed for forward transfer).
+    /// The tasks to score: those learned so far, or all (required for forward transfer).
     pub on: On,
-    /// The metrics: a list, or a table from task to list with a `default`. The first of a list is the score of R.
+    /// The metrics: a list, or a table from task to list with a `default`. The first metric of a list fills R.
     pub metrics: MetricChoice,
     /// How answers are generated.
     pub decoding: Decoding,
-    /// Queries of no task of the stream; they should go to the backbone.
+    /// Queries that belong to no task of the stream and should be answered by the backbone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_distribution: Option<Source>,
-    /// How many predictions of each task are kept to be read.
+    /// Number of predictions per task that are kept for reading.
     pub predictions: u32,
     /// Examples held out of training, on which the loss is measured while an expert is trained.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +75,7 @@ pub enum Keep {
     Last,
 }
 
-/// When tasks are scored.
+/// When tasks are evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum When {
@@ -89,23 +89,23 @@ pub enum When {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum On {
-    /// Those learned so far.
+    /// The tasks learned so far.
     Seen,
     /// All tasks of the stream.
     All,
 }
 
-/// Which metrics score which task.
+/// The metrics of each task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricChoice {
-    /// The metrics of every task that `tasks` does not name.
+    /// The metrics of every task that is not in `tasks`.
     pub default: Vec<String>,
-    /// Metrics of single tasks.
+    /// The metrics of individual tasks.
     pub tasks: BTreeMap<String, Vec<String>>,
 }
 
 impl MetricChoice {
-    /// The metrics of a task; the first is its score in R.
+    /// The metrics of a task; the first fills R.
     pub fn of(&self, task: &str) -> &[String] {
         self.tasks.get(task).unwrap_or(&self.default)
     }
@@ -177,12 +177,12 @@ impl JsonSchema for MetricChoice {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Decoding {
-    /// The most tokens of an answer.
+    /// Maximum number of tokens of an answer.
     #[schemars(range(min = 1))]
     pub max_new_tokens: u32,
     /// `greedy`, or `{ sample = { temperature = 0.9, top-p = 0.6 } }`.
     pub strategy: Strategy,
-    /// Queries answered together. It changes speed and memory, not answers.
+    /// Queries per batch. Affects speed and memory, not answers.
     #[schemars(range(min = 1, max = 65_536))]
     pub batch: u32,
 }
@@ -197,23 +197,23 @@ impl Default for Decoding {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// The most likely one.
+    /// The most probable token.
     Greedy,
-    /// One drawn from the distribution, by a seed of the query.
+    /// A token sampled from the distribution, with a seed derived from the query.
     Sample(Sampling),
 }
 
-/// How a token is drawn.
+/// Sampling of the next token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Sampling {
-    /// Divides the logits: below 1 sharper, above 1 flatter.
+    /// Divisor of the logits: below 1 sharpens the distribution, above 1 flattens it.
     #[schemars(range(max = 100.0), extend("exclusiveMinimum" = 0.0))]
     pub temperature: f64,
-    /// Draws from the most likely tokens that together reach this probability.
+    /// Nucleus sampling: samples from the most probable tokens that together reach this probability.
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub top_p: f64,
-    /// Divides the logits of tokens already written; 1 turns it off.
+    /// Divisor of the logits of tokens that were already generated; 1 disables it.
     #[schemars(range(min = 1.0, max = 100.0))]
     pub repetition_penalty: f64,
 }

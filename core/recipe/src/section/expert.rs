@@ -1,4 +1,4 @@
-//! `[expert]`: what is trained, on what, from where. It never trains.
+//! `[expert]`: adapters and their training.
 
 use std::path::PathBuf;
 
@@ -7,38 +7,39 @@ use serde::{Deserialize, Serialize};
 
 use super::training::Training;
 
-/// What is trained on the stream. Without this section nothing is: the backbone answers (zero-shot).
+/// The adapters that are trained on the stream. Without this section nothing is trained and the backbone answers
+/// (zero-shot).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Expert {
-    /// What an adapter is trained on: `task` (an expert each), `stream` (one adapter, trained on through it) or
-    /// `union` (one adapter on all tasks at once: multi-task learning).
+    /// What an adapter is trained on: `task` (one expert per task), `stream` (one adapter, trained on the tasks in
+    /// turn) or `union` (one adapter on all tasks at once: multi-task learning).
     #[serde(default)]
     pub per: Per,
-    /// Where a new expert starts: at the `backbone`, or at the `previous` expert. With `per = "stream"` it is always
-    /// `previous`, with `per = "union"` always `backbone`.
+    /// Initialisation of a new expert: a fresh adapter (`backbone`), or the weights of the `previous` expert. With `per
+    /// = "stream"` it is always `previous`, with `per = "union"` always `backbone`.
     #[serde(default)]
     pub start: Start,
     /// The adapter.
     #[serde(default)]
     pub adapter: Adapter,
-    /// How it is trained. Where `import` gives an expert for every task, only its `max-prompt` and `max-response` are
-    /// of use, and neither `epochs` nor `steps` need to be there.
+    /// How experts are trained. If `import` has an expert for every task, only `max-prompt` and `max-response` are
+    /// used, and neither `epochs` nor `steps` is required.
     #[serde(default)]
     pub training: Training,
-    /// Experts that are not trained but taken over: LoRA adapters in PEFT's layout, made for the same backbone.
+    /// Experts that are imported instead of trained: LoRA adapters in PEFT's layout, trained on the same backbone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub import: Vec<ImportedExpert>,
 }
 
-/// An adapter made elsewhere, as the expert of a task.
+/// An adapter in PEFT's layout that is imported as the expert of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ImportedExpert {
-    /// The task of the stream whose expert it is.
+    /// The task of the stream that it answers.
     pub task: String,
-    /// A folder with `adapter_config.json` and `adapter_model.safetensors`, or `hf://ORG/NAME[@REVISION]` of Hugging Face's
-    /// Hub. `$NAME` and `~` are expanded.
+    /// A folder with `adapter_config.json` and `adapter_model.safetensors`, or `hf://ORG/NAME[@REVISION]` on Hugging
+    /// Face's Hub. `$NAME` and `~` are expanded.
     #[schemars(extend("format" = "path"))]
     pub adapter: PathBuf,
 }
@@ -47,23 +48,23 @@ pub struct ImportedExpert {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Per {
-    /// An expert a task; needs `[routing]`.
+    /// One expert per task; requires `[routing]`.
     #[default]
     Task,
-    /// One adapter, trained on through the stream.
+    /// One adapter, trained on the tasks one after another.
     Stream,
-    /// One adapter on all tasks at once.
+    /// One adapter, trained on all tasks at once.
     Union,
 }
 
-/// Where a new expert starts.
+/// Initialisation of a new expert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// A fresh adapter on the backbone.
     #[default]
     Backbone,
-    /// The weights of the expert before it.
+    /// The weights of the previous expert.
     Previous,
 }
 
@@ -76,10 +77,10 @@ pub struct Adapter {
     /// Rank of the update.
     #[schemars(range(min = 1, max = 4096))]
     pub rank: u32,
-    /// Scale of the update: `alpha / rank`.
+    /// Numerator of the update's scale, `alpha / rank`.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub alpha: f64,
-    /// Dropout on the adapter's input while training.
+    /// Dropout on the adapter's input during training.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub dropout: f64,
     /// The projections that get an adapter.

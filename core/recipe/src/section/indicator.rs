@@ -1,39 +1,40 @@
-//! `[indicator]`: the tokens by which an expert accepts or rejects a query. It never sees a tokenizer.
+//! `[indicator]`: the tokens with which an expert accepts or rejects a query.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The tokens by which an expert says whether a query is its own. They stand between prompt and response; their
+/// The tokens with which an expert accepts or rejects a query. They stand between prompt and response; their
 /// probabilities are the expert's claim.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Indicator {
-    /// What stands before the response to a query of the expert's own task.
+    /// The token or text before the response to a query of the expert's own task.
     #[schemars(length(min = 1))]
     pub accept: String,
-    /// What stands after a query that is not the expert's.
+    /// The token or text after a query of another task.
     #[schemars(length(min = 1))]
     pub reject: String,
-    /// What the two are to the tokenizer.
+    /// How the tokenizer represents the two.
     pub kind: IndicatorKind,
-    /// How many times as much as any other token the indicator's tokens count in the loss of an expert. An indicator is
-    /// one token beside a response of many: with 1, a batch of long responses teaches little about whose query it is.
+    /// Weight of the indicator's tokens in the loss of an expert, relative to other tokens. An indicator is one token
+    /// beside a response of many: with a weight of 1, a batch of long responses teaches little about which queries to
+    /// accept.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1000.0))]
     pub loss_weight: f64,
-    /// Words that the backbone knows, from whose embedding and head rows the rows of new tokens start. Without it they
-    /// start at the mean row of the vocabulary. Only with `kind = "new-token"`.
+    /// Words of the backbone's vocabulary whose embedding and head rows initialise the rows of new tokens. Default: the
+    /// mean row of the vocabulary. Only with `kind = "new-token"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_from: Option<IndicatorWords>,
 }
 
-/// Words that stand for acceptance and for rejection.
+/// Words that initialise the rows of the two new tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct IndicatorWords {
-    /// The accepting token starts at the mean row of this text's tokens.
+    /// The accepting token is initialised with the mean row of this text's tokens.
     #[schemars(length(min = 1))]
     pub accept: String,
-    /// The rejecting token starts at the mean row of this text's tokens.
+    /// The rejecting token is initialised with the mean row of this text's tokens.
     #[schemars(length(min = 1))]
     pub reject: String,
 }
@@ -50,13 +51,13 @@ impl Default for Indicator {
     }
 }
 
-/// What indicators are to the tokenizer.
+/// How the tokenizer represents indicators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IndicatorKind {
     /// New tokens, whose embedding and head rows are trained and belong to the expert.
     NewToken,
-    /// Single tokens that the tokenizer has already.
+    /// Single tokens of the existing vocabulary.
     ExistingToken,
     /// Any text, of one token or several.
     Text,

@@ -1,5 +1,5 @@
-//! The sections of a recipe, one struct a file. They say what a section holds and what each key means, never how it
-//! is read or done.
+//! The sections of a recipe, one struct per file. Their doc comments become the key reference and the descriptions of
+//! the JSON schema.
 
 pub(crate) mod backbone;
 pub(crate) mod device;

@@ -1,4 +1,4 @@
-//! How a recipe names a policy: the plugin, its budget, and the settings that go to it. It never loads a plugin.
+//! The use of a policy in a recipe: the plugin, its budget, and its settings.
 
 use std::borrow::Cow;
 
@@ -6,17 +6,17 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
 use serde_json::{Map, Value};
 
-/// A policy and its settings: `{ plugin = "see", threshold = 0.5 }`. Keys that are not Cadre's own go to the plugin,
-/// which refuses those it does not know.
+/// A policy and its settings: `{ plugin = "see", threshold = 0.5 }`. Keys other than Cadre's own are passed
+/// to the plugin, which rejects unknown ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginUse {
-    /// The plugin's name, as `cadre plugin list` shows it.
+    /// The plugin's name, as listed by `cadre plugin list`.
     pub plugin: String,
     /// Selectors: the budget as a share of a task's training set, 0 < share ≤ 1.
     pub share: Option<f64>,
-    /// Selectors: the budget as a number of examples of a task, at least 1.
+    /// Selectors: the budget as a number of examples per task, at least 1.
     pub count: Option<u32>,
-    /// All further keys, for the plugin.
+    /// All other keys, which are passed to the plugin.
     pub settings: Map<String, Value>,
 }
 
@@ -60,11 +60,11 @@ impl JsonSchema for PluginUse {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "object",
-            "description": "A policy and its settings. Keys that are not Cadre's own go to the plugin, which refuses those it does not know.",
+            "description": "A policy and its settings. Keys other than Cadre's own are passed to the plugin, which rejects unknown ones.",
             "properties": {
                 "plugin": {
                     "type": "string", "minLength": 1,
-                    "description": "The plugin's name, as `cadre plugin list` shows it.",
+                    "description": "The plugin's name, as listed by `cadre plugin list`.",
                 },
                 "share": {
                     "type": "number", "exclusiveMinimum": 0.0, "maximum": 1.0,
@@ -72,7 +72,7 @@ impl JsonSchema for PluginUse {
                 },
                 "count": {
                     "type": "integer", "format": "uint32", "minimum": 1,
-                    "description": "Selectors: the budget as a number of examples of a task.",
+                    "description": "Selectors: the budget as a number of examples per task.",
                 },
             },
             "required": ["plugin"],

@@ -1,4 +1,4 @@
-//! The whole recipe: its head and its sections. It never checks one against another.
+//! The recipe: its top-level keys and its sections.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,47 +13,47 @@ use super::routing::Routing;
 use super::stream::Stream;
 use super::sweep::Sweep;
 
-/// An experiment in continual fine-tuning: which model, which stream of tasks, how experts are trained, what is
-/// rehearsed, how queries are routed, what is measured.
+/// An experiment in continual fine-tuning: the model, the stream of tasks, the training of experts, rehearsal, routing
+/// and evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Recipe {
-    /// The name of the experiment; runs are named after it. Letters, digits, `-`, `_` and `.`; the file's name where
-    /// it is left out. It is not inherited.
+    /// The name of the experiment, from which the names of its runs derive: letters, digits, `-`, `_` and `.`. Default:
+    /// the name of the file. Not inherited.
     #[schemars(extend("format" = "name"))]
     pub name: String,
-    /// The paper the method is from. It is not inherited.
+    /// The paper that describes the method. Not inherited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// The method in a sentence, for the report. It is not inherited.
+    /// The method in one sentence, for the report. Not inherited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-    /// The seed from which everything random is derived, but for the backbone.
+    /// The seed from which all random numbers derive, except those of the pretrained backbone.
     #[serde(default)]
     pub seed: u64,
-    /// Where it is computed.
+    /// Backend and precision.
     #[serde(default)]
     pub device: Device,
-    /// The frozen model under all experts.
+    /// The frozen model that all experts share.
     pub backbone: Backbone,
-    /// The tasks, in the order in which they are learned.
+    /// The dataset, its tasks and their order.
     pub stream: Stream,
-    /// What is trained; nothing where it is left out (zero-shot).
+    /// The adapters to train. Without it, nothing is trained (zero-shot).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expert: Option<Expert>,
-    /// The tokens by which experts claim queries; experts claim nothing where it is left out.
+    /// The tokens with which experts claim or reject queries. Without it, experts make no claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub indicator: Option<Indicator>,
-    /// What is kept of earlier tasks; nothing where it is left out.
+    /// The replay buffer: examples kept from earlier tasks. Without it, nothing is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rehearsal: Option<Rehearsal>,
-    /// Who answers a query; needed where there is an expert a task.
+    /// The choice of the expert that answers a query. Required with one expert per task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<Routing>,
-    /// What is measured.
+    /// Tasks, metrics and decoding.
     #[serde(default)]
     pub evaluation: Evaluation,
-    /// The same recipe, many times.
+    /// Variations of the recipe that are run together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Sweep>,
 }

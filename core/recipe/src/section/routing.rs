@@ -1,28 +1,28 @@
-//! `[routing]`: who answers a query. It never routes.
+//! `[routing]`: the router and its settings.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::plugin_use::PluginUse;
 
-/// Who answers a query.
+/// The choice of the expert that answers a query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Routing {
-    /// The routing policy and its settings. A router that asks experts for claims needs `[indicator]`.
+    /// The routing policy and its settings. A router that uses claims requires `[indicator]`.
     pub router: PluginUse,
-    /// Who answers what no expert takes.
+    /// The model that answers a query that no expert accepts.
     #[serde(default)]
     pub fallback: Fallback,
-    /// What the router may know beyond what it finds out: `task` is the true task of a query (an oracle).
+    /// Information that the router receives in addition: `task` is the true task of a query (an oracle).
     #[serde(default)]
     #[schemars(extend("uniqueItems" = true))]
     pub grant: Vec<Grant>,
-    /// What is noted of an expert when it has been trained, for routers that look at it.
+    /// Descriptors that are computed for each trained expert, for routers that use them.
     #[serde(default)]
     #[schemars(extend("uniqueItems" = true))]
     pub descriptors: Vec<Descriptor>,
-    /// How often the router may ask about one query before it must answer.
+    /// Maximum number of rounds of probes per query before the router must decide.
     #[serde(default = "max_rounds")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max_rounds: u32,
@@ -32,7 +32,7 @@ fn max_rounds() -> u32 {
     64
 }
 
-/// Who answers what no expert takes.
+/// The model that answers a query that no expert accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fallback {
@@ -41,7 +41,7 @@ pub enum Fallback {
     Backbone,
 }
 
-/// Something a router may know that a query does not tell.
+/// Information that a router receives in addition to the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Grant {
@@ -49,7 +49,7 @@ pub enum Grant {
     Task,
 }
 
-/// Something noted of an expert when it has been trained.
+/// A descriptor of a trained expert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Descriptor {

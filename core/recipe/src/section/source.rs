@@ -1,74 +1,73 @@
-//! A set of examples a recipe reads beside its stream: a corpus, pseudo-negatives, out-of-distribution queries. It
-//! never reads a file.
+//! Examples from outside the stream: a pretraining corpus, pseudo-negatives, out-of-distribution queries.
 
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Examples read from a dataset: which format, where, which of them.
+/// Examples of a dataset: its format, its path, and the selection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Source {
     /// The dataset format, as in `stream.format`, or `instructions` or `text` for a corpus.
     #[schemars(length(min = 1))]
     pub format: String,
-    /// The file or folder, or `hf://datasets/ORG/NAME` of Hugging Face's Hub. `$NAME` and `~` are expanded; a relative
-    /// path starts at the file that names it. Built-in formats need none.
+    /// The file or folder, or `hf://datasets/ORG/NAME` on Hugging Face's Hub. `$NAME` and `~` are expanded; a relative
+    /// path starts at the folder of the file that contains it. Built-in formats have no path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "path"))]
     pub path: Option<PathBuf>,
-    /// The tasks to read; empty for all.
+    /// The tasks to read; an empty list means all.
     #[serde(default)]
     pub tasks: Vec<String>,
-    /// Which part of the dataset to read.
+    /// The split to read.
     #[serde(default)]
     pub split: Split,
-    /// At most so many examples, drawn by a seeded shuffle; all where it is left out.
+    /// Maximum number of examples, drawn by a seeded shuffle. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub limit: Option<usize>,
-    /// How many of them each task takes (pseudo-negatives); all where it is left out.
+    /// Number of examples that each task draws from them (only for pseudo-negatives). Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub count: Option<usize>,
-    /// Names of the fields of a row (`jsonl` and `parquet`), or of the list of messages (`chat`).
+    /// Names of the fields of a row (`jsonl` and `parquet`), or of the field with the messages (`chat`).
     #[serde(default)]
     pub fields: FieldMap,
 }
 
-/// Which part of a dataset.
+/// A split of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {
-    /// What is trained on.
+    /// The training examples.
     #[default]
     Train,
-    /// What is evaluated on.
+    /// The test examples.
     Test,
 }
 
-/// Under which names a row of `jsonl` or `parquet` keeps its parts, and one of `chat` its messages.
+/// The field names of a row of `jsonl` or `parquet`, and of the messages in a row of `chat`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct FieldMap {
     /// The field of the instruction.
     #[schemars(length(min = 1))]
     pub instruction: String,
-    /// The field of the input; a row may lack it.
+    /// The field of the input, which is optional in a row.
     #[schemars(length(min = 1))]
     pub input: String,
-    /// The field of the response; a list gives several references, of which the first is learned.
+    /// The field of the response. A list holds several references, of which the first is the training target.
     #[schemars(length(min = 1))]
     pub output: String,
-    /// The field of a conversation's messages (`chat` only); `messages`, or else `conversations`, where it is left out.
+    /// The field of a conversation's messages (`chat` only). Default: `messages`, or else `conversations`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub messages: Option<String>,
 }
 
 impl FieldMap {
-    /// The fields that rows of a format have to name; none for most.
+    /// The configurable field names of a format; empty for most formats.
     pub(crate) fn of_format(format: &str) -> &'static [&'static str] {
         match format {
             "jsonl" | "parquet" => &["instruction", "input", "output"],

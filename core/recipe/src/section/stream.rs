@@ -1,4 +1,4 @@
-//! `[stream]`: the tasks, in the order in which they are learned. It never reads a dataset.
+//! `[stream]`: the dataset, its tasks and their order.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,26 +17,26 @@ pub struct Stream {
     /// `trace`.
     #[schemars(length(min = 1))]
     pub format: String,
-    /// The dataset's folder, or `hf://datasets/ORG/NAME[@REVISION][/FOLDER]` of Hugging Face's Hub: from its cache, or
-    /// fetched into it. `$NAME` and `~` are expanded; a relative path starts at the file that names it. Built-in formats
-    /// need none.
+    /// The dataset's folder, or `hf://datasets/ORG/NAME[@REVISION][/FOLDER]` on Hugging Face's Hub, which is downloaded
+    /// into the local Hub cache if it is not there. `$NAME` and `~` are expanded; a relative path starts at the folder
+    /// of the file that contains it. Built-in formats have no path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "path"))]
     pub path: Option<PathBuf>,
-    /// The order: a list of task names, or the name of an order that the format knows.
+    /// The order: a list of task names, or the name of an order that the format defines.
     #[serde(default)]
     pub order: Order,
-    /// The most examples of a task.
+    /// Maximum number of examples per task.
     #[serde(default)]
     pub limits: Limits,
-    /// How instruction and input become a prompt: `plain`, `alpaca`, `chat` (the tokenizer's own template), or
+    /// The prompt template: `plain`, `alpaca`, `chat` (the tokenizer's own template), or
     /// `{ file = "my.jinja" }`.
     #[serde(default)]
     pub template: Template,
-    /// Names of the fields of a row (`jsonl` and `parquet`), or of the list of messages (`chat`).
+    /// Names of the fields of a row (`jsonl` and `parquet`), or of the field with the messages (`chat`).
     #[serde(default)]
     pub fields: FieldMap,
-    /// The seed by which limited tasks are drawn; the recipe's where it is left out.
+    /// The seed of the shuffle that draws examples of limited tasks. Default: the recipe's seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
@@ -44,7 +44,7 @@ pub struct Stream {
 /// The order in which tasks are learned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
-    /// An order the format knows; `default` is its own.
+    /// An order that the format defines; `default` is its standard order.
     Named(String),
     /// These tasks.
     Tasks(Vec<String>),
@@ -103,21 +103,21 @@ impl JsonSchema for Order {
     }
 }
 
-/// The most examples of a task; drawn by a seeded shuffle.
+/// Maximum number of examples per task, drawn by a seeded shuffle.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Limits {
-    /// The most training examples; all where it is left out.
+    /// Maximum number of training examples. Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub train: Option<usize>,
-    /// The most test examples; all where it is left out.
+    /// Maximum number of test examples. Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub test: Option<usize>,
 }
 
-/// How instruction and input become a prompt.
+/// The template that turns instruction and input into a prompt.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Template {
@@ -126,8 +126,9 @@ pub enum Template {
     Plain,
     /// The template of Stanford Alpaca.
     Alpaca,
-    /// The chat template that the tokenizer brings.
+    /// The chat template of the tokenizer.
     Chat,
-    /// A Jinja file, given `instruction`, `input`, `task` and `turns` (earlier messages, each with `role` and `content`).
+    /// A Jinja template with the variables `instruction`, `input`, `task` and `turns` (earlier messages, each with
+    /// `role` and `content`).
     File(#[schemars(extend("format" = "path"))] PathBuf),
 }

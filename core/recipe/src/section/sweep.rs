@@ -1,4 +1,4 @@
-//! `[sweep]`: the same recipe, many times. It never runs one.
+//! `[sweep]`: the points of a sweep.
 
 use std::collections::BTreeMap;
 
@@ -8,25 +8,25 @@ use serde_json::Value;
 
 use super::stream::Order;
 
-/// The same recipe at every point of a grid, for every seed and every order.
+/// Variations of the recipe: every point of a grid, for every seed and every order.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Sweep {
-    /// Values of keys: `{ "routing.router.threshold" = [0.3, 0.5] }`. All combinations are run.
+    /// Values per key: `{ "routing.router.threshold" = [0.3, 0.5] }`. All combinations are run.
     pub grid: BTreeMap<String, Vec<Value>>,
-    /// Values of keys that go together: the first of each list, the second of each, and so on. All lists are equally
-    /// long; each row of them is combined with every point of the grid.
+    /// Values per key that vary together: the first of each list, the second of each, and so on. All lists have the
+    /// same length; each row of them is combined with every point of the grid.
     pub zip: BTreeMap<String, Vec<Value>>,
-    /// Values that are drawn, each draw a row as one of `zip` is.
+    /// Random search: each draw is a row of values, combined with the grid like a row of `zip`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub random: Option<RandomSearch>,
-    /// Values of `seed`. Runs that differ in nothing but seed and order are replicates: a report gives their mean and
-    /// deviation.
+    /// Values of `seed`. Runs that differ only in seed and order are replicates, whose mean and standard deviation are
+    /// reported.
     #[schemars(extend("uniqueItems" = true))]
     pub seeds: Vec<u64>,
     /// Values of `stream.order`, each with a name.
     pub orders: BTreeMap<String, Order>,
-    /// What the others are compared with: the name of a recipe or a setting (`see[threshold=0.5]`).
+    /// The setting that the others are compared with: the name of a recipe or a setting (`see[threshold=0.5]`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub baseline: Option<String>,
@@ -36,28 +36,28 @@ pub struct Sweep {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RandomSearch {
-    /// How many rows.
+    /// Number of rows.
     #[schemars(range(min = 1, max = 10_000))]
     pub count: u32,
-    /// The seed of the draw. More rows go on where fewer end: the first ten of twenty are the ten of ten.
+    /// The seed of the draws. The first ten rows of twenty are the rows of ten.
     #[serde(default)]
     pub seed: u64,
-    /// From where each key's value is drawn.
+    /// The distribution of each key's value.
     pub keys: BTreeMap<String, Draw>,
 }
 
-/// Where a value is drawn from: a list, or a range. Exactly one of `choice` and `between`.
+/// The distribution of a value: a list or a range. Exactly one of `choice` and `between` is given.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Draw {
-    /// One of these, each as likely as the others.
+    /// Values of equal probability.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub choice: Vec<Value>,
-    /// A number from the first, which is the smaller, to the second.
+    /// Lower and upper bound of a uniform distribution.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub between: Option<[f64; 2]>,
-    /// Whether orders of magnitude are as likely as each other, in place of numbers; both bounds are above 0 then.
+    /// Whether the logarithm of the value is uniform; both bounds must be above 0.
     pub log: bool,
-    /// Whether the number is a whole one.
+    /// Whether the value is a whole number.
     pub integer: bool,
 }

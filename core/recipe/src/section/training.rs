@@ -1,10 +1,9 @@
-//! How something is trained: length, batches, learning rate. The same table serves experts and backbones. It never
-//! trains.
+//! Training settings: length, batches, learning rate. Experts and pretrained backbones share this table.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How long, in which batches and at which rate a model is trained with AdamW. Exactly one of `epochs` and `steps`.
+/// Length, batches and learning rate of training with AdamW. Exactly one of `epochs` and `steps` is given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Training {
@@ -12,44 +11,44 @@ pub struct Training {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub epochs: Option<u32>,
-    /// Steps of the optimizer.
+    /// Optimizer steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub steps: Option<u32>,
-    /// Examples a gradient, before accumulation.
+    /// Examples per batch.
     #[schemars(range(min = 1, max = 65_536))]
     pub batch: u32,
-    /// Batches added up before the optimizer steps.
+    /// Batches whose gradients are accumulated per optimizer step.
     #[schemars(range(min = 1, max = 65_536))]
     pub accumulate: u32,
-    /// Rows in one forward pass; a batch is cut into such pieces to save memory, with the same gradient. 0 lets Cadre
-    /// choose.
+    /// Rows per forward pass. A batch is split into micro-batches to save memory; the gradient is the same. 0 chooses a
+    /// size automatically.
     pub micro_batch: u32,
-    /// The highest learning rate.
+    /// Peak learning rate.
     #[schemars(range(max = 10.0), extend("exclusiveMinimum" = 0.0))]
     pub learning_rate: f64,
-    /// How the learning rate goes on after the warm-up.
+    /// Shape of the learning rate after warm-up.
     pub schedule: Schedule,
-    /// Steps over which the learning rate rises from nothing.
+    /// Steps over which the learning rate rises from 0.
     pub warmup: u32,
-    /// The largest norm of a gradient; larger ones are scaled down. 0 turns clipping off.
+    /// Maximum gradient norm; larger gradients are scaled down. 0 disables clipping.
     #[schemars(range(min = 0.0))]
     pub gradient_clip: f64,
     /// AdamW's weight decay.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub weight_decay: f64,
-    /// The most tokens of a prompt; longer ones are cut.
+    /// Maximum number of tokens of a prompt; longer prompts are truncated.
     #[schemars(range(min = 1))]
     pub max_prompt: u32,
-    /// The most tokens of a response; longer ones are cut.
+    /// Maximum number of tokens of a response; longer responses are truncated.
     #[schemars(range(min = 1))]
     pub max_response: u32,
-    /// Steps between two checkpoints, from which a killed run goes on; 0 writes none but at Ctrl-C.
+    /// Steps between checkpoints, from which an interrupted run resumes; 0 writes one only at Ctrl-C.
     pub checkpoint_every: u32,
 }
 
 impl Default for Training {
-    /// The settings of SSR (arXiv 2403.01244): batches of 32, 2e-4 falling by a cosine, no warm-up, gradients clipped
+    /// The settings of SSR (arXiv 2403.01244): batches of 32, cosine decay from 2e-4, no warm-up, gradient norm clipped
     /// at 1.
     fn default() -> Self {
         Self {
@@ -70,12 +69,12 @@ impl Default for Training {
     }
 }
 
-/// How the learning rate goes on after the warm-up.
+/// Shape of the learning rate after warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
-    /// Down to nothing along half a cosine.
+    /// Half a cosine, down to 0.
     Cosine,
-    /// Unchanged.
+    /// Constant.
     Constant,
 }

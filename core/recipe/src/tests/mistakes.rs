@@ -1,4 +1,4 @@
-//! Every mistake a light crate can see, with the exact message a person gets.
+//! Every error that this crate finds, with its exact message.
 
 use super::{Case, WHOLE, golden};
 

@@ -96,7 +96,7 @@ fn every_key_has_a_meaning() {
     assert!(keys.len() > 90, "{}", keys.len());
     for key in keys.iter().map(KeyPath::to_string) {
         let node = lookup(&KeyPath::of(&key)).unwrap_or_else(|| panic!("{key}"));
-        // The forms of an alternative are told by their table.
+        // The forms of an alternative are covered by their table.
         let form = ["train-bpe", "file", "sample"].iter().any(|form| key.ends_with(form));
         assert!(form || note(node, "description").is_some(), "{key} has no description");
     }

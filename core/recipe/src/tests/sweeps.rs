@@ -89,7 +89,7 @@ fn a_zip_walks_its_lists_together() {
         ]
     );
     let uneven = load("zip = { \"expert.adapter.rank\" = [4, 8], \"expert.adapter.alpha\" = [8] }", &[]);
-    assert!(uneven.unwrap_err().to_string().contains("as many as"));
+    assert!(uneven.unwrap_err().to_string().contains("values, as for"));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_sweep_is_counted_before_it_is_made() {
         load(&format!("grid = {{ {} }}", lists.join(", ")), &[]).unwrap_err().to_string()
     };
     let text = grid(&["expert.adapter.rank", "expert.adapter.alpha", "expert.training.batch"]);
-    assert!(text.contains("has 1000000000 points") && text.contains("more than the 10000"), "{text}");
+    assert!(text.contains("has 1000000000 points") && text.contains("limit is 10000"), "{text}");
     assert!(text.contains("1000 of `expert.adapter.rank`"), "{text}");
     let text = grid(&[
         "expert.adapter.rank",

@@ -44,12 +44,12 @@ fn the_values_of_a_grid_are_tomls() {
 #[test]
 fn what_could_mean_another_sweep_is_refused() {
     for (grid, parts) in [
-        // A quote in the middle of a word does not begin a text; which comma ends it is for whoever wrote it to say.
-        ("indicator.accept=it's mine,that's yours", ["it's mine", "commas between them"]),
-        ("indicator.accept=f(a,b)", ["`f(a`", "commas between them"]),
-        ("expert.adapter.rank=range(1,4)", ["range(1", "commas between them"]),
-        ("routing.router.threshold=0.3,0.5,", ["no value", "0.3,0.5,"]),
-        ("routing.router.threshold=0.3,,0.5", ["no value", "0.3,,0.5"]),
+        // A quote in the middle of a word does not begin a text; which comma ends it is ambiguous.
+        ("indicator.accept=it's mine,that's yours", ["it's mine", "comma-separated"]),
+        ("indicator.accept=f(a,b)", ["`f(a`", "comma-separated"]),
+        ("expert.adapter.rank=range(1,4)", ["range(1", "comma-separated"]),
+        ("routing.router.threshold=0.3,0.5,", ["value is missing", "0.3,0.5,"]),
+        ("routing.router.threshold=0.3,,0.5", ["value is missing", "0.3,,0.5"]),
         ("routing.router.threshold=0.5,0.50", ["0.5 twice", "0.50"]),
         ("rehearsal.negatives-keep-response=True,False", ["`true` or `false`", "did you mean `true`?"]),
         ("expert.training.learning-rate=.3,.5", ["the text \".3\"", "did you mean `0.3`?"]),
@@ -63,7 +63,7 @@ fn what_could_mean_another_sweep_is_refused() {
         assert!(parts.iter().all(|part| text.contains(part)), "{grid}: {text}");
     }
     let twice = points(&["seed=0,1", "\"seed\"=2"]).unwrap_err().to_string();
-    assert!(twice.contains("`seed` has a `--grid` already"), "{twice}");
+    assert!(twice.contains("`seed` already has a `--grid`"), "{twice}");
 }
 
 #[test]

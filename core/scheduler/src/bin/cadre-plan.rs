@@ -1,5 +1,5 @@
-//! `cadre-plan`: plans and expands recipes without the crates that compute, so that a plan needs no long build. Does
-//! what `cadre plan`, `cadre expand` and `cadre sweep --dry-run` do, says which backend a recipe asks for, and nothing else.
+//! `cadre-plan`: plans and expands recipes without the tensor crates, so that a plan needs no long build. Implements
+//! `cadre plan`, `cadre expand` and `cadre sweep --dry-run`, and prints the backend of a recipe.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use cadre_scheduler::{
 };
 use clap::{Parser, Subcommand};
 
-/// Exit code for a recipe or command line that is wrong.
+/// Exit code of an invalid recipe or command line.
 const WRONG: u8 = 2;
 
 /// Plan and expand recipes.
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
-    // What this program computes on is nobody's business: it does not compute.
+    // This program does not compute, so every backend is accepted.
     let read = |args: &RecipeArgs| OpenRecipe::read(args, None);
     match command {
         Command::Stages => say(&stage_reference_markdown()),
@@ -105,12 +105,12 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Says what a person should know before the recipe runs.
+/// Prints warnings to standard error.
 fn warn(warnings: &[RecipeError]) {
     let _ = write!(anstream::stderr().lock(), "{}", render_warnings(warnings, true));
 }
 
-/// Prints what was asked for, with colours where a terminal takes them.
+/// Prints the result, with colours if standard output is a terminal.
 fn say(text: &str) -> anyhow::Result<()> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let mut out = anstream::stdout().lock();

@@ -1,5 +1,5 @@
-//! A look through the rows that a recipe names, so that a row that no stage can read is found before any begins. Holds no
-//! row, and stops at a bound: files of hundreds of megabytes are looked at in part, and that is said.
+//! Reads the rows of a recipe's datasets, so that unreadable rows are found before any stage starts. Rows are not kept,
+//! and reading stops at a limit: files of hundreds of megabytes are checked in part, with a warning.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,54 +7,55 @@ use std::sync::{Mutex, PoisonError};
 use cadre_data::{Example, Looked, SourceSpec, Split, look_through};
 use cadre_recipe::on_all_cores;
 
-/// Bytes of rows that are looked at for a recipe, divided among what it names.
+/// Bytes of rows that are checked per recipe, divided among its sources.
 const MAX_BYTES: usize = 1 << 30;
-/// Least bytes for each of them.
+/// Minimum number of bytes per source.
 const MIN_BYTES: usize = 128 << 20;
 
-/// Rows to look at.
+/// Rows to check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rows {
-    /// The section of the recipe that names them.
+    /// The section of the recipe that refers to them.
     pub(crate) section: String,
     pub(crate) spec: SourceSpec,
     pub(crate) tasks: Vec<String>,
     pub(crate) split: Split,
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
-    /// What cannot be read.
+    /// The first error.
     pub(crate) mistake: Option<String>,
-    /// What is read otherwise than its author may think, and how far was looked.
+    /// Warnings about fields that are not read, and about how much was checked.
     pub(crate) notes: Vec<String>,
-    /// The first row that has turns before its query.
+    /// The first row with turns before its query.
     pub(crate) with_turns: Option<Example>,
 }
 
-/// Looks at all of these, each once, on all cores.
+/// Checks all of these in parallel.
 pub(crate) fn look(all: &[Rows]) -> Vec<Found> {
-    let most = (MAX_BYTES / all.len().max(1)).max(MIN_BYTES);
-    let found = on_all_cores(all, |some| some.iter().map(|rows| look_once(rows, most)).collect::<Vec<_>>());
+    let max_bytes = (MAX_BYTES / all.len().max(1)).max(MIN_BYTES);
+    let found =
+        on_all_cores(all, |some| some.iter().map(|rows| look_once(rows, max_bytes)).collect::<Vec<_>>());
     found.concat()
 }
 
-/// What was found in files that have not changed since: the points of a sweep name the same rows many times.
-fn look_once(rows: &Rows, most: usize) -> Found {
+/// Checks rows, with a cache for unchanged files: the points of a sweep refer to the same rows many times.
+fn look_once(rows: &Rows, max_bytes: usize) -> Found {
     static KNOWN: Mutex<BTreeMap<String, Found>> = Mutex::new(BTreeMap::new());
-    let Some(stamp) = stamp(rows, most) else { return look_at(rows, most) };
+    let Some(stamp) = stamp(rows, max_bytes) else { return look_at(rows, max_bytes) };
     let held = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&stamp).cloned();
     if let Some(found) = held {
         return found;
     }
-    let found = look_at(rows, most);
+    let found = look_at(rows, max_bytes);
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(stamp, found.clone());
     found
 }
 
-/// The rows, and the lengths and times of the files they lie in; none where the files cannot be told.
-fn stamp(rows: &Rows, most: usize) -> Option<String> {
+/// A cache key: the rows, and the lengths and times of their files; `None` if the files cannot be listed.
+fn stamp(rows: &Rows, max_bytes: usize) -> Option<String> {
     let Rows { spec, tasks, split, .. } = rows;
     let files = cadre_data::source_files(spec, tasks, *split).ok()?;
     let of = |file: &std::path::PathBuf| {
@@ -62,11 +63,11 @@ fn stamp(rows: &Rows, most: usize) -> Option<String> {
         Some(format!("{}/{}/{:?}", file.display(), metadata.len(), metadata.modified().ok()?))
     };
     let files = files.iter().map(of).collect::<Option<Vec<_>>>()?;
-    Some(format!("{spec:?}/{tasks:?}/{split:?}/{most}/{files:?}"))
+    Some(format!("{spec:?}/{tasks:?}/{split:?}/{max_bytes}/{files:?}"))
 }
 
-fn look_at(rows: &Rows, most: usize) -> Found {
-    match look_through(&rows.spec, &rows.tasks, rows.split, most) {
+fn look_at(rows: &Rows, max_bytes: usize) -> Found {
+    match look_through(&rows.spec, &rows.tasks, rows.split, max_bytes) {
         Err(problem) => Found { mistake: Some(problem.to_string()), notes: Vec::new(), with_turns: None },
         Ok(Looked { rows: count, whole, with_turns, notes }) => {
             let mut notes: Vec<String> = notes.iter().map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! Mistakes that only a look at data finds, each with its place.
+//! Errors that require reading data, each with its location.
 
 use std::fs;
 

@@ -1,5 +1,4 @@
-//! The tokenizers that planning looks into, each opened once a process: a sweep plans a thousand recipes with one
-//! backbone. A file that was written since is read again.
+//! A cache of opened tokenizers: a sweep plans a thousand recipes with one backbone. Changed files are read again.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +7,7 @@ use std::time::SystemTime;
 
 use cadre_data::{DataError, Tokenizer};
 
-/// Files that a tokenizer is made of.
+/// The files of a tokenizer.
 const FILES: [&str; 6] = [
     "tokenizer.json",
     "tokenizer_config.json",
@@ -18,7 +17,7 @@ const FILES: [&str; 6] = [
     "chat_template.jinja",
 ];
 
-/// Size and time of each file that is there.
+/// Size and time of each existing file.
 type Stamps = Vec<Option<(u64, Option<SystemTime>)>>;
 
 static OPENED: Mutex<Option<HashMap<PathBuf, (Stamps, Tokenizer)>>> = Mutex::new(None);

@@ -1,5 +1,5 @@
-//! What a stage will cost, guessed from sizes of files and the recipe's figures before any data is loaded. Only ever
-//! shown to people: no stage reads an estimate.
+//! Cost estimates of stages, from file sizes and the recipe, before any data is loaded. Estimates are only displayed;
+//! no stage must read one.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,18 +12,18 @@ use crate::stages::{
     PretrainWork, RememberWork, StageSpec, StageWork, TrainWork, TrainingWork,
 };
 
-/// Bytes of text a token stands for, in round figures, over the tokenizers in use.
-const BYTES_A_TOKEN: f64 = 4.0;
-/// Bytes of a row of the built-in stream, give or take a third.
+/// Bytes of text per token, a rough mean over the tokenizers in use.
+const BYTES_PER_TOKEN: f64 = 4.0;
+/// Bytes per row of the built-in stream, within about a third.
 const BUILT_IN_ROW: f64 = 100.0;
-/// How much of a file is looked at.
+/// Bytes of a file that are read.
 const LOOK: usize = 1 << 16;
 
-/// Rows and how long they are, where that can be told.
+/// Number and length of rows, if known.
 #[derive(Clone, Copy, Debug, Default)]
 struct Size {
     rows: Option<f64>,
-    tokens_a_row: Option<f64>,
+    tokens_per_row: Option<f64>,
 }
 
 /// Estimates stages in the order of a plan.
@@ -38,8 +38,8 @@ impl Estimator {
         self.sizes.insert(stages.len(), size);
         let training_tokens = match work {
             StageWork::Train(TrainWork { training, prompt, max_response, .. }) => {
-                let most = f64::from(prompt.max_prompt.unwrap_or(u32::MAX)) + f64::from(*max_response);
-                tokens(size, training, most)
+                let longest = f64::from(prompt.max_prompt.unwrap_or(u32::MAX)) + f64::from(*max_response);
+                tokens(size, training, longest)
             }
             StageWork::Backbone(BackboneWork::Pretrain(PretrainWork { training, architecture, .. })) => {
                 tokens(size, training, f64::from(architecture.context))
@@ -61,10 +61,10 @@ impl Estimator {
                 size_of(&source)
             }
             StageWork::Prepare(PrepareWork::Examples(work)) => work.sources.iter().map(size_of).fold(
-                Size { rows: Some(0.0), tokens_a_row: None },
+                Size { rows: Some(0.0), tokens_per_row: None },
                 |all, one| Size {
                     rows: all.rows.zip(one.rows).map(|(all, one)| all + one),
-                    tokens_a_row: mean(all, one),
+                    tokens_per_row: mean(all, one),
                 },
             ),
             StageWork::Backbone(BackboneWork::Pretrain(_)) => self.of(inputs.first()),
@@ -90,11 +90,11 @@ impl Estimator {
             Budget::Share(share) => task.rows.map(|rows| rows * share),
             Budget::Count(count) => Some(f64::from(count)),
         };
-        Size { rows, tokens_a_row: task.tokens_a_row }
+        Size { rows, tokens_per_row: task.tokens_per_row }
     }
 
     fn composed(&self, work: &ComposeWork, inputs: &[usize], stages: &[StageSpec]) -> Size {
-        let mut all = Size { rows: Some(0.0), tokens_a_row: None };
+        let mut all = Size { rows: Some(0.0), tokens_per_row: None };
         for place in inputs {
             let mut one = match &stages[*place].work {
                 StageWork::Prepare(_) | StageWork::Remember(_) => self.of(Some(place)),
@@ -106,7 +106,7 @@ impl Estimator {
                 one.rows = Some(one.rows.unwrap_or(f64::INFINITY).min(count as f64));
             }
             all = Size {
-                tokens_a_row: mean(all, one),
+                tokens_per_row: mean(all, one),
                 rows: all.rows.zip(one.rows).map(|(all, one)| all + one),
             };
         }
@@ -114,9 +114,9 @@ impl Estimator {
     }
 }
 
-/// Tokens a row of both together.
+/// Mean tokens per row of both.
 fn mean(one: Size, other: Size) -> Option<f64> {
-    match (one.tokens_a_row, other.tokens_a_row) {
+    match (one.tokens_per_row, other.tokens_per_row) {
         (Some(a), Some(b)) => match (one.rows, other.rows) {
             (Some(m), Some(n)) if m + n > 0.0 => Some((a * m + b * n) / (m + n)),
             _ => Some(f64::midpoint(a, b)),
@@ -125,14 +125,14 @@ fn mean(one: Size, other: Size) -> Option<f64> {
     }
 }
 
-/// Tokens that go through training, where each row has at most `most`.
-fn tokens(size: Size, training: &TrainingWork, most: f64) -> Option<u64> {
-    let a_row = size.tokens_a_row?.min(most);
+/// Tokens of training, with rows of at most `longest` tokens.
+fn tokens(size: Size, training: &TrainingWork, longest: f64) -> Option<u64> {
+    let per_row = size.tokens_per_row?.min(longest);
     let rows = match training.length {
         Length::Epochs(epochs) => size.rows? * f64::from(epochs),
         Length::Steps(steps) => f64::from(steps) * f64::from(training.batch) * f64::from(training.accumulate),
     };
-    Some((rows * a_row).round() as u64)
+    Some((rows * per_row).round() as u64)
 }
 
 fn size_of(work: &ExamplesWork) -> Size {
@@ -161,10 +161,11 @@ fn in_files(work: &ExamplesWork) -> Size {
     if rows < 1.0 {
         return Size::default();
     }
-    Size { rows: Some(rows), tokens_a_row: Some(bytes / rows / BYTES_A_TOKEN) }
+    Size { rows: Some(rows), tokens_per_row: Some(bytes / rows / BYTES_PER_TOKEN) }
 }
 
-/// About how many examples a file has, told from its beginning, and its length in bytes; none of a packed one.
+/// The approximate number of examples in a file, extrapolated from its beginning, and its length in bytes; `None` if it
+/// is compressed.
 fn rows_in(path: &Path) -> Option<(f64, f64)> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     if ["parquet", "gz", "zst"].contains(&ending) {
@@ -180,7 +181,7 @@ fn rows_in(path: &Path) -> Option<(f64, f64)> {
     let found = if ["jsonl", "csv", "tsv"].contains(&ending) {
         head.iter().filter(|byte| **byte == b'\n').count()
     } else {
-        // JSON files hold one of these fields an example; a text of neither is cut into pieces of half a kilobyte.
+        // JSON files have one of these fields per example; other texts are split into pieces of half a kilobyte.
         let fields: [&[u8]; 2] = [b"\"input\"", b"\"prompt\""];
         let count = |field: &[u8]| head.windows(field.len()).filter(|window| *window == field).count();
         fields.into_iter().map(count).max().filter(|count| *count > 0).unwrap_or(head.len() / 512)
@@ -188,10 +189,10 @@ fn rows_in(path: &Path) -> Option<(f64, f64)> {
     Some((found.max(1) as f64 * length / head.len() as f64, length))
 }
 
-/// A built-in format has no file to look at, and writing its rows would take longer than the rest of the plan.
+/// A built-in format has no file, and generating its rows would take longer than the rest of the plan.
 fn built_in(work: &ExamplesWork) -> Size {
-    let tokens_a_row = (work.source.path.is_none()).then_some(BUILT_IN_ROW / BYTES_A_TOKEN);
-    Size { rows: None, tokens_a_row }
+    let tokens_per_row = (work.source.path.is_none()).then_some(BUILT_IN_ROW / BYTES_PER_TOKEN);
+    Size { rows: None, tokens_per_row }
 }
 
 #[cfg(test)]

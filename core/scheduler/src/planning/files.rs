@@ -1,5 +1,5 @@
-//! From what a recipe names to what a stage reads: sources, templates, checkpoints and plugins with the digests of
-//! their files. Remembers every file it met, for the report's provenance; never reads a row.
+//! Resolves sources, templates, checkpoints and plugins of a recipe to files with digests. Records every file for the
+//! provenance section of the report.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::stages::{
     TokenizerWork, UsedData, UsedPlugin,
 };
 
-/// Files of a checkpoint besides its weights that decide what it computes.
+/// Files of a checkpoint, other than weights, that affect its output.
 const CHECKPOINT_FILES: [&str; 7] = [
     "config.json",
     "generation_config.json",
@@ -27,7 +27,7 @@ const CHECKPOINT_FILES: [&str; 7] = [
     "chat_template.jinja",
 ];
 
-/// Files beside a `tokenizer.json` that decide what it computes: special tokens, stop tokens, the chat template.
+/// Files beside a `tokenizer.json` that affect its output: special tokens, stop tokens, the chat template.
 const BESIDE_TOKENIZER: [&str; 5] = [
     "config.json",
     "generation_config.json",
@@ -36,7 +36,7 @@ const BESIDE_TOKENIZER: [&str; 5] = [
     "chat_template.jinja",
 ];
 
-/// Names of the files of a checkpoint folder that decide what it computes: weights, configuration, tokenizer.
+/// Names of the files of a checkpoint folder that affect its output: weights, configuration, tokenizer.
 ///
 /// # Errors
 /// When the folder cannot be listed.
@@ -51,7 +51,7 @@ pub fn checkpoint_file_names(folder: &Path) -> std::io::Result<BTreeSet<String>>
     Ok(names)
 }
 
-/// The files of a tokenizer: its `tokenizer.json`, and those beside it that say more of it.
+/// The files of a tokenizer: its `tokenizer.json`, and the related files beside it.
 #[must_use]
 pub fn tokenizer_files(file: &Path) -> Vec<PathBuf> {
     let beside = BESIDE_TOKENIZER.iter().map(|name| file.with_file_name(name));
@@ -71,7 +71,7 @@ pub fn task_files(spec: &SourceSpec, task: &str) -> Result<Vec<PathBuf>, cadre_d
     Ok(paths)
 }
 
-/// Finds and digests files while a plan is made.
+/// Finds and digests files during planning.
 pub(crate) struct Files<'a> {
     digests: &'a FileDigests,
     catalog: &'a PluginCatalog,
@@ -84,12 +84,12 @@ impl<'a> Files<'a> {
         Self { digests, catalog, data: BTreeMap::new(), plugins: BTreeSet::new() }
     }
 
-    /// Every data file met so far.
+    /// Every data file found so far.
     pub(crate) fn used_data(&self) -> Vec<UsedData> {
         self.data.iter().map(|(file, digest)| UsedData { file: file.clone(), digest: *digest }).collect()
     }
 
-    /// Every plugin met so far.
+    /// Every plugin found so far.
     pub(crate) fn used_plugins(&self) -> Vec<UsedPlugin> {
         let used = |(name, version, digest): &(String, String, Digest)| UsedPlugin {
             name: name.clone(),
@@ -107,7 +107,7 @@ impl<'a> Files<'a> {
         self.source(spec, paths, "stream")
     }
 
-    /// Examples beside the stream.
+    /// Examples from outside the stream.
     pub(crate) fn examples(&mut self, source: &Source, key: &str) -> Result<ExamplesWork, PlanError> {
         let spec = source_spec(source);
         let paths = cadre_data::source_files(&spec, &source.tasks, data_split(source.split))
@@ -148,7 +148,7 @@ impl<'a> Files<'a> {
         Ok(CheckpointWork { path: folder.to_path_buf(), files, reading: CHECKPOINT_READING })
     }
 
-    /// A tokenizer of its own, for a backbone that is pretrained.
+    /// The tokenizer file of a pretrained backbone.
     pub(crate) fn tokenizer(&mut self, file: &Path, key: &str) -> Result<TokenizerWork, PlanError> {
         let files =
             tokenizer_files(file).iter().map(|path| self.file(path, key)).collect::<Result<_, _>>()?;
@@ -186,7 +186,7 @@ impl<'a> Files<'a> {
     }
 }
 
-/// The stream as `data` reads it.
+/// The stream as a `cadre-data` source.
 pub(crate) fn stream_spec(stream: &Stream) -> SourceSpec {
     SourceSpec {
         format: stream.format.clone(),
@@ -195,7 +195,7 @@ pub(crate) fn stream_spec(stream: &Stream) -> SourceSpec {
     }
 }
 
-/// A source as `data` reads it.
+/// A source as a `cadre-data` source.
 pub(crate) fn source_spec(source: &Source) -> SourceSpec {
     SourceSpec {
         format: source.format.clone(),
@@ -204,7 +204,7 @@ pub(crate) fn source_spec(source: &Source) -> SourceSpec {
     }
 }
 
-/// A split in the words of `cadre-data`.
+/// Converts a split to the type of `cadre-data`.
 #[must_use]
 pub fn data_split(split: cadre_recipe::Split) -> cadre_data::Split {
     match split {
@@ -213,7 +213,7 @@ pub fn data_split(split: cadre_recipe::Split) -> cadre_data::Split {
     }
 }
 
-/// A form of indicator in the words of `cadre-data`.
+/// Converts a kind of indicator to the type of `cadre-data`.
 #[must_use]
 pub fn indicator_form(kind: IndicatorKind) -> IndicatorForm {
     match kind {
@@ -223,7 +223,7 @@ pub fn indicator_form(kind: IndicatorKind) -> IndicatorForm {
     }
 }
 
-/// `data` asks for a field in every row where it is named; the default names do not count as naming it.
+/// `cadre-data` requires a field in every row if its name is set explicitly; default names do not count as set.
 fn data_fields(fields: &cadre_recipe::FieldMap) -> FieldMap {
     let default = cadre_recipe::FieldMap::default();
     let named = |name: &String, default: &String| (name != default).then(|| name.clone());

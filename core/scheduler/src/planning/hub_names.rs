@@ -1,21 +1,21 @@
-//! Names of Hugging Face's Hub in a recipe, as the folders on this machine that they stand for. The recipe keeps the
-//! names; stages and their keys know only the files and their digests.
+//! Resolves names on Hugging Face's Hub to folders on this machine. The recipe keeps the names; stages and keys depend
+//! only on the files and their digests.
 
 use std::path::PathBuf;
 
 use cadre_data::{DataError, Hub, HubUse, is_hub_name};
 use cadre_recipe::{Recipe, Source, TokenizerSource};
 
-/// A name that no folder could be found for, by the key that holds it.
+/// A name that could not be resolved, with its key.
 #[derive(Debug)]
 pub(crate) struct Unresolved {
     /// The dotted key.
     pub(crate) key: String,
-    /// Why not.
+    /// The cause.
     pub(crate) problem: DataError,
 }
 
-/// The recipe with folders in place of names, and the names for which there is none, which stay.
+/// The recipe with names replaced by folders, and the names that could not be resolved, which are kept.
 pub(crate) fn resolve(recipe: &Recipe, hub: &Hub) -> (Recipe, Vec<Unresolved>) {
     let mut resolver = Resolver { hub, unresolved: Vec::new() };
     let mut recipe = recipe.clone();
@@ -61,7 +61,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Puts the folder in place of a name; whether the path leads to a place on this machine then.
+    /// Replaces a name by its folder. Returns whether the path is now on this machine.
     fn place(&mut self, path: &mut PathBuf, what: HubUse, key: &str) -> bool {
         if !is_hub_name(path) {
             return true;

@@ -1,6 +1,6 @@
-//! How much memory a run needs, by the shape of its backbone and the recipe's figures, before anything is loaded: what it
-//! needs at least (weights and what is trained), and about how much with the activations of its longest rows. Only the
-//! first can refuse a recipe.
+//! Memory of a run, from the shape of its backbone and the recipe, before anything is loaded: a lower bound (weights
+//! and trained parameters), and an estimate with the activations of the longest rows. Only the lower bound can reject a
+//! recipe.
 
 use std::path::Path;
 
@@ -10,9 +10,9 @@ use cadre_recipe::{Backend, IndicatorKind, Precision, Pretrain, Recipe, Tokenize
 
 /// Bytes of an f32.
 const F32: u64 = 4;
-/// What a trained weight takes: itself, its gradient, and two moments of AdamW, each an f32.
+/// Bytes per trained weight: itself, its gradient, and two moments of AdamW, each an f32.
 const TRAINED: u64 = 4 * F32;
-/// Tokens that two micro-batches hold together where the recipe leaves their size to Cadre.
+/// Tokens of two micro-batches together if their size is chosen automatically.
 const PAIR_TOKENS: u64 = 2048;
 /// Rows of logits that a worker of the processor's backend holds together, and how many matrices of the logits of all
 /// rows the others hold: the logits, their logarithms, the gradient.
@@ -24,25 +24,25 @@ const BESIDES: u64 = 150 << 20;
 /// The memory of a run, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryNeed {
-    /// What it cannot do without: the backbone, and what is trained with its gradients and moments.
+    /// Lower bound: the backbone, and the trained weights with their gradients and moments.
     pub least: u64,
-    /// About what its largest stage takes when every row is as long as the recipe allows.
+    /// Estimate for the largest stage if every row has the maximum length.
     pub about: u64,
 }
 
-/// The need of a recipe whose names of the Hub are folders. None where the backbone's shape cannot be told: that is a
-/// mistake of its own.
+/// The memory of a recipe whose Hub names are resolved to folders. `None` if the shape of the backbone is unknown,
+/// which is reported elsewhere.
 pub(crate) fn need(recipe: &Recipe) -> Option<MemoryNeed> {
     let half = recipe.device.precision == Precision::Bf16;
     let mut needs = Vec::new();
     let shape = match (&recipe.backbone.checkpoint, &recipe.backbone.pretrain) {
-        // A folder whose weights are not whole is a mistake of its own; its configuration gives the shape meanwhile.
+        // Incomplete weights are reported elsewhere; the configuration suffices for the shape.
         (Some(folder), _) => BackboneShape::of_folder(folder)
             .or_else(|_| BackboneShape::read(&folder.join("config.json")))
             .ok()?,
         (None, Some(pretrain)) => {
             let shape = pretrained(pretrain)?;
-            // A backbone that is pretrained here is trained in f32 throughout.
+            // Pretraining is f32 throughout.
             let all = weights(&shape, false).saturating_mul(TRAINED / F32);
             needs.push(total(all, recipe, &shape, &pretrain.training, all));
             shape
@@ -63,7 +63,7 @@ pub(crate) fn need(recipe: &Recipe) -> Option<MemoryNeed> {
     })
 }
 
-/// Training with so many bytes held throughout, of which `trained` have gradients that each worker holds too.
+/// Memory of training with `held` bytes of permanent data, of which `trained` have gradients in each worker.
 fn total(held: u64, recipe: &Recipe, shape: &BackboneShape, training: &Training, trained: u64) -> MemoryNeed {
     let row = u64::from(training.max_prompt) + u64::from(training.max_response) + 3;
     let row = row.min(shape.context as u64);
@@ -95,7 +95,8 @@ fn total(held: u64, recipe: &Recipe, shape: &BackboneShape, training: &Training,
     }
 }
 
-/// Bytes of a token that a layer keeps for the way back: the inputs of its products, norms, attention and activation.
+/// Bytes per token that a layer keeps for the backward pass: the inputs of its matmuls, norms, attention and
+/// activation.
 fn kept(shape: &BackboneShape) -> u64 {
     let wide = 5 * shape.hidden + 2 * shape.query_width() + 2 * shape.kv_width() + 3 * shape.feed_forward;
     F32 * wide as u64
@@ -108,7 +109,7 @@ fn threads(recipe: &Recipe) -> u64 {
     }
 }
 
-/// Bytes of a backbone's weights; in half precision its matrices are kept so, its vectors not.
+/// Bytes of a backbone's weights. Half precision applies to matrices, not to vectors.
 fn weights(shape: &BackboneShape, half: bool) -> u64 {
     let bytes = |(_, sizes): &(String, Vec<usize>)| {
         let width = if half && sizes.len() == 2 { F32 / 2 } else { F32 };
@@ -117,7 +118,7 @@ fn weights(shape: &BackboneShape, half: bool) -> u64 {
     weight_names(shape).iter().map(bytes).fold(0, u64::saturating_add)
 }
 
-/// Weights that an expert trains.
+/// Number of weights that an expert trains.
 fn adapter(recipe: &Recipe, shape: &BackboneShape) -> u64 {
     let Some(expert) = &recipe.expert else { return 0 };
     let pairs = expert.adapter.targets.iter().filter_map(|target| {
@@ -130,7 +131,7 @@ fn adapter(recipe: &Recipe, shape: &BackboneShape) -> u64 {
     pairs.sum::<u64>().saturating_mul(shape.layers as u64).saturating_add(added)
 }
 
-/// The shape that a backbone will have. Of a tokenizer that is a file only the size is asked.
+/// The shape of a pretrained backbone. Of a tokenizer file, only the vocabulary size is used.
 fn pretrained(pretrain: &Pretrain) -> Option<BackboneShape> {
     let vocabulary = match &pretrain.tokenizer {
         TokenizerSource::TrainBpe(size) => *size as usize,
@@ -140,8 +141,8 @@ fn pretrained(pretrain: &Pretrain) -> Option<BackboneShape> {
     shape.check().ok().map(|()| shape)
 }
 
-/// The memory this process may have, in bytes: the machine's, or its control group's where that is less. None where the
-/// system does not say.
+/// The memory available to this process, in bytes: that of the machine, or the limit of its control group if lower.
+/// `None` if the system does not report it.
 #[must_use]
 pub fn machine_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
@@ -150,7 +151,7 @@ pub fn machine_memory() -> Option<u64> {
     Some(group_limits().fold(machine, u64::min))
 }
 
-/// Limits of this process's control group and of those around it (version 2).
+/// The limits of this process's control group and its ancestors (version 2).
 fn group_limits() -> impl Iterator<Item = u64> {
     let group = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let path = group.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default().to_owned();
@@ -160,7 +161,7 @@ fn group_limits() -> impl Iterator<Item = u64> {
     })
 }
 
-/// Bytes as a person reads them.
+/// A number of bytes with a decimal unit.
 #[must_use]
 pub fn bytes(count: u64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB", "PB"];

@@ -1,5 +1,4 @@
-//! A recipe on its way from the command line to a plan, as every program goes it: read, checked, planned. Runs
-//! nothing, and makes no store where there is none.
+//! Reads, checks and plans a recipe from the command line, in the same way for every program. Must not create a store.
 
 use std::path::Path;
 
@@ -14,31 +13,31 @@ use crate::error::PlanError;
 use crate::planning::memory::MemoryNeed;
 use crate::planning::plan::{Plan, PlanStatus};
 
-/// A recipe that was read and found right in itself, and the policies in its reach.
+/// A valid recipe and the policies on its search path.
 #[derive(Debug)]
 pub struct OpenRecipe {
     /// The recipe.
     pub loaded: Loaded,
-    /// The policies it can name.
+    /// The available policies.
     pub catalog: PluginCatalog,
-    /// The Hub and its cache, for what it names there.
+    /// The Hub and its cache, for names on the Hub.
     pub hub: Hub,
 }
 
-/// A plan and how much of it is done.
+/// A plan and its status.
 #[derive(Debug)]
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
-    /// What of it is in the store.
+    /// Its status in the store.
     pub status: PlanStatus,
 }
 
 impl OpenRecipe {
-    /// Reads a recipe in this process's environment; `capabilities` are those of the program, if it computes.
+    /// Reads a recipe in the environment of this process; `capabilities` are those of the program, if it computes.
     ///
     /// # Errors
-    /// All mistakes that can be seen without a look at data, together.
+    /// All errors that can be found without reading data.
     pub fn read(args: &RecipeArgs, capabilities: Option<Capabilities>) -> Result<Self, RecipeErrors> {
         let env = EnvSource::process();
         let catalog = PluginCatalog::scan(&PluginCatalog::search_path(&args.recipe, &env));
@@ -47,23 +46,23 @@ impl OpenRecipe {
         Ok(Self { loaded, catalog, hub: Hub::new(HubSettings::from_env()) })
     }
 
-    /// Looks at the data and files it names; gives what a person should know about them.
+    /// Checks the data and files of the recipe; returns warnings about them.
     ///
     /// # Errors
-    /// All mistakes that only this look can find, together.
+    /// All errors in data and files.
     pub fn check(&self) -> Result<Vec<RecipeError>, RecipeErrors> {
         let checked = crate::check::check(&self.loaded, &self.hub);
         RecipeErrors::of(checked.mistakes)?;
         Ok(checked.warnings)
     }
 
-    /// How much memory the run needs; none where the backbone's shape cannot be told.
+    /// The memory that the run needs; `None` if the shape of the backbone is unknown.
     #[must_use]
     pub fn memory(&self) -> Option<MemoryNeed> {
         crate::planning::memory::need(&crate::planning::hub_names::resolve(&self.loaded.recipe, &self.hub).0)
     }
 
-    /// Plans it against the store in this folder; where there is none, nothing is done yet.
+    /// Plans the recipe with the status in the store in this folder; without a store, no stage is done.
     ///
     /// # Errors
     /// When a file changed since the check, or the store cannot be read.
@@ -83,7 +82,7 @@ impl OpenRecipe {
     }
 }
 
-/// Keeps digests for the next plan. Where they cannot be kept (a store on a read-only disk), the next one makes them again.
+/// Saves digests for the next plan. If that fails (a store on a read-only disk), the next plan computes them again.
 pub(crate) fn keep(digests: &FileDigests) {
     if let Err(problem) = digests.save() {
         tracing::debug!(%problem, "digests of files are not kept");

@@ -1,15 +1,15 @@
-//! A plan: the stages of a run with their keys, in an order in which they can be done. Says what is there already;
-//! never does a stage.
+//! A plan: the stages of a run with their keys, in topological order, and the state of each in a store.
 
 use cadre_store::{ArtifactStore, Digest, StoreError};
 use serde::{Deserialize, Serialize};
 
+use crate::planning::speed::{self, TrainingTime};
 use crate::stages::StageSpec;
 
 /// Version of `plan.json`.
 pub(crate) const PLAN_FORMAT: u32 = 1;
 
-/// What a run will do.
+/// The stages of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Plan {
@@ -17,35 +17,38 @@ pub struct Plan {
     pub format_version: u32,
     /// Name of the recipe.
     pub name: String,
-    /// Key of the run: of the recipe (less what only changes speed) and of all stages but the report.
+    /// Key of the run: a digest of the recipe (without keys that only affect speed) and of all stages except the
+    /// report.
     pub run_key: Digest,
     /// The tasks, in the order of the stream.
     pub tasks: Vec<String>,
-    /// The stages; inputs stand before what reads them.
+    /// The stages, each after its inputs.
     pub stages: Vec<StageSpec>,
 }
 
-/// How far a stage is.
+/// The state of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StageState {
-    /// Its artifact is there.
+    /// Its artifact is in the store.
     Cached,
-    /// It was begun and left something to go on from.
+    /// It was started and can be resumed.
     Interrupted,
-    /// Nothing is there.
+    /// It was not started.
     ToDo,
 }
 
-/// How far each stage of a plan is, in the order of the plan.
+/// The state of each stage of a plan, in the order of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanStatus {
-    /// One for each stage.
+    /// One state per stage.
     pub stages: Vec<StageState>,
+    /// Estimated training time of the stages to do, if speeds were measured on this machine.
+    pub training_time: Option<TrainingTime>,
 }
 
 impl Plan {
-    /// What of the plan is in `store`. Looks at manifests and lengths of files only.
+    /// The status of the plan in `store`. Reads only manifests and file lengths.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -61,7 +64,7 @@ impl Plan {
 }
 
 impl PlanStatus {
-    /// How far these stages are in `store`.
+    /// The status of these stages in `store`.
     pub(crate) fn of(stages: &[StageSpec], store: &ArtifactStore) -> Result<Self, StoreError> {
         let state = |stage: &StageSpec| {
             Ok(match store.contains(&stage.key)? {
@@ -70,16 +73,18 @@ impl PlanStatus {
                 false => StageState::ToDo,
             })
         };
-        Ok(Self { stages: stages.iter().map(state).collect::<Result<_, StoreError>>()? })
+        let states = stages.iter().map(state).collect::<Result<Vec<_>, StoreError>>()?;
+        let training_time = speed::estimate(store, stages, &states);
+        Ok(Self { stages: states, training_time })
     }
 
-    /// The status of a plan of `stages` stages before anything was done.
+    /// The status of a plan of `stages` stages of which none was started.
     #[must_use]
     pub fn nothing_done(stages: usize) -> Self {
-        Self { stages: vec![StageState::ToDo; stages] }
+        Self { stages: vec![StageState::ToDo; stages], training_time: None }
     }
 
-    /// How many stages are in this state.
+    /// The number of stages in this state.
     #[must_use]
     pub fn count(&self, state: StageState) -> usize {
         self.stages.iter().filter(|found| **found == state).count()

@@ -1,5 +1,4 @@
-//! Makes the plan of a recipe: which stages there are, what each reads, what its key is. Never looks into the store
-//! and reads no example.
+//! Builds the plan of a recipe: its stages, their inputs and their keys. The plan must not depend on the store.
 
 use std::collections::HashMap;
 
@@ -23,11 +22,10 @@ use crate::stages::{
     RehearseWork, ReportWork, StageKind, StageSpec, StageWork, TrainWork, ValidationWork,
 };
 
-/// Plans a recipe that was checked. Digests of files are taken from `digests` where they are remembered; names on the
-/// Hub become folders by `hub`.
+/// Plans a checked recipe. `digests` caches the digests of files; `hub` resolves names on the Hub to folders.
 ///
 /// # Errors
-/// When a file, a dataset or a plugin that the recipe names is not there, or the recipe was not checked.
+/// When a file, a dataset or a plugin of the recipe does not exist, or the recipe was not checked.
 pub(crate) fn plan(
     recipe: &Recipe,
     catalog: &PluginCatalog,
@@ -37,7 +35,8 @@ pub(crate) fn plan(
     plan_beside(recipe, catalog, digests, hub, &mut KnownKeys::default())
 }
 
-/// Like [`plan`], for one of several recipes: keys of stages that are as they were in the plan before come from `known`.
+/// Like [`plan`], for one of several recipes: keys of stages that are unchanged since the previous plan come from
+/// `known`.
 pub(crate) fn plan_beside(
     recipe: &Recipe,
     catalog: &PluginCatalog,
@@ -80,9 +79,9 @@ pub(crate) fn order_choice(order: &Order) -> OrderChoice {
 }
 
 struct Planner<'a> {
-    /// The recipe as it is written.
+    /// The recipe as written.
     named: &'a Recipe,
-    /// The same with folders in place of names on the Hub.
+    /// The recipe with Hub names resolved to folders.
     recipe: &'a Recipe,
     works: WorkBuilder<'a>,
     estimator: Estimator,
@@ -91,8 +90,8 @@ struct Planner<'a> {
     known: &'a mut KnownKeys,
 }
 
-/// The keys of the plan before, for the points of a sweep, of which most stages are those of their neighbours: to
-/// compare two works is far less than to make a key.
+/// The keys of the previous plan. Neighbouring points of a sweep share most stages, and comparing two works is much
+/// cheaper than computing a key.
 #[derive(Debug, Default)]
 pub(crate) struct KnownKeys(HashMap<String, (StageWork, Vec<Digest>, Digest)>);
 
@@ -111,7 +110,7 @@ impl KnownKeys {
     }
 }
 
-/// Places of the stages that later ones read.
+/// Indices of the stages that later ones read.
 #[derive(Default)]
 struct Places {
     prepared: Vec<usize>,
@@ -129,7 +128,7 @@ impl Planner<'_> {
         places.backbone = self.backbone()?;
         let recipe = self.recipe;
         match recipe.expert.as_ref() {
-            // Nothing is learned on the way: one row says it all.
+            // Without training between tasks, all rows are equal.
             None => self.row(self.tasks.len() - 1, &places, &[])?,
             Some(expert) if expert.per == Per::Union => self.union(expert, &mut places)?,
             Some(expert) => self.one_after_another(expert, &mut places)?,
@@ -172,7 +171,7 @@ impl Planner<'_> {
         if let Some(source) =
             recipe.rehearsal.as_ref().and_then(|rehearsal| rehearsal.pseudo_negatives.as_ref())
         {
-            // `count` is what each task takes: `compose` reads it.
+            // `count` applies per task and is read by `compose`.
             let examples = self.works.files.examples(source, "rehearsal.pseudo-negatives")?;
             let work = PrepareWork::Examples(PrepareExamples { sources: vec![examples], seed });
             places.pseudo_negatives =
@@ -206,7 +205,7 @@ impl Planner<'_> {
         }
     }
 
-    /// An expert a task, or one adapter trained on through the stream.
+    /// One expert per task, or one adapter trained on all tasks in turn.
     fn one_after_another(&mut self, expert: &Expert, places: &mut Places) -> Result<(), PlanError> {
         for place in 0..self.tasks.len() {
             let task = self.tasks[place].clone();
@@ -237,7 +236,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// What follows when the expert of a task is there.
+    /// The stages after the training of a task's expert.
     fn learned(&mut self, place: usize, expert: &Expert, places: &mut Places) -> Result<(), PlanError> {
         self.describe(place, places)?;
         self.remember(place, places)?;
@@ -339,7 +338,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// What is kept of a task; of the last one nothing, for nothing comes after it.
+    /// The selection of replay examples of a task; none for the last one, since no task follows it.
     fn remember(&mut self, place: usize, places: &mut Places) -> Result<(), PlanError> {
         let recipe = self.recipe;
         let Some(rehearsal) = recipe.rehearsal.as_ref().filter(|_| place + 1 < self.tasks.len()) else {
@@ -359,7 +358,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// The adapters that may answer now.
+    /// The adapters that can answer after this task.
     fn answerers(&self, expert: &Expert, places: &Places) -> Vec<usize> {
         match expert.per {
             Per::Task => places.trained.iter().chain(&places.described).copied().collect(),
@@ -367,7 +366,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Row `place` of R, if the recipe wants it.
+    /// Row `place` of R, if the recipe evaluates it.
     fn row(&mut self, place: usize, places: &Places, answerers: &[usize]) -> Result<(), PlanError> {
         let recipe = self.recipe;
         let Evaluation { when, on, predictions, .. } = &recipe.evaluation;

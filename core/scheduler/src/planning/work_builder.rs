@@ -1,4 +1,4 @@
-//! Cuts a recipe into the values that single stages read. Knows nothing of the order of stages.
+//! Splits a recipe into the values that individual stages read.
 
 use cadre_recipe::{
     Backend, Grant, ImportedExpert, PluginKind, PluginUse, Pretrain, Recipe, Rehearsal, RehearsalGrant,
@@ -13,13 +13,13 @@ use crate::stages::{
     RehearseWork, RememberWork, RoutingWork, TaskMetrics, TrainingPace, TrainingWork,
 };
 
-/// The values of one recipe, stage by stage.
+/// Builds the work of each stage of a recipe.
 pub(crate) struct WorkBuilder<'a> {
     recipe: &'a Recipe,
     pub(crate) files: Files<'a>,
-    /// The model that all stages but the backbone compute with.
+    /// The model that all stages except the backbone use.
     pub(crate) model: ModelWork,
-    /// How all of them make prompts.
+    /// The prompt settings of all stages.
     pub(crate) prompt: PromptWork,
 }
 
@@ -29,7 +29,7 @@ impl<'a> WorkBuilder<'a> {
             recipe.backbone.checkpoint.as_ref().map(|path| CheckpointPlace { path: path.clone() });
         let model = ModelWork {
             checkpoint,
-            // Without the index: one card computes what another of its kind does.
+            // Without the index: equal devices compute equal results.
             backend: recipe.device.backend.name().to_owned(),
             precision: recipe.device.precision,
             pace: ModelPace {
@@ -95,7 +95,7 @@ impl<'a> WorkBuilder<'a> {
         })
     }
 
-    /// An adapter that is taken over, with the digests of its files.
+    /// An imported adapter, with the digests of its files.
     pub(crate) fn import(&mut self, import: &ImportedExpert) -> Result<ImportWork, PlanError> {
         let files = ["adapter_config.json", "adapter_model.safetensors"]
             .into_iter()
@@ -109,7 +109,7 @@ impl<'a> WorkBuilder<'a> {
         })
     }
 
-    /// The indicator tokens, where experts claim.
+    /// The indicator tokens, if the recipe has indicators.
     pub(crate) fn indicator(&self) -> Option<IndicatorWork> {
         self.recipe.indicator.as_ref().map(|indicator| IndicatorWork {
             accept: indicator.accept.clone(),
@@ -162,7 +162,7 @@ impl<'a> WorkBuilder<'a> {
         })
     }
 
-    /// Rehearsal without experts is refused by the recipe's checks; the bound is then of no use to anybody.
+    /// The recipe checks reject rehearsal without experts, so the fallback is never used.
     fn max_response(&self) -> u32 {
         self.recipe.expert.as_ref().map_or(u32::MAX, |expert| expert.training.max_response)
     }

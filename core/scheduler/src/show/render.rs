@@ -1,5 +1,4 @@
-//! A plan as a person reads it: a table of stages with their keys, what is there and what it will cost. Colours come
-//! as escape codes only where asked for.
+//! Rendering of a plan: a table of stages with keys, states and estimates, and a summary; or JSON.
 
 use std::fmt::Write;
 
@@ -7,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::planning::memory::{MemoryNeed, bytes, machine_memory};
 use crate::planning::plan::{Plan, PlanStatus, StageState};
+use crate::planning::speed::TrainingTime;
 use crate::stages::StageSpec;
 
 const BOLD: &str = "\x1b[1m";
@@ -16,7 +16,7 @@ const YELLOW: &str = "\x1b[33m";
 const CYAN: &str = "\x1b[36m";
 const RESET: &str = "\x1b[0m";
 
-/// The plan as a table with a summary under it, ending in a line break.
+/// The plan as a table and a summary, ending in a line break; with terminal colours if `coloured`.
 #[must_use]
 pub fn render(plan: &Plan, status: &PlanStatus, coloured: bool) -> String {
     let paint = |code: &str, text: &str| {
@@ -52,7 +52,7 @@ pub fn render(plan: &Plan, status: &PlanStatus, coloured: bool) -> String {
     text
 }
 
-/// A line on the memory of a run, beside what this machine has.
+/// A line on the memory of a run and of this machine.
 #[must_use]
 pub fn memory_line(need: &MemoryNeed) -> String {
     let here = machine_memory();
@@ -67,7 +67,7 @@ pub fn memory_line(need: &MemoryNeed) -> String {
     text
 }
 
-/// The plan for programs: each stage with its state, and sums.
+/// The plan as JSON: each stage with its state, and sums.
 #[must_use]
 pub fn render_json(plan: &Plan, status: &PlanStatus, memory: Option<MemoryNeed>) -> Value {
     let stage = |(stage, state): (&StageSpec, &StageState)| {
@@ -89,6 +89,7 @@ pub fn render_json(plan: &Plan, status: &PlanStatus, memory: Option<MemoryNeed>)
         "cached": status.count(StageState::Cached),
         "to-do": plan.stages.len() - status.count(StageState::Cached),
         "training-tokens-to-do": tokens_to_do(&plan.stages, status).0,
+        "training-time": status.training_time,
         "memory": memory.map(|need| json!({ "least": need.least, "about": need.about })),
     })
 }
@@ -102,17 +103,42 @@ fn summary(plan: &Plan, status: &PlanStatus) -> String {
     let (tokens, complete) = tokens_to_do(&plan.stages, status);
     let mut text = format!("{} stages: {cached} cached, {to_do} to do", plan.stages.len());
     if tokens > 0 {
-        let _ = write!(
-            text,
-            ", {} {} training tokens",
-            if complete { "about" } else { "at least" },
-            figure(Some(tokens))
-        );
+        let about = if complete { "about" } else { "at least" };
+        let _ = write!(text, "; {about} {} training tokens left", figure(Some(tokens)));
+        let _ = write!(text, "\n{}", time_line(status.training_time));
     }
     text
 }
 
-/// Training tokens of what is to do, and whether every training stage has an estimate.
+/// A line on how long training will take, or on how to find out.
+pub(crate) fn time_line(time: Option<TrainingTime>) -> String {
+    let Some(TrainingTime { low_seconds, high_seconds, measured }) = time else {
+        return "training time: unknown until a stage like these has been trained on this machine".to_owned();
+    };
+    let stages = if measured == 1 { "1 earlier stage" } else { &format!("{measured} earlier stages") };
+    format!(
+        "training time: about {} on this machine (measured on {stages}), evaluation not included",
+        duration(low_seconds, high_seconds)
+    )
+}
+
+/// A range of seconds in the unit that suits its upper end: `20 to 40 s`, `3 to 6 min`, `1.5 to 3 h`.
+fn duration(low: u64, high: u64) -> String {
+    let (unit, seconds, decimals) = match high {
+        0..100 => ("s", 1.0, 0),
+        100..6_000 => ("min", 60.0, 0),
+        _ => ("h", 3600.0, 1),
+    };
+    let shown = |value: u64| {
+        let text =
+            format!("{:.decimals$}", (value as f64 / seconds).max(if decimals == 0 { 1.0 } else { 0.1 }));
+        text.trim_end_matches(".0").to_owned()
+    };
+    let (low, high) = (shown(low), shown(high));
+    if low == high { format!("{high} {unit}") } else { format!("{low} to {high} {unit}") }
+}
+
+/// Training tokens of the stages that are not cached, and whether each of them has an estimate.
 pub(crate) fn tokens_to_do(stages: &[StageSpec], status: &PlanStatus) -> (u64, bool) {
     use crate::stages::{BackboneWork, StageWork};
     let mut sum = 0;
@@ -131,7 +157,7 @@ pub(crate) fn tokens_to_do(stages: &[StageSpec], status: &PlanStatus) -> (u64, b
     (sum, complete)
 }
 
-/// A figure of at most three digits with its unit: `950`, `12.4 k`, `1.80 M`.
+/// A number with three significant digits and its unit: `950`, `12.4 k`, `1.80 M`.
 pub(crate) fn figure(value: Option<u64>) -> String {
     let Some(value) = value else { return "–".to_owned() };
     let (scaled, unit) = match value {

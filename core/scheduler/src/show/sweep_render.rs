@@ -1,31 +1,31 @@
-//! The plan of a sweep as a person reads it: its points, and what they share.
+//! Rendering of the plan of a sweep: its points, and the stages that they share.
 
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
 use crate::planning::plan::{PlanStatus, StageState};
-use crate::show::render::{figure, tokens_to_do};
+use crate::show::render::{figure, time_line, tokens_to_do};
 use crate::stages::StageKind;
 use crate::sweep::sweep_plan::{PlannedPoint, SweepPlan};
 
-/// Points that are listed; of more, the rest is counted.
+/// Maximum number of points that are listed.
 const LISTED: usize = 40;
 
-/// How far a point is: stages of it that are there, and all.
+/// The number of cached stages of a point, and of all its stages.
 fn progress(point: &PlannedPoint, status: &PlanStatus) -> (usize, usize) {
     let there = |place: &&usize| status.stages[**place] == StageState::Cached;
     (point.stages.iter().filter(there).count(), point.stages.len())
 }
 
-/// The points of a sweep with how far each is, and sums under them; ends in a line break.
+/// The points of a sweep with their progress, and sums; ends in a line break.
 #[must_use]
 pub fn render_sweep(plan: &SweepPlan, status: &PlanStatus) -> String {
     let width = plan.points.iter().map(|point| point.name.chars().count()).max().unwrap_or(0);
     let mut text = format!("{}  sweep {}\n", plan.name, plan.key.short());
     for point in plan.points.iter().take(LISTED) {
         let (there, all) = progress(point, status);
-        let _ = writeln!(text, "{:width$}  {there} of {all} stages there", point.name);
+        let _ = writeln!(text, "{:width$}  {there} of {all} stages cached", point.name);
     }
     if plan.points.len() > LISTED {
         let _ = writeln!(text, "… and {} more points", plan.points.len() - LISTED);
@@ -46,12 +46,13 @@ pub fn render_sweep(plan: &SweepPlan, status: &PlanStatus) -> String {
     let (tokens, complete) = tokens_to_do(&plan.stages, status);
     if tokens > 0 {
         let about = if complete { "about" } else { "at least" };
-        let _ = writeln!(text, "{about} {} training tokens to do", figure(Some(tokens)));
+        let _ = writeln!(text, "{about} {} training tokens left", figure(Some(tokens)));
+        let _ = writeln!(text, "{}", time_line(status.training_time));
     }
     text
 }
 
-/// The plan of a sweep for programs: its points and sums.
+/// The plan of a sweep as JSON: its points and sums.
 #[must_use]
 pub fn render_sweep_json(plan: &SweepPlan, status: &PlanStatus) -> Value {
     let point = |point: &PlannedPoint| {
@@ -87,10 +88,11 @@ pub fn render_sweep_json(plan: &SweepPlan, status: &PlanStatus) -> Value {
             "to-do-by-kind": Value::Object(kinds.collect()),
         },
         "training-tokens-to-do": tokens_to_do(&plan.stages, status).0,
+        "training-time": status.training_time,
     })
 }
 
-/// What is to do, by kind, in the order in which kinds come up.
+/// The number of stages to do, by kind, in the order of a run.
 fn to_do_by_kind(plan: &SweepPlan, status: &PlanStatus) -> Vec<(StageKind, usize)> {
     let count = |kind: StageKind| {
         let open = plan.stages.iter().zip(&status.stages).filter(|(_, state)| **state != StageState::Cached);

@@ -1,5 +1,5 @@
-//! Which stage reads which key of a recipe: the table behind the documentation, kept true by a test that changes every
-//! key in turn and looks at which stages' works change. A key that is not here, or here and not in a recipe, fails it.
+//! The table of the stages that read each recipe key. A test changes every key in turn and compares the stages whose
+//! work changes with this table; it also fails if a key is missing here or in recipes.
 
 use serde_json::Value;
 
@@ -7,27 +7,27 @@ use crate::stages::StageKind::{
     self, Backbone, Compose, Describe, Evaluate, OutOfDistribution, Prepare, Remember, Report, Train,
 };
 
-/// Who reads a key.
+/// The reader of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyReader {
-    /// These stages: their keys change with it. (Where a value reaches a stage's inputs only, it is not listed.)
+    /// These stages, whose keys depend on it directly, not only through their inputs.
     Stages(&'static [StageKind]),
-    /// The planner: it decides which stages there are and what they depend on.
+    /// The planner: it determines the stages and their dependencies.
     Plan,
-    /// Nothing that makes a result: it changes speed or memory, and no key.
+    /// It affects speed or memory, but no result and no stage key.
     Pace,
-    /// Nobody: a table that is shared with others has it, and here it is refused as a mistake.
+    /// No reader: the key belongs to a shared struct and is rejected in this table.
     Refused,
-    /// Whoever makes several recipes of one; no single run has it.
+    /// The expansion of a sweep; a single run does not have it.
     Sweep,
 }
 
-/// A key and who reads it.
+/// A key and its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyUse {
-    /// The dotted key; `*` stands for any further name.
+    /// The dotted key; `*` matches any name.
     pub key: &'static str,
-    /// Who reads it.
+    /// Its reader.
     pub reader: KeyReader,
 }
 
@@ -51,9 +51,9 @@ const fn refused(key: &'static str) -> KeyUse {
     KeyUse { key, reader: KeyReader::Refused }
 }
 
-/// All that computes with the model.
+/// All stages that use the model.
 const MODEL: &[StageKind] = &[Backbone, Remember, Compose, Train, Describe, Evaluate, OutOfDistribution];
-/// All that makes prompts.
+/// All stages that build prompts.
 const PROMPT: &[StageKind] = MODEL;
 const ANSWER: &[StageKind] = &[Evaluate, OutOfDistribution];
 
@@ -204,7 +204,7 @@ pub const KEY_USES: &[KeyUse] = &[
     sweep("sweep.orders.*"),
 ];
 
-/// A recipe as JSON without what changes no result: what the key of a run is made of.
+/// A recipe as JSON without keys that do not affect results; the run key is a digest of it.
 pub(crate) fn without_pace(mut recipe: Value) -> Value {
     for used in KEY_USES {
         if used.reader == KeyReader::Pace {
@@ -212,7 +212,7 @@ pub(crate) fn without_pace(mut recipe: Value) -> Value {
         }
     }
     remove(&mut recipe, "sweep");
-    // Which of several cards: `cuda:1` computes what `cuda` does.
+    // The device index: `cuda:1` computes the same as `cuda`.
     if let Some(backend) = recipe.pointer_mut("/device/backend")
         && let Some(name) = backend.as_str().and_then(|text| text.split(':').next())
     {

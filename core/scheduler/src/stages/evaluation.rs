@@ -1,4 +1,4 @@
-//! What the stages read that measure: rows of R, queries of no task, the report.
+//! The work of evaluation stages: rows of the score matrix R, out-of-distribution queries, the report.
 
 use std::path::PathBuf;
 
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::parts::{IndicatorWork, ModelWork, PluginWork, PromptWork};
 
-/// Scores one row of R: what can be answered after `learned` tasks, on `queries`. Inputs: `backbone`; `prepare/…` of the
-/// queried tasks; the adapters that may answer (`train/…`, oldest first) and their `describe/…`.
+/// Scores one row of R: the tasks in `queries` after learning the tasks in `learned`. Inputs: `backbone`; `prepare/…`
+/// of the queried tasks; the adapters that can answer (`train/…`, oldest first) and their `describe/…`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct EvaluateWork {
@@ -17,13 +17,13 @@ pub struct EvaluateWork {
     pub learned: Vec<String>,
     /// The tasks that are scored, in the order of the stream, each with its metrics.
     pub queries: Vec<TaskMetrics>,
-    /// Who answers.
+    /// The model that answers.
     pub answering: Answering,
-    /// How prompts are made.
+    /// The prompt settings.
     pub prompt: PromptWork,
     /// How answers are generated.
     pub decoding: DecodingWork,
-    /// How many predictions of each task are kept to be read.
+    /// Number of predictions per task that are kept for reading.
     pub predictions: u32,
     /// The model.
     pub model: ModelWork,
@@ -35,36 +35,36 @@ pub struct EvaluateWork {
 pub struct TaskMetrics {
     /// The task.
     pub task: String,
-    /// Its metrics; the first is its score in R.
+    /// Its metrics; the first fills R.
     pub metrics: Vec<String>,
 }
 
-/// Who answers queries.
+/// The model that answers queries.
 #[expect(clippy::large_enum_variant, reason = "a plan holds a few dozen of them, none in a loop")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answering {
-    /// The backbone: nothing was trained.
+    /// The backbone, because nothing is trained.
     Backbone,
-    /// The one adapter there is, the only `train/…` input.
+    /// The single adapter, which is the only `train/…` input.
     Adapter,
-    /// Whom the router names.
+    /// The expert that the router chooses.
     Routed(RoutingWork),
 }
 
-/// Who answers a query.
+/// Routing of queries to experts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RoutingWork {
     /// The router.
     pub router: PluginWork,
-    /// Who answers what no expert takes.
+    /// The model that answers a query that no expert accepts.
     pub fallback: Fallback,
-    /// Whether the router may know the true task of a query.
+    /// Whether the router receives the true task of a query.
     pub grant_task: bool,
-    /// How often it may ask about one query.
+    /// Maximum number of rounds of probes per query.
     pub max_rounds: u32,
-    /// The indicator tokens, where experts claim.
+    /// The indicator tokens, if the recipe has indicators.
     pub indicator: Option<IndicatorWork>,
 }
 
@@ -72,40 +72,40 @@ pub struct RoutingWork {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct DecodingWork {
-    /// The most tokens of an answer.
+    /// Maximum number of tokens of an answer.
     pub max_new_tokens: u32,
     /// How the next token is chosen.
     pub strategy: Strategy,
-    /// The recipe's seed; none where decoding draws nothing.
+    /// The recipe's seed; `None` for greedy decoding.
     pub seed: Option<u64>,
-    /// What changes nothing but speed and memory.
+    /// Settings that affect only speed and memory.
     pub pace: DecodingPace,
 }
 
-/// In which pieces answers are generated. Not part of a key.
+/// Batching of answers. Not part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct DecodingPace {
-    /// Queries answered together.
+    /// Queries per batch.
     pub batch: u32,
 }
 
-/// Routes queries of no task, after the last task. Inputs: `prepare-out-of-distribution`; where there is a router,
+/// Routes out-of-distribution queries after the last task. Inputs: `prepare-out-of-distribution`; with a router,
 /// `backbone` and all `train/…` and `describe/…`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct OutOfDistributionWork {
     /// The tasks learned, oldest first.
     pub learned: Vec<String>,
-    /// Who answers.
+    /// The model that answers.
     pub answering: Answering,
-    /// How prompts are made; none without a router.
+    /// The prompt settings; `None` without a router.
     pub prompt: Option<PromptWork>,
-    /// How answers are generated, should the router ask for one; none without a router.
+    /// Decoding of answers that the router requests; `None` without a router.
     pub decoding: Option<DecodingWork>,
-    /// How many queries are kept to be read.
+    /// Number of queries that are kept for reading.
     pub predictions: u32,
-    /// The model; none without a router.
+    /// The model; `None` without a router.
     pub model: Option<ModelWork>,
 }
 
@@ -113,43 +113,43 @@ pub struct OutOfDistributionWork {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReportWork {
-    /// Key of the run: stages whose manifest says `made-by` this count as run, the others as cached.
+    /// Key of the run. Stages whose manifest has it as `made-by` count as executed, the others as cached.
     pub run: Digest,
     /// Name of the recipe.
     pub name: String,
     /// The paper.
     pub reference: Option<String>,
-    /// The method in a sentence.
+    /// The method in one sentence.
     pub summary: Option<String>,
     /// The recipe's seed.
     pub seed: u64,
     /// The tasks, in the order of the stream.
     pub tasks: Vec<String>,
-    /// What the report needs to know of the method to judge the run.
+    /// Properties of the method that the diagnosis uses.
     pub method: MethodWork,
-    /// What the run was made with.
+    /// Backend, plugins and data of the run.
     pub provenance: Provenance,
 }
 
-/// What a report needs to know of a method to show its claims and to diagnose it.
+/// Properties of a method that the report uses to show claims and to diagnose the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct MethodWork {
-    /// The router; none where nothing is routed.
+    /// The router; `None` without routing.
     pub router: Option<PluginWork>,
-    /// What indicators are to the tokenizer; none where experts claim nothing.
+    /// The kind of indicators; `None` without indicators.
     pub indicator: Option<IndicatorKind>,
-    /// Optimizer steps over which the learning rate of experts rises; none where none is trained.
+    /// Warm-up steps of experts; `None` without training.
     pub warmup: Option<u32>,
 }
 
-/// What a run was made with.
+/// Backend, precision, plugins and data of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Provenance {
     /// The backend's name.
     pub backend: String,
-    /// The numbers.
+    /// The precision.
     pub precision: Precision,
     /// The policies.
     pub plugins: Vec<UsedPlugin>,
@@ -173,7 +173,7 @@ pub struct UsedPlugin {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct UsedData {
-    /// Where it lay. Under this name it is part of the report's key.
+    /// Its path, which is part of the report's key under this name.
     pub file: PathBuf,
     /// Digest of its content.
     pub digest: Digest,

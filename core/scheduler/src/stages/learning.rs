@@ -1,4 +1,4 @@
-//! What the stages read that make something to answer with: backbone, rehearsal, training, descriptors.
+//! The work of learning stages: backbone, rehearsal, training, descriptors.
 
 use std::path::PathBuf;
 
@@ -14,9 +14,9 @@ use super::parts::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackboneWork {
-    /// A Hugging Face folder: it is checked, not copied. Input: none.
+    /// A Hugging Face folder, which is checked but not copied. Input: none.
     Checkpoint(CheckpointWork),
-    /// A small one, pretrained here. Input: `prepare-corpus`.
+    /// A small backbone to pretrain. Input: `prepare-corpus`.
     Pretrain(PretrainWork),
 }
 
@@ -28,8 +28,8 @@ pub struct CheckpointWork {
     pub path: PathBuf,
     /// Its configuration, weights and tokenizer files.
     pub files: Vec<FileUse>,
-    /// Version of how the files of a checkpoint become a model. 2: an output head that differs from the embedding is used,
-    /// although the configuration ties the two. Plans of before have none.
+    /// Version of how the files of a checkpoint become a model. 2: an output head that differs from the embedding is
+    /// used, although the configuration ties the two. Absent in older plans.
     #[serde(default)]
     pub reading: u32,
 }
@@ -45,29 +45,29 @@ pub struct PretrainWork {
     pub architecture: Architecture,
     /// Its tokenizer.
     pub tokenizer: PretrainTokenizer,
-    /// How prompts are made: the stream's template, so that the backbone knows the form in which it will be asked.
+    /// The stream's prompt template, so that pretraining uses the format of later queries.
     pub template: TemplateWork,
-    /// The most tokens of a prompt.
+    /// Maximum number of tokens of a prompt.
     pub max_prompt: u32,
-    /// The most tokens of a response.
+    /// Maximum number of tokens of a response.
     pub max_response: u32,
-    /// How it is trained.
+    /// Length, batches and learning rate.
     pub training: TrainingWork,
-    /// Which tokens count.
+    /// The tokens that contribute to the loss.
     pub loss: PretrainLoss,
     /// The backbone's own seed.
     pub seed: u64,
-    /// The device; `checkpoint` is none.
+    /// The device; `checkpoint` is `None`.
     pub model: ModelWork,
 }
 
-/// Where a pretrained backbone's tokenizer comes from.
+/// The tokenizer of a pretrained backbone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PretrainTokenizer {
-    /// A byte-level BPE of so many tokens, trained on the corpus.
+    /// A byte-level BPE with this vocabulary size, trained on the corpus.
     TrainBpe(u32),
-    /// A `tokenizer.json`, with what lies beside it.
+    /// A `tokenizer.json` and the related files beside it.
     File(TokenizerWork),
 }
 
@@ -81,61 +81,61 @@ pub struct TokenizerWork {
     pub files: Vec<FileUse>,
 }
 
-/// How long something is trained.
+/// The length of training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Length {
     /// Passes over the training set.
     Epochs(u32),
-    /// Steps of the optimizer.
+    /// Optimizer steps.
     Steps(u32),
 }
 
-/// How something is trained.
+/// Training settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TrainingWork {
-    /// How long.
+    /// The length.
     pub length: Length,
-    /// Examples a gradient, before accumulation.
+    /// Examples per batch.
     pub batch: u32,
-    /// Batches added up before the optimizer steps.
+    /// Batches accumulated per optimizer step.
     pub accumulate: u32,
-    /// The highest learning rate.
+    /// Peak learning rate.
     pub learning_rate: f64,
-    /// How it goes on after the warm-up.
+    /// Shape of the learning rate after warm-up.
     pub schedule: Schedule,
-    /// Steps over which it rises.
+    /// Warm-up steps.
     pub warmup: u32,
-    /// The largest norm of a gradient; 0: no bound.
+    /// Maximum gradient norm; 0 disables clipping.
     pub gradient_clip: f64,
     /// AdamW's weight decay.
     pub weight_decay: f64,
-    /// What changes nothing but speed and memory.
+    /// Settings that affect only speed and memory.
     pub pace: TrainingPace,
 }
 
-/// In which pieces training runs. Not part of a key.
+/// Micro-batches and checkpoints of training. Not part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TrainingPace {
-    /// Rows in one forward pass; 0: chosen by the learner.
+    /// Rows per forward pass; 0: chosen automatically.
     pub micro_batch: u32,
     /// Steps between checkpoints; 0: only when stopped.
     pub checkpoint_every: u32,
 }
 
-/// How much of a task is chosen.
+/// The number of examples to select.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Budget {
     /// A share of the task's training set.
     Share(f64),
-    /// So many examples.
+    /// A number of examples.
     Count(u32),
 }
 
-/// Chooses what to keep of a task. Inputs: `backbone`, `prepare/<task>`; where the recipe grants experts to the
+/// Selects the examples of a task to keep. Inputs: `backbone`, `prepare/<task>`; if the recipe grants experts to the
 /// selector, `train/…` of the tasks up to this one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -144,17 +144,17 @@ pub struct RememberWork {
     pub task: String,
     /// Its place in the stream, from 0.
     pub place: u32,
-    /// Who chooses.
+    /// The selector.
     pub selector: PluginWork,
-    /// How much.
+    /// The budget.
     pub budget: Budget,
-    /// What the recipe does with what is chosen.
+    /// The role of selected examples in training.
     pub role: Role,
-    /// Whether the selector may ask experts; their artifacts are inputs then.
+    /// Whether the selector can probe experts, whose artifacts are then inputs.
     pub grant_experts: bool,
-    /// How prompts are made, for probes and for counting tokens.
+    /// The prompt settings, for probes and for counting tokens.
     pub prompt: PromptWork,
-    /// The most tokens of a response.
+    /// Maximum number of tokens of a response.
     pub max_response: u32,
     /// The recipe's seed.
     pub seed: u64,
@@ -162,76 +162,76 @@ pub struct RememberWork {
     pub model: ModelWork,
 }
 
-/// Puts the training set of a task (or of the union) together: rows with role and weight. Inputs: `prepare/<task>` (for
-/// the union: of all tasks); where earlier tasks are rehearsed, `backbone` and their `remember/…`, and `train/…` where
-/// granted; `prepare-pseudo-negatives` where there are some.
+/// Assembles the training set of a task (or of the union): rows with role and weight. Inputs: `prepare/<task>` (for
+/// the union: of all tasks); if earlier tasks are rehearsed, `backbone` and their `remember/…`, and `train/…` if
+/// granted; `prepare-pseudo-negatives`, if any.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ComposeWork {
-    /// The tasks that are learned: one, or all of them for the union.
+    /// The tasks to learn: one, or all tasks for the union.
     pub tasks: Vec<String>,
-    /// How earlier tasks are mixed in; none where there are none.
+    /// Rehearsal of earlier tasks; `None` without earlier tasks.
     pub rehearse: Option<RehearseWork>,
-    /// How outside negatives are mixed in.
+    /// Pseudo-negatives.
     pub pseudo_negatives: Option<PseudoNegativesWork>,
-    /// Whether rows are marked as to be accepted or rejected: the recipe has indicators.
+    /// Whether rows are labelled as accepted or rejected, that is, the recipe has indicators.
     pub marked: bool,
-    /// Whether a negative's response is learned after the reject indicator; none where no row can be a negative.
+    /// Whether a negative's response is learned after the reject indicator; `None` if no row can be a negative.
     pub negatives_keep_response: Option<bool>,
-    /// The recipe's seed; none where nothing is drawn.
+    /// The recipe's seed; `None` if nothing is random.
     pub seed: Option<u64>,
     /// Examples of each task that are held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_out: Option<u32>,
 }
 
-/// How earlier tasks are mixed in.
+/// Rehearsal of earlier tasks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RehearseWork {
-    /// Place of the new task in the stream, from 0: so many tasks were learned before.
+    /// Index of the new task in the stream, from 0, which is the number of tasks learned before.
     pub place: u32,
     /// The earlier tasks, oldest first.
     pub earlier: Vec<String>,
-    /// Who chooses.
+    /// The selector.
     pub selector: PluginWork,
-    /// What is chosen is to be learned so.
+    /// The role of selected examples in training.
     pub role: Role,
-    /// Whether the selector may ask experts; their artifacts are inputs then.
+    /// Whether the selector can probe experts, whose artifacts are then inputs.
     pub grant_experts: bool,
-    /// How prompts are made, for probes and for counting tokens.
+    /// The prompt settings, for probes and for counting tokens.
     pub prompt: PromptWork,
-    /// The most tokens of a response.
+    /// Maximum number of tokens of a response.
     pub max_response: u32,
     /// The model that answers probes.
     pub model: ModelWork,
 }
 
-/// Outside negatives.
+/// Pseudo-negatives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PseudoNegativesWork {
-    /// How many this task takes, drawn by a seed; all where none.
+    /// Number of examples that this task draws; `None` for all.
     pub count: Option<usize>,
 }
 
-/// Trains an adapter. Inputs: `backbone`, `compose/<task>`; `train/<task before>` where it starts from it.
+/// Trains an adapter. Inputs: `backbone`, `compose/<task>`; `train/<previous task>` if it starts from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TrainWork {
     /// The adapter.
     pub adapter: Adapter,
-    /// How it is trained.
+    /// Length, batches and learning rate.
     pub training: TrainingWork,
-    /// How prompts are made.
+    /// The prompt settings.
     pub prompt: PromptWork,
-    /// The most tokens of a response.
+    /// Maximum number of tokens of a response.
     pub max_response: u32,
-    /// The indicator tokens, where experts claim.
+    /// The indicator tokens, if the recipe has indicators.
     pub indicator: Option<IndicatorWork>,
-    /// How they are learned, where experts claim.
+    /// Their training, if the recipe has indicators.
     pub indicator_learning: Option<IndicatorLearning>,
-    /// Whether it goes on from the adapter before it, which is an input then.
+    /// Whether it continues from the previous adapter, which is then an input.
     pub from_previous: bool,
     /// The recipe's seed.
     pub seed: u64,
@@ -254,17 +254,17 @@ pub struct ValidationWork {
     pub patience: Option<u32>,
 }
 
-/// How indicator tokens are learned.
+/// Training of indicator tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct IndicatorLearning {
-    /// Factor of their positions in the loss.
+    /// Weight of their positions in the loss.
     pub loss_weight: f64,
-    /// The words at whose rows new tokens start; none: the mean row of the vocabulary.
+    /// The words whose rows initialise new tokens; `None`: the mean row of the vocabulary.
     pub start_from: Option<IndicatorWords>,
 }
 
-/// Takes an adapter that was made elsewhere over as an expert. Input: `backbone`.
+/// Imports an adapter as an expert. Input: `backbone`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ImportWork {
@@ -272,19 +272,19 @@ pub struct ImportWork {
     pub path: PathBuf,
     /// Its configuration and weights.
     pub files: Vec<FileUse>,
-    /// The checkpoint under it, where the backbone is one.
+    /// The checkpoint; `None` if the backbone is pretrained.
     pub checkpoint: Option<CheckpointPlace>,
-    /// The indicator tokens, where experts claim.
+    /// The indicator tokens, if the recipe has indicators.
     pub indicator: Option<IndicatorWork>,
 }
 
-/// Notes descriptors of the expert of a task. Inputs: `backbone`, `prepare/<task>`.
+/// Computes descriptors of the expert of a task. Inputs: `backbone`, `prepare/<task>`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct DescribeWork {
-    /// What is noted.
+    /// The descriptors.
     pub descriptors: Vec<Descriptor>,
-    /// How prompts are made.
+    /// The prompt settings.
     pub prompt: PromptWork,
     /// The model.
     pub model: ModelWork,

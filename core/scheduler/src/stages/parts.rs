@@ -1,4 +1,4 @@
-//! Values that several kinds of work read: files, sources, plugins, the model, prompts.
+//! Values shared by several kinds of work: files, sources, plugins, the model, prompts.
 
 use std::path::{Path, PathBuf};
 
@@ -12,21 +12,21 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct FileUse {
-    /// Where it lies. Not part of a key.
+    /// Its path. Not part of a key.
     pub path: PathBuf,
-    /// Its last name.
+    /// Its file name.
     pub name: String,
     /// Digest of its content.
     pub digest: Digest,
 }
 
-/// A dataset as a stage reads it.
+/// A dataset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SourceWork {
     /// The format.
     pub format: String,
-    /// The version of that format's rows.
+    /// The version of the format.
     pub version: u32,
     /// The file or folder; none for built-in formats. Not part of a key: `files` is.
     pub path: Option<PathBuf>,
@@ -54,11 +54,11 @@ pub struct PluginWork {
     pub path: PathBuf,
     /// Digest of the component.
     pub digest: Digest,
-    /// The recipe's table for it, less Cadre's own keys.
+    /// Its settings: the recipe's table without Cadre's own keys.
     pub settings: Map<String, Value>,
 }
 
-/// The folder of a checkpoint. Its files are named by the backbone stage's key, so none of this is part of a key.
+/// The folder of a checkpoint. Not part of a key: the key of the backbone stage covers its files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct CheckpointPlace {
@@ -66,21 +66,21 @@ pub struct CheckpointPlace {
     pub path: PathBuf,
 }
 
-/// The model a stage computes with, and in what.
+/// The model of a stage, its backend and precision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ModelWork {
-    /// The checkpoint, where the backbone is one and not pretrained here.
+    /// The checkpoint; `None` if the backbone is pretrained.
     pub checkpoint: Option<CheckpointPlace>,
     /// The backend's name, without a device index.
     pub backend: String,
-    /// The numbers.
+    /// The precision.
     pub precision: Precision,
-    /// What changes nothing but speed and memory.
+    /// Settings that affect only speed and memory.
     pub pace: ModelPace,
 }
 
-/// Which of several equal devices, and how much of it. Not part of a key.
+/// Device index, threads and gradient checkpointing. Not part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ModelPace {
@@ -88,7 +88,7 @@ pub struct ModelPace {
     pub index: u32,
     /// Threads of the CPU backends; 0: all.
     pub threads: u32,
-    /// Whether training computes its forward passes again instead of keeping them.
+    /// Whether training recomputes activations in the backward pass.
     pub gradient_checkpointing: bool,
 }
 
@@ -100,7 +100,7 @@ impl ModelWork {
     }
 }
 
-/// How instruction and input become a prompt.
+/// The template that turns instruction and input into a prompt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TemplateWork {
@@ -108,30 +108,30 @@ pub enum TemplateWork {
     Plain,
     /// The template of Stanford Alpaca.
     Alpaca,
-    /// The chat template that the tokenizer brings.
+    /// The chat template of the tokenizer.
     Chat,
     /// A Jinja file.
     File(FileUse),
 }
 
-/// How a query becomes the prompt that a model sees.
+/// The template and the length of prompts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PromptWork {
     /// The template.
     pub template: TemplateWork,
-    /// The most tokens of a prompt; none: what the model's context leaves.
+    /// The most tokens of a prompt; `None`: as many as the context of the model allows.
     pub max_prompt: Option<u32>,
 }
 
-/// The tokens by which an expert accepts or rejects a query.
+/// The tokens with which an expert accepts or rejects a query.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct IndicatorWork {
-    /// What accepts.
+    /// The accepting text.
     pub accept: String,
-    /// What rejects.
+    /// The rejecting text.
     pub reject: String,
-    /// What the two are to the tokenizer.
+    /// How the tokenizer represents the two.
     pub kind: IndicatorKind,
 }

@@ -1,4 +1,4 @@
-//! What `prepare/…` stages read.
+//! The work of `prepare/…` stages.
 
 use cadre_recipe::{Limits, Split};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub enum PrepareWork {
     Examples(PrepareExamples),
 }
 
-/// One task of the stream. It does not know its place in the stream: orders share it.
+/// One task of the stream. Must not depend on its place in the stream, so that orders share the stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PrepareTask {
@@ -24,20 +24,20 @@ pub struct PrepareTask {
     pub task: String,
     /// The dataset, with the task's own files.
     pub source: SourceWork,
-    /// The most examples of each split.
+    /// Maximum number of examples per split.
     pub limits: Limits,
-    /// `stream.seed`, else the recipe's. Draws are derived from it and the task's name, not from the stage key: a
-    /// smaller limit then gives a prefix of a larger one.
+    /// `stream.seed`, or else the recipe's seed. Draws derive from it and the name of the task, not from the stage key,
+    /// so that the examples of a smaller limit are a prefix of those of a larger one.
     pub seed: u64,
 }
 
-/// Examples of one or several sources, one after the other.
+/// Examples of one or several sources, concatenated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PrepareExamples {
     /// The sources.
     pub sources: Vec<ExamplesWork>,
-    /// The backbone's seed for a corpus; `stream.seed`, else the recipe's, for the others.
+    /// The backbone's seed for a corpus; `stream.seed`, or else the recipe's seed, for the others.
     pub seed: u64,
 }
 
@@ -47,10 +47,10 @@ pub struct PrepareExamples {
 pub struct ExamplesWork {
     /// The dataset, with the files of these tasks.
     pub source: SourceWork,
-    /// The tasks; empty for all there are.
+    /// The tasks; empty for all.
     pub tasks: Vec<String>,
-    /// Which part of it.
+    /// The split.
     pub split: Split,
-    /// At most so many examples of all tasks together, drawn by a seeded shuffle.
+    /// Maximum number of examples of all tasks together, drawn by a seeded shuffle.
     pub limit: Option<usize>,
 }

@@ -1,12 +1,12 @@
-//! Shapes and slots of decoders in the words of `cadre-checkpoint`, from those of recipes. It reads no file.
+//! Converts architectures and targets of recipes to the types of `cadre-checkpoint`.
 
 use cadre_checkpoint::{BackboneShape, Target as Slot, Variation};
 use cadre_recipe::{Architecture, Target};
 
-/// RMSNorm's epsilon in the configurations of small Llamas.
+/// RMSNorm epsilon, as in the configurations of small Llamas.
 const NORM_EPSILON: f64 = 1e-6;
 
-/// The shape of a backbone that is pretrained here, with so many rows in its embedding.
+/// The shape of a pretrained backbone with `vocabulary` rows in its embedding.
 #[must_use]
 pub fn pretrained_shape(architecture: &Architecture, vocabulary: usize) -> BackboneShape {
     BackboneShape {
@@ -24,7 +24,7 @@ pub fn pretrained_shape(architecture: &Architecture, vocabulary: usize) -> Backb
     }
 }
 
-/// The slot of a decoder that a recipe's target is.
+/// The decoder projection of a recipe's target.
 #[must_use]
 pub fn slot(target: Target) -> Slot {
     match target {

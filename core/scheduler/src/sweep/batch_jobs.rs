@@ -1,5 +1,5 @@
-//! The plan of a sweep cut into jobs of a queue: which stages each job does and which jobs it comes after. Knows no
-//! queue and submits nothing.
+//! Splits the plan of a sweep into queue jobs: the stages of each job, and the jobs that it depends on. Independent of
+//! the queue system.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 use crate::stages::{BackboneWork, StageSpec, StageWork};
 use crate::sweep::sweep_plan::SweepPlan;
 
-/// A job: stages to be done one after the other by one process, with whatever light stage they need.
+/// A job: stages that one process executes in turn, along with the cheap stages that they need.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BatchJob {
-    /// Places of the stages in the sweep's plan, in order.
+    /// Indices of the stages in the sweep's plan, in order.
     pub stages: Vec<usize>,
-    /// Numbers of the jobs that must have gone well before; each is smaller than its own.
+    /// Numbers of the jobs that must have succeeded before; each is smaller than its own.
     pub after: Vec<usize>,
-    /// Jobs with the same number are alike and follow each other: an array. They have the same kinds of stage, and each
-    /// predecessor is either the same for all, or the n-th job of another array for the n-th of this.
+    /// Number of its job array. The jobs of an array are consecutive and have the same kinds of stage; each predecessor
+    /// is either common to all of them, or the n-th job of another array for the n-th of this one.
     pub array: usize,
 }
 
-/// Cuts what is to do into jobs. Chains of stages that nothing else waits for become one job; jobs that are alike stand
-/// together. Stages that take no time (data, what is remembered and composed, reports) are no jobs: who needs one does
-/// it, and the store sees to it that it is done once.
+/// Splits the stages to do into jobs. A chain of stages with no other dependents becomes one job; similar jobs are
+/// consecutive. Cheap stages (preparation, selection, composition, reports) have no jobs: the job that needs one
+/// executes it, and the store's locks ensure that this happens once.
 #[must_use]
 pub fn batch_jobs(plan: &SweepPlan, there: &[bool]) -> Vec<BatchJob> {
     let heavy = |place: usize| !there[place] && is_heavy(&plan.stages[place]);
@@ -58,7 +58,7 @@ pub fn batch_jobs(plan: &SweepPlan, there: &[bool]) -> Vec<BatchJob> {
     in_arrays(plan, &chains, &afters)
 }
 
-/// For each stage the nearest stages above it that are to do and take time; one that another of them needs is not near.
+/// For each stage, its nearest expensive ancestors that are to do, without those that another of them depends on.
 fn nearest(stages: &[StageSpec], there: &[bool]) -> Vec<BTreeSet<usize>> {
     let mut near: Vec<BTreeSet<usize>> = Vec::with_capacity(stages.len());
     let mut all: Vec<BTreeSet<usize>> = Vec::with_capacity(stages.len());
@@ -79,10 +79,10 @@ fn nearest(stages: &[StageSpec], there: &[bool]) -> Vec<BTreeSet<usize>> {
     near
 }
 
-/// Orders chains so that predecessors come first and those that are alike stand together.
+/// Orders chains so that predecessors come first and similar chains are consecutive.
 fn in_arrays(plan: &SweepPlan, chains: &[Vec<usize>], afters: &[BTreeSet<usize>]) -> Vec<BatchJob> {
     let mut depth = vec![0usize; chains.len()];
-    // A chain's predecessors were begun before it, so one pass is enough.
+    // Predecessors of a chain precede it, so one pass is enough.
     for chain in 0..chains.len() {
         depth[chain] = afters[chain].iter().map(|earlier| depth[*earlier] + 1).max().unwrap_or(0);
     }
@@ -94,24 +94,24 @@ fn in_arrays(plan: &SweepPlan, chains: &[Vec<usize>], afters: &[BTreeSet<usize>]
         number: vec![0; chains.len()],
         arrays: Vec::new(),
     };
-    // All predecessors of chains of one depth have their numbers.
+    // All predecessors of chains of this depth already have numbers.
     for alike in order.chunk_by(|a, b| depth[*a] == depth[*b] && kinds(*a) == kinds(*b)) {
         jobs.add(alike, chains, afters);
     }
     jobs.jobs
 }
 
-/// Jobs so far.
+/// The jobs built so far.
 struct Numbered {
     jobs: Vec<BatchJob>,
-    /// Of each chain that has one, its number.
+    /// The number of each chain that has one.
     number: Vec<usize>,
     /// The first job and the length of each array.
     arrays: Vec<(usize, usize)>,
 }
 
 impl Numbered {
-    /// Adds chains with the same kinds of stage, as few arrays as can be.
+    /// Adds chains with the same kinds of stage, in as few arrays as possible.
     fn add(&mut self, alike: &[usize], chains: &[Vec<usize>], afters: &[BTreeSet<usize>]) {
         let after = |chain: usize| -> Vec<usize> {
             let mut after: Vec<usize> = afters[chain].iter().map(|earlier| self.number[*earlier]).collect();
@@ -136,7 +136,7 @@ impl Numbered {
         }
     }
 
-    /// Whether each predecessor is the same for all, or all of an array in its order.
+    /// Whether each predecessor is common to all, or the jobs of an array in order.
     fn corresponds(&self, group: &[(Vec<usize>, usize)]) -> bool {
         let Some((first, _)) = group.first() else { return false };
         (0..first.len()).all(|position| {
@@ -157,7 +157,7 @@ impl Numbered {
     }
 }
 
-/// Whether a stage takes a model, and so time.
+/// Whether a stage uses a model and is therefore expensive.
 fn is_heavy(stage: &StageSpec) -> bool {
     matches!(
         stage.work,

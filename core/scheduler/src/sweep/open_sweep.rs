@@ -1,5 +1,4 @@
-//! Recipes on their way to the plan of a sweep: read, every point checked, all planned and joined. Runs nothing, and
-//! makes no store where there is none.
+//! Reads, checks and plans the recipes of a sweep, and merges the plans of all points. Must not create a store.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -18,10 +17,10 @@ use crate::planning::plan::PlanStatus;
 use crate::planning::planner::{KnownKeys, plan_beside};
 use crate::sweep::sweep_plan::{PlannedPoint, SweepPlan, Unjoined};
 
-/// Points whose mistakes are told; more of a kind say nothing new.
-const TOLD: usize = 3;
+/// Number of points whose errors are reported; further points tend to repeat them.
+const MAX_REPORTED: usize = 3;
 
-/// Recipes of a sweep and what is varied.
+/// The recipes of a sweep and its variations.
 #[derive(Debug, Clone, Args)]
 pub struct SweepArgs {
     /// The recipes, each with its own `[sweep]`, if it has one
@@ -39,7 +38,7 @@ pub struct SweepArgs {
     pub baseline: Option<String>,
 }
 
-/// A sweep that was read and whose points were found right in themselves.
+/// A sweep whose points are all valid.
 #[derive(Debug)]
 pub struct OpenSweep {
     parts: Vec<Part>,
@@ -55,20 +54,20 @@ struct Part {
     points: Vec<SweepPoint>,
 }
 
-/// The plan of a sweep and how much of it is done.
+/// The plan of a sweep and its status.
 #[derive(Debug)]
 pub struct PlannedSweep {
     /// The plan.
     pub plan: SweepPlan,
-    /// What of its distinct stages is in the store.
+    /// The status of its distinct stages in the store.
     pub status: PlanStatus,
 }
 
 impl OpenSweep {
-    /// Reads recipes in this process's environment and makes all their points.
+    /// Reads recipes in the environment of this process and builds all their points.
     ///
     /// # Errors
-    /// All mistakes that can be seen without a look at data, together; two recipes of one name; a baseline that is no
+    /// All errors that can be found without reading data; two recipes with the same name; a baseline that is not a
     /// setting.
     pub fn read(args: &SweepArgs, capabilities: Option<Capabilities>) -> Result<Self, RecipeErrors> {
         let env = EnvSource::process();
@@ -88,7 +87,7 @@ impl OpenSweep {
             let name = &part.base.recipe.name;
             if let Some(other) = parts[..place].iter().find(|other| other.base.recipe.name == *name) {
                 let problem = format!("{} is called `{name}` too", other.base.path().display());
-                let hint = "give each recipe of a sweep a name of its own";
+                let hint = "give each recipe of a sweep its own name";
                 errors.push(part.base.mistake("name", problem).suggest(hint));
             }
         }
@@ -99,14 +98,15 @@ impl OpenSweep {
         Ok(sweep)
     }
 
-    /// All points, in order, each with its recipe's policies.
+    /// All points, in order, each with the policies of its recipe.
     pub fn points(&self) -> impl Iterator<Item = (&SweepPoint, &PluginCatalog)> {
         self.parts.iter().flat_map(|part| part.points.iter().map(|point| (point, &part.catalog)))
     }
 
-    /// The setting that is meant: the one of the command line, or else of the first recipe that names one.
+    /// The baseline: the one on the command line, or else of the first recipe that has one.
     fn baseline(&self, given: Option<String>) -> Result<Option<String>, RecipeErrors> {
         let of = |part: &Part| part.base.recipe.sweep.as_ref().and_then(|sweep| sweep.baseline.clone());
+        let on_command_line = given.is_some();
         let named = given.map(|name| (&self.parts[0].base, name));
         let stated = || self.parts.iter().find_map(|part| Some((&part.base, of(part)?)));
         let Some((base, name)) = named.or_else(stated) else { return Ok(None) };
@@ -116,20 +116,25 @@ impl OpenSweep {
             return Ok(Some(name));
         }
         let problem = format!("the sweep has no setting `{name}` to compare with");
-        RecipeErrors::of(vec![base.wrong_choice("sweep.baseline", problem, &name, &settings)])?;
+        // `--baseline` is not a layer of the recipe: its error belongs to no line of it.
+        let key = if on_command_line { "" } else { "sweep.baseline" };
+        let mut error = base.wrong_choice(key, problem, &name, &settings);
+        if let Some(meant) = settings.iter().find(|setting| values_of(setting) == values_of(&name)) {
+            error = error.suggest(format!("did you mean `{meant}`?"));
+        }
+        RecipeErrors::of(vec![error])?;
         Ok(None)
     }
 
-    /// Looks at the data and files that the points name; what several of them name is looked at once. Gives what a person
-    /// should know about them.
+    /// Checks the data and files of all points, each once. Returns warnings.
     ///
     /// # Errors
-    /// The mistakes that only this look can find, those of single points with their names.
+    /// All errors in data and files, those of points with the name of the point.
     pub fn check(&self) -> Result<Vec<RecipeError>, RecipeErrors> {
         let mut seen: HashSet<String> = HashSet::new();
         let (mut errors, mut warnings) = (Vec::new(), Vec::new());
         for (point, _) in self.points() {
-            if errors.len() >= TOLD || !seen.insert(looked_at(&point.loaded.recipe)) {
+            if errors.len() >= MAX_REPORTED || !seen.insert(looked_at(&point.loaded.recipe)) {
                 continue;
             }
             let checked = crate::check::check(&point.loaded, &self.hub);
@@ -137,13 +142,13 @@ impl OpenSweep {
             warnings.extend(checked.warnings);
         }
         RecipeErrors::of(errors)?;
-        // What several points have in common is told once.
-        let mut told: HashSet<String> = HashSet::new();
-        warnings.retain(|warning: &RecipeError| told.insert(warning.to_string()));
+        // Warnings that several points have in common are reported once.
+        let mut reported: HashSet<String> = HashSet::new();
+        warnings.retain(|warning: &RecipeError| reported.insert(warning.to_string()));
         Ok(warnings)
     }
 
-    /// Plans all points against the store in this folder and joins their plans.
+    /// Plans all points with the status in the store in this folder, and merges their plans.
     ///
     /// # Errors
     /// When a file changed since the check, or the store cannot be read.
@@ -164,7 +169,7 @@ impl OpenSweep {
         Ok(PlannedSweep { plan, status })
     }
 
-    /// Writes every point's expanded recipe into its plan, for whoever will keep it.
+    /// Adds the expanded recipe of every point to the plan.
     pub fn write_recipes(&self, plan: &mut SweepPlan) {
         for (planned, (point, _)) in plan.points.iter_mut().zip(self.points()) {
             planned.toml = point.loaded.expand();
@@ -180,7 +185,21 @@ impl OpenSweep {
     }
 }
 
-/// Plans points on all cores; the order stays.
+/// The parts of a setting's name that do not depend on the order of its values or on how much of a key is written:
+/// `see[rank=8,threshold=0.5]` is `see` with `rank=8` and `threshold=0.5`.
+fn values_of(setting: &str) -> (&str, Vec<(&str, &str)>) {
+    let (recipe, values) = setting.split_once('[').unwrap_or((setting, ""));
+    let mut parts: Vec<(&str, &str)> = values
+        .trim_end_matches(']')
+        .split(',')
+        .filter_map(|part| part.split_once('='))
+        .map(|(key, value)| (key.trim().rsplit('.').next().unwrap_or(key), value.trim()))
+        .collect();
+    parts.sort_unstable();
+    (recipe.trim(), parts)
+}
+
+/// Plans points in parallel, in order.
 fn planned(
     points: &[(&SweepPoint, &PluginCatalog)],
     digests: &FileDigests,
@@ -209,7 +228,7 @@ fn planned(
     parts.into_iter().flatten().collect()
 }
 
-/// What of a recipe the look at data and files depends on.
+/// The parts of a recipe that the checks of data and files depend on.
 fn looked_at(recipe: &Recipe) -> String {
     let expert = recipe.expert.as_ref();
     let negatives = recipe.rehearsal.as_ref().and_then(|rehearsal| rehearsal.pseudo_negatives.as_ref());
@@ -223,4 +242,17 @@ fn looked_at(recipe: &Recipe) -> String {
         expert.map(|expert| (&expert.import, expert.training.epochs, expert.training.steps)),
     ]);
     parts.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::values_of;
+
+    #[test]
+    fn settings_are_the_same_whatever_the_order_of_their_values() {
+        let written = values_of("see[threshold=0.5, expert.adapter.rank=8]");
+        assert_eq!(written, values_of("see[rank=8,threshold=0.5]"));
+        assert_ne!(written, values_of("see[rank=4,threshold=0.5]"));
+        assert_ne!(values_of("see"), values_of("sea"));
+    }
 }

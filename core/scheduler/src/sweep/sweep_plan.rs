@@ -1,4 +1,4 @@
-//! The plan of a sweep: the plans of all its points in one, in which equal stages are one stage. Never does a stage.
+//! The plan of a sweep: the merged plans of all points, in which equal stages occur once.
 
 use std::collections::HashMap;
 
@@ -12,15 +12,15 @@ use crate::stages::StageSpec;
 /// Version of `sweep-plan.json`.
 pub const SWEEP_PLAN_FORMAT: u32 = 1;
 
-/// What a sweep will do.
+/// The plan of a sweep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SweepPlan {
     /// Version of this layout; 1.
     pub format_version: u32,
-    /// Name of the sweep: of its recipe, or of its first recipe and how many more there are.
+    /// Name of the sweep: its recipe, or its first recipe and the number of others.
     pub name: String,
-    /// Key of the sweep: of its points' names and runs.
+    /// Key of the sweep: a digest of the names and run keys of its points.
     pub key: Digest,
     /// The setting that the others are compared with.
     pub baseline: Option<String>,
@@ -28,11 +28,11 @@ pub struct SweepPlan {
     pub keys: Vec<String>,
     /// The points, in the order of the sweep.
     pub points: Vec<PlannedPoint>,
-    /// The distinct stages of all points; inputs stand before what reads them.
+    /// The distinct stages of all points, each after its inputs.
     pub stages: Vec<StageSpec>,
 }
 
-/// One point of a sweep, and which stages it is.
+/// A point of a sweep and its stages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedPoint {
@@ -42,30 +42,30 @@ pub struct PlannedPoint {
     pub setting: String,
     /// The name of its recipe.
     pub recipe: String,
-    /// The values that set it apart, by key.
+    /// The varied values, by key.
     pub values: Map<String, Value>,
     /// Its seed.
     pub seed: u64,
-    /// The name of its order, where there are several.
+    /// The name of its order, if there are several.
     pub order: Option<String>,
     /// Key of its run: the same as that of the recipe run alone.
     pub run_key: Digest,
     /// Its tasks, in order.
     pub tasks: Vec<String>,
-    /// Places of its stages, in the order of its own plan.
+    /// Indices of its stages, in the order of its own plan.
     pub stages: Vec<usize>,
-    /// Its recipe as TOML, expanded; empty until it is to be kept.
+    /// Its expanded recipe as TOML; empty until it is saved.
     pub toml: String,
 }
 
-/// A point's identity before its stages are joined with those of others.
+/// A point before its stages are merged with those of other points.
 pub(crate) struct Unjoined {
     pub(crate) point: PlannedPoint,
     pub(crate) plan: Plan,
 }
 
 impl SweepPlan {
-    /// Joins the plans of points. Of equal stages the first stays, with its pace.
+    /// Merges the plans of points. Of equal stages the first is kept, with its pace.
     pub(crate) fn join(name: String, baseline: Option<String>, points: Vec<Unjoined>) -> Self {
         let mut stages: Vec<StageSpec> = Vec::new();
         let mut known: HashMap<Digest, usize> = HashMap::new();
@@ -102,7 +102,7 @@ impl SweepPlan {
         }
     }
 
-    /// All stages as one plan, which nobody reports on as a whole.
+    /// All stages as one plan, without a report of its own.
     #[must_use]
     pub fn joint(&self) -> Plan {
         Plan {
@@ -114,7 +114,7 @@ impl SweepPlan {
         }
     }
 
-    /// The run that each stage counts as made by, whichever worker makes it: that of the first point that has it.
+    /// The run that each stage is attributed to, whichever worker executes it: that of the first point with the stage.
     #[must_use]
     pub fn makers(&self) -> Vec<Digest> {
         let mut makers = vec![self.key; self.stages.len()];

@@ -1,29 +1,29 @@
-//! What threads of a walk agree on: how far each stage is, and which comes next. Does no work and sends no event.
+//! Scheduling state shared by the threads of an execution: the progress of each stage, and the choice of the next one.
 
 use std::time::{Duration, Instant};
 
 use crate::error::WalkError;
 use crate::planning::plan::Plan;
 
-/// How often an input may break and be made again before the walk gives up.
+/// Number of times that a damaged input is rebuilt before the execution fails.
 const TRIES: u32 = 3;
 
-/// A stage whose key another process holds is tried again after this.
+/// Delay before a stage whose key another process holds is tried again.
 const HELD: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// Not begun, or to be done again.
+    /// Not started, or to be executed again.
     Open,
-    /// A thread is at it.
+    /// A thread executes it.
     Running,
-    /// Another process is at it, as of then.
+    /// Another process holds its key, as of this time.
     Held(Instant),
-    /// It was there.
+    /// It was cached.
     Cached,
-    /// It was done in this walk.
+    /// It was executed.
     Done,
-    /// It ended early, as it was asked to.
+    /// It stopped early on request.
     Stopped,
     /// It failed.
     Failed,
@@ -35,14 +35,14 @@ impl Progress {
     }
 }
 
-/// What a thread is to do next.
+/// The next action of a thread.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// This stage, now marked as running.
+    /// Execute this stage, which is now marked as running.
     Stage(usize),
-    /// Nothing at the moment.
+    /// Wait.
     Wait,
-    /// Nothing any more.
+    /// Finish.
     Over,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Board {
     waited: Vec<bool>,
     lost: Vec<u32>,
     failures: Vec<(usize, WalkError)>,
-    /// No further stage is begun.
+    /// Whether no further stage is started.
     closed: bool,
 }
 
@@ -72,7 +72,7 @@ impl Board {
         self.closed = true;
     }
 
-    /// The first stage whose inputs are all there.
+    /// Claims the first stage whose inputs are all finished.
     pub(super) fn claim(&mut self, plan: &Plan) -> Claim {
         if !self.closed {
             let ready = |place: &usize| {
@@ -100,16 +100,16 @@ impl Board {
         }
     }
 
-    /// Puts a stage back that another process is doing; says whether that is news.
+    /// Puts back a stage that another process executes. Returns whether this is the first time.
     pub(super) fn hold(&mut self, place: usize, now: Instant) -> bool {
         self.stages[place] = Progress::Held(now);
         !std::mem::replace(&mut self.waited[place], true)
     }
 
-    /// Puts a stage back whose `input` has to be made again, and the input too.
+    /// Puts back a stage and its `input`, which must be rebuilt.
     pub(super) fn input_lost(&mut self, place: usize, input: usize, plan: &Plan) {
         self.stages[place] = Progress::Open;
-        // Another stage may have found the loss first: the input is open or being made already.
+        // Another stage may have found the damage first; the input is then already open or running.
         if self.stages[input].is_there() {
             self.lost[input] += 1;
             self.stages[input] = Progress::Open;

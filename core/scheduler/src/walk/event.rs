@@ -1,4 +1,4 @@
-//! What stages say while they run, and the flag by which they are asked to stop. Listeners cannot change a run.
+//! Events of stages, and the stop flag. Event sinks must not influence a run.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use cadre_store::Digest;
 use serde::{Deserialize, Serialize};
 
-/// Something that happened to a stage.
+/// An event of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Event {
@@ -15,93 +15,93 @@ pub struct Event {
     pub stage: String,
     /// Its key.
     pub key: Digest,
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
 }
 
-/// What can happen to a stage.
+/// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
-    /// It has begun.
+    /// It was started.
     Started,
-    /// It is so far.
+    /// Progress.
     Progress {
-        /// Units that are done.
+        /// Finished units.
         done: u64,
-        /// Units in all.
+        /// Total units.
         total: u64,
-        /// What is counted: `steps`, `queries`.
+        /// The unit: `steps`, `queries`.
         unit: String,
     },
-    /// A figure on the way.
+    /// A metric during the stage.
     Metric {
         /// Its name: `loss`.
         name: String,
-        /// At which step.
+        /// Its step.
         step: u64,
         /// Its value.
         value: f64,
     },
-    /// Its artifact was there already.
+    /// Its artifact is cached.
     Cached,
-    /// Another process is doing it.
+    /// Another process executes it.
     Waiting {
-        /// The process; 0 where not known.
+        /// The process id; 0 if unknown.
         pid: u32,
     },
-    /// Its artifact was damaged; it was set aside and is made again.
+    /// Its artifact was damaged; it was moved aside and is rebuilt.
     Damaged {
-        /// The file that was wrong.
+        /// The damaged file.
         file: String,
-        /// What was wrong.
+        /// The problem.
         problem: String,
-        /// Where the artifact now lies.
+        /// The new location of the artifact.
         moved_to: PathBuf,
     },
-    /// It is done.
+    /// It was finished.
     Finished {
-        /// How long it took.
+        /// Its duration in seconds.
         seconds: f64,
     },
-    /// It was stopped before its end; what it had is kept.
+    /// It was stopped early; its workspace is kept.
     Stopped,
     /// It failed.
     Failed {
-        /// Why.
+        /// The cause.
         message: String,
     },
 }
 
-/// Who listens to events.
+/// A receiver of events.
 pub trait EventSink: Sync {
-    /// Takes note of an event. Called from several threads; must not block for long.
+    /// Receives an event. Called from several threads; must not block for long.
     fn send(&self, event: &Event);
 }
 
-/// Asks running stages to stop at their next step. Clones share one flag.
+/// Requests running stages to stop at their next step. Clones share one flag.
 #[derive(Clone, Debug, Default)]
 pub struct StopFlag(Arc<AtomicBool>);
 
 impl StopFlag {
-    /// A flag by which nobody has asked yet.
+    /// A flag that is not set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks to stop.
+    /// Requests a stop.
     pub fn request(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    /// Whether somebody has asked.
+    /// Whether a stop was requested.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// The flag itself, for a signal handler that can do no more than store into it.
+    /// The flag itself, for a signal handler, which can only store into it.
     #[must_use]
     pub fn shared(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0)

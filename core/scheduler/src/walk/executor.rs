@@ -1,4 +1,4 @@
-//! The face between the walk and the stage bodies: what a body is given, what it gives back.
+//! The interface between the scheduler and stage bodies.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -9,67 +9,68 @@ use serde_json::Value;
 use crate::stages::{StageKind, StageSpec};
 use crate::walk::event::{Event, EventKind, EventSink, StopFlag};
 
-/// What a stage has to say of its artifact: kept in the manifest, read by later stages and the report.
+/// Facts about an artifact: stored in its manifest, read by later stages and the report. The fact `training-tokens` of
+/// training stages is also used to measure speed.
 pub type StageFacts = Value;
 
-/// Why a stage failed; any error will do.
+/// Why a stage failed.
 pub type StageError = Box<dyn Error + Send + Sync>;
 
-/// How a stage ended that did not fail.
+/// The outcome of a stage that did not fail.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StageOutcome {
     /// The draft is complete.
     Done(StageFacts),
-    /// It was asked to stop and did; what it needs to go on is in its workspace.
+    /// It stopped on request; its workspace contains what it needs to resume.
     Stopped,
 }
 
-/// Does the work of stages. One for all; called from several threads.
+/// Executes stages. One executor serves all stages and is called from several threads.
 pub trait StageExecutor: Sync {
-    /// Does the work of `job` into its draft.
+    /// Executes `job` and writes its artifact to the draft.
     ///
     /// # Errors
-    /// Whatever stops the stage. What it has left in its workspace is kept.
+    /// Any error of the stage. Its workspace is kept.
     fn execute(&self, job: &StageJob<'_>) -> Result<StageOutcome, StageError>;
 }
 
 /// A verified input of a stage.
 #[derive(Clone, Debug)]
 pub struct StageInput {
-    /// Name of the stage that made it.
+    /// Name of the stage that produced it.
     pub name: String,
     /// Its kind.
     pub kind: StageKind,
-    /// The task that it is about, or `union`; none where it is about no single one.
+    /// Its task, or `union`; `None` if it does not belong to a single task.
     pub task: Option<String>,
-    /// What it made.
+    /// The artifact.
     pub artifact: Artifact,
 }
 
-/// A stage to be done now.
+/// A stage to execute.
 pub struct StageJob<'a> {
-    /// What to do.
+    /// The stage.
     pub spec: &'a StageSpec,
-    /// What to do it with, in the order of `spec.inputs`.
+    /// Its inputs, in the order of `spec.inputs`.
     pub inputs: Vec<StageInput>,
-    /// Where the outcome goes.
+    /// The artifact under construction.
     pub draft: &'a Draft,
-    /// A folder for checkpoints; what an earlier, interrupted try left is still in it.
+    /// A folder for checkpoints, including those of an earlier, interrupted attempt.
     pub workspace: PathBuf,
-    /// Who listens.
+    /// The receiver of events.
     pub events: &'a dyn EventSink,
-    /// Looked at between steps.
+    /// Checked between steps.
     pub stop: &'a StopFlag,
 }
 
 impl StageJob<'_> {
-    /// The input that the stage `name` made.
+    /// The input produced by the stage `name`.
     #[must_use]
     pub fn input(&self, name: &str) -> Option<&StageInput> {
         self.inputs.iter().find(|input| input.name == name)
     }
 
-    /// The input of a kind that is about this task.
+    /// The input of a kind for this task.
     #[must_use]
     pub fn input_for(&self, kind: StageKind, task: &str) -> Option<&StageInput> {
         self.inputs_of(kind).find(|input| input.task.as_deref() == Some(task))
@@ -85,12 +86,12 @@ impl StageJob<'_> {
         self.events.send(&Event { stage: self.spec.name.clone(), key: self.spec.key, kind });
     }
 
-    /// Says how far the stage is.
+    /// Reports progress.
     pub fn progress(&self, done: u64, total: u64, unit: &str) {
         self.send(EventKind::Progress { done, total, unit: unit.to_owned() });
     }
 
-    /// Notes a figure on the way.
+    /// Reports a metric.
     pub fn metric(&self, name: &str, step: u64, value: f64) {
         self.send(EventKind::Metric { name: name.to_owned(), step, value });
     }

@@ -17,7 +17,7 @@ use crate::planning::plan::{Plan, StageState};
 use crate::walk::event::{Event, EventKind, EventSink, StopFlag};
 use crate::walk::executor::{StageError, StageExecutor, StageJob, StageOutcome};
 
-/// A body for tests: writes its stage's name; fails, panics, stops or breaks things where told.
+/// A body for tests: writes its stage's name; fails, panics or stops at the given stages.
 #[derive(Default)]
 struct Body {
     did: Mutex<Vec<String>>,
@@ -61,7 +61,7 @@ impl StageExecutor for Body {
         job.progress(1, 1, "rows");
         job.draft.write("name", name.as_bytes())?;
         let resumed = checkpoint.exists();
-        Ok(StageOutcome::Done(json!({ "resumed": resumed })))
+        Ok(StageOutcome::Done(json!({ "resumed": resumed, "training-tokens": 100 })))
     }
 }
 
@@ -225,8 +225,15 @@ fn a_stop_keeps_the_workspace_and_the_next_walk_goes_on() {
 
     ground.walk(&Body::default(), &WalkOptions::default()).0.unwrap();
     let facts = |name: &str| ground.store().manifest(&stage(&ground.plan, name).key).unwrap().unwrap().facts;
-    assert_eq!(facts("train/b"), json!({ "resumed": true }));
-    assert_eq!(facts("train/c"), json!({ "resumed": false }));
+    assert_eq!(facts("train/b")["resumed"], true);
+    assert_eq!(facts("train/c")["resumed"], false);
+    // The speed of a resumed stage would be that of a part of it.
+    let speeds = fs::read_to_string(ground.folder.path().join("speeds.jsonl")).unwrap();
+    let kinds: Vec<&str> = speeds
+        .lines()
+        .map(|line| if line.contains("\"kind\":\"backbone\"") { "backbone" } else { "train" })
+        .collect();
+    assert_eq!(kinds, ["backbone", "train", "train"], "{speeds}");
 }
 
 #[test]
