@@ -8,14 +8,16 @@ mod figures;
 mod front;
 mod shown;
 mod statistics;
+mod stream_scores;
 mod student;
 mod summary;
 
 pub use figures::{Better, FIGURES, FigureEntry, TIMES, Unit};
 pub use statistics::{Difference, IntervalMethod, MIN_RESAMPLED, Spread};
+pub use stream_scores::StreamScores;
 
-pub(crate) use csv::{plain, state};
-pub(crate) use figures::{FRONT_COSTS, MAIN};
+pub(crate) use csv::{line as csv_line, plain, state};
+pub(crate) use figures::{FRONT_COSTS, MAIN, OF_TASK};
 pub(crate) use shown::{Shown, shown};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,8 +79,9 @@ pub struct SweepPoint {
     pub state: PointState,
     /// Why it failed; null where it did not.
     pub problem: Option<String>,
-    /// By name, those of [`FIGURES`] and `average-score.<metric>`, in the units of `report.json`: scores 0..=100, shares
-    /// (routing-accuracy, out-of-distribution) 0..=1. Null where the run has none.
+    /// By name: those of [`FIGURES`], `average-score.<metric>`, and `score.<task>` (score at the end of the stream), in the
+    /// units of `report.json`: scores 0..=100, shares (routing-accuracy, out-of-distribution) 0..=1. Null where the run has
+    /// none.
     pub scores: BTreeMap<String, Option<f64>>,
     /// By name, those of [`TIMES`]: they differ each time a run is made. Null where the run has none.
     pub times: BTreeMap<String, Option<f64>>,
@@ -122,6 +125,12 @@ pub struct SettingSummary {
     /// Names of the costs (`training-tokens`, `probes-per-query`) against which no other setting has both a mean
     /// average-score as high and a mean cost as low, one of them strictly better.
     pub on_front: Vec<String>,
+    /// Mean R of the replicates, one entry per order of tasks; empty in files written before this field existed.
+    #[serde(default)]
+    pub streams: Vec<StreamScores>,
+    /// AR after each task, over all replicates; null where any replicate was not evaluated at that stage.
+    #[serde(default)]
+    pub average_scores: Vec<Option<Spread>>,
 }
 
 /// Stages of all points together.

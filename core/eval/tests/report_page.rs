@@ -17,19 +17,21 @@ fn a_routed_run_shows_every_part() {
     for part in [
         "Score matrix R",
         "Each task over the stages",
-        "Who answered",
+        "Routing confusion",
         "Claims",
         "threshold 0.5",
         "Training loss",
-        "Predictions to read",
+        "Learning rate",
+        "Gradient norm",
+        "<h2>Predictions</h2>",
         "The recipe, expanded",
     ] {
         assert!(page.contains(part), "{part}");
     }
-    // R, its lines, confusion, routing over stages, five claim histograms, losses.
-    assert_eq!(page.matches("<svg ").count(), 10);
+    // R, its lines, confusion, routing over stages, five claim histograms, six variants of the losses, learning rate, norm.
+    assert_eq!(page.matches("<svg ").count(), 17);
     assert_eq!(page.matches("<svg ").count(), page.matches("</svg>").count());
-    assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 10);
+    assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 17);
 }
 
 #[test]

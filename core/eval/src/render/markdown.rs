@@ -29,7 +29,7 @@ fn write(text: &mut String, report: &Report, extras: &ReportExtras) -> std::fmt:
     )?;
     if let Some(routing) = &report.routing {
         let probes = decimals(routing.probes_per_query, 2);
-        write!(text, " · routing {} · {probes} probes a query", percent(routing.accuracy))?;
+        write!(text, " · routing {} · {probes} probes per query", percent(routing.accuracy))?;
     }
     if let Some(strangers) = &report.out_of_distribution {
         write!(text, " · out of distribution to the backbone {}", percent(strangers.to_backbone))?;

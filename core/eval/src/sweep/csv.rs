@@ -79,7 +79,8 @@ pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn line(text: &mut String, fields: impl Iterator<Item = String>) {
+/// Appends one CSV record to `text`, quoted as RFC 4180 requires.
+pub(crate) fn line(text: &mut String, fields: impl Iterator<Item = String>) {
     for (at, field) in fields.enumerate() {
         if at > 0 {
             text.push(',');

@@ -6,7 +6,7 @@ use super::{
     Difference, FIGURES, IntervalMethod, PointOutcome, PointState, SweepInput, SweepReport, SweepRun,
     SweepStages, TIMES,
 };
-use crate::{EvalError, Report};
+use crate::{EvalError, Report, ScoreMatrix};
 
 const VERSION_1: &str = include_str!("../../fixtures/sweep_v1.json");
 
@@ -125,15 +125,58 @@ fn figures_are_those_of_the_report() {
         ("parameters", 8192.0),
         ("bytes", 33024.0),
         ("average-score.exact-match", 92.875),
+        ("score.sorting", 88.5),
+        ("score.tagging", 97.25),
     ];
     for (name, value) in expected {
         assert_eq!(point.scores[name], Some(value), "{name}");
     }
     assert_eq!(point.scores["final-loss"], None, "one expert of the fixture has none");
-    assert_eq!(point.scores.len(), FIGURES.len() + 1);
+    assert_eq!(point.scores.len(), FIGURES.len() + 1 + 2, "one metric, two tasks");
     assert_eq!(point.times["wall-seconds"], Some(12.5));
     let names: std::collections::BTreeSet<_> = FIGURES.iter().chain(TIMES).map(|entry| entry.name).collect();
     assert_eq!(names.len(), FIGURES.len() + TIMES.len(), "a name twice");
+}
+
+#[test]
+fn scores_are_averaged_over_replicates_of_one_order() {
+    let of = |seed: u64, order: &str, names: [&str; 2], rows: [[Option<f64>; 2]; 2]| {
+        let mut report = report(90.0, 1000);
+        report.tasks = names.map(str::to_owned).to_vec();
+        report.score_matrix = ScoreMatrix::from_rows(rows.map(|row| row.to_vec()).to_vec()).unwrap();
+        run("a", json!(0.1), seed, Some(order), PointOutcome::Done(report))
+    };
+    let report = SweepReport::of(input(vec![
+        of(1, "O1", ["x", "y"], [[Some(90.0), None], [Some(80.0), Some(99.999_999_5)]]),
+        of(2, "O1", ["x", "y"], [[Some(92.0), Some(1.0)], [Some(81.0), Some(100.0)]]),
+        of(1, "O2", ["y", "x"], [[Some(70.0), Some(2.0)], [Some(60.0), Some(85.0)]]),
+    ]))
+    .unwrap();
+    let setting = &report.settings[0];
+    let [first, second] = &setting.streams[..] else { panic!("two orders") };
+    assert_eq!((first.tasks.join(" "), first.replicates), ("x y".to_owned(), 2));
+    let rows = [[Some(91.0), None], [Some(80.5), Some(100.0)]];
+    assert_eq!(first.score_matrix.rows(), rows.map(|row| row.to_vec()), "null where a replicate has none");
+    assert_eq!((second.tasks.join(" "), second.replicates), ("y x".to_owned(), 1));
+    // By task, whatever its place in the stream.
+    assert_eq!(setting.figures["score.x"].mean, 82.0);
+    assert_eq!(report.points[0].scores["score.y"], Some(100.0), "rounded to six decimals");
+    let after: Vec<f64> = setting.average_scores.iter().map(|of| of.unwrap().mean).collect();
+    assert_eq!(after[0], 84.0);
+    assert!((after[1] - (90.0 + 90.5 + 72.5) / 3.0).abs() < 1e-6);
+    // Files from before these fields are read.
+    let old = SweepReport::from_json(VERSION_1).unwrap();
+    assert!(old.settings[0].streams.is_empty() && old.settings[0].average_scores.is_empty());
+}
+
+#[test]
+fn scores_in_files_have_no_floating_point_noise() {
+    let scores = [99.999_999_5, 33.333_333_333_333_336];
+    let points = scores.iter().zip(1..).map(|(score, seed)| done("a", 0.1, seed, None, *score)).collect();
+    let report = SweepReport::of(input(points)).unwrap();
+    let (csv, json) = (report.to_csv(), report.to_json().unwrap());
+    assert!(csv.contains(",done,,100,") && csv.contains(",done,,33.333333,"), "{csv}");
+    assert!(!json.contains("99.9999") && !json.contains("33.3333333"), "{json}");
 }
 
 #[test]
