@@ -1,4 +1,4 @@
-//! Reports beside each other, as one Markdown table. It never reorders: the first report is the one that others stand beside.
+//! The comparison of reports as a Markdown table, in the given order.
 
 use crate::Report;
 use crate::render::{cell, percent, score, signed};
@@ -19,8 +19,8 @@ const COLUMNS: &[Column] = &[
     }),
 ];
 
-/// One row a report: name, seed, AR, BWT, FWT, forgetting, routing accuracy, probes per query, share of the queries out of
-/// distribution that went to the backbone. Columns that no report fills are left out; a gap is an en dash.
+/// One row per report: name, seed, AR, BWT, FWT, forgetting, routing accuracy, probes per query, share of the queries out of
+/// distribution that the backbone answered. Columns without values are left out; a missing value is an en dash.
 pub fn render_markdown_table(reports: &[Report]) -> String {
     let columns: Vec<&Column> =
         COLUMNS.iter().filter(|(_, value)| reports.iter().any(|report| value(report).is_some())).collect();

@@ -1,4 +1,4 @@
-//! The page and its short form for runs of all shapes: nothing is fetched, nothing is unescaped, what is missing is left out.
+//! `report.html` and `report.md` for runs of all shapes: no requests, everything escaped, missing parts left out.
 
 use cadre_eval::{Report, ReportExtras, ScoreMatrix, render_html, render_markdown};
 
@@ -35,7 +35,7 @@ fn a_routed_run_shows_every_part() {
 }
 
 #[test]
-fn a_collapse_is_told_before_any_figure() {
+fn a_collapse_is_reported_before_any_figure() {
     let page = page(sample::COLLAPSED);
     let (finding, card) = (page.find("Routing has collapsed").unwrap(), page.find("Average score").unwrap());
     assert!(finding < card);

@@ -1,5 +1,4 @@
-//! The page of a sweep and its short form for sweeps of all shapes: nothing is fetched, nothing is unescaped, links lead to
-//! runs, large sweeps stay small enough.
+//! `sweep.html` and `sweep.md` for sweeps of all shapes: no requests, everything escaped, links to runs, bounded size.
 
 use std::time::Instant;
 
@@ -164,7 +163,7 @@ fn recipes_with_different_keys_share_a_page() {
     }
     let report = making.finish("threshold 1, rule [1,1]").unwrap();
     let page = page(&report);
-    // Two keys end in one word: both are named in full.
+    // Two keys end in the same word, so both are named in full.
     assert!(page.contains(">routing.threshold</th>") && page.contains(">rehearsal.threshold</th>"));
     assert!(page.contains("The axis of values is logarithmic."));
     assert!(page.contains("<td>[1,2]</td>") && page.contains("<td>–</td>"));
@@ -186,7 +185,7 @@ fn a_thousand_points_stay_small_and_quick() {
     ];
     for report in sweeps {
         assert!(report.points.len() >= 1000);
-        // The best of three: other work on the machine is no fault of the page.
+        // The best of three, because of other load on the machine.
         let timed = (0..3).map(|_| {
             let begin = Instant::now();
             let bytes = page(&report).len();

@@ -20,7 +20,7 @@ pub(crate) struct Sample {
     pub(crate) tasks: &'static [&'static str],
     /// Whether there are experts and a router.
     pub(crate) routed: bool,
-    /// Points an old task loses a stage.
+    /// Points that an old task loses per stage.
     pub(crate) loss_a_stage: f64,
     /// Queries of each task.
     pub(crate) queries: usize,
@@ -39,9 +39,9 @@ pub(crate) const SEE: Sample = Sample {
     queries: 100,
     collapsed: false,
 };
-/// The same where the newest expert answers everything.
+/// The same, but the newest expert answers everything.
 pub(crate) const COLLAPSED: Sample = Sample { loss_a_stage: 20.0, collapsed: true, ..SEE };
-/// The same without one, forgetting.
+/// The same without a router, and with forgetting.
 pub(crate) const SEQUENTIAL: Sample = Sample { routed: false, loss_a_stage: 14.0, ..SEE };
 /// One task.
 pub(crate) const ONE: Sample = Sample { tasks: &["sorting"], ..SEE };
@@ -64,10 +64,10 @@ pub(crate) const TEN: Sample = Sample {
 };
 
 impl Sample {
-    /// The report and what the page shows beyond it.
+    /// The report and the extras of its page.
     ///
     /// # Errors
-    /// None that a sample gives.
+    /// None for the samples below.
     pub(crate) fn make(&self) -> Result<(Report, ReportExtras), EvalError> {
         let mut dice = Dice(7);
         let matrix = self.scores(&mut dice)?;
@@ -174,7 +174,7 @@ impl Sample {
                      tasks; routing accuracy is 20.0 %."
                 ),
                 advice: vec![
-                    "`indicator.kind = \"existing-token\"` with two words that the backbone knows, such as `Yes` and `No`"
+                    "`indicator.kind = \"existing-token\"` with two words of the backbone's vocabulary, such as `Yes` and `No`"
                         .to_owned(),
                     "a higher `indicator.loss-weight`".to_owned(),
                 ],

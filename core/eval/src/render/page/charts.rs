@@ -56,7 +56,7 @@ impl Charts {
                 ClaimScale::Renormalised => "accept / (accept + reject)",
                 ClaimScale::Raw => "the probability of the accepting indicator",
             },
-            threshold: extras.threshold.map(|threshold| number(threshold)),
+            threshold: extras.threshold.map(number),
             any_stranger_claim: extras.claims.iter().any(|claim| claim.task.is_none()),
         })
     }

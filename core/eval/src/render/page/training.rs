@@ -120,7 +120,7 @@ fn loss_plot(losses: &Named, half_life: f64, logarithmic: bool) -> Result<Option
     let heights = || lines.iter().flat_map(|line| &line.points).map(|(_, loss)| *loss);
     let highest = heights().fold(0.0, f64::max);
     let least = heights().filter(|loss| *loss > 0.0).fold(f64::INFINITY, f64::min);
-    if logarithmic && !(highest > 0.0) {
+    if logarithmic && highest <= 0.0 {
         return Ok(None);
     }
     let y = match logarithmic {

@@ -46,7 +46,7 @@ impl ParallelPlot<'_> {
         let y = |place: f64| {
             HEIGHT - BOTTOM - (f64::from(HEIGHT - TOP - BOTTOM) * place.clamp(0.0, 1.0)).round() as i32
         };
-        let room = ((WIDTH - 2 * SIDE) / gaps / 8).clamp(6, 24).unsigned_abs() as usize;
+        let room = ((WIDTH - 2 * SIDE) / gaps / 7).clamp(6, 24).unsigned_abs() as usize;
         let size = (WIDTH.unsigned_abs(), HEIGHT.unsigned_abs());
         let svg = draw("the settings", self.description, size, |area, marks| {
             marks.below = true;

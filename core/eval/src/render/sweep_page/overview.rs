@@ -103,7 +103,7 @@ pub(super) fn parallel(
     figures: &[Shown],
 ) -> Result<Option<Parallel>, EvalError> {
     let settings = chosen(report, LINES);
-    let mut axes: Vec<(ParallelAxis, Vec<Option<(f64, String)>>)> = Vec::new();
+    let mut axes: Vec<AxisWithPlaces> = Vec::new();
     if names.recipes {
         let of = |setting: &&SettingSummary| Some(Value::from(setting.recipe.as_str()));
         axes.extend(value_axis("recipe".to_owned(), &settings.iter().map(of).collect::<Vec<_>>()));
@@ -121,7 +121,10 @@ pub(super) fn parallel(
     let recipes = recipes(report);
     let scores = || settings.iter().filter_map(|setting| Some(setting.figures.get(MAIN)?.mean));
     let (least, most) = (scores().fold(f64::INFINITY, f64::min), scores().fold(f64::NEG_INFINITY, f64::max));
-    let line = |(at, setting): (usize, &&SettingSummary)| {
+    // Among many lines, only the best are strong.
+    let (faint, power) = if settings.len() > 60 { (0.04, 6) } else { (0.15, 1) };
+    let line = |at: &usize| {
+        let (at, setting) = (*at, settings[*at]);
         let score =
             setting.figures.get(MAIN).map(|of| (of.mean - least) / (most - least).max(f64::MIN_POSITIVE));
         ParallelLine {
@@ -133,10 +136,14 @@ pub(super) fn parallel(
             } else {
                 "heat".to_owned()
             },
-            opacity: 0.15 + 0.8 * score.unwrap_or(0.0).clamp(0.0, 1.0),
+            opacity: faint + (0.95 - faint) * score.unwrap_or(0.0).clamp(0.0, 1.0).powi(power),
         }
     };
-    let lines = settings.iter().enumerate().map(line).collect();
+    // The best last, above the others.
+    let mut order: Vec<usize> = (0..settings.len()).collect();
+    let score = |at: &usize| settings[*at].figures.get(MAIN).map_or(f64::NEG_INFINITY, |of| of.mean);
+    order.sort_by(|one, other| score(one).total_cmp(&score(other)));
+    let lines = order.iter().map(line).collect();
     let plot = ParallelPlot {
         description: "Parallel coordinates: one line per setting over the varied keys and its mean figures. The table of settings has the figures.",
         lines,
@@ -150,12 +157,13 @@ pub(super) fn parallel(
     };
     let note = format!(
         "One line per setting through the values of its keys and its mean figures; the stronger the colour, the higher the \
-         average score. Point at a line to see its values.{cut}"
+         average score. Point at a line, or tap it, to see its values.{cut}"
     );
     let legend = if names.recipes { legend_of(&recipes) } else { Vec::new() };
     Ok(Some(Parallel { plot, note, legend }))
 }
 
+/// An axis, and the place and text of each setting on it.
 type AxisWithPlaces = (ParallelAxis, Vec<Option<(f64, String)>>);
 
 /// The axis of a key or of recipes; `None` where fewer than two values exist. Values are evenly spaced in their order.

@@ -157,7 +157,7 @@ fn csv(settings: &[&SettingSummary], tasks: &[&str]) -> String {
 fn curve(report: &SweepReport) -> Result<Option<Curve>, EvalError> {
     let staged = |setting: &&SettingSummary| setting.average_scores.iter().flatten().count() > 1;
     let settings = chosen(report, SERIES);
-    if !settings.iter().any(|setting| staged(setting)) {
+    if !settings.iter().any(staged) {
         return Ok(None);
     }
     let line = |(series, setting): (usize, &&SettingSummary)| {
