@@ -43,8 +43,8 @@ pub const MEASURES: &[MeasureEntry] = &[
         name: "backward-transfer-clipped",
         label: "BWT (clipped)",
         formula: "(1/T) Σ_{i≤T} min(R[T][i] − R[i][i], 0)",
-        source: "the TreeLoRA code and papers built on it, some of which print it without its sign; gains do not count, and \
-                 the last task, which cannot lose, does",
+        source: "the TreeLoRA code and papers based on it, some of which print it without the sign; gains count as 0, and the \
+                 divisor includes the last task, whose change is always 0",
         signed: true,
         of: |report| report.backward_transfer_clipped,
     },
@@ -61,7 +61,7 @@ pub const MEASURES: &[MeasureEntry] = &[
         label: "FWT (GEM)",
         formula: "(1/(T−1)) Σ_{2≤i≤T} (R[i−1][i] − b[i])",
         source: "Lopez-Paz and Ranzato 2017, where b[i] is the score of a model with random weights; here it is the score of \
-                 the backbone before any task, known where the backbone answered every query of the task at some stage",
+                 the backbone before any task, known if the backbone answered every query of the task at some stage",
         signed: true,
         of: |report| report.forward_transfer_over_baseline,
     },
@@ -69,8 +69,8 @@ pub const MEASURES: &[MeasureEntry] = &[
         name: "forgetting",
         label: "forgetting",
         formula: "(1/(T−1)) Σ_{i<T} (max_{t≤T} R[t][i] − R[T][i])",
-        source: "Chaudhry et al. 2018 (arXiv 1801.10112), whose maximum leaves out the last stage; here it does not, so that \
-                 forgetting is never negative",
+        source: "Chaudhry et al. 2018 (arXiv 1801.10112), whose maximum excludes the last stage; here it includes the last \
+                 stage, so forgetting is never negative",
         signed: false,
         of: |report| report.forgetting,
     },

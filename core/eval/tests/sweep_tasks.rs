@@ -63,7 +63,11 @@ fn parallel_coordinates_have_a_line_per_setting() {
     let plot = part(&page, "Settings in parallel coordinates");
     assert_eq!(plot.matches("class=\"spot line\"").count(), 24);
     assert!(plot.contains("<title>threshold 0.5, score margin\nthreshold 0.5\nscore margin\nAR "));
-    assert!(plot.contains("data-csv=\"setting,threshold,score,AR,BWT,"));
+    // Numbers, not the text of tooltips.
+    let csv = plot.split("data-csv=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(csv.starts_with("setting,threshold,score,AR,BWT,Forgetting,&quot;Routing, %&quot;,"), "{csv}");
+    let line = csv.lines().find(|line| line.contains("0.5,margin,89.")).unwrap();
+    assert!(!line.contains(" %") && !line.contains('−'));
     // One setting, or settings that differ in nothing but a figure, have no axes.
     assert!(!self::page(&sweeps::grid(1, 1, 1, 2).unwrap()).contains("parallel coordinates"));
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{OutOfDistributionReport, Report, RouteDecision, RoutingReport, ScoreMatrix};
 
-/// Four tasks of twenty queries each, asked of experts from the newest to the oldest.
+/// Four tasks of twenty queries each; experts are asked from the newest to the oldest.
 struct Made {
     tasks: Vec<&'static str>,
     report: Report,
@@ -121,7 +121,7 @@ fn a_healthy_run_has_no_findings() {
     assert_eq!(made.findings(), []);
 }
 
-/// Five tasks of which the newest expert takes all, with indicators that the backbone does not know.
+/// Five tasks of which the newest expert takes all, with indicators that are new tokens.
 #[test]
 fn a_collapse_names_its_expert_its_reasons_and_what_to_try() {
     let mut made = Made::of(|expert, _| if expert == 3 { (3e-5, 1e-5) } else { (1e-5, 3e-5) });

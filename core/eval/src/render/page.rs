@@ -201,26 +201,26 @@ fn cards(report: &Report) -> Vec<Card> {
             score(report.average_score),
             &format!("AR: mean of the last row of R{}", interval.unwrap_or_default()),
         ),
-        card("Backward transfer", signed(report.backward_transfer), "BWT: what later tasks changed"),
-        card("Forward transfer", score(report.forward_transfer), "FWT: each task just before it is learned"),
+        card("Backward transfer", signed(report.backward_transfer), "BWT: change by later tasks"),
+        card("Forward transfer", score(report.forward_transfer), "FWT: score just before a task is learned"),
         card("Forgetting", score(report.forgetting), "best ever minus last"),
     ];
     if let Some(routing) = &report.routing {
         cards.push(card(
             "Routing accuracy",
             percent(routing.accuracy),
-            "queries that reached their own expert",
+            "queries answered by the expert of their task",
         ));
         cards.push(card(
             "Probes per query",
             decimals(routing.probes_per_query, 2),
-            "asked of experts before the answer",
+            "computed or looked up before the answer",
         ));
     }
     if let Some(strangers) = &report.out_of_distribution {
         cards.push(card("To the backbone", percent(strangers.to_backbone), "of queries out of distribution"));
     }
-    cards.push(card("Wall time", duration(report.cost.wall_seconds), "all stages, as they ran"));
+    cards.push(card("Wall time", duration(report.cost.wall_seconds), "all stages; cached ones as first run"));
     cards
 }
 
@@ -248,8 +248,8 @@ fn measures(report: &Report) -> Vec<[String; 4]> {
 fn interval(report: &Report) -> Option<String> {
     report.average_score_interval.map(|of| {
         format!(
-            "AR {} [{}, {}]: 95 % interval over test examples, by the bootstrap of {} scored queries within their tasks. It \
-             says how far AR would move with other examples of the same tasks, not with other training seeds.",
+            "AR {} [{}, {}]: 95 % interval over test examples, by the bootstrap of {} scored queries, stratified by task. It \
+             covers other examples of the same tasks, not other training seeds.",
             score(report.average_score),
             score(Some(of.low)),
             score(Some(of.high)),

@@ -12,7 +12,7 @@ pub(super) use dot_rows::{DotRow, DotRows};
 pub(super) use heat_map::{Cell, HeatMap};
 pub(super) use histogram::Histogram;
 use marks::{Mark, Marks};
-pub(super) use parallel::{ParallelAxis, ParallelLine, ParallelPlot};
+pub(super) use parallel::{ParallelAxis, ParallelLine, ParallelPlace, ParallelPlot};
 
 use plotters::coord::Shift;
 use plotters::prelude::*;

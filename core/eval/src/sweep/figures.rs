@@ -64,13 +64,13 @@ pub struct FigureEntry {
 #[rustfmt::skip]
 pub const FIGURES: &[FigureEntry] = &[
     score("average-score", "AR", Unit::Score, Better::More, "Mean of the last row of R over learned tasks.", |r| r.average_score),
-    score("backward-transfer", "BWT", Unit::Change, Better::More, "What later tasks changed.", |r| r.backward_transfer),
-    score("forward-transfer", "FWT", Unit::Score, Better::More, "Each task just before it is learned.", |r| r.forward_transfer),
-    score("forgetting", "Forgetting", Unit::Score, Better::Less, "Best ever minus last.", |r| r.forgetting),
+    score("backward-transfer", "BWT", Unit::Change, Better::More, "Mean change of a task's score after it was learned.", |r| r.backward_transfer),
+    score("forward-transfer", "FWT", Unit::Score, Better::More, "Mean score on each task just before it is learned.", |r| r.forward_transfer),
+    score("forgetting", "Forgetting", Unit::Score, Better::Less, "Mean difference between the best and the last score of a task.", |r| r.forgetting),
     score("routing-accuracy", "Routing", Unit::Share, Better::More, "Share of queries that their own task's expert answered.", |r| r.routing.as_ref()?.accuracy),
     score("out-of-distribution", "OOD to backbone", Unit::Share, Better::More, "Share of queries out of distribution that the backbone answered.", |r| r.out_of_distribution.as_ref()?.to_backbone),
-    cost("probes-per-query", "Probes per query", Unit::Mean, true, "Probes asked before the answer.", |r| r.routing.as_ref()?.probes_per_query),
-    cost("probes-asked", "Probes asked", Unit::Count, false, "Probes of routers and selectors, all stages.", |r| Some(r.cost.probes.asked as f64)),
+    cost("probes-per-query", "Probes per query", Unit::Mean, true, "Probes per query before the answer.", |r| r.routing.as_ref()?.probes_per_query),
+    cost("probes-asked", "Probes asked", Unit::Count, false, "Probes requested by routers and selectors, all stages.", |r| Some(r.cost.probes.asked as f64)),
     cost("training-tokens", "Training tokens", Unit::Count, true, "Tokens trained on, pretraining included.", |r| Some(r.cost.training_tokens as f64)),
     cost("training-examples", "Training examples", Unit::Count, false, "Over all experts, rehearsed ones included.", |r| sum(r, |e| e.training_examples)),
     cost("parameters", "Parameters", Unit::Count, false, "Trained parameters of all experts.", |r| sum(r, |e| e.parameters)),
@@ -81,7 +81,7 @@ pub const FIGURES: &[FigureEntry] = &[
 /// The figures of a run that differ between repetitions; `sweep.json` stores them separately as `times`.
 #[rustfmt::skip]
 pub const TIMES: &[FigureEntry] = &[
-    cost("wall-seconds", "Wall time", Unit::Seconds, false, "All stages of the run, cached ones with the time they took when they ran.", |r| Some(r.cost.wall_seconds)),
+    cost("wall-seconds", "Wall time", Unit::Seconds, false, "All stages of the run, cached ones with the time of their original run.", |r| Some(r.cost.wall_seconds)),
     FigureEntry { better: Better::More, ..cost("tokens-per-second", "Tokens per second", Unit::Rate, false, "Training tokens over training seconds.", |r| r.cost.tokens_per_second) },
 ];
 

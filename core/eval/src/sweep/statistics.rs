@@ -47,11 +47,11 @@ pub enum IntervalMethod {
     /// Student's t of the paired differences, n − 1 degrees of freedom: for fewer than [`MIN_RESAMPLED`] pairs. Exact
     /// where the differences are normally distributed.
     PairedT,
-    /// The bootstrap percentile interval, expanded so that it holds the mean as often as a t interval does (Hesterberg
+    /// The bootstrap percentile interval, expanded to the coverage of a t interval (Hesterberg
     /// 2015, doi 10.1080/00031305.2015.1089789). 10,000 resamples, quantiles Φ(∓√(n / (n − 1)) t).
     ExpandedBootstrap,
-    /// The plain bootstrap percentile interval of `sweep.json` format-version 1: of 3 pairs it holds the mean in 75 % of
-    /// all cases, of 2 pairs in 50 %. Read from old files, never written.
+    /// The plain bootstrap percentile interval of `sweep.json` format-version 1: with 3 pairs it contains the mean in 75 % of
+    /// all cases, with 2 pairs in 50 %. Read from old files, never written.
     PercentileBootstrap,
 }
 
@@ -113,7 +113,7 @@ impl Difference {
         })
     }
 
-    /// Whether there is an interval and 0 lies outside of it.
+    /// Whether there is an interval that excludes 0.
     pub fn excludes_zero(&self) -> bool {
         self.low.is_some_and(|low| low > 0.0) || self.high.is_some_and(|high| high < 0.0)
     }

@@ -63,7 +63,7 @@ fn pairs_are_those_of_equal_seed_and_order() {
         done("b", 0.2, 2, Some("O2"), 99.0), // its pair failed
         done("b", 0.2, 3, Some("O1"), 99.0), // it has no pair
         done("c", 0.3, 1, Some("O1"), 48.0), // − 2, one pair
-        done("d", 0.4, 1, None, 90.0),       // a missing order is an order of its own
+        done("d", 0.4, 1, None, 90.0),       // no order is not O1
     ]))
     .unwrap();
     let [a, b, c, d] = &report.settings[..] else { panic!("four settings") };

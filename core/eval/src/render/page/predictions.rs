@@ -106,7 +106,7 @@ fn system_prompt(prompt: &str) -> Option<usize> {
 }
 
 /// For each task, the length in bytes of what all its prompts begin with, cut at the end of a line; tasks with a short common
-/// beginning, few rows, or a prompt that is nothing else are left out.
+/// beginning, few rows, or a prompt without anything else are left out.
 fn common_beginnings(rows: &[PredictionRow]) -> BTreeMap<Option<usize>, usize> {
     let mut tasks: BTreeMap<Option<usize>, Vec<&str>> = BTreeMap::new();
     for row in rows {

@@ -15,11 +15,22 @@ pub(in crate::render) struct ParallelAxis {
     pub(in crate::render) ticks: Vec<(f64, String)>,
 }
 
+/// A setting's value on one axis.
+#[derive(Clone)]
+pub(in crate::render) struct ParallelPlace {
+    /// 0 (bottom) to 1 (top).
+    pub(in crate::render) height: f64,
+    /// Value in tooltips.
+    pub(in crate::render) text: String,
+    /// Unrounded value for the CSV.
+    pub(in crate::render) value: String,
+}
+
 /// One setting.
 pub(in crate::render) struct ParallelLine {
     pub(in crate::render) name: String,
-    /// Height of the line, 0..=1, and the value as text, for each axis; `None` interrupts the line.
-    pub(in crate::render) places: Vec<Option<(f64, String)>>,
+    /// One per axis; `None` interrupts the line.
+    pub(in crate::render) places: Vec<Option<ParallelPlace>>,
     /// CSS variable of the colour.
     pub(in crate::render) colour: String,
     /// 0..=1.
@@ -54,16 +65,16 @@ impl ParallelPlot<'_> {
                 let mut path = String::new();
                 let mut pen = 'M';
                 for (at, place) in (0..).zip(&line.places) {
-                    let Some((place, _)) = place else {
+                    let Some(place) = place else {
                         pen = 'M';
                         continue;
                     };
-                    path.push_str(&format!("{pen}{} {}", x(at), y(*place)));
+                    path.push_str(&format!("{pen}{} {}", x(at), y(place.height)));
                     pen = 'L';
                 }
                 let values = self.axes.iter().zip(&line.places);
-                let values =
-                    values.filter_map(|(axis, place)| Some(format!("{} {}", axis.name, place.as_ref()?.1)));
+                let values = values
+                    .filter_map(|(axis, place)| Some(format!("{} {}", axis.name, place.as_ref()?.text)));
                 let tip = std::iter::once(line.name.clone()).chain(values).collect::<Vec<_>>().join("\n");
                 marks.add(Mark::Path { path, colour: line.colour.clone(), opacity: line.opacity }, &tip);
             }
@@ -89,8 +100,10 @@ impl ParallelPlot<'_> {
         let heads = std::iter::once("setting").chain(self.axes.iter().map(|axis| axis.name.as_str()));
         csv_line(&mut csv, heads.map(str::to_owned));
         for line in &self.lines {
-            let values =
-                line.places.iter().map(|place| place.as_ref().map_or_else(String::new, |of| of.1.clone()));
+            let values = line
+                .places
+                .iter()
+                .map(|place| place.as_ref().map_or_else(String::new, |of| of.value.clone()));
             csv_line(&mut csv, std::iter::once(line.name.clone()).chain(values));
         }
         Ok(Plot { svg, csv })

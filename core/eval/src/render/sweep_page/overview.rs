@@ -4,11 +4,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::figures::{number, of_axis, visible};
-use super::super::plot::{DotRow, DotRows, ParallelAxis, ParallelLine, ParallelPlot, Plot, SERIES};
+use super::super::plot::{
+    DotRow, DotRows, ParallelAxis, ParallelLine, ParallelPlace, ParallelPlot, Plot, SERIES,
+};
 use super::super::units;
 use super::axes::{Axis, values_of};
 use super::names::{Names, value_text};
 use super::{chosen, drawn};
+use crate::measures::without_noise;
 use crate::sweep::{MAIN, Shown};
 use crate::{EvalError, SettingSummary, Spread, SweepReport, Unit};
 
@@ -164,7 +167,7 @@ pub(super) fn parallel(
 }
 
 /// An axis, and the place and text of each setting on it.
-type AxisWithPlaces = (ParallelAxis, Vec<Option<(f64, String)>>);
+type AxisWithPlaces = (ParallelAxis, Vec<Option<ParallelPlace>>);
 
 /// The axis of a key or of recipes; `None` where fewer than two values exist. Values are evenly spaced in their order.
 fn value_axis(name: String, of_settings: &[Option<Value>]) -> Option<AxisWithPlaces> {
@@ -180,7 +183,9 @@ fn value_axis(name: String, of_settings: &[Option<Value>]) -> Option<AxisWithPla
         values.iter().enumerate().map(|(at, value)| (value.to_string(), at)).collect();
     let at = |value: &Option<Value>| {
         let value = value.as_ref()?;
-        Some((place(*places.get(&value.to_string())?), value_text(value)))
+        let text = value_text(value);
+        let height = place(*places.get(&value.to_string())?);
+        Some(ParallelPlace { height, value: text.clone(), text })
     };
     Some((ParallelAxis { name, ticks }, of_settings.iter().map(at).collect()))
 }
@@ -203,9 +208,13 @@ fn figure_axis(figure: &Shown, settings: &[&SettingSummary]) -> Option<AxisWithP
     };
     let ticks = [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| (share, label(least + (most - least) * share)));
     let unit = if figure.unit == Unit::Share { ", %" } else { "" };
-    let places = settings
-        .iter()
-        .map(|setting| mean(setting).map(|value| (place(value), units::figure(Some(value), figure.unit))));
+    let places = settings.iter().map(|setting| {
+        mean(setting).map(|value| ParallelPlace {
+            height: place(value),
+            text: units::figure(Some(value), figure.unit),
+            value: without_noise(units::on_axis(value, figure.unit)).to_string(),
+        })
+    });
     Some((
         ParallelAxis { name: format!("{}{unit}", visible(&figure.label)), ticks: ticks.to_vec() },
         places.collect(),

@@ -94,7 +94,8 @@ impl Heads {
             doc: format!("{} In the mean, {}.", visible(&figure.doc), wish(figure.better)),
         };
         Self {
-            recipes: names.recipes,
+            // The column would repeat the names where every setting is a recipe.
+            recipes: names.recipes && report.settings.iter().any(|setting| setting.name != setting.recipe),
             keys: names.keys.iter().map(|key| [names.short(key), visible(key)]).collect(),
             scores: figures.iter().filter(|figure| !figure.cost).map(head).collect(),
             costs: figures.iter().filter(|figure| figure.cost).map(head).collect(),
