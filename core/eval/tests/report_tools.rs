@@ -61,6 +61,8 @@ fn losses_have_axes_and_smoothings() {
     assert!(page.contains(
         "data-csv=\"task,step,loss,loss smoothed with half-life 4,loss smoothed with half-life 20\nsorting,"
     ));
+    // Small numbers of an axis are short.
+    assert!(page.contains("\n3e-4\n</text>") && !page.contains("\n0.0003\n"));
     // A loss of 0 has no logarithm; a run of a few steps has one half-life.
     let (report, mut extras) = sample::ONE.make().unwrap();
     extras.loss_curves[0].points = vec![(1, 0.0), (2, 0.0)];

@@ -177,7 +177,9 @@ impl Curves<'_> {
             return if value < 1e-3 { format!("{value:.0e}") } else { of_axis(value, value, value) };
         }
         if self.y.0.abs().max(self.y.1.abs()) < 1e-2 {
-            return number(if y.abs() < self.y_step * 1e-6 { 0.0 } else { y });
+            // Short enough not to reach the description of the axis.
+            let rounded: f64 = format!("{y:.2e}").parse().unwrap_or(y);
+            return if y.abs() < self.y_step * 1e-6 { "0".to_owned() } else { format!("{rounded:e}") };
         }
         of_axis(y, self.y.0.abs().max(self.y.1.abs()), self.y_step)
     }
