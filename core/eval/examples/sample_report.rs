@@ -1,4 +1,4 @@
-//! Writes the page of an invented run: `cargo run -p cadre-eval --example sample_report OUT.html [see|collapsed|sequential|one|ten]`.
+//! Writes the page of a made-up run: `cargo run -p cadre-eval --example sample_report OUT.html [see|collapsed|sequential|one|ten]`.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! Writes the page of an invented sweep: `cargo run -p cadre-eval --example sample_sweep OUT.html [thresholds|recipes|grid]`.
+//! Writes the page of a made-up sweep: `cargo run -p cadre-eval --example sample_sweep OUT.html [thresholds|recipes|grid]`.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! Reports beside each other, as one Markdown table. It never reorders: the first report is the one that others stand beside.
+//! The comparison of reports as a Markdown table, in the given order.
 
 use crate::Report;
 use crate::render::{cell, percent, score, signed};
@@ -11,14 +11,16 @@ const COLUMNS: &[Column] = &[
     ("FWT", |report| report.forward_transfer.map(|value| score(Some(value)))),
     ("forgetting", |report| report.forgetting.map(|value| score(Some(value)))),
     ("routing", |report| report.routing.as_ref()?.accuracy.map(|value| percent(Some(value)))),
-    ("probes a query", |report| report.routing.as_ref()?.probes_per_query.map(|value| format!("{value:.2}"))),
+    ("probes per query", |report| {
+        report.routing.as_ref()?.probes_per_query.map(|value| format!("{value:.2}"))
+    }),
     ("OOD to backbone", |report| {
         report.out_of_distribution.as_ref()?.to_backbone.map(|value| percent(Some(value)))
     }),
 ];
 
-/// One row a report: name, seed, AR, BWT, FWT, forgetting, routing accuracy, probes a query, share of the queries out of
-/// distribution that went to the backbone. Columns that no report fills are left out; a gap is an en dash.
+/// One row per report: name, seed, AR, BWT, FWT, forgetting, routing accuracy, probes per query, share of the queries out of
+/// distribution that the backbone answered. Columns without values are left out; a missing value is an en dash.
 pub fn render_markdown_table(reports: &[Report]) -> String {
     let columns: Vec<&Column> =
         COLUMNS.iter().filter(|(_, value)| reports.iter().any(|report| value(report).is_some())).collect();
@@ -53,7 +55,7 @@ mod tests {
         let table = render_markdown_table(&[routed, plain.clone()]);
         assert_eq!(
             table,
-            "| recipe | seed | AR | BWT | forgetting | routing | probes a query | OOD to backbone |\n\
+            "| recipe | seed | AR | BWT | forgetting | routing | probes per query | OOD to backbone |\n\
              |---|---:|---:|---:|---:|---:|---:|---:|\n\
              | see | 0 | 92.9 | −1.5 | 1.5 | 95.0 % | 1.50 | 90.0 % |\n\
              | a\\|b | 0 | 92.9 | −31.2 | 1.5 | – | – | – |\n"

@@ -1,5 +1,5 @@
-//! The diagnosis of a run: rules that look at its figures, its claims and its training, and say what went wrong, where, and
-//! what to try. A rule reports what its figures prove and stays silent where they are too few; none changes a figure.
+//! The diagnosis of a run: rules that check figures, claims and trainings, and report what went wrong, where, and what to try. A
+//! rule reports nothing where its figures are too few.
 
 mod claim_rules;
 mod evidence;
@@ -18,39 +18,39 @@ pub use evidence::{
 use crate::Report;
 use words::Case;
 
-/// Something that is wrong with a run.
+/// A problem of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Finding {
-    /// Which rule found it.
+    /// The rule that found it.
     pub code: FindingCode,
     /// How bad it is.
     pub severity: Severity,
-    /// Tasks that it is about; empty where it is about none in particular.
+    /// Tasks concerned; empty where no single task is.
     pub tasks: Vec<String>,
-    /// Experts that it is about, by the names of their tasks.
+    /// Experts concerned, by the names of their tasks.
     pub experts: Vec<String>,
-    /// What was found, in one or two sentences with their figures.
+    /// One or two sentences with figures.
     pub text: String,
-    /// What to try, most promising first; recipe keys stand between backticks.
+    /// What to try, most promising first; recipe keys are between backticks.
     #[serde(rename = "try")]
     pub advice: Vec<String>,
 }
 
-/// How bad a finding is; worst first.
+/// Severity of a finding; worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// The run does not show what its method can do.
     Failure,
-    /// A figure of the run is worse for it.
+    /// It makes a figure of the run worse.
     Warning,
-    /// Nothing is worse for it yet.
+    /// It does not make any figure worse yet.
     Note,
 }
 
 impl Severity {
-    /// As `report.json` writes it.
+    /// The name in `report.json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Failure => "failure",
@@ -60,7 +60,7 @@ impl Severity {
     }
 }
 
-/// The rules. Of findings that are equally bad, those of an earlier rule come first.
+/// The rules. Findings of equal severity are sorted in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -69,11 +69,11 @@ pub enum FindingCode {
     RoutingCollapse,
     /// An expert gives neither indicator any probability.
     SilentIndicators,
-    /// An expert answers queries of a task that it was taught to reject.
+    /// An expert answers queries of a task that it was trained to reject.
     AcceptsRejectedTask,
-    /// An expert was never taught to reject anything.
+    /// An expert was not trained to reject anything.
     NoNegatives,
-    /// An expert was taught to reject an earlier task with few examples, or with none.
+    /// An expert was trained to reject an earlier task with few examples, or with none.
     FewNegatives,
     /// An expert was trained for few optimizer steps.
     TrainingShort,
@@ -95,13 +95,13 @@ pub enum FindingCode {
     RoutingCostsScore,
     /// The backbone alone answers a task better than the ensemble.
     BackboneBetter,
-    /// Much of what was learned is lost at the end.
+    /// Scores drop much after later tasks.
     Forgetting,
     /// The loss of a training still falls steeply at its end.
     LossStillFalling,
 }
 
-/// All findings of a run, worst first. `report` needs its figures, not its own findings.
+/// All findings of a run, worst first. The `findings` of `report` are not read.
 pub fn diagnose(report: &Report, evidence: &RunEvidence) -> Vec<Finding> {
     let case = Case { report, evidence };
     let rules: [fn(&Case<'_>) -> Option<Finding>; 17] = [
@@ -128,7 +128,7 @@ pub fn diagnose(report: &Report, evidence: &RunEvidence) -> Vec<Finding> {
     findings
 }
 
-/// What to try for each finding, without what an earlier finding advises too: a reader need not read it twice.
+/// The advice of each finding, without advice that an earlier finding gives.
 pub fn advice_once(findings: &[Finding]) -> Vec<Vec<&str>> {
     let mut given = std::collections::BTreeSet::new();
     let mut fresh = |finding: &'_ Finding| -> Vec<usize> {

@@ -1,17 +1,17 @@
-//! The errors of this crate. Bad figures and unreadable reports only: nothing here touches a file.
+//! Errors of this crate: invalid figures, unreadable reports, failed rendering.
 
-/// What can be wrong with a score, a report or its rendering.
+/// An error of a score, a report or its rendering.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvalError {
-    /// A score is not a finite number of 0..=100.
+    /// A score is not a finite number in 0..=100.
     #[error("take the score {score} of task {task} after stage {stage}: not in 0..=100")]
     ScoreOutOfRange {
         /// Row, counted from 0.
         stage: usize,
         /// Column, counted from 0.
         task: usize,
-        /// The refused value.
+        /// The rejected value.
         score: f64,
     },
     /// A row or column index is outside the matrix.
@@ -24,7 +24,7 @@ pub enum EvalError {
         /// Columns of the matrix.
         tasks: usize,
     },
-    /// A row of a score matrix has not one value a task.
+    /// A row of a score matrix does not have one value per task.
     #[error("read the score matrix: row {row} has {found} values, {expected} expected")]
     RowLength {
         /// Row, counted from 0.
@@ -65,7 +65,7 @@ pub enum EvalError {
         /// The newest that this crate reads.
         known: u32,
     },
-    /// The parts of a report do not fit each other.
+    /// A part of a report does not match the number of tasks.
     #[error("read the report: {part} has {found} entries for {expected} tasks")]
     Mismatch {
         /// The key of the part.
@@ -80,16 +80,16 @@ pub enum EvalError {
     UnfitPoint {
         /// Name of the point.
         point: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: &'static str,
     },
-    /// The baseline of a sweep is none of its settings.
-    #[error("compare the points of a sweep: its baseline `{baseline}` is none of its settings")]
+    /// The baseline of a sweep is not one of its settings.
+    #[error("compare the points of a sweep: the baseline `{baseline}` is not one of its settings")]
     UnknownBaseline {
         /// The name given.
         baseline: String,
     },
-    /// Two settings of a sweep have one name.
+    /// Two settings of a sweep have the same name.
     #[error("compare the points of a sweep: two settings are named `{setting}`")]
     SettingTwice {
         /// The name.
@@ -103,10 +103,10 @@ pub enum EvalError {
     Plot {
         /// What the plot shows.
         plot: &'static str,
-        /// The plotting library's words.
+        /// Message of the plotting library.
         cause: String,
     },
-    /// The page template could not be filled.
-    #[error("fill the page of the report")]
+    /// The page template could not be rendered.
+    #[error("render the page of the report")]
     Template(#[from] minijinja::Error),
 }

@@ -1,7 +1,8 @@
-//! Scores and reports of Cadre: text metrics, the score matrix R and what follows from it (average, backward and forward
-//! transfer, forgetting), routing tallies, the diagnosis of a run that went wrong, the report of a run and the comparison of a sweep's runs, each as JSON, Markdown
-//! and one self-contained HTML page.
-//! It knows no model, no file layout and no clock: numbers and text come in, numbers and text go out.
+//! Scores and reports of Cadre: text metrics, the score matrix R and its measures (average, backward and forward transfer,
+//! forgetting), routing tallies, the diagnosis of failed runs, and the reports of runs and sweeps as JSON, Markdown, CSV, LaTeX and
+//! self-contained HTML pages.
+//!
+//! The crate is pure: it must not depend on models, the file system or the clock.
 
 #![forbid(unsafe_code)]
 
@@ -27,17 +28,19 @@ pub use diagnosis::{
 pub use error::EvalError;
 pub use measures::{MEASURES, MeasureEntry, rounded};
 pub use metrics::{METRICS, MetricEntry, metric};
-pub use render::{bytes, render_html, render_markdown, render_sweep_html, render_sweep_markdown};
+pub use render::{
+    bytes, render_html, render_markdown, render_sweep_html, render_sweep_latex, render_sweep_markdown,
+};
 pub use report::{
     Cost, DataProvenance, ExpertReport, MetricScores, Negatives, OutOfDistributionReport, PluginProvenance,
     ProbeCost, Provenance, REPORT_FORMAT_VERSION, Report, StageCost,
 };
-pub use report_extras::{ClaimSample, ClaimScale, LossCurve, PredictionRow, ReportExtras};
+pub use report_extras::{ClaimSample, ClaimScale, LossCurve, PredictionRow, ReportExtras, TrainingCurve};
 pub use routing::{RouteDecision, RoutingReport};
 pub use score_interval::{IntervalOver, ScoreInterval, ScoreIntervalMethod};
 pub use score_matrix::ScoreMatrix;
 pub use sweep::{
     Better, Difference, FIGURES, FigureEntry, IntervalMethod, MIN_RESAMPLED, PointOutcome, PointState,
-    SWEEP_FORMAT_VERSION, SettingSummary, Spread, SweepInput, SweepPoint, SweepReport, SweepRun, SweepStages,
-    TIMES, Unit,
+    SWEEP_FORMAT_VERSION, SettingSummary, Spread, StreamScores, SweepInput, SweepPoint, SweepReport,
+    SweepRun, SweepStages, TIMES, Unit,
 };

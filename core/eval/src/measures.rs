@@ -1,5 +1,5 @@
-//! The measures of continual learning by name, with the formula and the source of each. Two definitions of backward and of
-//! forward transfer are in use; a report names both, so that its figures can stand beside those of any paper.
+//! The measures of continual learning by name, with formula and source. Two definitions of backward transfer and of forward
+//! transfer are in use; reports list both, for comparison with any paper.
 
 use crate::Report;
 
@@ -11,11 +11,11 @@ pub struct MeasureEntry {
     pub name: &'static str,
     /// Short name, as papers print it.
     pub label: &'static str,
-    /// How it follows from R; R[i][j] is the score on task j after learning task i, T the number of tasks.
+    /// Formula over R; R[i][j] is the score on task j after learning task i, T the number of tasks.
     pub formula: &'static str,
-    /// Who defines it so, and what is peculiar to it.
+    /// The source of the definition, and how it differs from others.
     pub source: &'static str,
-    /// Whether it is a difference, whose sign is shown.
+    /// Whether it is a difference, shown with its sign.
     pub signed: bool,
     /// Its value; `None` where the run has none.
     pub of: fn(&Report) -> Option<f64>,
@@ -43,8 +43,8 @@ pub const MEASURES: &[MeasureEntry] = &[
         name: "backward-transfer-clipped",
         label: "BWT (clipped)",
         formula: "(1/T) Σ_{i≤T} min(R[T][i] − R[i][i], 0)",
-        source: "the TreeLoRA code and papers built on it, some of which print it without its sign; gains do not count, and \
-                 the last task, which cannot lose, does",
+        source: "the TreeLoRA code and papers based on it, some of which print it without the sign; gains count as 0, and the \
+                 divisor includes the last task, whose change is always 0",
         signed: true,
         of: |report| report.backward_transfer_clipped,
     },
@@ -61,7 +61,7 @@ pub const MEASURES: &[MeasureEntry] = &[
         label: "FWT (GEM)",
         formula: "(1/(T−1)) Σ_{2≤i≤T} (R[i−1][i] − b[i])",
         source: "Lopez-Paz and Ranzato 2017, where b[i] is the score of a model with random weights; here it is the score of \
-                 the backbone before any task, known where the backbone answered every query of the task at some stage",
+                 the backbone before any task, known if the backbone answered every query of the task at some stage",
         signed: true,
         of: |report| report.forward_transfer_over_baseline,
     },
@@ -69,21 +69,26 @@ pub const MEASURES: &[MeasureEntry] = &[
         name: "forgetting",
         label: "forgetting",
         formula: "(1/(T−1)) Σ_{i<T} (max_{t≤T} R[t][i] − R[T][i])",
-        source: "Chaudhry et al. 2018 (arXiv 1801.10112), whose maximum leaves out the last stage; here it does not, so that \
-                 forgetting is never negative",
+        source: "Chaudhry et al. 2018 (arXiv 1801.10112), whose maximum excludes the last stage; here it includes the last \
+                 stage, so forgetting is never negative",
         signed: false,
         of: |report| report.forgetting,
     },
 ];
 
-/// A score as reports state it: six decimals, beyond which sums of scores hold nothing but rounding errors.
+/// A score as reports state it: six decimals. Further digits of a sum of scores are rounding errors.
 pub fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
 
+/// Twelve significant digits: removes the rounding errors of means without losing small values such as losses.
+pub(crate) fn without_noise(value: f64) -> f64 {
+    format!("{value:.11e}").parse().unwrap_or(value)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{MEASURES, rounded};
+    use super::{MEASURES, rounded, without_noise};
     use crate::Report;
 
     #[test]
@@ -93,6 +98,15 @@ mod tests {
         assert_eq!(rounded(100.000_000_000_000_01), 100.0);
         assert_eq!(rounded(200.0 / 3.0), 66.666_667);
         assert_eq!(rounded(-1.5), -1.5);
+    }
+
+    #[test]
+    fn means_have_no_rounding_errors() {
+        assert_eq!(without_noise(0.1 + 0.2), 0.3);
+        assert_eq!(without_noise((92.9 + 93.1 + 93.0) / 3.0), 93.0);
+        assert_eq!(without_noise(3.25e-7), 3.25e-7);
+        assert_eq!(without_noise(6_812_448.0), 6_812_448.0);
+        assert!(without_noise(f64::NAN).is_nan());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The table of text metrics. A metric compares one prediction with its references; it never sees prompts, tasks or models.
+//! The table of text metrics. A metric compares one prediction with its references.
 
 mod exact_match;
 mod rouge_l;
@@ -6,14 +6,14 @@ mod rouge_l_google;
 mod squad;
 mod subsequence;
 
-/// A metric by which predictions are scored.
+/// A metric that scores predictions.
 #[derive(Debug, Clone, Copy)]
 pub struct MetricEntry {
     /// Name in recipes and reports.
     pub name: &'static str,
-    /// What it measures, one sentence.
+    /// One sentence that describes it.
     pub doc: &'static str,
-    /// Definition it follows.
+    /// Reference of its definition.
     pub reference: &'static str,
     /// (prediction, references) → 0..=1: the best over the references, 0 where there are none.
     pub score: fn(prediction: &str, references: &[String]) -> f64,

@@ -1,10 +1,11 @@
-//! Reports as text: JSON, Markdown, HTML. It shows figures and never computes one that `report.json` should hold.
+//! Renders reports as JSON, Markdown, LaTeX and HTML.
 
 mod figures;
 mod json;
 mod markdown;
 mod page;
 mod plot;
+mod sweep_latex;
 mod sweep_markdown;
 mod sweep_page;
 mod units;
@@ -12,6 +13,7 @@ mod units;
 pub use figures::bytes;
 pub use markdown::render_markdown;
 pub use page::render_html;
+pub use sweep_latex::render_sweep_latex;
 pub use sweep_markdown::render_sweep_markdown;
 pub use sweep_page::render_sweep_html;
 

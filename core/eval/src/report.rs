@@ -1,5 +1,5 @@
-//! The report of a run: `report.json`, format-version 2. It holds what other programs rely on and never what only a reader
-//! of the page wants (that is in `ReportExtras`).
+//! The report of a run: `report.json`, format-version 2. It contains what other programs rely on; data that only the page shows
+//! belongs in `ReportExtras`.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::{EvalError, Finding, RoutingReport, ScoreInterval, ScoreMatrix};
 
 /// The `format-version` that is written, and the newest that is read. Version 2 added `findings`,
-/// `average-score-interval`, the second definitions of BWT and FWT, `baseline-scores`, and what experts were trained on.
+/// `average-score-interval`, the second definitions of BWT and FWT, `baseline-scores`, and the composition of training sets.
 pub const REPORT_FORMAT_VERSION: u32 = 2;
 
-/// `report.json`. `None` is written as `null`: not evaluated, or without meaning for this run.
+/// `report.json`. `None` is written as `null`: not evaluated, or not defined for this run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Report {
@@ -25,33 +25,33 @@ pub struct Report {
     pub seed: u64,
     /// Names of the stream's tasks, in the order learned.
     pub tasks: Vec<String>,
-    /// What is wrong with the run, worst first; empty where nothing was found, and in format-version 1.
+    /// Findings of the diagnosis, worst first; empty in format-version 1.
     #[serde(default)]
     pub findings: Vec<Finding>,
     /// R by each task's first metric.
     pub score_matrix: ScoreMatrix,
     /// AR (OP), 0..=100.
     pub average_score: Option<f64>,
-    /// How far AR would move with other test examples; null where they are too few or score alike.
+    /// Interval of AR over test examples; null where they are too few or all have the same score.
     #[serde(default)]
     pub average_score_interval: Option<ScoreInterval>,
     /// BWT as Lopez-Paz and Ranzato 2017 define it, −100..=100.
     pub backward_transfer: Option<f64>,
-    /// BWT as TreeLoRA's code has it: divisor T, gains cut off, −100..=0.
+    /// BWT as TreeLoRA's code computes it: divisor T, gains clipped to 0, −100..=0.
     #[serde(default)]
     pub backward_transfer_clipped: Option<f64>,
     /// FWT without a baseline, as SSR defines it, 0..=100.
     pub forward_transfer: Option<f64>,
-    /// FWT over `baseline-scores`, as Lopez-Paz and Ranzato 2017 define it, −100..=100; null where one is not known.
+    /// FWT over `baseline-scores`, as Lopez-Paz and Ranzato 2017 define it, −100..=100; null where a baseline score is unknown.
     #[serde(default)]
     pub forward_transfer_over_baseline: Option<f64>,
-    /// Score of the backbone alone on each task, 0..=100, known where it answered every query of the task at some stage;
-    /// one per task, or empty.
+    /// Score of the backbone alone on each task, 0..=100; known where the backbone answered every query of the task at some
+    /// stage. One entry per task, or empty.
     #[serde(default)]
     pub baseline_scores: Vec<Option<f64>>,
     /// Forgetting, 0..=100.
     pub forgetting: Option<f64>,
-    /// R by each metric of the recipe; a task which that metric does not score is null throughout.
+    /// R by each metric of the recipe; the column of a task that the metric does not score is null.
     pub per_metric: BTreeMap<String, MetricScores>,
     /// Null where nothing is routed.
     pub routing: Option<RoutingReport>,
@@ -61,7 +61,7 @@ pub struct Report {
     pub experts: Vec<ExpertReport>,
     /// Time, tokens, probes, stages.
     pub cost: Cost,
-    /// What made it.
+    /// Versions and digests.
     pub provenance: Provenance,
 }
 
@@ -73,13 +73,13 @@ pub struct MetricScores {
     pub score_matrix: ScoreMatrix,
 }
 
-/// Queries of no task of the stream.
+/// Queries out of distribution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct OutOfDistributionReport {
-    /// How many were asked.
+    /// Number of queries.
     pub queries: u64,
-    /// Share that went to the backbone, 0..=1; null without routing or without queries.
+    /// Share that the backbone answered, 0..=1; null without routing or without queries.
     pub to_backbone: Option<f64>,
 }
 
@@ -87,7 +87,7 @@ pub struct OutOfDistributionReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ExpertReport {
-    /// Task it was trained on (or a name for an expert of a whole stream).
+    /// Task it was trained on, or a name for an expert of the whole stream.
     pub task: String,
     /// Trained parameters.
     pub parameters: u64,
@@ -95,17 +95,17 @@ pub struct ExpertReport {
     pub bytes: u64,
     /// Training examples, rehearsed ones included.
     pub training_examples: u64,
-    /// Examples that it was taught to reject, all included in `training-examples`; null for an imported expert.
+    /// Examples to reject, included in `training-examples`; null for an imported expert.
     #[serde(default)]
     pub negatives: Option<Negatives>,
     /// Optimizer steps; null for an imported expert.
     #[serde(default)]
     pub steps: Option<u64>,
-    /// Loss of its last step, nats a token.
+    /// Loss of its last step, nats per token.
     pub final_loss: Option<f64>,
 }
 
-/// What an expert was taught to reject.
+/// Training examples that an expert learns to reject.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Negatives {
@@ -116,17 +116,17 @@ pub struct Negatives {
 }
 
 impl Negatives {
-    /// All of them.
+    /// Sum of both.
     pub fn total(&self) -> u64 {
         self.of_tasks.values().sum::<u64>() + self.from_outside
     }
 }
 
-/// What the run cost.
+/// Cost of the run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Cost {
-    /// Wall time of all stages of the plan, cached ones with the time they took when they ran.
+    /// Wall time of all stages of the plan; a cached stage counts with the time of its original run.
     pub wall_seconds: f64,
     /// Tokens trained on, pretraining included.
     pub training_tokens: u64,
@@ -138,11 +138,11 @@ pub struct Cost {
     pub stages: StageCost,
 }
 
-/// Probes asked for and probes that had to be computed (the others were in the evidence book).
+/// Probes requested and probes computed (the others were in the evidence book).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ProbeCost {
-    /// Asked for by policies.
+    /// Requested by policies.
     pub asked: u64,
     /// Computed.
     pub computed: u64,
@@ -152,13 +152,13 @@ pub struct ProbeCost {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StageCost {
-    /// Run now.
+    /// Run for this run.
     pub run: u64,
     /// Found in the store.
     pub cached: u64,
 }
 
-/// Versions and digests of all that made the run.
+/// Versions and digests of everything that produced the run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Provenance {
@@ -182,7 +182,7 @@ pub struct Provenance {
 pub struct PluginProvenance {
     /// Name.
     pub name: String,
-    /// Version it gives of itself.
+    /// Version that the component reports.
     pub version: String,
     /// BLAKE3 of the component, hex.
     pub digest: String,
@@ -199,10 +199,10 @@ pub struct DataProvenance {
 }
 
 impl Report {
-    /// Reads `report.json`. Keys that are not known are passed over: a later version of the same number may add some.
+    /// Reads `report.json`. Unknown keys are ignored: a later Cadre may add keys without changing the format version.
     ///
     /// # Errors
-    /// Not a report, a newer `format-version`, parts that do not fit the number of tasks.
+    /// If the text is not a report, its `format-version` is newer, or a part does not match the number of tasks.
     pub fn from_json(json: &str) -> Result<Self, EvalError> {
         refuse_newer(json, REPORT_FORMAT_VERSION)?;
         let report: Self = serde_json::from_str(json).map_err(EvalError::Malformed)?;
@@ -210,16 +210,16 @@ impl Report {
         Ok(report)
     }
 
-    /// The text of `report.json`: indented, one line a matrix row, a line feed at the end.
+    /// The text of `report.json`: indented, one line per matrix row, a line feed at the end.
     ///
     /// # Errors
-    /// Parts that do not fit the number of tasks.
+    /// If a part does not match the number of tasks.
     pub fn to_json(&self) -> Result<String, EvalError> {
         self.check()?;
         crate::render::json(self)
     }
 
-    /// Whether every part has one entry a task.
+    /// Checks that every part has one entry per task.
     pub(crate) fn check(&self) -> Result<(), EvalError> {
         let expected = self.tasks.len();
         let fits = |part, found: usize| {
@@ -235,7 +235,7 @@ impl Report {
         if let Some(routing) = &self.routing {
             fits("confusion", routing.confusion.len())?;
             for row in &routing.confusion {
-                // One column more than tasks, the backbone.
+                // The extra column is the backbone.
                 fits("a row of confusion", row.len().saturating_sub(1))?;
             }
         }
@@ -243,7 +243,7 @@ impl Report {
     }
 }
 
-/// Looks at the version of a file before anything else of it: a newer file may have another shape.
+/// Checks the version of a file before the rest is parsed, because a newer file may have another shape.
 pub(crate) fn refuse_newer(json: &str, known: u32) -> Result<(), EvalError> {
     let version: VersionOnly = serde_json::from_str(json).map_err(EvalError::Malformed)?;
     if version.format_version > u64::from(known) {

@@ -1,8 +1,7 @@
-//! Random draws and quantiles for intervals by resampling. Every draw comes from a seed: the same input gives the same
-//! interval.
+//! Random draws and quantiles for intervals by resampling. All draws are seeded, so intervals are reproducible.
 
-/// A number of 0..`end`, from SplitMix64 (Steele, Lea and Flood 2014, doi 10.1145/2660193.2660195). The product's high half
-/// is uneven by at most `end` in 2⁶⁴.
+/// A number in 0..`end`, from SplitMix64 (Steele, Lea and Flood 2014, doi 10.1145/2660193.2660195). The bias of
+/// the multiply-shift reduction is at most `end` in 2⁶⁴.
 pub(crate) fn below(state: &mut u64, end: usize) -> usize {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut word = *state;
@@ -27,7 +26,7 @@ pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
     low + (high - low) * index.fract()
 }
 
-/// A seed from words: FNV-1a of 64 bits, each word with its end, so that ("ab", "c") is not ("a", "bc").
+/// A seed from words: 64-bit FNV-1a with a separator after each word, so that ("ab", "c") and ("a", "bc") differ.
 pub(crate) fn seed_of(words: [&str; 3]) -> u64 {
     let bytes = words.iter().flat_map(|word| word.bytes().chain([0xff]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -1,21 +1,21 @@
-//! Tallies of who answered which query. It never judges a router beyond that: the true task of a query is the only truth here.
+//! Counts of which expert answered which query: routing accuracy, confusion, probes.
 
 use serde::{Deserialize, Serialize};
 
 use crate::EvalError;
 
-/// One query of a known task and who answered it.
+/// One query of a known task and the expert that answered it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RouteDecision {
     /// True task of the query, counted from 0.
     pub task: usize,
     /// The expert that answered, by its task's index; `None` is the backbone. For a mix, the expert of the largest share.
     pub expert: Option<usize>,
-    /// Probes that were asked for this query, from the evidence book or not.
+    /// Number of probes requested for this query, whether computed or found in the evidence book.
     pub probes: u64,
 }
 
-/// `routing` of `report.json`. All of it but `by_stage` is about the last routed stage.
+/// `routing` of `report.json`. All fields but `by_stage` describe the last routed stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RoutingReport {
@@ -23,20 +23,20 @@ pub struct RoutingReport {
     pub accuracy: Option<f64>,
     /// The same after each stage; `None` where a stage was not evaluated.
     pub by_stage: Vec<Option<f64>>,
-    /// T rows (true task) of T+1 columns (who answered; the last is the backbone): counts of queries.
+    /// Number of queries: T rows (true task) of T+1 columns (expert that answered; the last is the backbone).
     pub confusion: Vec<Vec<u64>>,
-    /// Mean number of probes asked for a query; `None` without queries.
+    /// Mean number of probes per query; `None` without queries.
     pub probes_per_query: Option<f64>,
 }
 
 impl RoutingReport {
-    /// Tallies the decisions of each stage (`stages[i]`: after learning task i; empty where not evaluated).
+    /// Counts the decisions of each stage (`stages[i]`: after learning task i; empty where not evaluated).
     ///
-    /// Accuracy counts queries of learned tasks only (task ≤ stage): a task not yet learned has no expert to go to.
+    /// Accuracy counts queries of learned tasks only (task ≤ stage), because a task that is not yet learned has no expert.
     /// The confusion counts every query of the last stage that has any.
     ///
     /// # Errors
-    /// A decision that names a task or an expert outside the stream.
+    /// If a decision names a task or an expert outside the stream.
     pub fn from_decisions(tasks: usize, stages: &[Vec<RouteDecision>]) -> Result<Self, EvalError> {
         for decision in stages.iter().flatten() {
             if decision.task >= tasks {

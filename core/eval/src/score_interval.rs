@@ -1,20 +1,19 @@
-//! How far the average score would move with other test examples. It knows nothing of other seeds: that is what a sweep over
-//! seeds compares.
+//! The confidence interval of the average score over test examples. It does not cover training seeds; a sweep over seeds does.
 
 use serde::{Deserialize, Serialize};
 
 use crate::resampling::{level, quantile, resampled_mean, seed_of};
 
-/// Resamples behind the interval.
+/// Number of resamples.
 const RESAMPLES: u32 = 2_000;
 
-/// Queries that every task must have at least: the spread of fewer says little about the spread of all.
+/// Fewest queries per task; the spread of fewer is a poor estimate.
 const MIN_QUERIES: usize = 10;
 
-/// A 95 % interval of AR over test examples: which AR other examples of the same tasks would give, with the same experts.
-/// Other training seeds move AR too, and often further; this interval does not hold them.
+/// A 95 % interval of AR over test examples: the AR that other examples of the same tasks would give, with the same experts.
+/// Training seeds also change AR, often by more; this interval does not cover them.
 ///
-/// It is the percentile bootstrap, stratified by task: of each task n − 1 of its n scored queries are drawn with
+/// The method is the percentile bootstrap, stratified by task. For each task, n − 1 of its n scored queries are drawn with
 /// replacement, which makes the variance of a resample that of a mean of n (McCarthy and Snowden 1985, "The bootstrap and
 /// finite population sampling"), and the means of all tasks are averaged; quantiles 2.5 % and 97.5 %.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -24,17 +23,17 @@ pub struct ScoreInterval {
     pub low: f64,
     /// Upper end, 0..=100.
     pub high: f64,
-    /// What the interval is about.
+    /// What varies.
     pub over: IntervalOver,
-    /// How it was found.
+    /// The method.
     pub method: ScoreIntervalMethod,
-    /// Scored queries behind it.
+    /// Number of scored queries.
     pub queries: u64,
-    /// Resamples behind it.
+    /// Number of resamples.
     pub resamples: u32,
 }
 
-/// What an interval of a score is about.
+/// What varies in an interval of a score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -43,7 +42,7 @@ pub enum IntervalOver {
     TestExamples,
 }
 
-/// How an interval of a score was found.
+/// Method of an interval of a score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -56,8 +55,8 @@ impl ScoreInterval {
     /// The interval of the mean over tasks of each task's mean score; `tasks` holds the scores (0..=100) of each task's
     /// queries, `key` seeds the draws.
     ///
-    /// `None` without tasks, where a task has fewer than 10 queries, and where all queries of each task score alike: then
-    /// nothing says how far the average may move.
+    /// `None` without tasks, where a task has fewer than 10 queries, and where all queries of each task have the
+    /// same score, which gives no estimate of the spread.
     pub fn of(tasks: &[Vec<f64>], key: &str) -> Option<Self> {
         let few = tasks.iter().any(|scores| scores.len() < MIN_QUERIES);
         if tasks.is_empty() || few || tasks.iter().all(|scores| level(scores)) {

@@ -1,5 +1,4 @@
-//! The score matrix R of continual learning and the measures that follow from it. It never invents a score: a measure that
-//! needs a value which was not evaluated is `None`.
+//! The score matrix R of continual learning and its measures. A measure that needs a value which was not evaluated is `None`.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +15,7 @@ pub struct ScoreMatrix {
 }
 
 impl ScoreMatrix {
-    /// A matrix of `tasks` × `tasks`, nothing evaluated yet.
+    /// An empty matrix of `tasks` × `tasks`.
     pub fn new(tasks: usize) -> Self {
         Self { rows: vec![vec![None; tasks]; tasks] }
     }
@@ -58,25 +57,29 @@ impl ScoreMatrix {
         self.rows.get(stage)?.get(task).copied().flatten()
     }
 
-    /// The rows, one a stage.
+    /// The rows, one per stage.
     pub fn rows(&self) -> &[Vec<Option<f64>>] {
         &self.rows
     }
 
-    /// Columns.
+    /// Number of columns.
     pub fn tasks(&self) -> usize {
         self.rows.first().map_or(0, Vec::len)
     }
 
-    /// Rows: the tasks learned so far.
+    /// Number of rows: the tasks learned so far.
     pub fn stages(&self) -> usize {
         self.rows.len()
     }
 
     /// AR (also OP): the mean of the last row over learned tasks, 0..=100.
     pub fn average_score(&self) -> Option<f64> {
-        let last = self.stages().checked_sub(1)?;
-        mean((0..=last).map(|task| self.get(last, task)))
+        self.average_score_after(self.stages().checked_sub(1)?)
+    }
+
+    /// AR after learning task `stage`: the mean of that row over the tasks learned so far, 0..=100.
+    pub fn average_score_after(&self, stage: usize) -> Option<f64> {
+        mean((0..=stage).map(|task| self.get(stage, task)))
     }
 
     /// BWT: mean over i<T of R[T][i] − R[i][i], divisor T−1, signed. `None` for one task.
@@ -85,7 +88,7 @@ impl ScoreMatrix {
         mean((0..last).map(|task| Some(self.get(last, task)? - self.get(task, task)?)))
     }
 
-    /// BWT as TreeLoRA's code has it: mean over all i≤T of min(R[T][i] − R[i][i], 0), divisor T, never positive. `None` for
+    /// BWT as TreeLoRA's code computes it: mean over all i≤T of min(R[T][i] − R[i][i], 0), divisor T, never positive. `None` for
     /// one task.
     pub fn backward_transfer_clipped(&self) -> Option<f64> {
         let last = self.stages().checked_sub(1).filter(|last| *last > 0)?;
@@ -98,7 +101,7 @@ impl ScoreMatrix {
         mean((1..self.stages()).map(|task| self.get(task - 1, task)))
     }
 
-    /// FWT as GEM has it (Lopez-Paz and Ranzato 2017): mean over i≥2 of R[i−1][i] − b[i], signed; `baseline` holds b, the score
+    /// FWT as GEM defines it (Lopez-Paz and Ranzato 2017): mean over i≥2 of R[i−1][i] − b[i], signed; `baseline` holds b, the score
     /// of the model before any task, one per task. `None` for one task, and where a value is missing.
     pub fn forward_transfer_over(&self, baseline: &[Option<f64>]) -> Option<f64> {
         let baseline = |task: usize| baseline.get(task).copied().flatten();
@@ -106,7 +109,7 @@ impl ScoreMatrix {
     }
 
     /// Forgetting: mean over i<T of max over t of R[t][i] − R[T][i], where t runs over every stage that evaluated task i;
-    /// never negative. `None` for one task, and where R[i][i] was not evaluated (the maximum would mean nothing).
+    /// never negative. `None` for one task, and where R[i][i] was not evaluated (the maximum would be meaningless).
     pub fn forgetting(&self) -> Option<f64> {
         let last = self.stages().checked_sub(1)?;
         mean((0..last).map(|task| {
@@ -140,7 +143,7 @@ fn check(stage: usize, task: usize, score: Option<f64>) -> Result<(), EvalError>
     }
 }
 
-/// The mean, or `None` where there is nothing or anything is missing.
+/// The mean; `None` if there are no values or one is missing.
 fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let values = values.collect::<Option<Vec<f64>>>()?;
     if values.is_empty() {

@@ -1,21 +1,23 @@
-//! What a sweep of many runs gives: `sweep.json`, format-version 2. It compares finished runs and never runs one.
+//! The comparison of many runs: `sweep.json`, format-version 2.
 //!
-//! A *point* is one run. Points that differ only in seed and named order are replicates of one *setting*: a recipe with values
-//! of the varied keys.
+//! A *point* is one run. Points that differ only in seed and order of tasks are replicates of one *setting*: a recipe with
+//! values of the varied keys.
 
 mod csv;
 mod figures;
 mod front;
 mod shown;
 mod statistics;
+mod stream_scores;
 mod student;
 mod summary;
 
 pub use figures::{Better, FIGURES, FigureEntry, TIMES, Unit};
 pub use statistics::{Difference, IntervalMethod, MIN_RESAMPLED, Spread};
+pub use stream_scores::StreamScores;
 
-pub(crate) use csv::{plain, state};
-pub(crate) use figures::{FRONT_COSTS, MAIN};
+pub(crate) use csv::{line as csv_line, plain, state};
+pub(crate) use figures::{FRONT_COSTS, MAIN, OF_TASK};
 pub(crate) use shown::{Shown, shown};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,12 +28,12 @@ use serde_json::{Map, Value};
 use crate::report::refuse_newer;
 use crate::{EvalError, Report};
 
-/// The `format-version` of `sweep.json` that is written, and the newest that is read. Version 2 says by which method an
-/// interval was found, and finds those of few pairs by Student's t.
+/// The `format-version` of `sweep.json` that is written, and the newest that is read. Version 2 names the method of each
+/// interval, and uses Student's t for few pairs.
 pub const SWEEP_FORMAT_VERSION: u32 = 2;
 
-/// `sweep.json`. All of it is the same each time the same sweep is run, but for the `times` of points and of settings
-/// ([`SweepReport::without_times`] leaves them out).
+/// `sweep.json`. It is deterministic except for the `times` of points and settings ([`SweepReport::without_times`] removes
+/// them).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SweepReport {
@@ -41,7 +43,7 @@ pub struct SweepReport {
     pub name: String,
     /// Key of the sweep, hex.
     pub key: String,
-    /// Name of the setting that others are held against; null for none.
+    /// Name of the setting that others are compared with; null for none.
     pub baseline: Option<String>,
     /// The varied keys, in the order of the sweep.
     pub keys: Vec<String>,
@@ -49,7 +51,7 @@ pub struct SweepReport {
     pub points: Vec<SweepPoint>,
     /// Every setting, in the order of its first point.
     pub settings: Vec<SettingSummary>,
-    /// What sharing saves.
+    /// Number of stages with and without sharing.
     pub stages: SweepStages,
 }
 
@@ -57,7 +59,7 @@ pub struct SweepReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SweepPoint {
-    /// Name, one of its kind in the sweep.
+    /// Unique name.
     pub name: String,
     /// Name of the setting it belongs to.
     pub setting: String,
@@ -71,20 +73,21 @@ pub struct SweepPoint {
     pub order: Option<String>,
     /// Id of the run.
     pub run: String,
-    /// Path of the run's `report.html` from where `sweep.json` lies, with `/`; null where there is none.
+    /// Path of the run's `report.html` relative to the folder of `sweep.json`, with `/`; null where there is none.
     pub report: Option<String>,
-    /// What became of it.
+    /// Whether it is done, failed or was not run.
     pub state: PointState,
-    /// Why it failed; null where it did not.
+    /// The error of a failed point; else null.
     pub problem: Option<String>,
-    /// By name, those of [`FIGURES`] and `average-score.<metric>`, in the units of `report.json`: scores 0..=100, shares
-    /// (routing-accuracy, out-of-distribution) 0..=1. Null where the run has none.
+    /// By name: those of [`FIGURES`], `average-score.<metric>`, and `score.<task>` (score at the end of the stream), in the
+    /// units of `report.json`: scores 0..=100, shares (routing-accuracy, out-of-distribution) 0..=1. Null where the run has
+    /// none.
     pub scores: BTreeMap<String, Option<f64>>,
-    /// By name, those of [`TIMES`]: they differ each time a run is made. Null where the run has none.
+    /// By name, those of [`TIMES`], which differ between repetitions. Null where the run has none.
     pub times: BTreeMap<String, Option<f64>>,
 }
 
-/// What became of a point.
+/// State of a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -97,11 +100,11 @@ pub enum PointState {
     Left,
 }
 
-/// The replicates of one setting together.
+/// Figures over the replicates of one setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SettingSummary {
-    /// Name, one of its kind in the sweep.
+    /// Unique name.
     pub name: String,
     /// Name of the recipe.
     pub recipe: String,
@@ -119,42 +122,48 @@ pub struct SettingSummary {
     pub times: BTreeMap<String, Spread>,
     /// By name, figures minus those of the baseline, paired by seed and order; none for the baseline itself.
     pub differences: BTreeMap<String, Difference>,
-    /// Names of the costs (`training-tokens`, `probes-per-query`) against which no other setting has both a mean
-    /// average-score as high and a mean cost as low, one of them strictly better.
+    /// Names of the costs (`training-tokens`, `probes-per-query`) for which the setting is on the Pareto front: no other
+    /// setting has a mean average-score as high and a mean cost as low, with one of them strictly better.
     pub on_front: Vec<String>,
+    /// Mean R of the replicates, one entry per order of tasks; empty in files written before this field existed.
+    #[serde(default)]
+    pub streams: Vec<StreamScores>,
+    /// AR after each task, over all replicates; null where any replicate was not evaluated at that stage.
+    #[serde(default)]
+    pub average_scores: Vec<Option<Spread>>,
 }
 
 /// Stages of all points together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SweepStages {
-    /// Stages with keys of their own: what a sweep that starts from nothing does.
+    /// Stages with distinct keys: those that a sweep with an empty store runs.
     pub distinct: u64,
-    /// Sum of the stages of every point: what runs that share nothing would do.
+    /// Sum of the stages of all points: those that runs without sharing would run.
     pub without_sharing: u64,
 }
 
-/// What a comparison is made of.
+/// Input of a comparison.
 #[derive(Debug, Clone)]
 pub struct SweepInput {
     /// Name of the sweep.
     pub name: String,
-    /// Key of the sweep, hex. Together with names it seeds the resampling.
+    /// Key of the sweep, hex. Key and names seed the resampling.
     pub key: String,
-    /// Name of the setting that others are held against.
+    /// Name of the setting that others are compared with.
     pub baseline: Option<String>,
     /// The varied keys, in the order of the sweep.
     pub keys: Vec<String>,
-    /// What sharing saves.
+    /// Number of stages with and without sharing.
     pub stages: SweepStages,
     /// The points, in the order of the sweep.
     pub points: Vec<SweepRun>,
 }
 
-/// One point and what became of it; fields as in [`SweepPoint`].
+/// One point and its outcome; fields as in [`SweepPoint`].
 #[derive(Debug, Clone)]
 pub struct SweepRun {
-    /// Name, one of its kind in the sweep.
+    /// Unique name.
     pub name: String,
     /// Name of the setting it belongs to.
     pub setting: String,
@@ -168,17 +177,17 @@ pub struct SweepRun {
     pub order: Option<String>,
     /// Id of the run.
     pub run: String,
-    /// Path of its `report.html` from where `sweep.json` is put, with `/`.
+    /// Path of its `report.html` relative to the folder of `sweep.json`, with `/`.
     pub report: Option<String>,
-    /// What became of it.
+    /// Its report, its error, or that it was not run.
     pub outcome: PointOutcome,
 }
 
-/// What became of a point, with what it left.
+/// Outcome of a point.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum PointOutcome {
-    /// It ran.
+    /// It ran and has this report.
     Done(Box<Report>),
     /// It ended in this error.
     Failed(String),
@@ -187,15 +196,15 @@ pub enum PointOutcome {
 }
 
 impl SweepReport {
-    /// Reads `sweep.json`. Keys that are not known are passed over: a later version of the same number may add some.
+    /// Reads `sweep.json`. Unknown keys are ignored: a later Cadre may add keys without changing the format version.
     ///
     /// # Errors
-    /// Not a sweep's report, a newer `format-version`, points and settings that do not fit each other.
+    /// If the text is not a sweep's report, its `format-version` is newer, or points and settings do not match.
     pub fn from_json(json: &str) -> Result<Self, EvalError> {
         refuse_newer(json, SWEEP_FORMAT_VERSION)?;
         let mut report: Self = serde_json::from_str(json).map_err(EvalError::Malformed)?;
         for difference in report.settings.iter_mut().flat_map(|setting| setting.differences.values_mut()) {
-            // Version 1 knew one method and did not name it.
+            // Version 1 had one method and did not name it.
             if difference.low.is_some() && difference.method.is_none() {
                 difference.method = Some(IntervalMethod::PercentileBootstrap);
             }
@@ -207,27 +216,27 @@ impl SweepReport {
     /// The text of `sweep.json`: indented, a line feed at the end.
     ///
     /// # Errors
-    /// Points and settings that do not fit each other.
+    /// If points and settings do not match.
     pub fn to_json(&self) -> Result<String, EvalError> {
         self.check()?;
         crate::render::json(self)
     }
 
-    /// `sweep.csv`: a head and one line a point; recipe, setting, every varied key, seed, order, run, state, every figure and
-    /// time in the units of `sweep.json`, and how the average score of its setting differs from the baseline (mean, 95 %
-    /// interval, method, pairs). Quoted as RFC 4180 says, lines end in a line feed, an empty field is missing.
+    /// `sweep.csv`: a header and one record per point with recipe, setting, every varied key, seed, order, run, state, every
+    /// figure and time in the units of `sweep.json`, and the difference of its setting's average score to the baseline (mean,
+    /// 95 % interval, method, pairs). Quoted as in RFC 4180; lines end with a line feed; missing values are empty fields.
     pub fn to_csv(&self) -> String {
         csv::write(self)
     }
 
-    /// The same without what differs each time: `times` of points and settings are empty.
+    /// The report without the `times` of points and settings, which differ between repetitions.
     pub fn without_times(mut self) -> Self {
         self.points.iter_mut().for_each(|point| point.times.clear());
         self.settings.iter_mut().for_each(|setting| setting.times.clear());
         self
     }
 
-    /// Whether points and settings fit each other.
+    /// Checks that points and settings match.
     pub(crate) fn check(&self) -> Result<(), EvalError> {
         let mut settings: BTreeMap<&str, &SettingSummary> = BTreeMap::new();
         for setting in &self.settings {
@@ -242,7 +251,7 @@ impl SweepReport {
         for point in &self.points {
             let unfit = |problem| Err(EvalError::UnfitPoint { point: point.name.clone(), problem });
             let Some(setting) = settings.get(point.setting.as_str()) else {
-                return unfit("its setting is not there");
+                return unfit("its setting does not exist");
             };
             if setting.recipe != point.recipe || setting.values != point.values {
                 return unfit("recipe or values are not those of its setting");

@@ -1,4 +1,4 @@
-//! The page and its short form for runs of all shapes: nothing is fetched, nothing is unescaped, what is missing is left out.
+//! `report.html` and `report.md` for runs of all shapes: no requests, everything escaped, missing parts left out.
 
 use cadre_eval::{Report, ReportExtras, ScoreMatrix, render_html, render_markdown};
 
@@ -17,23 +17,25 @@ fn a_routed_run_shows_every_part() {
     for part in [
         "Score matrix R",
         "Each task over the stages",
-        "Who answered",
+        "Routing confusion",
         "Claims",
         "threshold 0.5",
         "Training loss",
-        "Predictions to read",
+        "Learning rate",
+        "Gradient norm",
+        "<h2>Predictions</h2>",
         "The recipe, expanded",
     ] {
         assert!(page.contains(part), "{part}");
     }
-    // R, its lines, confusion, routing over stages, five claim histograms, losses.
-    assert_eq!(page.matches("<svg ").count(), 10);
+    // R, its lines, confusion, routing over stages, five claim histograms, six variants of the losses, learning rate, norm.
+    assert_eq!(page.matches("<svg ").count(), 17);
     assert_eq!(page.matches("<svg ").count(), page.matches("</svg>").count());
-    assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 10);
+    assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 17);
 }
 
 #[test]
-fn a_collapse_is_told_before_any_figure() {
+fn a_collapse_is_reported_before_any_figure() {
     let page = page(sample::COLLAPSED);
     let (finding, card) = (page.find("Routing has collapsed").unwrap(), page.find("Average score").unwrap());
     assert!(finding < card);

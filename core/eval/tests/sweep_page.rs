@@ -1,5 +1,4 @@
-//! The page of a sweep and its short form for sweeps of all shapes: nothing is fetched, nothing is unescaped, links lead to
-//! runs, large sweeps stay small enough.
+//! `sweep.html` and `sweep.md` for sweeps of all shapes: no requests, everything escaped, links to runs, bounded size.
 
 use std::time::Instant;
 
@@ -30,7 +29,7 @@ fn a_grid_shows_curves_maps_and_fronts() {
         "id=\"maps\"",
         "threshold × score",
         "loss is not finite at step 212",
-        "Average score against probes a query",
+        "Average score against probes per query",
         "class=\"gain\"",
         "class=\"loss\"",
         ">paired t, n = 3</span>",
@@ -42,9 +41,9 @@ fn a_grid_shows_curves_maps_and_fronts() {
     assert!(!page.contains("<h3><code>routing.router.score</code>"));
     assert!(!page.contains("Average score against training tokens"));
     assert!(page.contains("The same at every value: ") && page.contains("Training tokens 6,812,448"));
-    // Settings, 5 figures that vary over the threshold, as many maps, one front.
-    assert_eq!(page.matches("<svg ").count(), 12);
-    assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 12);
+    // Settings twice, AR over tasks, 12 score matrices, 5 figures that vary over the threshold, as many maps, one front.
+    assert_eq!(page.matches("<svg ").count(), 26);
+    assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 26);
 }
 
 #[test]
@@ -69,8 +68,8 @@ fn recipes_without_keys_stand_beside_each_other() {
     assert!(page.contains("48 points · 8 settings · 8 recipes · 3 seeds · 2 orders"));
     assert!(!page.contains("id=\"keys\"") && !page.contains("id=\"maps\""));
     assert!(page.contains("class=\"loss\"") && page.contains("(paired t, n = 6)"), "six pairs each");
-    // Settings, front of tokens, front of probes: of two recipes that probe.
-    assert_eq!(page.matches("<svg ").count(), 3);
+    // Settings twice, AR over tasks, 8 score matrices in 2 orders, front of tokens, front of probes (of two recipes that probe).
+    assert_eq!(page.matches("<svg ").count(), 21);
     let text = render_sweep_markdown(&report);
     assert!(text.contains("| see | 6 |") && text.contains("| baseline |"), "{text}");
     assert!(text.contains(" \\* |"), "{text}");
@@ -121,7 +120,9 @@ fn one_point_is_a_sweep() {
     let report = sweeps::grid(1, 1, 1, 1).unwrap();
     let page = page(&report);
     assert!(page.contains("1 point · 1 setting · 1 seed") && page.contains("1 of 1"));
-    assert!(!page.contains("<svg ") && !page.contains("NaN"));
+    // The run's scores; nothing to compare.
+    assert_eq!(page.matches("<svg ").count(), 2);
+    assert!(!page.contains("NaN"));
     assert!(render_sweep_markdown(&report).contains("| rank 1, learning-rate 1e-6, share 0.0 | 1 |"));
 }
 
@@ -162,7 +163,7 @@ fn recipes_with_different_keys_share_a_page() {
     }
     let report = making.finish("threshold 1, rule [1,1]").unwrap();
     let page = page(&report);
-    // Two keys end in one word: both are named in full.
+    // Two keys end in the same word, so both are named in full.
     assert!(page.contains(">routing.threshold</th>") && page.contains(">rehearsal.threshold</th>"));
     assert!(page.contains("The axis of values is logarithmic."));
     assert!(page.contains("<td>[1,2]</td>") && page.contains("<td>–</td>"));
@@ -184,7 +185,7 @@ fn a_thousand_points_stay_small_and_quick() {
     ];
     for report in sweeps {
         assert!(report.points.len() >= 1000);
-        // The best of three: other work on the machine is no fault of the page.
+        // The best of three, because of other load on the machine.
         let timed = (0..3).map(|_| {
             let begin = Instant::now();
             let bytes = page(&report).len();

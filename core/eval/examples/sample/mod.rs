@@ -1,4 +1,4 @@
-//! Invented runs that look like real ones: for looking at the page, and for its tests. Their figures mean nothing.
+//! Made-up runs for examples and tests of the page.
 
 mod dice;
 
@@ -8,6 +8,7 @@ use cadre_eval::{
     ClaimSample, ClaimScale, Cost, DataProvenance, EvalError, ExpertReport, Finding, FindingCode, LossCurve,
     MetricScores, Negatives, OutOfDistributionReport, PluginProvenance, PredictionRow, ProbeCost, Provenance,
     Report, ReportExtras, RouteDecision, RoutingReport, ScoreInterval, ScoreMatrix, Severity, StageCost,
+    TrainingCurve,
 };
 
 use dice::Dice;
@@ -19,13 +20,16 @@ pub(crate) struct Sample {
     pub(crate) tasks: &'static [&'static str],
     /// Whether there are experts and a router.
     pub(crate) routed: bool,
-    /// Points an old task loses a stage.
+    /// Points that an old task loses per stage.
     pub(crate) loss_a_stage: f64,
     /// Queries of each task.
     pub(crate) queries: usize,
     /// Whether every query goes to the newest expert.
     pub(crate) collapsed: bool,
 }
+
+/// The beginning of a third of the prompts.
+const SYSTEM: &str = "<|im_start|>system\nYou are a helpful assistant. Answer with the result alone, without any explanation.<|im_end|>\n";
 
 /// Five tasks with a router.
 pub(crate) const SEE: Sample = Sample {
@@ -35,9 +39,9 @@ pub(crate) const SEE: Sample = Sample {
     queries: 100,
     collapsed: false,
 };
-/// The same where the newest expert answers everything.
+/// The same, but the newest expert answers everything.
 pub(crate) const COLLAPSED: Sample = Sample { loss_a_stage: 20.0, collapsed: true, ..SEE };
-/// The same without one, forgetting.
+/// The same without a router, and with forgetting.
 pub(crate) const SEQUENTIAL: Sample = Sample { routed: false, loss_a_stage: 14.0, ..SEE };
 /// One task.
 pub(crate) const ONE: Sample = Sample { tasks: &["sorting"], ..SEE };
@@ -60,10 +64,10 @@ pub(crate) const TEN: Sample = Sample {
 };
 
 impl Sample {
-    /// The report and what the page shows beyond it.
+    /// The report and the extras of its page.
     ///
     /// # Errors
-    /// None that a sample gives.
+    /// None for the samples below.
     pub(crate) fn make(&self) -> Result<(Report, ReportExtras), EvalError> {
         let mut dice = Dice(7);
         let matrix = self.scores(&mut dice)?;
@@ -119,6 +123,7 @@ impl Sample {
             reference: Some("arXiv 2504.06664".to_owned()),
             task_metrics: self.tasks.iter().map(|_| "exact-match".to_owned()).collect(),
             loss_curves: self.losses(&mut dice),
+            training_curves: self.training_curves(),
             claims: if self.routed { self.claims(&mut dice) } else { Vec::new() },
             claim_scale: ClaimScale::Renormalised,
             threshold: self.routed.then_some(0.5),
@@ -169,7 +174,7 @@ impl Sample {
                      tasks; routing accuracy is 20.0 %."
                 ),
                 advice: vec![
-                    "`indicator.kind = \"existing-token\"` with two words that the backbone knows, such as `Yes` and `No`"
+                    "`indicator.kind = \"existing-token\"` with two words of the backbone's vocabulary, such as `Yes` and `No`"
                         .to_owned(),
                     "a higher `indicator.loss-weight`".to_owned(),
                 ],
@@ -244,6 +249,24 @@ impl Sample {
         self.tasks.iter().map(&mut curve).collect()
     }
 
+    /// Warm-up and cosine; a norm that falls.
+    fn training_curves(&self) -> Vec<TrainingCurve> {
+        let mut dice = Dice(5);
+        let rate = |step: u64| {
+            let warm = step as f64 / 40.0;
+            let cosine = 0.5 + 0.5 * (std::f64::consts::PI * (step as f64 - 40.0) / 360.0).cos();
+            3e-4 * if warm < 1.0 { warm } else { cosine }
+        };
+        let mut curve = |task: &&str| TrainingCurve {
+            task: (*task).to_owned(),
+            learning_rate: (1..=400).map(|step| (step, rate(step))).collect(),
+            gradient_norm: (1..=400)
+                .map(|step| (step, 0.2 + (1.5 + dice.roll()) * (-0.012 * step as f64).exp()))
+                .collect(),
+        };
+        self.tasks.iter().map(&mut curve).collect()
+    }
+
     fn claims(&self, dice: &mut Dice) -> Vec<ClaimSample> {
         let mut claims = Vec::new();
         for expert in 0..self.tasks.len() {
@@ -284,7 +307,7 @@ impl Sample {
         ];
         let long = "A long passage about the harbour, its ferries, the ice of two winters and what the captain said about all of it. ".repeat(9);
         let mut rows = Vec::new();
-        for (at, (prompt, prediction, reference)) in texts.iter().cycle().take(18).enumerate() {
+        for (at, (prompt, prediction, reference)) in texts.iter().cycle().take(72).enumerate() {
             let task = (at % 7 != 6).then_some(at % self.tasks.len());
             let expert = if dice.roll() < 0.15 { None } else { task };
             let claims = expert.map(|expert| {
@@ -293,7 +316,13 @@ impl Sample {
             rows.push(PredictionRow {
                 id: format!("{}-{at:04}", task.map_or("ood", |task| self.tasks[task])),
                 task,
-                prompt: if at % 5 == 4 { format!("Sum up.\n\n{long}") } else { (*prompt).to_owned() },
+                prompt: if at % 5 == 4 {
+                    format!("Sum up.\n\n{long}")
+                } else if at % 3 == 1 {
+                    format!("{SYSTEM}<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n")
+                } else {
+                    (*prompt).to_owned()
+                },
                 references: vec![(*reference).to_owned()],
                 prediction: (*prediction).to_owned(),
                 expert,

@@ -1,9 +1,11 @@
-//! Invented sweeps that look like real ones: for looking at the page, and for its tests. Their figures mean nothing.
+//! Made-up sweeps for examples and tests of the page.
 
 #[path = "../sample/dice.rs"]
 mod dice;
 
-use cadre_eval::{EvalError, PointOutcome, Report, SweepInput, SweepReport, SweepRun, SweepStages};
+use cadre_eval::{
+    EvalError, PointOutcome, Report, ScoreMatrix, SweepInput, SweepReport, SweepRun, SweepStages,
+};
 use serde_json::{Map, Value, json};
 
 use dice::Dice;
@@ -67,6 +69,30 @@ pub(crate) fn grid(ranks: i32, rates: i32, shares: i32, seeds: u64) -> Result<Sw
     sweep.finish(&baseline)
 }
 
+/// The tasks of every run, in the order `O1`.
+const TASKS: [&str; 5] = ["sorting", "copying", "sentiment", "arithmetic", "translation"];
+/// Recipes that are evaluated once, at the end.
+const ONE_ROW: [&str; 2] = ["multi-task", "zero-shot"];
+
+/// R with a last row around `average`; earlier rows show what forgetting has cost.
+fn matrix(average: f64, all_rows: bool) -> Result<ScoreMatrix, EvalError> {
+    let tasks = TASKS.len();
+    let room = average.min(100.0 - average).min(9.0);
+    let mut matrix = ScoreMatrix::new(tasks);
+    for stage in (0..tasks).filter(|stage| all_rows || stage + 1 == tasks) {
+        for task in 0..tasks {
+            let last = average + room * [0.4, -0.9, 0.7, -0.6, 0.4][task];
+            let learned = last + (98.0 - last).max(0.0) * 0.8;
+            let score = match stage.checked_sub(task) {
+                None => 11.0 + 3.0 * (task as f64 - stage as f64),
+                Some(age) => learned + (last - learned) * age as f64 / (tasks - 1 - task).max(1) as f64,
+            };
+            matrix.set(stage, task, Some(if stage + 1 == tasks { last } else { score }.clamp(0.0, 100.0)))?;
+        }
+    }
+    Ok(matrix)
+}
+
 pub(crate) struct Making {
     pub(crate) input: SweepInput,
     pub(crate) orders: &'static [Option<&'static str>],
@@ -114,7 +140,14 @@ impl Making {
             for order in self.orders {
                 let mut report = self.pattern.clone();
                 let luck = self.dice.roll() * 2.0 - 1.0;
-                report.average_score = Some((height + luck * 1.5).clamp(0.0, 100.0));
+                let average = (height + luck * 1.5).clamp(0.0, 100.0);
+                report.tasks = TASKS.iter().map(|&task| task.to_owned()).collect();
+                if order == &Some("O2") {
+                    report.tasks.reverse();
+                }
+                report.score_matrix = matrix(average, !ONE_ROW.contains(&recipe))?;
+                report.per_metric.clear();
+                report.average_score = Some(average);
                 report.backward_transfer = Some(-(100.0 - height) / 4.0 + luck);
                 report.forgetting = Some((100.0 - height) / 4.0 - luck * 0.7);
                 if let Some(routing) = &mut report.routing {

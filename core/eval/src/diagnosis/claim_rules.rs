@@ -1,25 +1,25 @@
-//! Rules about claims: indicators without any probability, experts that accept what they were taught to reject, experts
-//! that reject their own.
+//! Rules about claims: indicators without probability, experts that accept queries of tasks that they were trained to reject,
+//! experts that reject queries of their own task.
 
 use super::words::{Case, finding, list, median, names, share, the_experts};
 use super::{Finding, FindingCode, Severity};
 
-/// Probability of both indicators together, in the median query, below which a claim is a ratio of noise.
+/// Median probability of both indicators together below which claims are ratios of noise.
 const SILENT: f64 = 0.1;
-/// Claims that a median must stand on.
+/// Fewest claims of a median.
 const MIN_CLAIMS: usize = 10;
-/// Queries that an expert must have been asked about.
+/// Fewest queries that an expert was asked about.
 const MIN_ASKED: usize = 5;
-/// Share of a rejected task's queries that an expert takes from which it is a warning, and a failure.
+/// Share of a rejected task's queries that an expert takes: thresholds of warning and failure.
 const TAKEN_WARNING: f64 = 0.25;
 const TAKEN_FAILURE: f64 = 0.5;
-/// Share of its own queries that an expert rejects from which it is a warning, and a failure.
+/// Share of its own queries that an expert rejects: thresholds of warning and failure.
 const REJECTED_WARNING: f64 = 0.3;
 const REJECTED_FAILURE: f64 = 0.5;
-/// Examples per earlier task that teach an expert to reject it.
+/// Examples per earlier task that suffice for training an expert to reject it.
 pub(super) const ENOUGH_NEGATIVES: u64 = 16;
 
-/// Experts whose indicators have next to no probability on queries of tasks that they were trained on.
+/// Experts whose indicators have almost no probability on queries of tasks that they were trained on.
 pub(super) fn silent_indicators(case: &Case<'_>) -> Option<Finding> {
     case.evidence.indicator?;
     let silent: Vec<(usize, f64)> = (0..case.evidence.experts.len())
@@ -30,8 +30,8 @@ pub(super) fn silent_indicators(case: &Case<'_>) -> Option<Finding> {
     let experts: Vec<String> = silent.iter().map(|(expert, _)| case.expert(*expert)).collect();
     let severity = if case.routes_well() { Severity::Warning } else { Severity::Failure };
     let text = format!(
-        "{} {} the two indicators together next to no probability: {}{} in the median query. The backbone does not expect \
-         the indicators there and training has not taught them, so that a claim is a ratio of two very small numbers.",
+        "{} {} the two indicators together almost no probability: {}{} in the median query. Neither the backbone nor the \
+         training makes them likely there, so a claim is a ratio of two very small numbers.",
         the_experts(&experts),
         if experts.len() == 1 { "gives" } else { "give" },
         if experts.len() == 1 { "" } else { "as little as " },
@@ -56,7 +56,7 @@ fn mass(case: &Case<'_>, expert: usize) -> Option<f64> {
     if masses.len() < MIN_CLAIMS { None } else { median(masses) }
 }
 
-/// Experts that answer queries of a task although its examples were among those to reject.
+/// Experts that answer queries of a task although they were trained to reject its examples.
 pub(super) fn accepts_rejected(case: &Case<'_>) -> Option<Finding> {
     case.evidence.indicator?;
     struct Pair {
@@ -91,12 +91,12 @@ pub(super) fn accepts_rejected(case: &Case<'_>) -> Option<Finding> {
         )
     };
     let parts: Vec<String> = pairs.iter().map(part).collect();
-    let text = format!("Experts accept what they were taught to reject: {}.", list(&parts));
+    let text = format!("Experts accept queries that they were trained to reject: {}.", list(&parts));
     let mut advice = Vec::new();
     if pairs.iter().any(|pair| pair.negatives < ENOUGH_NEGATIVES) {
         advice.push(format!(
-            "a higher `rehearsal.selector.share` (or `.count`): at least {ENOUGH_NEGATIVES} examples per earlier task, for \
-             tasks that look alike some hundred"
+            "a higher `rehearsal.selector.share` (or `.count`): at least {ENOUGH_NEGATIVES} examples per earlier task, \
+             several hundred for similar tasks"
         ));
     }
     advice.extend(case.indicator_advice());
@@ -117,7 +117,7 @@ pub(super) fn accepts_rejected(case: &Case<'_>) -> Option<Finding> {
     })
 }
 
-/// Experts that reject queries of their own task which reached them.
+/// Experts that reject queries of their own task.
 pub(super) fn rejects_own(case: &Case<'_>) -> Option<Finding> {
     case.evidence.indicator?;
     let mut rejecting = Vec::new();
@@ -143,7 +143,7 @@ pub(super) fn rejects_own(case: &Case<'_>) -> Option<Finding> {
     let mut advice = case.indicator_advice();
     advice.push("more `expert.training.epochs`, or a higher `expert.training.learning-rate`".to_owned());
     advice.push(
-        "fewer `rehearsal.pseudo-negatives`, where examples to reject outnumber the task's own".to_owned(),
+        "fewer `rehearsal.pseudo-negatives`, if examples to reject outnumber those of the task".to_owned(),
     );
     Some(Finding {
         experts: rejecting.iter().map(|(expert, ..)| case.expert(*expert)).collect(),

@@ -1,25 +1,25 @@
-//! What a diagnosis looks at beyond the report: single queries with their claims, and how experts were trained. Plain values;
-//! whoever runs the study fills them in.
+//! Input of the diagnosis beyond the report: single queries with their claims, and the training of experts. The engine fills it
+//! in.
 
-/// Everything a diagnosis reads that `report.json` does not hold.
+/// The data of a diagnosis that `report.json` does not contain.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunEvidence {
     /// Queries of the stream at the last stage.
     pub queries: Vec<QueryEvidence>,
     /// Queries from outside the stream.
     pub outside: Vec<QueryEvidence>,
-    /// The experts, in the order trained; a claim names them by their index.
+    /// The experts, in the order trained; claims refer to them by index.
     pub experts: Vec<ExpertEvidence>,
-    /// What indicators are to the tokenizer; `None` where experts claim nothing.
+    /// Form of the indicators; `None` where experts make no claims.
     pub indicator: Option<IndicatorForm>,
 }
 
-/// One query and what became of it.
+/// One query and its answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct QueryEvidence {
     /// True task, counted from 0; `None` is from outside.
     pub task: Option<usize>,
-    /// Every claim that was made of it.
+    /// All claims on it.
     pub claims: Vec<ClaimEvidence>,
     /// The expert that answered; `None` is the backbone, or the one adapter of a run without routing.
     pub chosen: Option<usize>,
@@ -27,20 +27,20 @@ pub struct QueryEvidence {
     pub score: Option<f64>,
     /// Whether the answer was empty.
     pub empty: bool,
-    /// Score of the answer that its own task's expert gave at any stage, 0..=100; `None` where that is not known.
+    /// Score of the answer that its own task's expert gave at any stage, 0..=100; `None` where unknown.
     pub by_own_expert: Option<f64>,
-    /// Score of the answer that the backbone gave at any stage, 0..=100; `None` where that is not known.
+    /// Score of the answer that the backbone gave at any stage, 0..=100; `None` where unknown.
     pub by_backbone: Option<f64>,
 }
 
 impl QueryEvidence {
-    /// What an expert claims of it.
+    /// The claim of an expert on it.
     pub(super) fn claim(&self, expert: usize) -> Option<&ClaimEvidence> {
         self.claims.iter().find(|claim| claim.expert == expert)
     }
 }
 
-/// What one expert claims of one query.
+/// The claim of one expert on one query.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClaimEvidence {
     /// The expert.
@@ -51,7 +51,7 @@ pub struct ClaimEvidence {
     pub reject: f64,
 }
 
-/// How an expert was made.
+/// Training data and training of an expert.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExpertEvidence {
     /// Name of its task, or of the stream.
@@ -62,7 +62,7 @@ pub struct ExpertEvidence {
     pub training: Option<TrainingEvidence>,
 }
 
-/// What a training set is made of, in examples.
+/// Composition of a training set, in examples.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Composition {
     /// Examples to answer.
@@ -74,33 +74,33 @@ pub struct Composition {
 }
 
 impl Composition {
-    /// Examples of a task to reject.
+    /// Number of a task's examples to reject.
     pub(super) fn of(&self, task: usize) -> u64 {
         self.negatives.get(task).copied().unwrap_or(0)
     }
 
-    /// All examples to reject.
+    /// Number of all examples to reject.
     pub(super) fn total(&self) -> u64 {
         self.negatives.iter().sum::<u64>() + self.outside
     }
 }
 
-/// How a training went.
+/// Course of a training.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrainingEvidence {
     /// Loss of every optimizer step, nats per token.
     pub losses: Vec<f64>,
-    /// Steps over which the learning rate rises.
+    /// Number of warm-up steps.
     pub warmup: u64,
 }
 
-/// What indicators are to the tokenizer.
+/// Form of the indicators for the tokenizer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndicatorForm {
-    /// Tokens that the backbone has never seen.
+    /// New tokens, absent from the pretraining of the backbone.
     NewToken,
-    /// Tokens of its vocabulary.
+    /// Tokens of the vocabulary of the backbone.
     ExistingToken,
-    /// Any text.
+    /// Arbitrary text.
     Text,
 }

@@ -1,18 +1,17 @@
-//! Rules about what experts were taught to reject: nothing, or too little.
+//! Rules about examples to reject: none, or too few.
 
 use super::claim_rules::ENOUGH_NEGATIVES;
 use super::words::{Case, finding, list, share, the_experts};
 use super::{Finding, FindingCode, Severity};
 
-/// Queries that an expert must have been asked about before harm counts.
+/// Fewest queries that an expert was asked about for harm to count.
 const MIN_ASKED: usize = 5;
-/// Share of queries that an expert takes without having been taught to reject them, from which it is a warning, and a
-/// failure.
+/// Share of queries that an expert takes without having been trained to reject them: thresholds of warning and failure.
 const HARM_WARNING: f64 = 0.1;
 const HARM_FAILURE: f64 = 0.5;
 
-/// Experts that have not seen one example to reject. The first expert of a stream has no earlier task, so that only outside
-/// examples could teach it.
+/// Experts that were trained without an example to reject. The first expert of a stream has no earlier task, so only outside
+/// examples could provide one.
 pub(super) fn no_negatives(case: &Case<'_>) -> Option<Finding> {
     case.evidence.indicator?;
     let mut without = Vec::new();
@@ -51,18 +50,20 @@ pub(super) fn no_negatives(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let text = format!(
-        "{} {} not taught to reject anything, and took {} that came that far.",
+        "{} {} not trained to reject anything, and took {} that reached {}.",
         the_experts(&without),
         if without.len() == 1 { "was" } else { "were" },
-        list(&parts)
+        list(&parts),
+        if without.len() == 1 { "it" } else { "them" }
     );
     let advice = vec![
-        "`rehearsal.pseudo-negatives`: general instructions that every expert, the first too, is taught to reject".to_owned(),
+        "`rehearsal.pseudo-negatives`: general instructions that every expert, including the first, is trained to reject"
+            .to_owned(),
     ];
     Some(Finding { experts: without, advice, ..finding(FindingCode::NoNegatives, by_harm(worst), text) })
 }
 
-/// Experts that were taught to reject an earlier task with few examples or with none, or that saw few in all.
+/// Experts with few or no examples to reject of an earlier task, or few in all.
 pub(super) fn few_negatives(case: &Case<'_>) -> Option<Finding> {
     case.evidence.indicator?;
     let mut few: Vec<(u64, usize, Option<usize>)> = Vec::new();
@@ -98,7 +99,7 @@ pub(super) fn few_negatives(case: &Case<'_>) -> Option<Finding> {
         format!(
             "a higher `rehearsal.selector.share` (or `.count`): at least {ENOUGH_NEGATIVES} examples per earlier task"
         ),
-        "`rehearsal.pseudo-negatives`, which every expert is taught to reject".to_owned(),
+        "`rehearsal.pseudo-negatives`, which every expert is trained to reject".to_owned(),
     ];
     Some(Finding { experts, advice, ..finding(FindingCode::FewNegatives, by_harm(worst), text) })
 }

@@ -1,4 +1,4 @@
-//! Rules about who answered: collapse, inaccuracy, and queries from outside that experts took.
+//! Rules about routing: collapse, inaccuracy, and queries from outside that experts answer.
 
 use super::words::{Case, finding, names, share};
 use super::{Finding, FindingCode, Severity};
@@ -8,11 +8,11 @@ use crate::render::percent;
 const COLLAPSED_ACCURACY: f64 = 0.6;
 /// Share of other tasks' queries that one answerer takes in a collapse.
 const COLLAPSE_SHARE: f64 = 0.8;
-/// Routing accuracy below which it is reported.
+/// Routing accuracy below which inaccurate routing is reported.
 const LOW_ACCURACY: f64 = 0.75;
-/// Queries that a share must stand on.
+/// Fewest queries of a share.
 const MIN_QUERIES: u64 = 10;
-/// Shares of outside queries that reach the backbone below which it is a warning, and a failure.
+/// Share of outside queries that reach the backbone: thresholds of warning and failure.
 const OUTSIDE_WARNING: f64 = 0.7;
 const OUTSIDE_FAILURE: f64 = 0.5;
 
@@ -50,7 +50,7 @@ pub(super) fn collapse(case: &Case<'_>) -> Option<Finding> {
     Some(Finding { experts, advice, ..finding(FindingCode::RoutingCollapse, Severity::Failure, text) })
 }
 
-/// The answerer (the number of tasks for the backbone), the queries of other tasks that it took, and how many there are.
+/// The answerer (the number of tasks for the backbone), the number of queries of other tasks that it took, and their total.
 fn collapsed(case: &Case<'_>) -> Option<(usize, u64, u64)> {
     let routing = case.report.routing.as_ref()?;
     let tasks = routing.confusion.len();
@@ -106,7 +106,7 @@ pub(super) fn inaccurate(case: &Case<'_>) -> Option<Finding> {
     })
 }
 
-/// Experts answer what should have gone to the backbone.
+/// Experts answer queries that belong to the backbone.
 pub(super) fn outside_taken(case: &Case<'_>) -> Option<Finding> {
     let outside = case.report.out_of_distribution.as_ref()?;
     let reached = outside.to_backbone.filter(|share| *share < OUTSIDE_WARNING)?;
@@ -133,9 +133,9 @@ pub(super) fn outside_taken(case: &Case<'_>) -> Option<Finding> {
         if let Some(made) = &case.evidence.experts[expert].composition {
             without = made.outside == 0;
             text.push_str(&match made.outside {
-                0 => ", and was not taught to reject anything from outside".to_owned(),
-                1 => ", although it was taught to reject 1 example from outside".to_owned(),
-                seen => format!(", although it was taught to reject {seen} examples from outside"),
+                0 => ", and was not trained to reject anything from outside".to_owned(),
+                1 => ", although it was trained to reject 1 example from outside".to_owned(),
+                seen => format!(", although it was trained to reject {seen} examples from outside"),
             });
         }
         experts.push(name);
@@ -144,7 +144,7 @@ pub(super) fn outside_taken(case: &Case<'_>) -> Option<Finding> {
     let mut advice = Vec::new();
     if case.evidence.indicator.is_some() {
         advice.push(if without {
-            "`rehearsal.pseudo-negatives`: general instructions that every expert is taught to reject"
+            "`rehearsal.pseudo-negatives`: general instructions that every expert is trained to reject"
                 .to_owned()
         } else {
             "more, and more varied, `rehearsal.pseudo-negatives`".to_owned()

@@ -1,21 +1,21 @@
-//! Rules about scores: a task at zero, empty answers, what wrong routing costs, a backbone that is better alone, forgetting.
+//! Rules about scores: a task at zero, empty answers, the cost of wrong routing, a backbone that is better alone, forgetting.
 
 use super::evidence::QueryEvidence;
 use super::words::{Case, finding, list, names, share};
 use super::{Finding, FindingCode, Severity};
 use crate::render::{score, signed};
 
-/// Queries that a score must stand on.
+/// Fewest queries of a score.
 const MIN_QUERIES: usize = 5;
-/// Answers of an expert that an observation must stand on, and the share of empty ones that is reported.
+/// Fewest answers of an expert, and the share of empty answers that is reported.
 const MIN_ANSWERS: usize = 5;
 const EMPTY_SHARE: f64 = 0.5;
-/// Share of a task's queries of which another answer must be known to be compared with.
+/// Fewest known answers of the other answerer, as a share of the task's queries.
 const KNOWN_SHARE: f64 = 0.5;
-/// Points by which another answerer must be better, and standard errors of the paired difference.
+/// Least advantage of another answerer: in points, and in standard errors of the paired difference.
 const BETTER_BY: f64 = 5.0;
 const STANDARD_ERRORS: f64 = 2.0;
-/// Backward transfer below which it is reported.
+/// Backward transfer below which forgetting is reported.
 const MUCH_FORGOTTEN: f64 = -10.0;
 
 /// Learned tasks whose score at the end is exactly 0.
@@ -32,22 +32,20 @@ pub(super) fn scores_zero(case: &Case<'_>) -> Option<Finding> {
     let tasks: Vec<String> = zero.iter().map(|task| case.task(*task)).collect();
     let lost =
         zero.iter().filter(|task| matrix.get(**task, **task).is_some_and(|learned| learned > 0.0)).count();
-    let mut text = format!("No answer to a query of {} scores anything at the end.", names(&tasks));
+    let mut text = format!("All answers to queries of {} score 0 at the end.", names(&tasks));
     let mut advice = Vec::new();
     if lost > 0 {
-        text.push_str(&format!(" {lost} of them scored when learned."));
+        text.push_str(&format!(" {lost} of them scored after being learned."));
     } else {
-        text.push_str(" None of them scored when learned either, where that was evaluated.");
-        advice.push("a look at the predictions: whether answers have the form of the references".to_owned());
-        advice.push(
-            "`evaluation.metrics` and `evaluation.decoding.max-new-tokens` that fit the task".to_owned(),
-        );
+        text.push_str(" None of them scored after it was learned either, where that was evaluated.");
+        advice.push("reading the predictions: answers may not have the form of the references".to_owned());
+        advice.push("other `evaluation.metrics`, or another `evaluation.decoding.max-new-tokens`".to_owned());
         advice.push("more `expert.training.epochs`, or a higher `expert.training.learning-rate`".to_owned());
     }
     Some(Finding { tasks, advice, ..finding(FindingCode::TaskScoresZero, Severity::Warning, text) })
 }
 
-/// Answerers whose answers are mostly empty and score nothing.
+/// Answerers whose answers are mostly empty and score 0.
 pub(super) fn empty_answers(case: &Case<'_>) -> Option<Finding> {
     let routed = case.report.routing.is_some();
     let answerers = (0..case.evidence.experts.len()).map(Some).chain([None]);
@@ -73,28 +71,28 @@ pub(super) fn empty_answers(case: &Case<'_>) -> Option<Finding> {
     if parts.is_empty() {
         return None;
     }
-    let text = format!("Empty answers that score nothing: {}.", list(&parts));
+    let text = format!("Empty answers with a score of 0: {}.", list(&parts));
     let advice = vec![
-        "another `stream.template`, in which a prompt ends where an answer begins".to_owned(),
+        "another `stream.template`, whose prompts end where the answer begins".to_owned(),
         "more `expert.training.epochs`".to_owned(),
     ];
     Some(Finding { experts, advice, ..finding(FindingCode::EmptyAnswers, Severity::Warning, text) })
 }
 
-/// Answers of others to queries of which the answer that counted is known too.
+/// Paired comparison of the answers that counted with those of another answerer.
 struct Rival {
     /// Mean score of the answers that counted.
     ours: f64,
-    /// Mean score of the other's answers.
+    /// Mean score of the other answerer.
     theirs: f64,
-    /// Queries.
+    /// Number of queries.
     queries: usize,
     /// Standard error of the mean difference.
     error: f64,
 }
 
 impl Rival {
-    /// Of a task's queries; `None` where too few answers are known.
+    /// Compares over a task's queries; `None` where too few answers are known.
     fn of<'a>(
         queries: impl Iterator<Item = &'a QueryEvidence>,
         rival: fn(&QueryEvidence) -> Option<f64>,
@@ -123,7 +121,7 @@ impl Rival {
     }
 }
 
-/// The score that the experts reach where each answers the queries of its own task, against the score that counted.
+/// Compares the score with each query answered by the expert of its own task with the score as routed.
 pub(super) fn routing_costs_score(case: &Case<'_>) -> Option<Finding> {
     case.report.routing.as_ref()?;
     let learned = case.report.score_matrix.stages();
@@ -140,8 +138,8 @@ pub(super) fn routing_costs_score(case: &Case<'_>) -> Option<Finding> {
     }
     let known = case.evidence.queries.iter().filter(|query| query.score.is_some()).count();
     let text = format!(
-        "The same experts would average {} where each answered the queries of its own task; as routed they average {} \
-         (on the {} of {known} queries of which both answers are known). The loss is one of routing, not of the experts.",
+        "The same experts would average {} if each answered the queries of its own task; as routed they average {} (on the \
+         {} of {known} queries for which both answers are known). The loss is due to routing, not to the experts.",
         score(Some(theirs)),
         score(Some(ours)),
         all.queries
@@ -171,16 +169,16 @@ pub(super) fn backbone_better(case: &Case<'_>) -> Option<Finding> {
     let parts: Vec<String> = better.iter().map(part).collect();
     let text = format!("The backbone alone is better than the ensemble: {}.", list(&parts));
     let advice = vec![
-        "a lower `expert.training.learning-rate` or fewer `expert.training.epochs`, where experts lose what the backbone \
-         knows"
+        "a lower `expert.training.learning-rate` or fewer `expert.training.epochs`, if experts lose abilities of the \
+         backbone"
             .to_owned(),
-        "for queries at the wrong expert, what the findings about routing say".to_owned(),
+        "for queries at the wrong expert, the advice of the findings about routing".to_owned(),
     ];
     let tasks = better.iter().map(|(task, _)| case.task(*task)).collect();
     Some(Finding { tasks, advice, ..finding(FindingCode::BackboneBetter, Severity::Warning, text) })
 }
 
-/// Much of what was learned is lost.
+/// Backward transfer is strongly negative.
 pub(super) fn forgetting(case: &Case<'_>) -> Option<Finding> {
     let transfer = case.report.backward_transfer.filter(|transfer| *transfer < MUCH_FORGOTTEN)?;
     let matrix = &case.report.score_matrix;
@@ -192,7 +190,7 @@ pub(super) fn forgetting(case: &Case<'_>) -> Option<Finding> {
     let (task, learned, ended) =
         changes.min_by(|one, other| (one.2 - one.1).total_cmp(&(other.2 - other.1)))?;
     let mut text = format!(
-        "Much of what was learned is lost: BWT is {}; “{}” fell from {} to {}.",
+        "Strong forgetting: BWT is {}; “{}” fell from {} to {}.",
         signed(Some(transfer)),
         case.task(task),
         score(Some(learned)),
@@ -200,8 +198,8 @@ pub(super) fn forgetting(case: &Case<'_>) -> Option<Finding> {
     );
     let mut advice = Vec::new();
     if case.report.routing.is_some() {
-        text.push_str(" Experts do not change once trained: their queries went to others.");
-        advice.push("what the findings about routing say".to_owned());
+        text.push_str(" Trained experts do not change, so the router sent their queries to other experts.");
+        advice.push("the advice of the findings about routing".to_owned());
     } else {
         advice.push(
             "one expert per task with a router (`expert.per = \"task\"`), or `rehearsal` with `role = \"positive\"`".to_owned(),

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{OutOfDistributionReport, Report, RouteDecision, RoutingReport, ScoreMatrix};
 
-/// Four tasks of twenty queries each, asked of experts from the newest to the oldest.
+/// Four tasks of twenty queries each; experts are asked from the newest to the oldest.
 struct Made {
     tasks: Vec<&'static str>,
     report: Report,
@@ -21,7 +21,7 @@ fn right(expert: usize, task: Option<usize>) -> (f64, f64) {
 }
 
 impl Made {
-    /// A healthy run, but for its claims.
+    /// A healthy run, except for its claims.
     fn of(claims: Claims) -> Self {
         let tasks = vec!["sa", "trans", "para", "pos"];
         let count = tasks.len();
@@ -121,7 +121,7 @@ fn a_healthy_run_has_no_findings() {
     assert_eq!(made.findings(), []);
 }
 
-/// Five tasks of which the newest expert takes all, with indicators that the backbone does not know.
+/// Five tasks of which the newest expert takes all, with indicators that are new tokens.
 #[test]
 fn a_collapse_names_its_expert_its_reasons_and_what_to_try() {
     let mut made = Made::of(|expert, _| if expert == 3 { (3e-5, 1e-5) } else { (1e-5, 3e-5) });
@@ -191,10 +191,10 @@ fn an_expert_that_accepts_what_it_was_taught_to_reject() {
     );
     assert_eq!(
         findings[0].text,
-        "Experts accept what they were taught to reject: that of “trans” answers 15 of 20 queries of “sa” after 8 examples \
+        "Experts accept queries that they were trained to reject: that of “trans” answers 15 of 20 queries of “sa” after 8 examples \
          to reject."
     );
-    // Few negatives did the harm; with enough of them the count is no finding of its own.
+    // With enough negatives, the count is not a finding.
     assert_eq!(findings[1].code, FindingCode::FewNegatives);
     assert!(
         findings[1].text.contains("The fewest: 8 of “sa”, by the expert of “trans”."),
@@ -242,21 +242,21 @@ fn an_expert_without_negatives_takes_what_comes_from_outside() {
     assert_eq!(found.severity, Severity::Failure);
     assert_eq!(
         found.text,
-        "The expert of “sa” was not taught to reject anything, and took 20 of 20 queries from outside that came that far."
+        "The expert of “sa” was not trained to reject anything, and took 20 of 20 queries from outside that reached it."
     );
     assert!(found.advice[0].contains("`rehearsal.pseudo-negatives`"));
     let outside = made.of_code(FindingCode::OutsideQueriesTaken).unwrap();
     assert_eq!(
         outside.text,
         "Only 0.0 % of the queries from outside the stream reached the backbone; the expert of “sa” answered 20 of 20, and \
-         was not taught to reject anything from outside."
+         was not trained to reject anything from outside."
     );
-    // It rejects them all the same: a note.
+    // It rejects them anyway: a note.
     let mut made = Made::of(right);
     made.evidence.experts[0].composition = Some(Composition { own: 80, ..Composition::default() });
     assert_eq!(made.of_code(FindingCode::NoNegatives).unwrap().severity, Severity::Note);
     assert_eq!(made.of_code(FindingCode::OutsideQueriesTaken), None);
-    // An imported expert: nobody knows what it saw.
+    // The training set of an imported expert is unknown.
     made.evidence.experts[0].composition = None;
     assert_eq!(made.of_code(FindingCode::NoNegatives), None);
 }
@@ -280,13 +280,13 @@ fn silent_indicators_go_by_the_median_of_known_tasks() {
     };
     let mut made = Made::of(faint);
     let found = made.of_code(FindingCode::SilentIndicators).unwrap();
-    // Routing is right all the same.
+    // Routing is accurate anyway.
     assert_eq!((found.severity, found.experts.len()), (Severity::Warning, 4));
     assert!(found.advice[0].contains("existing-token"));
     made.evidence.indicator = Some(IndicatorForm::ExistingToken);
     let found = made.of_code(FindingCode::SilentIndicators).unwrap();
     assert!(found.advice[0].contains("`indicator.loss-weight`"));
-    // Without indicators there are no claims to judge.
+    // Without indicators there are no claims.
     made.evidence.indicator = None;
     assert_eq!(made.of_code(FindingCode::SilentIndicators), None);
     // Half of the probability is enough.
@@ -298,7 +298,7 @@ fn silent_indicators_go_by_the_median_of_known_tasks() {
         .of_code(FindingCode::SilentIndicators),
         None
     );
-    // Low on tasks that it has not seen yet: it was never taught what to say there.
+    // Low on tasks that it was not trained on, which does not count.
     let later: Claims = |expert, task| match task {
         Some(task) if task > expert => (1e-6, 2e-6),
         task => right(expert, task),
@@ -355,7 +355,7 @@ fn losses_are_judged_by_their_fifths() {
     made.trainings(&[1.5; 40], 0);
     let found = made.of_code(FindingCode::LossNotFalling).unwrap();
     assert!(found.text.contains("from 1.50 to 1.50 nats per token"));
-    // What begins low has nothing to fall from.
+    // A loss that begins low is not reported.
     made.trainings(&[0.4; 40], 0);
     assert_eq!(made.of_code(FindingCode::LossNotFalling), None);
     // A straight line from 4 to 0.5.
@@ -364,7 +364,7 @@ fn losses_are_judged_by_their_fifths() {
     let found = made.of_code(FindingCode::LossStillFalling).unwrap();
     assert!(found.text.contains("from 1.53 to 0.81"), "{}", found.text);
     assert_eq!(made.of_code(FindingCode::LossNotFalling), None);
-    // The same line, a hundred times smaller.
+    // The same line, 100 times smaller.
     made.trainings(&line.iter().map(|loss| loss / 100.0).collect::<Vec<_>>(), 0);
     assert_eq!(made.of_code(FindingCode::LossStillFalling), None);
     made.trainings(&[f64::NAN; 40], 0);
@@ -393,7 +393,7 @@ fn a_better_backbone_and_costly_routing_need_a_clear_difference() {
     made.evidence.queries.iter_mut().for_each(|query| query.by_own_expert = Some(90.0));
     let found = made.of_code(FindingCode::RoutingCostsScore).unwrap();
     assert!(found.text.contains(
-        "would average 90.0 where each answered the queries of its own task; as routed they average 70.0"
+        "would average 90.0 if each answered the queries of its own task; as routed they average 70.0"
     ));
 }
 
@@ -409,13 +409,13 @@ fn zeros_empty_answers_and_forgetting() {
     let zero = made.of_code(FindingCode::TaskScoresZero).unwrap();
     assert_eq!(
         zero.text,
-        "No answer to a query of “para” scores anything at the end. 1 of them scored when learned."
+        "All answers to queries of “para” score 0 at the end. 1 of them scored after being learned."
     );
     let empty = made.of_code(FindingCode::EmptyAnswers).unwrap();
-    assert_eq!(empty.text, "Empty answers that score nothing: 20 of 20 answers of the expert of “para”.");
+    assert_eq!(empty.text, "Empty answers with a score of 0: 20 of 20 answers of the expert of “para”.");
     let lost = made.of_code(FindingCode::Forgetting).unwrap();
     assert!(lost.text.contains("BWT is −26.7; “para” fell from 80.0 to 0.0."), "{}", lost.text);
-    // An empty answer that is right is no finding.
+    // A correct empty answer is not a finding.
     made.evidence.queries.iter_mut().for_each(|query| query.score = Some(100.0));
     assert_eq!(made.of_code(FindingCode::EmptyAnswers), None);
 }
@@ -438,6 +438,6 @@ fn runs_without_routing_are_judged_by_their_scores() {
     let findings = made.findings();
     assert_eq!(findings.len(), 1);
     assert!(findings[0].advice[0].contains("`expert.per = \"task\"`"));
-    // Nothing at all.
+    // No data.
     assert_eq!(diagnose(&Report { tasks: Vec::new(), ..made.report }, &RunEvidence::default()).len(), 1);
 }

@@ -1,5 +1,5 @@
-//! Rules about the course of trainings: too few steps, a warm-up that takes most of them, a loss that does not fall or has
-//! not finished falling.
+//! Rules about trainings: too few steps, a warm-up that takes most of them, a loss that does not fall or is still falling at the
+//! end.
 
 use super::evidence::TrainingEvidence;
 use super::words::{Case, finding, the_experts};
@@ -7,20 +7,20 @@ use super::{Finding, FindingCode, Severity};
 
 /// Optimizer steps below which a training is short.
 const FEW_STEPS: usize = 30;
-/// Share of the steps that the warm-up may take.
+/// Largest share of the steps for the warm-up.
 const WARM_UP_SHARE: f64 = 0.5;
 /// Routing accuracy below which a short training counts as the cause of a failure.
 const FAILED_ROUTING: f64 = 0.6;
-/// Steps that the course of a loss must have to be judged; its first, last and last but one fifth are compared.
+/// Fewest steps for rules about the loss; they compare its first, last and last but one fifth.
 const MIN_COURSE: usize = 20;
-/// Loss in nats per token below which what is left to learn does not matter.
+/// Loss, nats per token, below which a falling loss is not reported.
 const SMALL_LOSS: f64 = 0.2;
-/// A loss that is still this part of what it was at the beginning has not fallen.
+/// A loss has not fallen if the ratio of its end to its beginning is at least this.
 const NOT_FALLEN: f64 = 0.95;
-/// A loss of at least so many nats per token at the beginning has something to fall from.
+/// Least loss at the beginning, nats per token, for the rule about losses that do not fall.
 const HIGH_LOSS: f64 = 0.5;
-/// A loss whose last fifth lies this part below the fifth before is still falling steeply. Under a cosine schedule the last
-/// fifth of a healthy training lies up to 0.3 below.
+/// A loss is still falling steeply if its last fifth is lower than the fifth before by at least this share. Under a cosine
+/// schedule the last fifth of a healthy training is up to 0.3 lower.
 const STEEP: f64 = 0.35;
 
 /// Experts whose training meets a condition.
@@ -30,7 +30,7 @@ fn experts_with(case: &Case<'_>, meets: impl Fn(&TrainingEvidence) -> bool) -> V
     met.map(|(expert, _)| expert).collect()
 }
 
-/// The least and the most of a count over experts, as a sentence has them.
+/// The range of a count over experts, as text.
 fn range(case: &Case<'_>, experts: &[usize], of: impl Fn(&TrainingEvidence) -> u64) -> String {
     let counts =
         || experts.iter().filter_map(|expert| case.evidence.experts[*expert].training.as_ref()).map(&of);
@@ -69,7 +69,7 @@ pub(super) fn short(case: &Case<'_>) -> Option<Finding> {
     Some(Finding { experts: names, advice, ..finding(FindingCode::TrainingShort, severity, text) })
 }
 
-/// A warm-up that leaves little of the training at the full learning rate.
+/// A warm-up that takes most of the training.
 pub(super) fn long_warm_up(case: &Case<'_>) -> Option<Finding> {
     let long = |training: &TrainingEvidence| {
         training.warmup > 0 && training.warmup as f64 >= WARM_UP_SHARE * training.losses.len() as f64
@@ -104,7 +104,7 @@ pub(super) fn not_falling(case: &Case<'_>) -> Option<Finding> {
         experts.iter().filter_map(|expert| course(case.evidence.experts[*expert].training.as_ref()?));
     let (first, _, last) = courses.max_by(|one, other| one.2.total_cmp(&other.2))?;
     let text = format!(
-        "{} learned next to nothing: the loss went from {first:.2} to {last:.2} nats per token (means of the first and the \
+        "{} learned almost nothing: the loss went from {first:.2} to {last:.2} nats per token (means of the first and the \
          last fifth of the steps).",
         the_experts(&names)
     );

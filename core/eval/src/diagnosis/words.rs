@@ -1,13 +1,13 @@
-//! What rules share: the case they look at, names and counts as sentences have them, and advice that several rules give.
+//! Shared by the rules: the data of a case, lists of names for sentences, common advice.
 
 use super::evidence::{IndicatorForm, QueryEvidence, RunEvidence};
 use super::{Finding, FindingCode, Severity};
 use crate::Report;
 
-/// From this accuracy on routing counts as healthy: what might harm it is then a note.
+/// Routing accuracy from which a possible cause of bad routing is only a note.
 pub(super) const HEALTHY_ROUTING: f64 = 0.9;
 
-/// What a rule looks at.
+/// Input of a rule.
 pub(super) struct Case<'a> {
     pub(super) report: &'a Report,
     pub(super) evidence: &'a RunEvidence,
@@ -46,22 +46,22 @@ impl<'a> Case<'a> {
         self.evidence.queries.iter().filter(move |query| query.task == Some(task))
     }
 
-    /// Of the queries of a task about which an expert was asked: how many, and how many it answered.
+    /// Of a task's queries: how many the expert was asked about, and how many of those it answered.
     pub(super) fn taken(&self, expert: usize, task: usize) -> (usize, usize) {
         count_taken(self.queries_of(task), expert)
     }
 
-    /// The same of queries from outside.
+    /// The same for queries from outside.
     pub(super) fn taken_outside(&self, expert: usize) -> (usize, usize) {
         count_taken(self.evidence.outside.iter(), expert)
     }
 
-    /// The first advice where indicators do not work.
+    /// Common first advice where indicators do not work.
     pub(super) fn indicator_advice(&self) -> Vec<String> {
         let mut advice = Vec::new();
         if self.evidence.indicator == Some(IndicatorForm::NewToken) {
             advice.push(
-                "`indicator.kind = \"existing-token\"` with two words that the backbone knows, such as `Yes` and `No`"
+                "`indicator.kind = \"existing-token\"` with two words of the backbone's vocabulary, such as `Yes` and `No`"
                     .to_owned(),
             );
         }
@@ -83,15 +83,15 @@ pub(super) fn finding(code: FindingCode, severity: Severity, text: String) -> Fi
     Finding { code, severity, tasks: Vec::new(), experts: Vec::new(), text, advice: Vec::new() }
 }
 
-/// Names that a sentence still has room for.
+/// Most names in a sentence.
 const LISTED: usize = 4;
 
-/// “a”, “b” and “c”; of many the first four and how many more.
+/// `“a”, “b” and “c”`; of many, the first four and the number of the others.
 pub(super) fn names(names: &[String]) -> String {
     list(&names.iter().map(|name| format!("“{name}”")).collect::<Vec<_>>())
 }
 
-/// The same of parts that need no quotes.
+/// The same without quotes.
 pub(super) fn list(parts: &[String]) -> String {
     let shown = &parts[..parts.len().min(LISTED)];
     match (shown, parts.len() - shown.len()) {
@@ -107,12 +107,12 @@ pub(super) fn the_experts(experts: &[String]) -> String {
     format!("The {} of {}", if experts.len() == 1 { "expert" } else { "experts" }, names(experts))
 }
 
-/// A part of a whole, 0..=1; 0 of nothing.
+/// `part` / `whole`, 0..=1; 0 if `whole` is 0.
 pub(super) fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// The median of finite values; `None` of none.
+/// The median of finite values; `None` without values.
 pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
     (!values.is_empty()).then(|| crate::resampling::quantile(&mut values, 0.5))
 }

@@ -1,4 +1,4 @@
-//! Equality of texts but for white space. Case, punctuation and Unicode forms are kept as they are.
+//! Equality of texts except for white space; case, punctuation and Unicode normalisation forms matter.
 
 use super::{best, squad::is_space};
 

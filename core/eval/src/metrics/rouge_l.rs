@@ -1,4 +1,4 @@
-//! ROUGE-L as SSR (and so SEE) measures it. No stemming, no lower case, no dictionary.
+//! ROUGE-L as SSR and SEE measure it: without stemming, lower-casing or a dictionary.
 
 use std::sync::LazyLock;
 
@@ -6,11 +6,11 @@ use regex::Regex;
 
 use super::{best, subsequence::precision_and_recall};
 
-/// jieba's tokens on English and Spanish text without jieba: words, decimal numbers, runs of dots, single signs. Chinese comes
-/// out as single characters, where jieba finds words.
+/// Reproduces jieba's tokens on English and Spanish text: words, decimal numbers, runs of dots, single characters. Chinese is
+/// split into single characters, where jieba finds words.
 #[expect(clippy::expect_used, reason = "a constant pattern; the tests compile it")]
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
-    // Python's \s, by which the definition splits, also holds the four separators \x1c-\x1f.
+    // Python's \s, which the definition uses, also matches the four separators \x1c-\x1f.
     Regex::new(r"[A-Za-z0-9]+(?:\.[0-9]+)?%?|\.{2,}|[^\s\x1c-\x1f]").expect("a valid pattern")
 });
 

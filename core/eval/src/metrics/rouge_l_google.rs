@@ -1,4 +1,4 @@
-//! ROUGE-L as the `rouge_score` package measures it (rougeL, not rougeLsum), without its stemmer.
+//! ROUGE-L of the `rouge_score` package (rougeL, not rougeLsum), without its stemmer.
 
 use super::{best, subsequence::precision_and_recall};
 

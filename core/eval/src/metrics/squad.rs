@@ -1,4 +1,4 @@
-//! Exact match and token F1 by the official SQuAD 2.0 evaluation. Its normalisation is Python's, sign for sign.
+//! Exact match and token F1 of the official SQuAD 2.0 evaluation script, with the same normalisation as its Python code.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use super::best;
 #[expect(clippy::expect_used, reason = "a constant pattern; the tests compile it")]
 static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[\p{L}\p{N}_]+").expect("a valid pattern"));
 
-/// Python's `str.isspace`, by which `str.split()` splits: Unicode's white space and four ASCII separators.
+/// Python's `str.isspace`, which `str.split()` uses: Unicode white space and four ASCII separators.
 pub(super) fn is_space(sign: char) -> bool {
     sign.is_whitespace() || ('\x1c'..='\x1f').contains(&sign)
 }
@@ -19,7 +19,7 @@ pub(super) fn is_space(sign: char) -> bool {
 /// Lower case, no ASCII punctuation, no articles, single spaces: in that order.
 fn normalise(text: &str) -> Vec<String> {
     let text: String = text.to_lowercase().chars().filter(|sign| !sign.is_ascii_punctuation()).collect();
-    // `\b(a|an|the)\b` of the original matches exactly the whole words.
+    // The original `\b(a|an|the)\b` matches whole words only.
     let text = WORD.replace_all(&text, |found: &regex::Captures<'_>| match &found[0] {
         "a" | "an" | "the" => " ".to_owned(),
         word => word.to_owned(),

@@ -1,4 +1,4 @@
-//! The length of the longest common subsequence, and the F that ROUGE-L makes of it. Knows no text: tokens come in.
+//! The length of the longest common subsequence of two token lists, and the precision and recall that ROUGE-L derives from it.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ pub(super) fn common_subsequence(left: &[&str], right: &[&str]) -> usize {
         places.entry(token).or_default().push(place);
     }
     let blocks = right.len().div_ceil(64);
-    // A bit is cleared where the LCS grows by one; bits past the end of `right` match nothing and stay set.
+    // A cleared bit means that the LCS grows by one; bits past the end of `right` match nothing and stay set.
     let mut open = vec![u64::MAX; blocks];
     let mut matches = vec![0u64; blocks];
     for token in left {

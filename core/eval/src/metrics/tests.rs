@@ -1,5 +1,5 @@
-//! Every metric against figures of its reference implementation (`fixtures/make_metric_goldens.py`), and the subsequence
-//! against the textbook recursion.
+//! Compares every metric with its reference implementation (`fixtures/make_metric_goldens.py`), and the subsequence
+//! with the textbook recursion.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -91,7 +91,7 @@ fn own_texts_score_as_the_reference_implementations_say() {
     }
 }
 
-/// The rows stay in the data folder; without it this test has nothing to read and says so.
+/// The rows are in the data folder; without that folder the test prints that it is skipped.
 #[test]
 fn real_rows_score_as_the_reference_implementations_say() {
     let Some(folder) = data_folder() else {
@@ -109,7 +109,7 @@ fn real_rows_score_as_the_reference_implementations_say() {
         let prediction = if case.thinned { thinned(&read.1[case.of]) } else { read.1[case.of].clone() };
         check(&format!("{} row {}", case.file, case.row), &prediction, &[reference], &case.scores);
     }
-    // What the regular expression stands in for: on the ten tasks of SEE, jieba's own figures.
+    // The regular expression replaces jieba: jieba's figures on the ten tasks of SEE.
     let see = goldens.cases.iter().filter(|case| case.file.starts_with("superni/"));
     let far =
         see.clone().filter(|case| (case.scores.rouge_l - case.scores.rouge_l_jieba).abs() > 0.01).count();
@@ -161,7 +161,7 @@ fn names_are_found_and_differ() {
     assert!(metric("bleu").is_none());
 }
 
-/// 60,000 tokens a side: the table of the textbook would be 3.6 billion cells.
+/// 60,000 tokens per side, for which the textbook table would have 3.6 billion cells.
 #[test]
 fn long_texts_are_fast() {
     let long = |step: usize| (0..60_000).map(|at| format!("w{} ", at * step % 997)).collect::<String>();

@@ -1,11 +1,11 @@
-//! JSON with one line a matrix row: what a person reads in a diff. It never changes a value.
+//! JSON with one line per matrix row, which keeps diffs readable.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::EvalError;
 
-/// Indented JSON in which arrays of plain values stand on one line, with a line feed at the end.
+/// Indented JSON with arrays of scalars on one line and a line feed at the end.
 pub(crate) fn json(value: &impl Serialize) -> Result<String, EvalError> {
     let value = serde_json::to_value(value).map_err(EvalError::Unwritable)?;
     let mut text = String::new();
@@ -47,7 +47,7 @@ fn write_lines<'a>(
         text.push('\n');
         text.push_str(&"  ".repeat(depth + 1));
         if let Some(key) = key {
-            // Display of a JSON string escapes it.
+            // `Display` of a JSON string escapes it.
             text.push_str(&format!("{}: ", Value::String(key.clone())));
         }
         write(text, item, depth + 1);

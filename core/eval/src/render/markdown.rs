@@ -1,11 +1,11 @@
-//! `report.md`: what fits into a terminal or a pull request. No plots, no predictions.
+//! `report.md`: the report for a terminal or a pull request, without plots and predictions.
 
 use std::fmt::Write;
 
 use super::figures::{count, decimals, duration, percent, score, signed, visible};
 use crate::{Finding, MEASURES, Report, ReportExtras, advice_once};
 
-/// The short form for a terminal or a pull request: what went wrong, the measures, R, one line a task, cost and provenance.
+/// Renders a run for a terminal or a pull request: findings, measures, R, one line per expert, cost and provenance.
 pub fn render_markdown(report: &Report, extras: &ReportExtras) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -29,7 +29,7 @@ fn write(text: &mut String, report: &Report, extras: &ReportExtras) -> std::fmt:
     )?;
     if let Some(routing) = &report.routing {
         let probes = decimals(routing.probes_per_query, 2);
-        write!(text, " · routing {} · {probes} probes a query", percent(routing.accuracy))?;
+        write!(text, " · routing {} · {probes} probes per query", percent(routing.accuracy))?;
     }
     if let Some(strangers) = &report.out_of_distribution {
         write!(text, " · out of distribution to the backbone {}", percent(strangers.to_backbone))?;
@@ -63,7 +63,7 @@ fn write(text: &mut String, report: &Report, extras: &ReportExtras) -> std::fmt:
     )
 }
 
-/// What went wrong, worst first, with what to try.
+/// The findings, worst first, with what to try.
 fn write_findings(text: &mut String, findings: &[Finding]) -> std::fmt::Result {
     if findings.is_empty() {
         return Ok(());
@@ -71,7 +71,7 @@ fn write_findings(text: &mut String, findings: &[Finding]) -> std::fmt::Result {
     for (finding, advice) in findings.iter().zip(advice_once(findings)) {
         writeln!(text, "- **{}**: {}", finding.severity.name(), cell(&finding.text))?;
         for advice in advice {
-            // Recipe keys stand between backticks; no text of a run is in an advice.
+            // Not escaped as a cell: advice contains recipe keys between backticks, and no text of a run.
             writeln!(text, "  - try {}", visible(advice))?;
         }
     }
@@ -114,7 +114,7 @@ fn write_measures(text: &mut String, report: &Report) -> std::fmt::Result {
     Ok(())
 }
 
-/// R: rows that were evaluated, one a stage.
+/// R: the evaluated rows.
 fn write_matrix(text: &mut String, report: &Report) -> std::fmt::Result {
     let rows = report.score_matrix.rows().iter().enumerate();
     let rows: Vec<_> = rows.filter(|(_, row)| row.iter().any(Option::is_some)).collect();
@@ -160,7 +160,7 @@ fn write_experts(text: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(text)
 }
 
-/// A count, or an en dash where it is not known.
+/// A count, or an en dash where it is unknown.
 pub(super) fn known_count(value: Option<u64>) -> String {
     value.map_or_else(|| decimals(None, 0), count)
 }

@@ -1,6 +1,8 @@
-//! `report.html`: fills the template. It formats and arranges; it decides nothing about a run, and asks nothing of the network.
+//! `report.html`: the data of its template.
 
 mod charts;
+mod predictions;
+mod training;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -10,19 +12,20 @@ use serde::Serialize;
 use super::figures::{bytes, count, decimals, duration, percent, score, signed, visible};
 use super::markdown::{known_count, routed_right};
 use super::plot::SERIES;
-use crate::{EvalError, Finding, MEASURES, PredictionRow, Report, ReportExtras, Severity, advice_once};
+use crate::{EvalError, Finding, MEASURES, Report, ReportExtras, Severity, advice_once};
 
-/// One self-contained page that opens offline: style, script and plots are in it, and its content policy forbids any request.
+/// Renders a run as one self-contained page that opens offline. Style, script and plots are inline; the content security policy
+/// forbids all requests.
 ///
 /// # Errors
-/// Parts of the report that do not fit its number of tasks; a plot that cannot be drawn.
+/// If a part of the report does not match the number of tasks, or a plot cannot be drawn.
 pub fn render_html(report: &Report, extras: &ReportExtras) -> Result<String, EvalError> {
     report.check()?;
     let page = Page::of(report, extras)?;
     fill("report.html", include_str!("page/report.html"), &page)
 }
 
-/// Fills the template of a page that stands in the frame of all pages.
+/// Renders a template that extends `frame.html`.
 pub(super) fn fill(
     name: &'static str,
     template: &'static str,
@@ -31,7 +34,7 @@ pub(super) fn fill(
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    // Everything is text of a page, whatever a template's name ends in.
+    // Escape everywhere, whatever the file extension of a template.
     templates.set_auto_escape_callback(|_| AutoEscape::Html);
     templates.add_template("frame.html", include_str!("page/frame.html"))?;
     templates.add_template("plots.html", include_str!("page/plots.html"))?;
@@ -39,13 +42,16 @@ pub(super) fn fill(
     Ok(templates.get_template(name)?.render(Serde(page))?)
 }
 
-/// Colours, type and tables of every page.
+/// Style shared by all pages.
 pub(super) const STYLE: &str = include_str!("page/report.css");
+
+/// Script shared by all pages: tooltips, save and copy buttons, scroll hints.
+pub(super) const SCRIPT: &str = include_str!("page/frame.js");
 
 #[derive(Serialize)]
 struct Page {
     style: &'static str,
-    script: &'static str,
+    script: String,
     name: String,
     summary: Option<String>,
     reference: Option<String>,
@@ -53,7 +59,7 @@ struct Page {
     seed: u64,
     format_version: u32,
     findings: Vec<FindingLine>,
-    /// Whether a finding is more than a note.
+    /// Whether any finding is a warning or a failure.
     any_harm: bool,
     tasks: Vec<TaskLine>,
     any_expert: bool,
@@ -64,15 +70,18 @@ struct Page {
     measures: Vec<[String; 4]>,
     interval: Option<String>,
     charts: charts::Charts,
+    training: training::Training,
+    any_training: bool,
     cost: Vec<(&'static str, String)>,
     made: Vec<(&'static str, String)>,
     plugins: Vec<[String; 3]>,
     data: Vec<[String; 2]>,
     recipe: Option<String>,
-    predictions: Vec<PredictionLine>,
+    predictions: predictions::Predictions,
+    any_prediction: bool,
 }
 
-/// A figure that is seen first.
+/// A main figure at the top of the page.
 #[derive(Serialize)]
 struct Card {
     label: &'static str,
@@ -80,16 +89,16 @@ struct Card {
     note: String,
 }
 
-/// Something that went wrong.
+/// A finding.
 #[derive(Serialize)]
 struct FindingLine {
     severity: &'static str,
     text: String,
-    /// What to try: each a list of texts, of which every second is a recipe key.
+    /// What to try: each a list of texts, of which every second one is a recipe key.
     advice: Vec<Vec<String>>,
 }
 
-/// A task of the stream and what became of it.
+/// A row of the table of tasks.
 #[derive(Serialize)]
 struct TaskLine {
     name: String,
@@ -120,26 +129,6 @@ struct MetricLine {
     figures: [String; 4],
 }
 
-#[derive(Serialize)]
-struct PredictionLine {
-    id: String,
-    task: String,
-    /// Value of the filter: the task's number, or `ood`.
-    group: String,
-    prompt: String,
-    long_prompt: bool,
-    prompt_begin: String,
-    references: Vec<String>,
-    prediction: String,
-    score: String,
-    /// `full`, `part`, `none` or `unscored`.
-    grade: &'static str,
-    answerer: String,
-    /// `right` or `wrong`.
-    routed: &'static str,
-    claims: String,
-}
-
 impl Page {
     fn of(report: &Report, extras: &ReportExtras) -> Result<Self, EvalError> {
         let tasks: Vec<TaskLine> =
@@ -155,9 +144,11 @@ impl Page {
             ],
         });
         let made = &report.provenance;
+        let training = training::Training::of(report, extras)?;
+        let predictions = predictions::Predictions::of(report, &extras.predictions);
         Ok(Self {
             style: STYLE,
-            script: include_str!("page/report.js"),
+            script: format!("{SCRIPT}{}", include_str!("page/report.js")),
             name: visible(&report.name),
             summary: extras.summary.as_deref().map(visible),
             reference: extras.reference.as_deref().map(visible),
@@ -174,6 +165,8 @@ impl Page {
             measures: measures(report),
             interval: interval(report),
             charts: charts::Charts::of(report, extras)?,
+            any_training: training.any(),
+            training,
             cost: cost(report),
             made: vec![
                 ("Cadre", visible(&made.cadre)),
@@ -190,7 +183,8 @@ impl Page {
                 .collect(),
             data: made.data.iter().map(|data| [&data.path, &data.digest].map(|text| visible(text))).collect(),
             recipe: extras.recipe.as_deref().map(visible),
-            predictions: extras.predictions.iter().map(|row| prediction_line(report, row)).collect(),
+            any_prediction: predictions.any(),
+            predictions,
             tasks,
         })
     }
@@ -207,26 +201,26 @@ fn cards(report: &Report) -> Vec<Card> {
             score(report.average_score),
             &format!("AR: mean of the last row of R{}", interval.unwrap_or_default()),
         ),
-        card("Backward transfer", signed(report.backward_transfer), "BWT: what later tasks changed"),
-        card("Forward transfer", score(report.forward_transfer), "FWT: each task just before it is learned"),
+        card("Backward transfer", signed(report.backward_transfer), "BWT: change by later tasks"),
+        card("Forward transfer", score(report.forward_transfer), "FWT: score just before a task is learned"),
         card("Forgetting", score(report.forgetting), "best ever minus last"),
     ];
     if let Some(routing) = &report.routing {
         cards.push(card(
             "Routing accuracy",
             percent(routing.accuracy),
-            "queries that reached their own expert",
+            "queries answered by the expert of their task",
         ));
         cards.push(card(
-            "Probes a query",
+            "Probes per query",
             decimals(routing.probes_per_query, 2),
-            "asked of experts before the answer",
+            "computed or looked up before the answer",
         ));
     }
     if let Some(strangers) = &report.out_of_distribution {
         cards.push(card("To the backbone", percent(strangers.to_backbone), "of queries out of distribution"));
     }
-    cards.push(card("Wall time", duration(report.cost.wall_seconds), "all stages, as they ran"));
+    cards.push(card("Wall time", duration(report.cost.wall_seconds), "all stages; cached ones as first run"));
     cards
 }
 
@@ -250,12 +244,12 @@ fn measures(report: &Report) -> Vec<[String; 4]> {
     MEASURES.iter().map(line).collect()
 }
 
-/// What the interval of AR is.
+/// Describes the interval of AR.
 fn interval(report: &Report) -> Option<String> {
     report.average_score_interval.map(|of| {
         format!(
-            "AR {} [{}, {}]: 95 % interval over test examples, by the bootstrap of {} scored queries within their tasks. It \
-             says how far AR would move with other examples of the same tasks, not with other training seeds.",
+            "AR {} [{}, {}]: 95 % interval over test examples, by the bootstrap of {} scored queries, stratified by task. It \
+             covers other examples of the same tasks, not other training seeds.",
             score(report.average_score),
             score(Some(of.low)),
             score(Some(of.high)),
@@ -273,7 +267,7 @@ fn cost(report: &Report) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         ("Wall time", duration(cost.wall_seconds)),
         ("Training tokens", count(cost.training_tokens)),
-        ("Training tokens a second", rate),
+        ("Training tokens per second", rate),
         ("Stages run", count(cost.stages.run)),
         ("Stages from the store", count(cost.stages.cached)),
         ("Probes asked", count(cost.probes.asked)),
@@ -315,38 +309,5 @@ fn task_line(report: &Report, extras: &ReportExtras, task: usize) -> TaskLine {
         worse: change.is_some_and(|change| change <= -5.0),
         routed: percent(routed_right(report, task)),
         expert: report.experts.iter().find(|expert| expert.task == name).map(expert_line),
-    }
-}
-
-/// Longer prompts are folded.
-const PROMPT_BEGIN: usize = 180;
-
-fn prediction_line(report: &Report, row: &PredictionRow) -> PredictionLine {
-    let name = |task: usize| {
-        report.tasks.get(task).map_or_else(|| format!("task {}", task + 1), |name| visible(name))
-    };
-    let prompt = visible(&row.prompt);
-    let grade = match row.score {
-        None => "unscored",
-        Some(score) if score >= 99.95 => "full",
-        Some(score) if score >= 0.05 => "part",
-        Some(_) => "none",
-    };
-    let claims: Vec<String> =
-        row.claims.iter().map(|(expert, claim)| format!("{} {claim:.2}", name(*expert))).collect();
-    PredictionLine {
-        id: visible(&row.id),
-        task: row.task.map_or_else(|| "out of distribution".to_owned(), name),
-        group: row.task.map_or_else(|| "ood".to_owned(), |task| task.to_string()),
-        long_prompt: prompt.chars().count() > PROMPT_BEGIN + 40,
-        prompt_begin: prompt.chars().take(PROMPT_BEGIN).collect(),
-        prompt,
-        references: row.references.iter().map(|reference| visible(reference)).collect(),
-        prediction: visible(&row.prediction),
-        score: score(row.score),
-        grade,
-        answerer: row.expert.map_or_else(|| "backbone".to_owned(), name),
-        routed: if row.expert == row.task { "right" } else { "wrong" },
-        claims: claims.join(" → "),
     }
 }

@@ -1,4 +1,4 @@
-//! The short form of a sweep: what fits into a terminal or a pull request. No plots, no points that went well.
+//! `sweep.md`: the comparison for a terminal or a pull request, without plots and successful points.
 
 use std::fmt::Write;
 
@@ -9,13 +9,13 @@ use super::units;
 use crate::sweep::{MAIN, Shown, shown};
 use crate::{MIN_RESAMPLED, PointState, SettingSummary, SweepReport, Unit};
 
-/// Rows that a reader of a short form still reads.
+/// Most rows of the tables.
 const MAX_SETTINGS: usize = 40;
 const MAX_FAILURES: usize = 10;
 
-/// The short form for a terminal or a pull request: counts, the best setting, one row a setting (mean ± deviation, paired
-/// difference of the average score with its interval, an asterisk where it excludes 0), failures with their problem. Of many
-/// settings it has the 40 best by average score, of many failures the first 10, and says how many are left out.
+/// Renders a sweep for a terminal or a pull request: counts, the best setting, one row per setting (mean ± deviation, paired
+/// difference of the average score with its interval, an asterisk where it excludes 0), and failures with their error. At most
+/// the 40 settings with the highest average scores and the first 10 failures are listed, with the number of the others.
 pub fn render_sweep_markdown(report: &SweepReport) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -83,7 +83,7 @@ fn write_settings(text: &mut String, report: &SweepReport) -> std::fmt::Result {
         writeln!(
             text,
             "\nDifferences to the baseline: paired by seed and order, with 95 % intervals over replicates (Student's t for \
-             fewer than {MIN_RESAMPLED} pairs, the bootstrap from there on); an asterisk where 0 lies outside."
+             fewer than {MIN_RESAMPLED} pairs, the bootstrap otherwise); an asterisk marks intervals that exclude 0."
         )?;
     }
     let rest = report.settings.len() - settings.len();

@@ -1,28 +1,31 @@
-//! The page of a sweep: heads and cards, and what the template is filled with. It shows what `sweep.json` holds, decides
-//! nothing about a run, and asks nothing of the network.
+//! `sweep.html`: the data of its template.
 
 mod axes;
 mod curves;
 mod maps;
 mod names;
+mod overview;
 mod tables;
+mod tasks;
 
 use serde::Serialize;
 
 use super::figures::{count, visible};
-use super::page::{STYLE, fill};
+use super::page::{SCRIPT, STYLE, fill};
+use super::sweep_latex::render_sweep_latex;
 use super::units;
 pub(super) use names::Names;
 use tables::{Failure, Group, Heads, SettingLine};
+pub(super) use tasks::task_names;
 
 use crate::sweep::{MAIN, Shown, shown};
 use crate::{Better, EvalError, PointState, SettingSummary, SweepReport, Unit};
 
-/// One self-contained page that opens offline, in the frame of a run's page: settings with paired differences, curves over
-/// numeric keys, heat maps over pairs of keys, Pareto fronts, every point with a link to its run's report.
+/// Renders a sweep as one self-contained page that opens offline: settings with paired differences, scores per task, curves over
+/// numeric keys, heat maps over pairs of keys, Pareto fronts, a LaTeX table, and every point with a link to its run's report.
 ///
 /// # Errors
-/// Points and settings that do not fit each other; a plot that cannot be drawn.
+/// If points and settings do not match, or a plot cannot be drawn.
 pub fn render_sweep_html(report: &SweepReport) -> Result<String, EvalError> {
     report.check()?;
     let page = Page::of(report)?;
@@ -32,25 +35,31 @@ pub fn render_sweep_html(report: &SweepReport) -> Result<String, EvalError> {
 #[derive(Serialize)]
 struct Page {
     style: String,
-    script: &'static str,
+    script: String,
     name: String,
     key: String,
+    format_version: u32,
     facts: Vec<String>,
     cards: Vec<Card>,
     baseline: Option<String>,
-    /// Whether some interval of an older sweep is too narrow.
+    /// Whether an interval of an older file is too narrow.
     few_pairs: bool,
     heads: Heads,
     settings: Vec<SettingLine>,
-    overview: Option<curves::Overview>,
+    overview: Option<overview::Overview>,
+    parallel: Option<overview::Parallel>,
+    tasks: Option<tasks::Tasks>,
     keys: Vec<curves::KeySection>,
     maps: maps::Maps,
     fronts: Vec<curves::Front>,
     groups: Vec<Group>,
     failures: Vec<Failure>,
+    /// The tables as LaTeX; `None` where they are too long for the page.
+    latex: Option<String>,
+    latex_file: String,
 }
 
-/// A figure that is seen first.
+/// A main figure at the top of the page.
 #[derive(Serialize)]
 struct Card {
     label: &'static str,
@@ -65,31 +74,58 @@ impl Page {
         let few = |setting: &SettingSummary| setting.differences.values().any(units::few);
         Ok(Self {
             style: format!("{STYLE}{}", include_str!("sweep_page/sweep.css")),
-            script: include_str!("sweep_page/sweep.js"),
+            script: format!("{SCRIPT}{}", include_str!("sweep_page/sweep.js")),
             name: visible(&report.name),
             key: visible(&report.key),
+            format_version: report.format_version,
             facts: facts(report),
             cards: cards(report),
             baseline: report.baseline.as_deref().map(visible),
             few_pairs: report.settings.iter().any(few),
             heads: Heads::of(report, &names, &figures),
             settings: tables::settings(report, &names, &figures),
-            overview: curves::overview(report, &names)?,
+            overview: overview::overview(report, &names)?,
+            parallel: overview::parallel(report, &names, &figures)?,
+            tasks: tasks::Tasks::of(report)?,
             keys: curves::keys(report, &names, &figures)?,
             maps: maps::Maps::of(report, &names, &figures)?,
             fronts: curves::fronts(report, &figures)?,
             groups: tables::groups(report, &figures),
             failures: tables::failures(report),
+            latex: (report.settings.len() <= LATEX && !figures.is_empty())
+                .then(|| render_sweep_latex(report)),
+            latex_file: "sweep.tex".to_owned(),
         })
     }
 }
 
-/// 1 point, 2 points.
+/// Most settings of the LaTeX table on the page; `sweep.tex` has all.
+const LATEX: usize = 120;
+
+/// All settings where there are at most `most`; else those with the highest average score and the baseline, in the order of the
+/// table.
+fn chosen(report: &SweepReport, most: usize) -> Vec<&SettingSummary> {
+    if report.settings.len() <= most {
+        return report.settings.iter().collect();
+    }
+    let score = |at: &usize| report.settings[*at].figures.get(MAIN).map_or(f64::NEG_INFINITY, |of| of.mean);
+    let mut order: Vec<usize> = (0..report.settings.len()).collect();
+    order.sort_by(|one, other| score(other).total_cmp(&score(one)));
+    let baseline = report.settings.iter().position(|setting| Some(&setting.name) == report.baseline.as_ref());
+    if let Some(baseline) = baseline.filter(|baseline| !order[..most].contains(baseline)) {
+        order.insert(0, baseline);
+    }
+    order.truncate(most);
+    order.sort_unstable();
+    order.into_iter().map(|at| &report.settings[at]).collect()
+}
+
+/// `1 point`, `2 points`.
 pub(super) fn counted(number: usize, word: &str) -> String {
     format!("{} {word}{}", count(number as u64), if number == 1 { "" } else { "s" })
 }
 
-/// What the sweep is, in few words each.
+/// Counts that describe the sweep.
 pub(super) fn facts(report: &SweepReport) -> Vec<String> {
     let distinct = |of: fn(&crate::SweepPoint) -> String| {
         report.points.iter().map(of).collect::<std::collections::BTreeSet<_>>().len()
@@ -158,7 +194,7 @@ fn drawn(figures: &[Shown]) -> impl Iterator<Item = &Shown> {
     figures.iter().filter(|figure| figure.drawn)
 }
 
-/// Which way a figure should go, for a caption.
+/// Whether a high or a low figure is better, for a caption.
 fn wish(better: Better) -> &'static str {
     match better {
         Better::More => "more is better",

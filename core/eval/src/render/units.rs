@@ -1,4 +1,4 @@
-//! Figures of a sweep in their units, two decimals for scores. It rounds what is shown and nothing else.
+//! Formats figures of a sweep in their units, with two decimals for scores.
 
 use super::figures::{bytes, count, decimals, duration, of_axis, with_sign};
 use crate::{Better, Difference, IntervalMethod, MIN_RESAMPLED, Spread, Unit};
@@ -22,7 +22,7 @@ pub(super) fn spread(spread: &Spread, unit: Unit) -> String {
     }
 }
 
-/// A paired difference, its interval, how that was found and on how many pairs it stands; shares in percentage points.
+/// A paired difference, its interval, the method and the number of pairs; shares in percentage points.
 pub(super) fn difference(difference: &Difference, unit: Unit) -> String {
     format!("{} ({})", change(difference, unit), basis(difference))
 }
@@ -38,7 +38,7 @@ pub(super) fn change(difference: &Difference, unit: Unit) -> String {
     format!("{mean}{interval}{points}")
 }
 
-/// How the interval of a difference was found, and on how many pairs it stands.
+/// Method of the interval of a difference, and the number of pairs.
 pub(super) fn basis(difference: &Difference) -> String {
     let n = difference.pairs;
     match difference.method {
@@ -48,13 +48,13 @@ pub(super) fn basis(difference: &Difference) -> String {
     }
 }
 
-/// Whether an interval is one of `sweep.json` format-version 1 on so few pairs that it is much too narrow.
+/// Whether an interval of `sweep.json` format-version 1 has too few pairs, and so is much too narrow.
 pub(super) fn few(difference: &Difference) -> bool {
     difference.method == Some(IntervalMethod::PercentileBootstrap) && difference.pairs < MIN_RESAMPLED
 }
 
-/// `gain` or `loss` where the interval excludes 0, and where a count (of tokens, parameters, bytes) differs by the same
-/// amount in every pair: that is a fact and needs no interval. With `few` where an interval is too narrow; else nothing.
+/// CSS class of a difference: `gain` or `loss` where the interval excludes 0, and where a count (of tokens, parameters, bytes)
+/// differs by the same amount in every pair, which needs no interval; plus `few` where the interval is too narrow. Else empty.
 pub(super) fn mark(difference: &Difference, better: Better, unit: Unit) -> &'static str {
     let gain = (difference.mean > 0.0) == (better == Better::More);
     let counted =
@@ -68,7 +68,7 @@ pub(super) fn mark(difference: &Difference, better: Better, unit: Unit) -> &'sta
     }
 }
 
-/// In a cell or beside a point, where there is little room.
+/// A figure in little space, such as a cell of a heat map.
 pub(super) fn brief(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Count | Unit::Bytes | Unit::Rate if value >= 1e4 => of_axis(value, value, value / 200.0),
@@ -77,12 +77,12 @@ pub(super) fn brief(value: f64, unit: Unit) -> String {
     }
 }
 
-/// What a value is on an axis: shares in percent.
+/// A value as axes show it: shares in percent.
 pub(super) fn on_axis(value: f64, unit: Unit) -> f64 {
     if unit == Unit::Share { value * 100.0 } else { value }
 }
 
-/// Only a change has a sign of its own; other figures are not negative.
+/// Adds the sign of a change; other figures are not negative.
 fn signed(value: f64, unit: Unit, size: &str) -> String {
     if unit == Unit::Change { with_sign(value, size) } else { size.to_owned() }
 }
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(marks(&up, Unit::Score), ("gain", "loss"));
         let many = Difference { pairs: 12, method: Some(IntervalMethod::ExpandedBootstrap), ..up };
         assert_eq!(difference(&many, Unit::Score), "+1.23 [+0.50, +2.00] (bootstrap, n = 12)");
-        // As `sweep.json` of format-version 1 has them.
+        // An interval as in `sweep.json` format-version 1.
         let narrow = Difference { method: Some(IntervalMethod::PercentileBootstrap), ..up };
         assert_eq!(difference(&narrow, Unit::Score), "+1.23 [+0.50, +2.00] (plain bootstrap, n = 3)");
         assert_eq!(marks(&narrow, Unit::Score), ("gain few", "loss few"));

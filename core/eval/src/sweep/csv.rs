@@ -1,5 +1,4 @@
-//! `sweep.csv`: one line a point. It rounds nothing and never leaves a column out: a sweep has the same columns whatever came
-//! of its points.
+//! `sweep.csv`: one record per point. The columns must not depend on the state of the points.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +7,7 @@ use serde_json::Value;
 use super::figures::MAIN;
 use super::{Difference, PointState, SweepPoint, SweepReport};
 
-/// Columns on the average score of a point's setting against the baseline.
+/// Columns of the difference of the setting's average score to the baseline.
 const DIFFERENCE: [&str; 5] = [
     "setting-difference",
     "setting-difference-low",
@@ -65,7 +64,7 @@ fn difference(of: Option<&Difference>) -> [String; 5] {
     ]
 }
 
-/// As `sweep.json` writes it.
+/// The state as `sweep.json` writes it.
 pub(crate) fn state(state: PointState) -> &'static str {
     match state {
         PointState::Done => "done",
@@ -74,12 +73,13 @@ pub(crate) fn state(state: PointState) -> &'static str {
     }
 }
 
-/// A string as it is, everything else as JSON.
+/// A string without quotes, any other value as JSON.
 pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn line(text: &mut String, fields: impl Iterator<Item = String>) {
+/// Appends one CSV record to `text`, quoted as RFC 4180 requires.
+pub(crate) fn line(text: &mut String, fields: impl Iterator<Item = String>) {
     for (at, field) in fields.enumerate() {
         if at > 0 {
             text.push(',');

@@ -1,7 +1,7 @@
-//! The Pareto front of score against cost. It knows no weights: what nothing beats in both stands on the front.
+//! The Pareto front of score against cost.
 
-/// For each (cost, score) whether no other has at most its cost and at least its score, one of them strictly. Equal pairs
-/// are all on the front or all off it; `None` is never on it.
+/// For each (cost, score), whether it is on the front: no other pair has at most its cost and at least its score, with one of them
+/// strictly better. Equal pairs are all on the front or all off it; `None` is never on it.
 pub(super) fn on_front(pairs: &[Option<(f64, f64)>]) -> Vec<bool> {
     let beats = |other: (f64, f64), one: (f64, f64)| {
         other.0 <= one.0 && other.1 >= one.1 && (other.0 < one.0 || other.1 > one.1)

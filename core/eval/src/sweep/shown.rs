@@ -1,11 +1,11 @@
-//! Which figures of a sweep a page shows, and under which heads. It names figures and never holds one.
+//! The figures of a sweep that a page shows, with their labels.
 
 use std::collections::BTreeSet;
 
 use super::figures::BY_METRIC;
 use super::{Better, FIGURES, FigureEntry, SweepReport, TIMES, Unit};
 
-/// A figure as a page shows it.
+/// A column of a page.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shown {
     pub(crate) name: String,
@@ -33,7 +33,7 @@ impl Shown {
     }
 }
 
-/// The figures that any setting has, in the order of [`FIGURES`], then AR by metric where there are two metrics or more, then
+/// The figures that any setting has, in the order of [`FIGURES`], then AR by metric if there are two or more metrics, then
 /// [`TIMES`].
 pub(crate) fn shown(report: &SweepReport) -> Vec<Shown> {
     let any = |name: &str| report.settings.iter().any(|setting| setting.figures.contains_key(name));

@@ -1,8 +1,9 @@
-//! Means, deviations and paired differences of few values. It never guesses: what needs two values is null for one.
+//! Means, deviations and paired differences of few values. A statistic that needs two values is null for one.
 
 use serde::{Deserialize, Serialize};
 
 use super::student::{normal_tail, t_quantile};
+use crate::measures::without_noise;
 use crate::resampling::{level, quantile, resampled_mean};
 
 /// Resamples behind an interval.
@@ -25,14 +26,14 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// The spread of finite values; `None` of none.
+    /// The spread of finite values; `None` without values.
     pub(crate) fn of(values: &[f64]) -> Option<Self> {
         let least = values.iter().copied().reduce(f64::min)?;
         let most = values.iter().copied().reduce(f64::max)?;
         let mean = mean(values);
         let deviation = (values.len() > 1).then(|| {
             let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-            (squares / (values.len() - 1) as f64).sqrt()
+            without_noise((squares / (values.len() - 1) as f64).sqrt())
         });
         Some(Self { mean, deviation, least, most, count: count(values) })
     }
@@ -46,16 +47,16 @@ pub enum IntervalMethod {
     /// Student's t of the paired differences, n − 1 degrees of freedom: for fewer than [`MIN_RESAMPLED`] pairs. Exact
     /// where the differences are normally distributed.
     PairedT,
-    /// The bootstrap percentile interval, expanded so that it holds the mean as often as a t interval does (Hesterberg
-    /// 2015, doi 10.1080/00031305.2015.1089789): 10,000 resamples, quantiles Φ(∓√(n / (n − 1)) t).
+    /// The bootstrap percentile interval, expanded to the coverage of a t interval (Hesterberg
+    /// 2015, doi 10.1080/00031305.2015.1089789). 10,000 resamples, quantiles Φ(∓√(n / (n − 1)) t).
     ExpandedBootstrap,
-    /// The plain bootstrap percentile interval of `sweep.json` format-version 1: of 3 pairs it holds the mean in 75 % of
-    /// all cases, of 2 pairs in 50 %. It is read and never written.
+    /// The plain bootstrap percentile interval of `sweep.json` format-version 1: with 3 pairs it contains the mean in 75 % of
+    /// all cases, with 2 pairs in 50 %. Read from old files, never written.
     PercentileBootstrap,
 }
 
 impl IntervalMethod {
-    /// As a reader sees it.
+    /// Name for readers.
     pub fn label(self) -> &'static str {
         match self {
             Self::PairedT => "paired t",
@@ -65,20 +66,20 @@ impl IntervalMethod {
     }
 }
 
-/// From so many pairs on the interval is a bootstrap interval; below it is Student's t.
+/// Fewest pairs for a bootstrap interval; below, the interval is Student's t.
 pub const MIN_RESAMPLED: u32 = 10;
 
 /// How a setting differs from the baseline in one figure, over pairs of replicates with equal seed and order.
 ///
-/// The interval is about the replicates of the sweep: how far the mean would move with other seeds and orders. It says
-/// nothing of other test examples.
+/// The interval covers the replicates of the sweep: how far the mean would move with other seeds and orders. It does not cover
+/// other test examples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Difference {
     /// Mean of setting − baseline, in the figure's unit.
     pub mean: f64,
     /// Lower end of the 95 % interval of the mean; null for fewer than 2 pairs, and where all pairs differ by the same
-    /// amount: such pairs do not say how far the mean may move.
+    /// amount: such pairs give no estimate of how far the mean may move.
     pub low: Option<f64>,
     /// Upper end; null where `low` is.
     pub high: Option<f64>,
@@ -90,7 +91,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// The mean of finite paired differences with its interval; `None` of none. `seed` draws the resamples.
+    /// The mean of finite paired differences with its interval; `None` without values. `seed` seeds the resampling.
     pub(crate) fn of(differences: &[f64], seed: u64) -> Option<Self> {
         if differences.is_empty() {
             return None;
@@ -102,6 +103,7 @@ impl Difference {
             IntervalMethod::PairedT => student(differences),
             _ => bootstrap(differences, seed),
         });
+        let interval = interval.map(|(low, high)| (without_noise(low), without_noise(high)));
         Some(Self {
             mean: mean(differences),
             low: interval.map(|interval| interval.0),
@@ -111,7 +113,7 @@ impl Difference {
         })
     }
 
-    /// Whether there is an interval and 0 lies outside of it.
+    /// Whether there is an interval that excludes 0.
     pub fn excludes_zero(&self) -> bool {
         self.low.is_some_and(|low| low > 0.0) || self.high.is_some_and(|high| high < 0.0)
     }
@@ -124,7 +126,7 @@ impl Difference {
 
 /// The mean of at least one value; exactly the value where all are equal.
 fn mean(values: &[f64]) -> f64 {
-    if level(values) { values[0] } else { values.iter().sum::<f64>() / values.len() as f64 }
+    if level(values) { values[0] } else { without_noise(values.iter().sum::<f64>() / values.len() as f64) }
 }
 
 fn count(values: &[f64]) -> u32 {

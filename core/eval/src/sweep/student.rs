@@ -1,4 +1,4 @@
-//! Quantiles of Student's t and the normal distribution, for 95 % intervals of means. No other level is offered.
+//! Quantiles of Student's t and the normal distribution, for 95 % intervals of means.
 
 /// Two-sided 95 % quantiles of Student's t for 1 to 8 degrees of freedom.
 const T_95: [f64; 8] = [
@@ -16,7 +16,7 @@ const T_95: [f64; 8] = [
 const Z_95: f64 = 1.959963984540054;
 
 /// The 97.5 % quantile of Student's t: a table up to 8 degrees of freedom, Fisher and Cornish's expansion above
-/// (Abramowitz and Stegun 26.7.5, five terms; off by less than 1e-4 from 9 degrees on).
+/// (Abramowitz and Stegun 26.7.5, five terms; error below 1e-4 from 9 degrees on).
 pub(super) fn t_quantile(degrees: usize) -> f64 {
     if let Some(quantile) = degrees.checked_sub(1).and_then(|at| T_95.get(at)) {
         return *quantile;
@@ -32,7 +32,7 @@ pub(super) fn t_quantile(degrees: usize) -> f64 {
     terms.iter().rev().fold(0.0, |sum, term| (sum + term) / n) + z
 }
 
-/// The share of the standard normal distribution below −`z`, for `z` ≥ 0 (Abramowitz and Stegun 26.2.17, off by less than
+/// The share of the standard normal distribution below −`z`, for `z` ≥ 0 (Abramowitz and Stegun 26.2.17, error below
 /// 7.5e-8).
 pub(super) fn normal_tail(z: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * z);
@@ -72,7 +72,7 @@ mod tests {
         }
     }
 
-    /// Integrates the density, so that a slip in the table and in the list above would both be seen.
+    /// Integrates the density, which checks both the table and the list above.
     #[test]
     fn the_density_has_95_percent_between_the_quantiles() {
         for degrees in [1, 2, 3, 4, 5, 6, 7, 8, 9, 19] {

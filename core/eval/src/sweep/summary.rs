@@ -1,5 +1,4 @@
-//! From finished runs to settings: replicates gathered, differences to the baseline paired, fronts marked. It reads reports
-//! and never changes one.
+//! Builds a [`SweepReport`] from finished runs: groups replicates into settings, pairs differences to the baseline, marks fronts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +7,7 @@ use serde_json::{Map, Value};
 use super::figures::{FRONT_COSTS, MAIN, figures_of, times_of};
 use super::front::on_front;
 use super::statistics::{Difference, Spread};
+use super::stream_scores::{RunScores, average_scores, streams};
 use super::{
     PointOutcome, PointState, SWEEP_FORMAT_VERSION, SettingSummary, SweepInput, SweepPoint, SweepReport,
     SweepRun,
@@ -19,20 +19,22 @@ impl SweepReport {
     /// Compares the points of a sweep.
     ///
     /// # Errors
-    /// A name twice, a baseline that is no setting, replicates of one setting with different recipes or values or with the
-    /// same seed and order, a value of a key that is not varied.
+    /// If a name is not unique, the baseline is not a setting, replicates of a setting differ in recipe or values or have the same
+    /// seed and order, or a point has a value of a key that the sweep does not vary.
     pub fn of(input: SweepInput) -> Result<Self, EvalError> {
         let SweepInput { name, key, baseline, keys, stages, points } = input;
-        let metrics: BTreeSet<String> = points
-            .iter()
-            .filter_map(|run| match &run.outcome {
-                PointOutcome::Done(report) => Some(report.per_metric.keys().cloned()),
+        let reports = || {
+            points.iter().filter_map(|run| match &run.outcome {
+                PointOutcome::Done(report) => Some(report),
                 PointOutcome::Failed(_) | PointOutcome::Left => None,
             })
-            .flatten()
-            .collect();
-        let points: Vec<SweepPoint> = points.into_iter().map(|run| point(run, &keys, &metrics)).collect();
-        let settings = settings(&points);
+        };
+        let metrics: BTreeSet<String> =
+            reports().flat_map(|report| report.per_metric.keys().cloned()).collect();
+        let tasks: BTreeSet<String> = reports().flat_map(|report| report.tasks.iter().cloned()).collect();
+        let (points, runs): (Vec<SweepPoint>, Vec<Option<RunScores>>) =
+            points.into_iter().map(|run| point(run, &keys, &metrics, &tasks)).unzip();
+        let settings = settings(&points, &runs);
         let mut report = Self {
             format_version: SWEEP_FORMAT_VERSION,
             name,
@@ -95,14 +97,19 @@ impl SweepReport {
     }
 }
 
-fn point(run: SweepRun, keys: &[String], metrics: &BTreeSet<String>) -> SweepPoint {
+fn point(
+    run: SweepRun,
+    keys: &[String],
+    metrics: &BTreeSet<String>,
+    tasks: &BTreeSet<String>,
+) -> (SweepPoint, Option<RunScores>) {
     let SweepRun { name, setting, recipe, values, seed, order, run, report: link, outcome } = run;
     let (state, problem, report) = match outcome {
         PointOutcome::Done(report) => (PointState::Done, None, Some(report)),
         PointOutcome::Failed(problem) => (PointState::Failed, Some(problem), None),
         PointOutcome::Left => (PointState::Left, None, None),
     };
-    SweepPoint {
+    let point = SweepPoint {
         name,
         setting,
         recipe,
@@ -113,34 +120,36 @@ fn point(run: SweepRun, keys: &[String], metrics: &BTreeSet<String>) -> SweepPoi
         report: link,
         state,
         problem,
-        scores: figures_of(report.as_deref(), metrics),
+        scores: figures_of(report.as_deref(), metrics, tasks),
         times: times_of(report.as_deref()),
-    }
+    };
+    (point, report.as_deref().map(RunScores::of))
 }
 
-/// The values in the order of the sweep's keys; those of other keys stay behind them, for the check to find.
+/// The values in the order of the sweep's keys; values of other keys follow, so that the check reports them.
 fn in_order(mut values: Map<String, Value>, keys: &[String]) -> Map<String, Value> {
     let mut ordered: Map<String, Value> = keys.iter().filter_map(|key| values.remove_entry(key)).collect();
     ordered.extend(values);
     ordered
 }
 
-/// One summary a setting, in the order of first points; differences and fronts still to be filled.
-fn settings(points: &[SweepPoint]) -> Vec<SettingSummary> {
+/// One summary per setting, in the order of first points; differences and fronts are filled later.
+fn settings(points: &[SweepPoint], runs: &[Option<RunScores>]) -> Vec<SettingSummary> {
     let mut order: Vec<&str> = Vec::new();
-    let mut members: BTreeMap<&str, Vec<&SweepPoint>> = BTreeMap::new();
-    for point in points {
-        let of = members.entry(&point.setting).or_default();
-        if of.is_empty() {
+    let mut members: BTreeMap<&str, (Vec<&SweepPoint>, Vec<&RunScores>)> = BTreeMap::new();
+    for (point, run) in points.iter().zip(runs) {
+        let (points, runs) = members.entry(&point.setting).or_default();
+        if points.is_empty() {
             order.push(&point.setting);
         }
-        of.push(point);
+        points.push(point);
+        runs.extend(run);
     }
     order.into_iter().map(|name| summary(name, &members[name])).collect()
 }
 
 /// The summary of at least one point.
-fn summary(name: &str, points: &[&SweepPoint]) -> SettingSummary {
+fn summary(name: &str, (points, runs): &(Vec<&SweepPoint>, Vec<&RunScores>)) -> SettingSummary {
     let count = |state| points.iter().filter(|point| point.state == state).count() as u32;
     SettingSummary {
         name: name.to_owned(),
@@ -153,6 +162,8 @@ fn summary(name: &str, points: &[&SweepPoint]) -> SettingSummary {
         times: spreads(points, |point| &point.times),
         differences: BTreeMap::new(),
         on_front: Vec::new(),
+        streams: streams(runs),
+        average_scores: average_scores(runs),
     }
 }
 

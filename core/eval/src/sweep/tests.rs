@@ -1,4 +1,4 @@
-//! Points become settings: pairs, fronts, order, files. What does not fit is refused by name.
+//! Tests of settings, pairs, fronts, order and files; mismatches are rejected by name.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::{
     Difference, FIGURES, IntervalMethod, PointOutcome, PointState, SweepInput, SweepReport, SweepRun,
     SweepStages, TIMES,
 };
-use crate::{EvalError, Report};
+use crate::{EvalError, Report, ScoreMatrix};
 
 const VERSION_1: &str = include_str!("../../fixtures/sweep_v1.json");
 
@@ -60,10 +60,10 @@ fn pairs_are_those_of_equal_seed_and_order() {
         done("b", 0.2, 1, Some("O1"), 53.0), // + 3
         done("b", 0.2, 1, Some("O2"), 61.0), // + 1
         run("b", json!(0.2), 2, Some("O1"), PointOutcome::Left),
-        done("b", 0.2, 2, Some("O2"), 99.0), // its partner failed
-        done("b", 0.2, 3, Some("O1"), 99.0), // it has no partner
-        done("c", 0.3, 1, Some("O1"), 48.0), // − 2, alone
-        done("d", 0.4, 1, None, 90.0),       // the order without a name is another
+        done("b", 0.2, 2, Some("O2"), 99.0), // its pair failed
+        done("b", 0.2, 3, Some("O1"), 99.0), // it has no pair
+        done("c", 0.3, 1, Some("O1"), 48.0), // − 2, one pair
+        done("d", 0.4, 1, None, 90.0),       // no order is not O1
     ]))
     .unwrap();
     let [a, b, c, d] = &report.settings[..] else { panic!("four settings") };
@@ -80,7 +80,7 @@ fn pairs_are_those_of_equal_seed_and_order() {
     let expected = Difference { mean: -2.0, low: None, high: None, method: None, pairs: 1 };
     assert_eq!(c.differences["average-score"], expected);
     assert!(d.differences.is_empty());
-    // No run of the fixture has it.
+    // The fixture has no such figure.
     assert!(!b.differences.contains_key("forward-transfer") && !b.figures.contains_key("forward-transfer"));
     assert_eq!(report.points[0].scores["forward-transfer"], None);
 }
@@ -94,8 +94,8 @@ fn fronts_go_by_means_of_settings() {
         point("a", 1, 80.0, 1000),
         point("a", 2, 90.0, 1000), // a: 85 for 1000
         point("b", 1, 85.0, 1000), // a tie
-        point("c", 1, 84.0, 1000), // beaten by both
-        point("d", 1, 86.0, 1001), // better and dearer
+        point("c", 1, 84.0, 1000), // a and b beat it
+        point("d", 1, 86.0, 1001), // better and more expensive
         run("e", json!("e"), 1, None, PointOutcome::Left),
     ]))
     .unwrap();
@@ -104,7 +104,7 @@ fn fronts_go_by_means_of_settings() {
         settings.map(|setting| setting.name.as_str()).collect()
     };
     assert_eq!(on("training-tokens"), ["a", "b", "d"]);
-    // All probe as often: only the best score is not beaten.
+    // All have the same number of probes, so only the best score is on the front.
     assert_eq!(on("probes-per-query"), ["d"]);
 }
 
@@ -125,15 +125,58 @@ fn figures_are_those_of_the_report() {
         ("parameters", 8192.0),
         ("bytes", 33024.0),
         ("average-score.exact-match", 92.875),
+        ("score.sorting", 88.5),
+        ("score.tagging", 97.25),
     ];
     for (name, value) in expected {
         assert_eq!(point.scores[name], Some(value), "{name}");
     }
     assert_eq!(point.scores["final-loss"], None, "one expert of the fixture has none");
-    assert_eq!(point.scores.len(), FIGURES.len() + 1);
+    assert_eq!(point.scores.len(), FIGURES.len() + 1 + 2, "one metric, two tasks");
     assert_eq!(point.times["wall-seconds"], Some(12.5));
     let names: std::collections::BTreeSet<_> = FIGURES.iter().chain(TIMES).map(|entry| entry.name).collect();
     assert_eq!(names.len(), FIGURES.len() + TIMES.len(), "a name twice");
+}
+
+#[test]
+fn scores_are_averaged_over_replicates_of_one_order() {
+    let of = |seed: u64, order: &str, names: [&str; 2], rows: [[Option<f64>; 2]; 2]| {
+        let mut report = report(90.0, 1000);
+        report.tasks = names.map(str::to_owned).to_vec();
+        report.score_matrix = ScoreMatrix::from_rows(rows.map(|row| row.to_vec()).to_vec()).unwrap();
+        run("a", json!(0.1), seed, Some(order), PointOutcome::Done(report))
+    };
+    let report = SweepReport::of(input(vec![
+        of(1, "O1", ["x", "y"], [[Some(90.0), None], [Some(80.0), Some(99.999_999_5)]]),
+        of(2, "O1", ["x", "y"], [[Some(92.0), Some(1.0)], [Some(81.0), Some(100.0)]]),
+        of(1, "O2", ["y", "x"], [[Some(70.0), Some(2.0)], [Some(60.0), Some(85.0)]]),
+    ]))
+    .unwrap();
+    let setting = &report.settings[0];
+    let [first, second] = &setting.streams[..] else { panic!("two orders") };
+    assert_eq!((first.tasks.join(" "), first.replicates), ("x y".to_owned(), 2));
+    let rows = [[Some(91.0), None], [Some(80.5), Some(100.0)]];
+    assert_eq!(first.score_matrix.rows(), rows.map(|row| row.to_vec()), "null where a replicate has none");
+    assert_eq!((second.tasks.join(" "), second.replicates), ("y x".to_owned(), 1));
+    // By task, whatever its place in the stream.
+    assert_eq!(setting.figures["score.x"].mean, 82.0);
+    assert_eq!(report.points[0].scores["score.y"], Some(100.0), "rounded to six decimals");
+    let after: Vec<f64> = setting.average_scores.iter().map(|of| of.unwrap().mean).collect();
+    assert_eq!(after[0], 84.0);
+    assert!((after[1] - (90.0 + 90.5 + 72.5) / 3.0).abs() < 1e-6);
+    // Older files without these fields are read.
+    let old = SweepReport::from_json(VERSION_1).unwrap();
+    assert!(old.settings[0].streams.is_empty() && old.settings[0].average_scores.is_empty());
+}
+
+#[test]
+fn scores_in_files_have_no_floating_point_noise() {
+    let scores = [99.999_999_5, 33.333_333_333_333_336];
+    let points = scores.iter().zip(1..).map(|(score, seed)| done("a", 0.1, seed, None, *score)).collect();
+    let report = SweepReport::of(input(points)).unwrap();
+    let (csv, json) = (report.to_csv(), report.to_json().unwrap());
+    assert!(csv.contains(",done,,100,") && csv.contains(",done,,33.333333,"), "{csv}");
+    assert!(!json.contains("99.9999") && !json.contains("33.3333333"), "{json}");
 }
 
 #[test]
@@ -175,7 +218,7 @@ fn an_old_sample_is_read_and_written_as_it_was() {
     assert_eq!(SweepReport::from_json(&report.to_json().unwrap()).unwrap(), report);
     let longer = VERSION_1.replacen('{', r#"{ "later-addition": [1],"#, 1);
     assert_eq!(SweepReport::from_json(&longer).unwrap(), report);
-    // Its intervals are of the one method that version 1 had.
+    // Version 1 had one method and did not name it.
     let difference =
         r#""differences": { "average-score": { "mean": 1.0, "low": 0.5, "high": 2.0, "pairs": 3 } }"#;
     let paired = VERSION_1.replacen(r#""differences": {}"#, difference, 1);
@@ -227,7 +270,7 @@ fn points_that_do_not_fit_are_refused_by_name() {
     let mut other = good();
     other.values = values(json!({ "rank": 2 }));
     assert!(problem(vec![other]).contains("a key that the sweep does not vary"));
-    assert!(problem(vec![done("b", 0.1, 1, None, 1.0)]).contains("baseline `a` is none of its settings"));
+    assert!(problem(vec![done("b", 0.1, 1, None, 1.0)]).contains("baseline `a` is not one of its settings"));
     let nothing = SweepInput { baseline: None, ..input(Vec::new()) };
     assert!(SweepReport::of(nothing).is_ok());
 }
@@ -266,6 +309,6 @@ fn csv_has_a_line_a_point_and_quotes_what_it_must() {
     ));
     assert!(rest.contains("\nb seed 2 -,b,see,\"[1,2]\",,2,,run-b-2,,done,,92.5,"));
     assert!(csv.ends_with(",20000,12.5,,,,,\n"));
-    // The first record has a line break of its own.
+    // The first record contains a line break.
     assert_eq!(csv.matches('\n').count(), 4);
 }

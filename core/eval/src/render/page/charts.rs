@@ -1,35 +1,33 @@
-//! Which plots a report has, and their figures. A plot without anything to show is left out, never drawn empty.
+//! Selects and draws the plots of a report, except those of training. A plot without data is left out.
 
 use serde::Serialize;
 
-use super::super::figures::{count, score, visible};
-use super::super::plot::{Cell, Curves, HeatMap, Histogram, Line, SERIES, Ticks};
-use crate::{ClaimSample, ClaimScale, EvalError, LossCurve, Report, ReportExtras};
+use super::super::figures::{count, number, percent, score, visible};
+use super::super::plot::{Cell, Curves, HeatMap, Histogram, Line, Plot, Ticks};
+use crate::{ClaimSample, ClaimScale, EvalError, Report, ReportExtras, rounded};
 
-/// The plots of the page, SVG; `None` where there is nothing to show.
+/// The plots of the page; `None` without data.
 #[derive(Serialize)]
 pub(super) struct Charts {
-    scores: Option<String>,
-    /// R as a table: name of the stage's task, scores.
+    scores: Option<Plot>,
+    /// R as a table: task learned at the stage, scores.
     score_rows: Vec<(String, Vec<String>)>,
-    over_stages: Option<String>,
-    confusion: Option<String>,
+    over_stages: Option<Plot>,
+    confusion: Option<Plot>,
     /// The confusion as a table: true task, counts.
     confusion_rows: Vec<(String, Vec<String>)>,
-    routing_over_stages: Option<String>,
+    routing_over_stages: Option<Plot>,
     claims: Vec<ClaimChart>,
-    /// What the number of a claim is.
+    /// Definition of a claim's value.
     claim_scale: &'static str,
     threshold: Option<String>,
     any_stranger_claim: bool,
-    losses: Option<String>,
-    loss_legend: Vec<(String, usize)>,
 }
 
 #[derive(Serialize)]
 struct ClaimChart {
     expert: String,
-    svg: String,
+    plot: Plot,
     counts: String,
 }
 
@@ -38,15 +36,13 @@ impl Charts {
         let names: Vec<String> = report.tasks.iter().map(|name| visible(name)).collect();
         let rows = report.score_matrix.rows().iter().enumerate();
         let evaluated = rows.clone().filter(|(_, row)| row.iter().any(Option::is_some)).count();
-        let curves: Vec<&LossCurve> =
-            extras.loss_curves.iter().filter(|curve| !finite(curve).is_empty()).collect();
         Ok(Self {
             scores: if evaluated > 0 { Some(scores(report, &names)?) } else { None },
             score_rows: rows
                 .filter(|_| evaluated > 0)
                 .map(|(stage, row)| (names[stage].clone(), row.iter().map(|value| score(*value)).collect()))
                 .collect(),
-            // One row alone is no course.
+            // A line needs two stages.
             over_stages: if evaluated > 1 { Some(over_stages(report)?) } else { None },
             confusion: confusion(report, &names)?,
             confusion_rows: report
@@ -60,13 +56,8 @@ impl Charts {
                 ClaimScale::Renormalised => "accept / (accept + reject)",
                 ClaimScale::Raw => "the probability of the accepting indicator",
             },
-            threshold: extras.threshold.map(|threshold| format!("{threshold}")),
+            threshold: extras.threshold.map(number),
             any_stranger_claim: extras.claims.iter().any(|claim| claim.task.is_none()),
-            losses: if curves.is_empty() { None } else { Some(losses(report, &curves)?) },
-            loss_legend: curves
-                .iter()
-                .map(|curve| (visible(&curve.task), series_of(report, &curve.task) % SERIES))
-                .collect(),
         })
     }
 }
@@ -78,14 +69,17 @@ fn confusion_rows(confusion: &[Vec<u64>], names: &[String]) -> Vec<(String, Vec<
     names.iter().zip(confusion).map(line).collect()
 }
 
-fn scores(report: &Report, names: &[String]) -> Result<String, EvalError> {
-    let cell = |value: &Option<f64>| {
-        value.map(|value| Cell {
-            strength: value / 100.0,
-            figure: if value < 99.95 { score(Some(value)) } else { "100".to_owned() },
-        })
-    };
+fn scores(report: &Report, names: &[String]) -> Result<Plot, EvalError> {
     let rows = report.score_matrix.rows();
+    let cell = |stage: usize, task: usize, value: f64| Cell {
+        strength: value / 100.0,
+        figure: if value < 99.95 { score(Some(value)) } else { "100".to_owned() },
+        value: rounded(value),
+        tip: format!("{}\nafter learning {}: {value:.2}", names[task], names[stage]),
+    };
+    let row = |(stage, row): (usize, &Vec<Option<f64>>)| {
+        row.iter().enumerate().map(|(task, value)| value.map(|value| cell(stage, task, value))).collect()
+    };
     HeatMap {
         plot: "the score matrix",
         description: &format!(
@@ -97,32 +91,47 @@ fn scores(report: &Report, names: &[String]) -> Result<String, EvalError> {
         rows: names.iter().take(rows.len()).cloned().collect(),
         numbered: true,
         columns: names.iter().map(|name| (name.clone(), true)).collect(),
+        compact: false,
         row_axis: "after learning",
         column_axis: "score on",
-        cells: rows.iter().map(|row| row.iter().map(cell).collect()).collect(),
+        cells: rows.iter().enumerate().map(row).collect(),
     }
     .draw()
 }
 
-fn confusion(report: &Report, names: &[String]) -> Result<Option<String>, EvalError> {
+fn confusion(report: &Report, names: &[String]) -> Result<Option<Plot>, EvalError> {
     let Some(routing) = &report.routing else { return Ok(None) };
     if routing.confusion.iter().flatten().all(|queries| *queries == 0) {
         return Ok(None);
     }
-    let cells = routing.confusion.iter().map(|row| {
+    let cells = routing.confusion.iter().zip(names).map(|(row, task)| {
         let all: u64 = row.iter().sum();
-        let cell = |queries: &u64| {
-            (*queries > 0)
-                .then(|| Cell { strength: *queries as f64 / all as f64, figure: queries.to_string() })
+        let cell = |(column, queries): (usize, &u64)| {
+            let share = *queries as f64 / all.max(1) as f64;
+            let expert = names
+                .get(column)
+                .map_or_else(|| "the backbone".to_owned(), |name| format!("the expert of {name}"));
+            (*queries > 0).then(|| Cell {
+                strength: share,
+                figure: count(*queries),
+                value: *queries as f64,
+                tip: format!(
+                    "query of {task}\nanswered by {expert}: {} of {} ({})",
+                    count(*queries),
+                    count(all),
+                    percent(Some(share))
+                ),
+            })
         };
-        row.iter().map(cell).collect()
+        row.iter().enumerate().map(cell).collect()
     });
     HeatMap {
         plot: "the routing confusion",
-        description: "Heat map of who answered the queries of each task; the last column is the backbone. The counts follow as a table.",
+        description: "Heat map of which expert answered the queries of each task; the last column is the backbone. The counts follow as a table.",
         rows: names.to_vec(),
         numbered: true,
         columns: names.iter().map(|name| (name.clone(), true)).chain([("backbone".to_owned(), false)]).collect(),
+        compact: false,
         row_axis: "query of",
         column_axis: "answered by",
         cells: cells.collect(),
@@ -131,18 +140,19 @@ fn confusion(report: &Report, names: &[String]) -> Result<Option<String>, EvalEr
     .map(Some)
 }
 
-/// Axes of plots over stages, numbered from 1.
+/// Range of the x axis over stages, which are numbered from 1.
 fn stage_axis(stages: usize) -> (f64, f64) {
     let margin = if stages == 1 { 0.5 } else { 0.03 * stages as f64 };
     (1.0 - margin, stages as f64 + margin)
 }
 
-fn over_stages(report: &Report) -> Result<String, EvalError> {
+fn over_stages(report: &Report) -> Result<Plot, EvalError> {
     let matrix = &report.score_matrix;
     let line = |task: usize| Line {
+        name: visible(&report.tasks[task]),
         series: task,
         points: (0..matrix.stages())
-            .filter_map(|stage| Some(((stage + 1) as f64, matrix.get(stage, task)?)))
+            .filter_map(|stage| Some(((stage + 1) as f64, rounded(matrix.get(stage, task)?))))
             .collect(),
         ..Line::default()
     };
@@ -154,6 +164,8 @@ fn over_stages(report: &Report) -> Result<String, EvalError> {
         y_axis: "score",
         x: stage_axis(matrix.stages()),
         y: (0.0, 104.0),
+        x_log: false,
+        y_log: false,
         x_ticks: Ticks::Whole(matrix.stages() + 1),
         y_step: 1.0,
         dots: true,
@@ -162,11 +174,13 @@ fn over_stages(report: &Report) -> Result<String, EvalError> {
     .draw()
 }
 
-fn routing_over_stages(report: &Report) -> Result<Option<String>, EvalError> {
+fn routing_over_stages(report: &Report) -> Result<Option<Plot>, EvalError> {
     let Some(routing) = &report.routing else { return Ok(None) };
     let shares = routing.by_stage.iter().enumerate();
     let points: Vec<(f64, f64)> = shares
-        .filter_map(|(stage, share)| Some(((stage + 1) as f64, share.filter(|s| s.is_finite())? * 100.0)))
+        .filter_map(|(stage, share)| {
+            Some(((stage + 1) as f64, rounded(share.filter(|s| s.is_finite())? * 100.0)))
+        })
         .collect();
     if points.len() < 2 {
         return Ok(None);
@@ -179,6 +193,8 @@ fn routing_over_stages(report: &Report) -> Result<Option<String>, EvalError> {
         y_axis: "routed right, %",
         x: stage_axis(routing.by_stage.len()),
         y: (0.0, 104.0),
+        x_log: false,
+        y_log: false,
         x_ticks: Ticks::Whole(routing.by_stage.len() + 1),
         y_step: 1.0,
         dots: true,
@@ -208,74 +224,10 @@ fn claims(extras: &ReportExtras, names: &[String]) -> Result<Vec<ClaimChart>, Ev
             count(strangers.len() as u64)
         );
         let description = format!("Histogram of the claims of the expert of {name}: {counts}.");
-        let svg =
+        let plot =
             Histogram { description: &description, own, others, strangers, threshold: extras.threshold }
                 .draw()?;
-        charts.push(ClaimChart { expert: name.clone(), svg, counts });
+        charts.push(ClaimChart { expert: name.clone(), plot, counts });
     }
     Ok(charts)
-}
-
-/// A page has room for this many points of a curve.
-const CURVE_POINTS: usize = 240;
-
-fn losses(report: &Report, curves: &[&LossCurve]) -> Result<String, EvalError> {
-    let lines: Vec<Line> = curves
-        .iter()
-        .map(|curve| Line {
-            series: series_of(report, &curve.task),
-            points: thinned(&finite(curve)),
-            ..Line::default()
-        })
-        .collect();
-    let points = || lines.iter().flat_map(|line| &line.points);
-    let last = points().map(|(step, _)| *step).fold(1.0, f64::max);
-    let highest = points().map(|(_, loss)| *loss).fold(0.0, f64::max);
-    Curves {
-        plot: "training loss",
-        description: "Line plot: training loss of each expert over its steps. Last losses stand in the table of tasks.",
-        size: (1080, 380),
-        x_axis: "training step",
-        y_axis: "loss, nats a token",
-        x: (0.0, last * 1.02),
-        y: (0.0, if highest > 0.0 { highest * 1.05 } else { 1.0 }),
-        x_ticks: Ticks::Whole(10),
-        y_step: if highest < 0.6 { 0.01 } else { 0.1 },
-        dots: false,
-        lines,
-    }
-    .draw()
-}
-
-/// Colour of a curve: that of its task, of the first where it is of the whole stream.
-fn series_of(report: &Report, task: &str) -> usize {
-    report.tasks.iter().position(|name| name == task).unwrap_or(0)
-}
-
-fn finite(curve: &LossCurve) -> Vec<(f64, f64)> {
-    let points = curve.points.iter().filter(|(_, loss)| loss.is_finite());
-    points.map(|(step, loss)| (*step as f64, *loss)).collect()
-}
-
-/// Means of neighbours where there are too many points; a short curve stays as it is.
-fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let size = points.len().div_ceil(CURVE_POINTS).max(1);
-    let mean = |chunk: &[(f64, f64)]| {
-        let (steps, losses) = chunk.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
-        (steps / chunk.len() as f64, losses / chunk.len() as f64)
-    };
-    points.chunks(size).map(mean).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn long_curves_are_thinned_to_means() {
-        let long: Vec<(f64, f64)> = (0..1000).map(|step| (f64::from(step), 2.0)).collect();
-        let thin = super::thinned(&long);
-        assert_eq!(thin.len(), 200);
-        assert_eq!(thin[0], (2.0, 2.0));
-        assert_eq!(super::thinned(&long[..3]), long[..3]);
-        assert!(super::thinned(&[]).is_empty());
-    }
 }

@@ -1,5 +1,5 @@
-//! Shares of claims by their value, the queries of an expert's own task against all others, and the threshold between them.
-//! The y axis goes by the square root: a percent of claims on the wrong side is what one looks for, and must be seen.
+//! Histograms of claims: the queries of an expert's own task against all others, with the router's threshold. The y axis is
+//! the square root of the share, so that a few percent of claims on the wrong side stay visible.
 
 use std::ops::Range;
 
@@ -7,27 +7,28 @@ use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::{GRID, INK, MUTED, OTHERS, OWN, STRANGERS, THRESHOLD, draw, text};
+use super::{GRID, INK, MUTED, OTHERS, OWN, Plot, STRANGERS, THRESHOLD, draw, text};
 use crate::EvalError;
+use crate::sweep::csv_line;
 
 const BINS: usize = 20;
 
-/// The claims of one expert, 0..=1, by whose query they are about.
+/// The claims of one expert, 0..=1, grouped by the task of the query.
 pub(in crate::render) struct Histogram<'a> {
     pub(in crate::render) description: &'a str,
     /// Queries of the expert's own task.
     pub(in crate::render) own: Vec<f64>,
     /// Queries of the stream's other tasks.
     pub(in crate::render) others: Vec<f64>,
-    /// Queries of no task.
+    /// Queries out of distribution.
     pub(in crate::render) strangers: Vec<f64>,
     /// 0..=1.
     pub(in crate::render) threshold: Option<f64>,
 }
 
 impl Histogram<'_> {
-    pub(in crate::render) fn draw(&self) -> Result<String, EvalError> {
-        draw("claims", self.description, (360, 236), |area| {
+    pub(in crate::render) fn draw(&self) -> Result<Plot, EvalError> {
+        let svg = draw("claims", self.description, (360, 236), |area, marks| {
             let mut chart = ChartBuilder::on(area)
                 .margin(8)
                 .margin_right(16)
@@ -55,7 +56,7 @@ impl Histogram<'_> {
                 };
                 chart.draw_series(bars.map(bar))?;
             }
-            // An outline: three layers of bars would be mud.
+            // An outline, because a third layer of bars is hard to read.
             let outline =
                 edges(&self.strangers).flat_map(|(left, right, share)| [(left, share), (right, share)]);
             chart.draw_series(LineSeries::new(outline, STRANGERS.stroke_width(2)))?;
@@ -63,12 +64,46 @@ impl Histogram<'_> {
                 let line = [(threshold, 0.0), (threshold, 1.0)];
                 chart.draw_series(DashedLineSeries::new(line, 6, 4, THRESHOLD.stroke_width(2)))?;
             }
+            let (corner, opposite) = (chart.backend_coord(&(0.0, 0.0)), chart.backend_coord(&(1.0, 1.0)));
+            let tips: Vec<String> = (0..BINS).map(|bin| self.tip(bin)).collect();
+            marks.bands((corner.0, opposite.0), (opposite.1, corner.1), &tips);
             Ok(())
-        })
+        })?;
+        Ok(Plot { svg, csv: self.csv() })
+    }
+
+    fn groups(&self) -> [(&'static str, &Vec<f64>); 3] {
+        [("own task", &self.own), ("other tasks", &self.others), ("out of distribution", &self.strangers)]
+    }
+
+    fn tip(&self, bin: usize) -> String {
+        let edge = |bin: usize| bin as f64 / BINS as f64;
+        let mut tip = format!("claim {:.2} to {:.2}", edge(bin), edge(bin + 1));
+        for (name, claims) in self.groups().iter().filter(|(_, claims)| !claims.is_empty()) {
+            let share = bins(claims)[bin];
+            tip.push_str(&format!("\n{name}: {:.0} ({:.1} %)", share * claims.len() as f64, share * 100.0));
+        }
+        tip
+    }
+
+    /// One record per bin: its edges and the share of each group, 0..=1; a group without claims is empty.
+    fn csv(&self) -> String {
+        let mut csv = String::new();
+        let heads = ["from", "to"].into_iter().chain(self.groups().map(|(name, _)| name));
+        csv_line(&mut csv, heads.map(str::to_owned));
+        let shares = self.groups().map(|(_, claims)| (!claims.is_empty()).then(|| bins(claims)));
+        for bin in 0..BINS {
+            let edge = |bin: usize| (bin as f64 / BINS as f64).to_string();
+            let share = |of: &Option<[f64; BINS]>| {
+                of.map_or_else(String::new, |shares| crate::rounded(shares[bin]).to_string())
+            };
+            csv_line(&mut csv, [edge(bin), edge(bin + 1)].into_iter().chain(shares.iter().map(share)));
+        }
+        csv
     }
 }
 
-/// The axis of shares, 0..=1, by their square root.
+/// The axis of shares, 0..=1, scaled by the square root.
 struct Shares;
 
 impl Ranged for Shares {
@@ -88,14 +123,14 @@ impl Ranged for Shares {
     }
 }
 
-/// Left edge, right edge and share of each bin; nothing where there are no claims.
+/// Left edge, right edge and share of each bin; empty without claims.
 fn edges(claims: &[f64]) -> impl Iterator<Item = (f64, f64, f64)> {
     let edge = |bin: usize| bin as f64 / BINS as f64;
     let shares = if claims.is_empty() { None } else { Some(bins(claims)) };
     shares.into_iter().flatten().enumerate().map(move |(bin, share)| (edge(bin), edge(bin + 1), share))
 }
 
-/// Share of the claims in each bin; claims that are not numbers are nowhere.
+/// Share of the claims in each bin; claims that are not finite are in none.
 fn bins(claims: &[f64]) -> [f64; BINS] {
     let mut shares = [0.0; BINS];
     for claim in claims.iter().filter(|claim| claim.is_finite()) {

@@ -1,17 +1,16 @@
-//! Axes: the values of a key in their order, linear or logarithmic places, round numbers. It draws nothing.
+//! Axes: the ordered values of a key, linear or logarithmic ranges, round numbers.
 
 use serde_json::Value;
 
 use super::super::figures::of_axis;
 use super::super::plot::Ticks;
 use super::names::value_text;
-use crate::SettingSummary;
 
-/// Distinct values of a key: numbers by size, others as they first come.
-pub(super) fn values_of(settings: &[&SettingSummary], key: &str) -> Vec<Value> {
+/// Distinct values: numbers by size, others in the order of their first occurrence.
+pub(super) fn values_of<'a>(of_settings: impl Iterator<Item = &'a Value>) -> Vec<Value> {
     let mut values: Vec<Value> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
-    for value in settings.iter().filter_map(|setting| setting.values.get(key)) {
+    for value in of_settings {
         if seen.insert(value.to_string()) {
             values.push(value.clone());
         }
@@ -28,7 +27,7 @@ pub(super) fn values_of(settings: &[&SettingSummary], key: &str) -> Vec<Value> {
 /// A horizontal axis.
 pub(super) struct Axis {
     pub(super) logarithmic: bool,
-    /// Least and greatest place, with a margin.
+    /// Least and greatest position, with a margin.
     pub(super) range: (f64, f64),
 }
 
@@ -36,7 +35,16 @@ impl Axis {
     /// An axis for at least one finite value; logarithmic where all are positive and span more than two decades.
     pub(super) fn of(values: &[f64]) -> Self {
         let (least, most) = ends(values);
-        let logarithmic = least > 0.0 && most / least > 100.0;
+        Self::scaled(values, least > 0.0 && most / least > 100.0)
+    }
+
+    /// A linear axis for at least one finite value.
+    pub(super) fn linear(values: &[f64]) -> Self {
+        Self::scaled(values, false)
+    }
+
+    fn scaled(values: &[f64], logarithmic: bool) -> Self {
+        let (least, most) = ends(values);
         let (low, high) = if logarithmic { (least.log10(), most.log10()) } else { (least, most) };
         let margin = if high > low { (high - low) * 0.05 } else { low.abs().max(1.0) * 0.1 };
         Self { logarithmic, range: (low - margin, high + margin) }
@@ -46,7 +54,7 @@ impl Axis {
         if self.logarithmic { value.log10() } else { value }
     }
 
-    /// Numbers at the values themselves.
+    /// Labels at the values.
     pub(super) fn at(&self, values: &[Value]) -> Ticks {
         let tick = |value: &Value| Some((self.place(value.as_f64()?), value_text(value)));
         Ticks::At(values.iter().filter_map(tick).collect())
@@ -54,6 +62,11 @@ impl Axis {
 
     /// Round numbers.
     pub(super) fn round(&self) -> Ticks {
+        Ticks::At(self.round_ticks())
+    }
+
+    /// Positions and labels of round numbers.
+    pub(super) fn round_ticks(&self) -> Vec<(f64, String)> {
         let (low, high) = self.range;
         let step = if self.logarithmic { 1.0 } else { round_step(high - low) };
         let places: Vec<f64> = (0..=40)
@@ -68,18 +81,18 @@ impl Axis {
             }
             of_axis(*place, most, step)
         };
-        Ticks::At(places.iter().map(|place| (*place, label(place))).collect())
+        places.iter().map(|place| (*place, label(place))).collect()
     }
 }
 
-/// A vertical range around values, and what its numbers are apart.
+/// A vertical range around values, and the distance between its numbers.
 pub(super) fn upright(values: &[f64]) -> ((f64, f64), f64) {
     let (least, most) = ends(values);
     let margin = if most > least { (most - least) * 0.1 } else { most.abs().max(1.0) * 0.05 };
-    // What is never negative gets no negative numbers for the sake of a margin.
+    // The margin does not add negative numbers to values that are never negative.
     let low = if least >= 0.0 { (least - margin).max(0.0) } else { least - margin };
     let range = (low, most + margin);
-    // The plot may set its numbers half as far apart.
+    // The plot may halve the distance.
     (range, round_step(range.1 - range.0) / 2.0)
 }
 

@@ -1,4 +1,4 @@
-//! Plots of scores over settings, over keys and over costs. A plot that would show nothing is left out, never drawn empty.
+//! Plots of figures over keys, and of scores against costs. A plot without data is left out.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::figures::visible;
-use super::super::plot::{Curves, Line, Look, SERIES};
+use super::super::plot::{Curves, Line, Look, Plot, SERIES};
 use super::super::units;
 use super::axes::{Axis, upright, values_of};
 use super::names::Names;
@@ -14,20 +14,12 @@ use super::{counted, drawn, wish};
 use crate::sweep::{FRONT_COSTS, MAIN, Shown};
 use crate::{EvalError, SettingSummary, Spread, SweepReport, Unit};
 
-/// One plot with its head.
+/// One plot with its heading.
 #[derive(Serialize)]
 pub(super) struct Chart {
     pub(super) title: String,
     pub(super) note: String,
-    pub(super) svg: String,
-}
-
-/// All settings beside each other.
-#[derive(Serialize)]
-pub(super) struct Overview {
-    svg: String,
-    /// Name and colour of recipes.
-    legend: Vec<(String, usize)>,
+    pub(super) plot: Plot,
 }
 
 /// The plots over one key.
@@ -37,7 +29,7 @@ pub(super) struct KeySection {
     note: String,
     charts: Vec<Chart>,
     legend: Vec<(String, usize)>,
-    /// Figures that no value of the key changes.
+    /// Figures that are equal at every value of the key.
     level: Option<String>,
 }
 
@@ -51,61 +43,19 @@ pub(super) struct Front {
 }
 
 const SIZE: (u32, u32) = (560, 350);
-/// Settings that have room beside each other.
-const OVERVIEW: usize = 60;
-/// Curves that can be told apart.
+/// Most curves of a plot: one per colour.
 const CURVES: usize = SERIES;
-/// Points of a curve that have room for dots and bars.
+/// Most points of a curve with dots and bars.
 const DOTS: usize = 60;
-/// Numeric values that make a curve.
+/// Fewest numeric values for a curve.
 const MIN_VALUES: usize = 3;
-/// The grey of [`SERIES`], for what stands behind.
+/// The grey series colour, for settings behind the front.
 const GREY: usize = 8;
+/// Longest name that labels a point, in letters.
+const LABEL: usize = 14;
 
-pub(super) fn overview(report: &SweepReport, names: &Names<'_>) -> Result<Option<Overview>, EvalError> {
-    let scored: Vec<(usize, &SettingSummary, &Spread)> = report
-        .settings
-        .iter()
-        .enumerate()
-        .filter_map(|(at, setting)| Some((at, setting, setting.figures.get(MAIN)?)))
-        .collect();
-    if scored.len() < 2 || report.settings.len() > OVERVIEW {
-        return Ok(None);
-    }
-    let mut recipes: Vec<&str> = Vec::new();
-    let mut lines: Vec<Line> = Vec::new();
-    for (at, setting, spread) in &scored {
-        let series = recipes.iter().position(|recipe| *recipe == setting.recipe).unwrap_or_else(|| {
-            recipes.push(&setting.recipe);
-            lines.push(Line { series: recipes.len() - 1, look: Look::Dots, ..Line::default() });
-            recipes.len() - 1
-        });
-        lines[series].points.push(((at + 1) as f64, spread.mean));
-        lines[series].bars.push(spread.deviation.unwrap_or(0.0));
-    }
-    let numbers: Vec<Value> = (1..=report.settings.len()).map(Value::from).collect();
-    let axis = Axis { logarithmic: false, range: (0.4, report.settings.len() as f64 + 0.6) };
-    let (y, y_step) = upright(&reach(&lines));
-    let svg = Curves {
-        plot: "settings",
-        description: "Dot plot: mean average score of each setting with its deviation. The figures stand in the table of settings.",
-        size: (1080, 340),
-        x_axis: "setting, by its number in the table",
-        y_axis: "average score",
-        x: axis.range,
-        y,
-        x_ticks: axis.at(&numbers),
-        y_step,
-        dots: true,
-        lines,
-    }
-    .draw()?;
-    let legend = recipes.iter().enumerate().filter(|_| names.recipes);
-    Ok(Some(Overview { svg, legend: legend.map(|(at, name)| (visible(name), at % SERIES)).collect() }))
-}
-
-/// All heights that lines and their bars reach.
-fn reach(lines: &[Line]) -> Vec<f64> {
+/// All y values of lines and of the ends of their bars.
+pub(super) fn reach(lines: &[Line]) -> Vec<f64> {
     let of = |line: &Line| -> Vec<f64> {
         let bars = line.bars.iter().copied().chain(std::iter::repeat(0.0));
         line.points.iter().zip(bars).flat_map(|((_, y), bar)| [y - bar, y + bar]).collect()
@@ -113,7 +63,7 @@ fn reach(lines: &[Line]) -> Vec<f64> {
     lines.iter().flat_map(of).collect()
 }
 
-/// One section for every key with numbers only and at least three of them.
+/// One section for every key that has only numeric values, and at least three of them.
 pub(super) fn keys(
     report: &SweepReport,
     names: &Names<'_>,
@@ -123,7 +73,7 @@ pub(super) fn keys(
     for key in names.keys {
         let settings: Vec<&SettingSummary> =
             report.settings.iter().filter(|setting| setting.values.contains_key(key)).collect();
-        let values = values_of(&settings, key);
+        let values = values_of(settings.iter().filter_map(|setting| setting.values.get(key)));
         if values.len() < MIN_VALUES || !values.iter().all(Value::is_number) {
             continue;
         }
@@ -135,7 +85,7 @@ pub(super) fn keys(
     Ok(sections)
 }
 
-/// Settings that differ in the key alone, with the name of the rest.
+/// Settings that differ only in the key, with the name of what they share.
 type Family<'a> = (String, Vec<&'a SettingSummary>);
 
 fn key_section(
@@ -153,10 +103,10 @@ fn key_section(
     let mut legend: Vec<(String, usize)> = Vec::new();
     for figure in drawn(figures) {
         let curves: Vec<(String, Line)> = if pooled {
-            pooled_curves(&families, key, values, figure, &axis)
+            pooled_curves(&families, key, values, figure)
         } else {
             let curve = |(at, (name, members)): (usize, &Family<'_>)| {
-                (name.clone(), own_curve(members, key, figure, &axis, at))
+                (name.clone(), own_curve(name, members, key, figure, at))
             };
             families.iter().enumerate().map(curve).collect()
         };
@@ -184,7 +134,7 @@ fn key_section(
             counted(families.len(), "combination")
         )
     } else {
-        "One curve a combination of other keys; bars are the deviation over replicates.".to_owned()
+        "One curve per combination of other keys; bars are the deviation over replicates.".to_owned()
     };
     Ok(KeySection {
         key: visible(key),
@@ -207,24 +157,26 @@ fn chart(
     let (y, y_step) = upright(&reach(&lines));
     let label = visible(&figure.label);
     let short = names.short(key);
-    let svg = Curves {
+    let plot = Curves {
         plot: "a key of a sweep",
-        description: &format!("Line plot: {label} over {short}. The figures stand in the table of settings."),
+        description: &format!("Line plot: {label} over {short}. The table of settings has the figures."),
         size: SIZE,
         x_axis: &short,
         y_axis: &if figure.unit == Unit::Share { format!("{label}, %") } else { label.clone() },
         x: axis.range,
         y,
+        x_log: axis.logarithmic,
+        y_log: false,
         x_ticks: axis.at(values),
         y_step,
         dots: values.len() <= DOTS,
         lines,
     }
     .draw()?;
-    Ok(Chart { title: label, note: format!("{} ({})", visible(&figure.doc), wish(figure.better)), svg })
+    Ok(Chart { title: label, note: format!("{} ({})", visible(&figure.doc), wish(figure.better)), plot })
 }
 
-/// Settings in groups of one name, in the order of first members.
+/// Groups settings by name, in the order of their first members.
 pub(super) fn families<'a>(
     settings: &[&'a SettingSummary],
     name: impl Fn(&SettingSummary) -> String,
@@ -242,8 +194,8 @@ pub(super) fn families<'a>(
     families
 }
 
-/// The curve of settings that differ in the key alone.
-fn own_curve(members: &[&SettingSummary], key: &str, figure: &Shown, axis: &Axis, series: usize) -> Line {
+/// The curve of settings that differ only in the key.
+fn own_curve(name: &str, members: &[&SettingSummary], key: &str, figure: &Shown, series: usize) -> Line {
     let mut points: Vec<(f64, &Spread)> = members
         .iter()
         .filter_map(|setting| Some((setting.values.get(key)?.as_f64()?, setting.figures.get(&figure.name)?)))
@@ -251,25 +203,25 @@ fn own_curve(members: &[&SettingSummary], key: &str, figure: &Shown, axis: &Axis
     points.sort_by(|one, other| one.0.total_cmp(&other.0));
     let height = |value: f64| units::on_axis(value, figure.unit);
     Line {
+        name: name.to_owned(),
         series,
         bars: if points.len() <= DOTS {
             points.iter().map(|(_, spread)| height(spread.deviation.unwrap_or(0.0))).collect()
         } else {
             Vec::new()
         },
-        points: points.iter().map(|(value, spread)| (axis.place(*value), height(spread.mean))).collect(),
+        points: points.iter().map(|(value, spread)| (*value, height(spread.mean))).collect(),
         ..Line::default()
     }
 }
 
-/// Too many curves to tell apart: one a recipe, each point the mean over the families of that recipe that have the figure at
-/// every value (of others a mean would compare unlike with unlike).
+/// Curves for more families than a plot has colours: one per recipe. Each point is the mean over the families of that recipe
+/// that have the figure at every value; other families would make means incomparable.
 fn pooled_curves(
     families: &[Family<'_>],
     key: &str,
     values: &[Value],
     figure: &Shown,
-    axis: &Axis,
 ) -> Vec<(String, Line)> {
     let mut recipes: Vec<(&str, Vec<Vec<f64>>)> = Vec::new();
     for (_, members) in families {
@@ -287,14 +239,15 @@ fn pooled_curves(
         }
     }
     let curve = |(series, (recipe, rows)): (usize, &(&str, Vec<Vec<f64>>))| {
-        let mut line = Line { series, ..Line::default() };
+        let name = format!("{}, mean over {}", visible(recipe), counted(rows.len(), "combination"));
+        let mut line = Line { name: name.clone(), series, ..Line::default() };
         for (at, value) in values.iter().enumerate() {
             let column: Vec<f64> = rows.iter().map(|row| row[at]).collect();
             let (Some(spread), Some(value)) = (Spread::of(&column), value.as_f64()) else { continue };
-            line.points.push((axis.place(value), spread.mean));
+            line.points.push((value, spread.mean));
             line.bars.push(spread.deviation.unwrap_or(0.0));
         }
-        (format!("{}, mean over {}", visible(recipe), counted(rows.len(), "combination")), line)
+        (name, line)
     };
     recipes.iter().take(CURVES).enumerate().map(curve).collect()
 }
@@ -318,28 +271,50 @@ pub(super) fn fronts(report: &SweepReport, figures: &[Shown]) -> Result<Vec<Fron
             all.into_iter().partition(|(_, setting, ..)| setting.on_front.contains(&cost.name));
         on.sort_by(|one, other| one.2.total_cmp(&other.2).then(one.0.cmp(&other.0)));
         let points = |of: &[(usize, &SettingSummary, f64, f64)]| -> Vec<(f64, f64)> {
-            of.iter().map(|(_, _, cost, score)| (axis.place(*cost), *score)).collect()
+            of.iter().map(|(_, _, cost, score)| (*cost, *score)).collect()
+        };
+        let tip = |(_, setting, value, score): &(usize, &SettingSummary, f64, f64)| {
+            let value = units::figure(Some(*value), cost.unit);
+            let (name, score) = (visible(&setting.name), units::figure(Some(*score), Unit::Score));
+            format!("{name}\n{} {value}\naverage score {score}", visible(&cost.label))
+        };
+        let tips = |of: &[(usize, &SettingSummary, f64, f64)]| of.iter().map(tip).collect();
+        // Long names overlap; their numbers in the table do not.
+        let short = on.iter().all(|(_, setting, ..)| setting.name.chars().count() <= LABEL);
+        let label = |(number, setting, ..): &(usize, &SettingSummary, f64, f64)| {
+            if short { visible(&setting.name) } else { number.to_string() }
         };
         let lines = vec![
-            Line { series: GREY, points: points(&off), look: Look::Dots, ..Line::default() },
             Line {
+                name: "not on the front".to_owned(),
+                series: GREY,
+                points: points(&off),
+                tips: tips(&off),
+                look: Look::Dots,
+                ..Line::default()
+            },
+            Line {
+                name: "on the front".to_owned(),
                 series: 0,
                 points: points(&on),
-                labels: on.iter().map(|(number, ..)| number.to_string()).collect(),
+                labels: on.iter().map(label).collect(),
+                tips: tips(&on),
                 look: Look::Steps,
                 ..Line::default()
             },
         ];
         let label = visible(&cost.label);
         let (y, y_step) = upright(&reach(&lines));
-        let svg = Curves {
+        let plot = Curves {
             plot: "a front",
-            description: &format!("Average score against {label} of every setting; the Pareto front is joined. Its members stand in the table below."),
+            description: &format!("Average score against {label} of every setting; the Pareto front is joined. The table below lists its settings."),
             size: SIZE,
             x_axis: &if axis.logarithmic { format!("{label}, logarithmic") } else { label.clone() },
             y_axis: "average score",
             x: axis.range,
             y,
+            x_log: axis.logarithmic,
+            y_log: false,
             x_ticks: axis.round(),
             y_step,
             dots: true,
@@ -353,8 +328,11 @@ pub(super) fn fronts(report: &SweepReport, figures: &[Shown]) -> Result<Vec<Fron
         fronts.push(Front {
             chart: Chart {
                 title: format!("Average score against {}", lower(&label)),
-                note: "Joined: settings that no other beats in both. Numbers are those of the table of settings.".to_owned(),
-                svg,
+                note: format!(
+                    "Joined: settings that no other setting beats in both.{}",
+                    if short { "" } else { " Numbers are those of the table of settings." }
+                ),
+                plot,
             },
             members: on.iter().map(member).collect(),
             cost: label,
@@ -363,7 +341,7 @@ pub(super) fn fronts(report: &SweepReport, figures: &[Shown]) -> Result<Vec<Fron
     Ok(fronts)
 }
 
-/// The first letter small.
+/// The text with its first letter in lower case.
 fn lower(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())

@@ -1,4 +1,4 @@
-//! Heat maps over pairs of keys. It draws what a page has room for and says what it leaves out.
+//! Heat maps over pairs of keys. Pairs that do not fit are counted in a note.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,6 +10,7 @@ use super::axes::values_of;
 use super::curves::{Chart, families};
 use super::names::{Names, value_text};
 use super::{drawn, wish};
+use crate::measures::without_noise;
 use crate::sweep::Shown;
 use crate::{EvalError, SettingSummary, SweepReport};
 
@@ -17,7 +18,7 @@ use crate::{EvalError, SettingSummary, SweepReport};
 #[derive(Serialize)]
 pub(super) struct Maps {
     pairs: Vec<Pair>,
-    /// What was left out, and why.
+    /// Number of pairs left out, with the reason.
     left_out: Option<String>,
 }
 
@@ -29,11 +30,11 @@ struct Pair {
     charts: Vec<Chart>,
 }
 
-/// Values of a key that have room.
+/// Most values of a key in a map.
 const MAX_VALUES: usize = 24;
-/// Pairs that have room.
+/// Most pairs on a page.
 const MAX_PAIRS: usize = 12;
-/// Cells over all maps that have room.
+/// Most cells over all maps.
 const MAX_CELLS: usize = 6_000;
 
 impl Maps {
@@ -47,7 +48,8 @@ impl Maps {
                     .filter(|of| of.values.contains_key(first) && of.values.contains_key(second))
                     .collect();
                 for (recipe, settings) in families(&both, |setting| setting.recipe.clone()) {
-                    let axes = [first, second].map(|key| values_of(&settings, key));
+                    let axes = [first, second]
+                        .map(|key| values_of(settings.iter().filter_map(|setting| setting.values.get(key))));
                     if axes.iter().any(|values| values.len() < 2) {
                         continue;
                     }
@@ -71,7 +73,7 @@ impl Maps {
             left_out.push(format!("{too_long} with more than {MAX_VALUES} values of a key"));
         }
         if too_many > 0 {
-            left_out.push(format!("{too_many} for want of room"));
+            left_out.push(format!("{too_many} beyond the size limit of this page"));
         }
         let left_out = (!left_out.is_empty()).then(|| {
             format!("Pairs of keys without a map: {}. sweep.csv has their figures.", left_out.join(", "))
@@ -80,7 +82,7 @@ impl Maps {
     }
 }
 
-/// The maps of every figure that varies over two keys; `None` where none does.
+/// The maps of every figure that varies over two keys; `None` if no figure does.
 fn pair(
     keys: [&String; 2],
     axes: &[Vec<Value>; 2],
@@ -115,15 +117,29 @@ fn pair(
         if least.partial_cmp(&most) != Some(std::cmp::Ordering::Less) {
             continue;
         }
-        let cell = |value: &Option<f64>| {
-            value.map(|value| Cell {
-                strength: (value - least) / (most - least),
-                figure: units::brief(value, figure.unit),
-            })
-        };
         let label = visible(&figure.label);
         let axis_names = keys.map(|key| names.short(key));
-        let svg = HeatMap {
+        let cell = |row: usize, column: usize, value: f64| Cell {
+            strength: (value - least) / (most - least),
+            figure: units::brief(value, figure.unit),
+            value: without_noise(value),
+            tip: format!(
+                "{} {}, {} {}\n{label} {}",
+                axis_names[0],
+                value_text(&rows[row]),
+                axis_names[1],
+                value_text(&columns[column]),
+                units::figure(Some(value), figure.unit)
+            ),
+        };
+        let cells = means.iter().enumerate().map(|(row, means)| {
+            means
+                .iter()
+                .enumerate()
+                .map(|(column, value)| value.map(|value| cell(row, column, value)))
+                .collect()
+        });
+        let plot = HeatMap {
             plot: "a pair of keys",
             description: &format!(
                 "Heat map of {label} over {} and {}. The figures stand in the table of settings.",
@@ -132,13 +148,14 @@ fn pair(
             rows: rows.iter().map(value_text).collect(),
             numbered: false,
             columns: columns.iter().map(|value| (value_text(value), false)).collect(),
+            compact: false,
             row_axis: &axis_names[0],
             column_axis: &axis_names[1],
-            cells: means.iter().map(|row| row.iter().map(cell).collect()).collect(),
+            cells: cells.collect(),
         }
         .draw()?;
         let percent = if figure.unit == crate::Unit::Share { ", %" } else { "" };
-        charts.push(Chart { title: format!("{label}{percent}"), note: wish(figure.better).to_owned(), svg });
+        charts.push(Chart { title: format!("{label}{percent}"), note: wish(figure.better).to_owned(), plot });
     }
     if charts.is_empty() {
         return Ok(None);
@@ -149,9 +166,9 @@ fn pair(
     Ok(Some(Pair {
         name: recipe.map_or_else(|| name.clone(), |recipe| format!("{name}, {}", visible(recipe))),
         note: if others {
-            "Each cell is the mean over all settings with its two values; colour goes from the least to the greatest of the map.".to_owned()
+            "Each cell is the mean over all settings with its two values; the colour scale spans the least to the greatest value of the map.".to_owned()
         } else {
-            "Each cell is the mean of one setting; colour goes from the least to the greatest of the map."
+            "Each cell is the mean of one setting; the colour scale spans the least to the greatest value of the map."
                 .to_owned()
         },
         charts,

@@ -1,11 +1,11 @@
-//! Short names: keys by their last part, settings by their number, values as text, runs as links. It never shortens a name so
-//! that two become one.
+//! Short names of keys, values as text, and runs as links. Short names must stay unique.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use super::super::figures::visible;
+use crate::measures::without_noise;
 use crate::sweep::plain;
 use crate::{SettingSummary, SweepReport};
 
@@ -42,7 +42,7 @@ impl<'a> Names<'a> {
         self.short.get(key).cloned().unwrap_or_else(|| visible(key))
     }
 
-    /// Recipe (where there are several) and values of a setting but for those of `without`; empty where nothing is left.
+    /// Recipe (where there are several) and values of a setting, without the keys in `without`; may be empty.
     pub(super) fn rest(&self, setting: &SettingSummary, without: &[&str]) -> String {
         let recipe = self.recipes.then(|| visible(&setting.recipe));
         let values = setting.values.iter().filter(|(key, _)| !without.contains(&key.as_str()));
@@ -56,9 +56,12 @@ fn last_of(key: &str) -> &str {
     key.rsplit('.').next().unwrap_or(key)
 }
 
-/// A value as a reader sees it.
+/// A value as text; numbers without floating-point noise.
 pub(in crate::render) fn value_text(value: &Value) -> String {
-    visible(&plain(value))
+    match value.as_f64().filter(|_| value.is_f64()) {
+        Some(number) => visible(&plain(&Value::from(without_noise(number)))),
+        None => visible(&plain(value)),
+    }
 }
 
 /// The value of a key as text, an en dash where the setting has none.
@@ -66,7 +69,7 @@ pub(in crate::render) fn value_or_dash(values: &Map<String, Value>, key: &str) -
     values.get(key).map_or_else(|| "–".to_owned(), value_text)
 }
 
-/// A path of a report as a link; `None` for what is not a relative path: a page never leads elsewhere.
+/// A path of a report as a link. `None` for anything but a relative path: a page must not link to other hosts.
 pub(super) fn link(path: &str) -> Option<String> {
     let begin = path.split('/').next().unwrap_or(path);
     if path.is_empty() || begin.is_empty() || begin.contains(':') || path.contains('\\') {
@@ -85,7 +88,14 @@ pub(super) fn link(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::link;
+    use super::{link, value_text};
+    use serde_json::json;
+
+    #[test]
+    fn values_have_no_floating_point_noise() {
+        assert_eq!([json!(0.1 + 0.2), json!(1e-6), json!(3)].map(|of| value_text(&of)), ["0.3", "1e-6", "3"]);
+        assert_eq!(value_text(&json!([1, "a"])), "[1,\"a\"]");
+    }
 
     #[test]
     fn links_are_relative_paths_and_nothing_else() {

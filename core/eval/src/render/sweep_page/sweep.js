@@ -1,4 +1,3 @@
-"use strict";
 (function () {
   const number = (cell) => {
     const text = cell.dataset.v || (cell.firstChild ? cell.firstChild.textContent : "");
@@ -8,7 +7,7 @@
   const compare = (one, other, way) => {
     const [a, b] = [number(one), number(other)];
     if (a === null && b === null) return one.textContent.localeCompare(other.textContent) * way;
-    // What is missing stands last, whichever way.
+    // Missing values come last in both directions.
     if (a === null) return 1;
     if (b === null) return -1;
     return (a - b) * way;
@@ -29,15 +28,14 @@
       head.addEventListener("keydown", (event) => { if (event.key === "Enter") sort(); });
     });
   });
-  const pick = document.querySelector(".pick");
-  if (pick) {
+  document.querySelectorAll(".pick").forEach((pick) => {
     pick.hidden = false;
-    const pairs = Array.from(document.querySelectorAll("[data-pair]"));
-    const show = () => pairs.forEach((pair) => { pair.hidden = pair.dataset.pair !== pick.elements.pair.value; });
+    const choices = Array.from(pick.parentElement.querySelectorAll("[data-choice]"));
+    const show = () => choices.forEach((part) => { part.hidden = part.dataset.choice !== pick.elements.choice.value; });
     pick.addEventListener("input", show);
     pick.addEventListener("submit", (event) => event.preventDefault());
     show();
-  }
+  });
   const form = document.querySelector(".words");
   const groups = Array.from(document.querySelectorAll(".points tbody"));
   const texts = groups.map((group) => group.textContent.toLowerCase());
@@ -53,7 +51,7 @@
   form.hidden = false;
   form.addEventListener("input", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
-  // A link to a group that the words hide shows it again.
+  // A link to a hidden group clears the filter.
   window.addEventListener("hashchange", () => {
     const group = document.getElementById(location.hash.slice(1));
     if (group && group.hidden) { form.reset(); filter(); group.scrollIntoView(); }

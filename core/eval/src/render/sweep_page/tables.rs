@@ -1,5 +1,5 @@
-//! The tables of the page: settings with their spreads and differences, points with links to their runs, failures. It leaves
-//! a column out only where no setting has the figure.
+//! The tables of the page: settings with spreads and differences, points with links to their runs, failures. Columns of figures
+//! that no setting has are left out.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use super::wish;
 use crate::sweep::{Shown, state};
 use crate::{PointState, SettingSummary, SweepPoint, SweepReport, Unit};
 
-/// Heads of the tables.
+/// Headers of the tables.
 #[derive(Serialize)]
 pub(super) struct Heads {
     recipes: bool,
-    /// Short name and whole key.
+    /// Short name and full key.
     keys: Vec<[String; 2]>,
     scores: Vec<Head>,
     costs: Vec<Head>,
@@ -28,7 +28,7 @@ pub(super) struct Heads {
 #[derive(Serialize)]
 struct Head {
     label: String,
-    /// What the figure is, and which way is better.
+    /// Description of the figure, and whether more or less is better.
     doc: String,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct SettingLine {
 #[derive(Serialize)]
 struct FigureCell {
     text: String,
-    /// For sorting, where the text would not do.
+    /// Sort key, where the text does not sort.
     sort: Option<String>,
     change: Option<Change>,
 }
@@ -57,7 +57,7 @@ struct FigureCell {
 struct Change {
     text: String,
     mark: &'static str,
-    /// How the interval was found, and on how many pairs.
+    /// Method of the interval, and the number of pairs.
     basis: String,
 }
 
@@ -94,7 +94,8 @@ impl Heads {
             doc: format!("{} In the mean, {}.", visible(&figure.doc), wish(figure.better)),
         };
         Self {
-            recipes: names.recipes,
+            // The column would repeat the names where every setting is a recipe.
+            recipes: names.recipes && report.settings.iter().any(|setting| setting.name != setting.recipe),
             keys: names.keys.iter().map(|key| [names.short(key), visible(key)]).collect(),
             scores: figures.iter().filter(|figure| !figure.cost).map(head).collect(),
             costs: figures.iter().filter(|figure| figure.cost).map(head).collect(),
@@ -145,7 +146,7 @@ fn cell(setting: &SettingSummary, figure: &Shown) -> FigureCell {
     }
 }
 
-/// What the table of points shows: figures that are drawn, and times.
+/// Columns of the table of points: drawn figures, and times.
 fn of_points(figures: &[Shown]) -> impl Iterator<Item = &Shown> {
     figures.iter().filter(|figure| figure.drawn || figure.time)
 }
