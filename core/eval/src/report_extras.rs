@@ -49,7 +49,7 @@ pub struct LossCurve {
     pub points: Vec<(u64, f64)>,
 }
 
-/// Learning rate and gradient norm of one training.
+/// Learning rate, gradient norm and validation loss of one training.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct TrainingCurve {
@@ -59,6 +59,8 @@ pub struct TrainingCurve {
     pub learning_rate: Vec<(u64, f64)>,
     /// (step from 1, L2 norm of the whole gradient before clipping); empty where not recorded.
     pub gradient_norm: Vec<(u64, f64)>,
+    /// (step from 1, loss of held-out examples in nats per token); empty without a validation split.
+    pub validation_loss: Vec<(u64, f64)>,
 }
 
 /// The claim of one expert on one query.

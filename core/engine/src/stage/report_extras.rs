@@ -1,7 +1,7 @@
 //! Data that only the rendered report needs: loss curves, claims, predictions. Must not duplicate figures of
 //! `report.json`.
 
-use cadre_eval::{ClaimSample, LossCurve, PredictionRow, ReportExtras};
+use cadre_eval::{ClaimSample, LossCurve, PredictionRow, ReportExtras, TrainingCurve};
 use cadre_scheduler::{ReportWork, StageInput};
 
 use super::claim_scale::ClaimAxis;
@@ -39,9 +39,13 @@ pub(super) fn extras(
         reference: work.reference.clone(),
         claim_scale: shown.axis.scale,
         threshold: shown.axis.threshold,
-        loss_curves: trained.map(|expert| loss_curve(expert)).collect::<Result<_, _>>()?,
         ..ReportExtras::default()
     };
+    for expert in trained {
+        let losses: Losses = expert.artifact.read_json(LOSSES)?;
+        extras.loss_curves.push(loss_curve(expert, &losses));
+        extras.training_curves.push(training_curve(expert, losses));
+    }
     if let Some(last) = shown.last {
         let metric = |task: &String| {
             let scored = last.row.tasks.iter().find(|scored| scored.task == *task);
@@ -66,12 +70,22 @@ fn place(work: &ReportWork, task: Option<&String>) -> Option<usize> {
     task.and_then(|name| work.tasks.iter().position(|task| task == name))
 }
 
-fn loss_curve(expert: &StageInput) -> Result<LossCurve, EngineError> {
-    let losses: Losses = expert.artifact.read_json(LOSSES)?;
-    Ok(LossCurve {
+fn loss_curve(expert: &StageInput, losses: &Losses) -> LossCurve {
+    LossCurve {
         task: task_of(&expert.name).to_owned(),
-        points: losses.losses.into_iter().map(|(step, loss)| (step, f64::from(loss))).collect(),
-    })
+        points: losses.losses.iter().map(|(step, loss)| (*step, f64::from(*loss))).collect(),
+    }
+}
+
+fn training_curve(expert: &StageInput, losses: Losses) -> TrainingCurve {
+    let of_steps = |values: Vec<f32>| (1..).zip(values.into_iter().map(f64::from)).collect();
+    let measured = losses.validation_losses.into_iter();
+    TrainingCurve {
+        task: task_of(&expert.name).to_owned(),
+        learning_rate: of_steps(losses.learning_rates),
+        gradient_norm: of_steps(losses.gradient_norms),
+        validation_loss: measured.map(|(step, loss)| (step, f64::from(loss))).collect(),
+    }
 }
 
 fn claims(shown: &Shown<'_>, route: &RouteRow) -> Vec<ClaimSample> {

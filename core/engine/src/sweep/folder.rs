@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cadre_eval::{
-    PointOutcome, SweepInput, SweepReport, SweepRun, SweepStages, render_sweep_html, render_sweep_markdown,
+    PointOutcome, SweepInput, SweepReport, SweepRun, SweepStages, render_sweep_html, render_sweep_latex,
+    render_sweep_markdown,
 };
 use cadre_runs::SWEEP;
 use cadre_scheduler::{PlannedPoint, SWEEP_PLAN_FORMAT, SweepPlan};
@@ -170,6 +171,7 @@ impl SweepFolder {
         })?;
         write_atomic(&self.json(), report.to_json()?.as_bytes())?;
         write_atomic(&self.root.join("sweep.csv"), report.to_csv().as_bytes())?;
+        write_atomic(&self.root.join("sweep.tex"), render_sweep_latex(&report).as_bytes())?;
         write_atomic(&self.root.join("sweep.md"), render_sweep_markdown(&report).as_bytes())?;
         write_atomic(&self.page(), render_sweep_html(&report)?.as_bytes())?;
         Ok(report)

@@ -263,6 +263,9 @@ impl Sample {
             gradient_norm: (1..=400)
                 .map(|step| (step, 0.2 + (1.5 + dice.roll()) * (-0.012 * step as f64).exp()))
                 .collect(),
+            validation_loss: (1..=20)
+                .map(|index| (20 * index, 0.1 + (2.4 + 0.2 * dice.roll()) * (-0.3 * index as f64).exp()))
+                .collect(),
         };
         self.tasks.iter().map(&mut curve).collect()
     }

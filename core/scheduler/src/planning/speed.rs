@@ -48,7 +48,6 @@ struct Setting {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Measurement {
-    #[serde(flatten)]
     setting: Setting,
     /// Weights of the backbone.
     parameters: u64,

@@ -20,6 +20,7 @@ pub(super) struct Training {
     legend: Vec<(String, usize)>,
     learning_rate: Option<Plot>,
     gradient_norm: Option<Plot>,
+    validation_loss: Option<Plot>,
 }
 
 /// The losses with one choice of axis and smoothing.
@@ -75,11 +76,15 @@ impl Training {
             legend: losses.iter().map(|(name, series, _)| (name.clone(), series % SERIES)).collect(),
             learning_rate: plain_plot(&of(|curve| &curve.learning_rate), "learning rate")?,
             gradient_norm: plain_plot(&of(|curve| &curve.gradient_norm), "gradient norm")?,
+            validation_loss: plain_plot(&of(|curve| &curve.validation_loss), "loss, nats per token")?,
         })
     }
 
     pub(super) fn any(&self) -> bool {
-        !self.losses.is_empty() || self.learning_rate.is_some() || self.gradient_norm.is_some()
+        !self.losses.is_empty()
+            || self.learning_rate.is_some()
+            || self.gradient_norm.is_some()
+            || self.validation_loss.is_some()
     }
 }
 
