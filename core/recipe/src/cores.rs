@@ -1,12 +1,21 @@
 //! Runs work on all cores.
 
-use rayon::prelude::*;
-
 /// Applies `work` to consecutive chunks of `items`, one chunk per core, and returns the results in order. A panic of
 /// `work` propagates to the caller.
+///
+/// The threads are not those of rayon's pool: `work` may wait for a thread that itself needs the pool (a policy is
+/// compiled on a thread with a deadline, in parallel), and a pool whose threads all wait for it would never run it.
 pub fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
-    let chunk = items.len().div_ceil(rayon::current_num_threads()).max(1);
-    items.par_chunks(chunk).map(|chunk| work(chunk)).collect()
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let chunk = items.len().div_ceil(cores).max(1);
+    let work = &work;
+    std::thread::scope(|scope| {
+        let running: Vec<_> = items.chunks(chunk).map(|chunk| scope.spawn(move || work(chunk))).collect();
+        let joined = |thread: std::thread::ScopedJoinHandle<'_, R>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        running.into_iter().map(joined).collect()
+    })
 }
 
 #[cfg(test)]
