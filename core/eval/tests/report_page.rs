@@ -23,15 +23,17 @@ fn a_routed_run_shows_every_part() {
         "Training loss",
         "Learning rate",
         "Gradient norm",
+        "Validation loss",
         "<h2>Predictions</h2>",
         "The recipe, expanded",
     ] {
         assert!(page.contains(part), "{part}");
     }
-    // R, its lines, confusion, routing over stages, five claim histograms, six variants of the losses, learning rate, norm.
-    assert_eq!(page.matches("<svg ").count(), 17);
+    // R, its lines, confusion, routing over stages, five claim histograms, six variants of the losses, learning rate, norm,
+    // validation loss.
+    assert_eq!(page.matches("<svg ").count(), 18);
     assert_eq!(page.matches("<svg ").count(), page.matches("</svg>").count());
-    assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 17);
+    assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 18);
 }
 
 #[test]
