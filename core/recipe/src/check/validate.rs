@@ -307,7 +307,7 @@ impl Walk {
             let choices: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             let only = |only: &&str| format!("`{only}` is the only value so far");
             let near = match choices.as_slice() {
-                [single] => Some(single).map(only),
+                [single] => Some(only(single)),
                 _ => nearest_word(text, &choices).map(did_you_mean),
             };
             self.findings.push(Finding::value(path.clone(), mistake).expect(expected(node)).suggest(near));
