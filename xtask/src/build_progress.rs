@@ -67,7 +67,8 @@ impl Progress<'_> {
         if elapsed < SILENCE || self.printed.is_some_and(|printed| printed.elapsed() < pause) {
             return;
         }
-        let total = *self.total.get_or_insert_with(|| crates().unwrap_or(0));
+        let program = self.program;
+        let total = *self.total.get_or_insert_with(|| crates(program).unwrap_or(0));
         let first = self.printed.is_none();
         let line = line(self.program, self.done, total, elapsed);
         let mut err = std::io::stderr().lock();
@@ -97,9 +98,8 @@ impl Progress<'_> {
 }
 
 fn opening(program: &str) -> String {
-    format!(
-        "building {program}; the first build takes about ten minutes on two cores, later ones take seconds"
-    )
+    let first = if program == "cadre" { "about ten minutes on two cores" } else { "a few minutes" };
+    format!("building {program}; the first build takes {first}, later ones take seconds")
 }
 
 fn line(program: &str, done: usize, total: usize, elapsed: Duration) -> String {
@@ -115,12 +115,19 @@ fn clock(elapsed: Duration) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// How many crates the workspace is made of, with its default features on this machine.
-fn crates() -> Option<usize> {
+/// The number of crates that a program is made of, with default features on this machine.
+fn crates(program: &str) -> Option<usize> {
+    let package = match program {
+        "cadre" => "cadre-engine",
+        "cadre-plan" => "cadre-scheduler",
+        "recipe-docs" => "cadre-recipe",
+        other => other,
+    };
     let mut tree = cargo();
     tree.args([
         "tree",
-        "--workspace",
+        "--package",
+        package,
         "--edges",
         "normal,build",
         "--prefix",
