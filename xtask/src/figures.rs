@@ -64,7 +64,7 @@ fn run(study: &Study) -> Result<()> {
     let result = json!({
         "study": study.name,
         "date": output("date", &["-I"])?,
-        "commit": output("git", &["describe", "--always", "--dirty"])?,
+        "commit": commit()?,
         "machine": machine(),
         "replicates": replicates,
         "rows": rows,
@@ -135,6 +135,13 @@ fn picked(report: &Value) -> Value {
         }
     }
     Value::Object(figures)
+}
+
+/// The commit, marked if the code or the recipes differ from it.
+fn commit() -> Result<String> {
+    let commit = output("git", &["rev-parse", "--short", "HEAD"])?;
+    let changed = output("git", &["status", "--porcelain", "--", "core", "plugins", "recipes"])?;
+    Ok(if changed.is_empty() { commit } else { format!("{commit} with changes") })
 }
 
 fn machine() -> String {

@@ -16,14 +16,13 @@ const END: &str = "<!-- end -->";
 /// A column: its key in the file, its title, digits behind the point, a unit.
 type Column = (&'static str, &'static str, usize, &'static str);
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 6] = [
     ("average-score", "AR", 1, ""),
     ("backward-transfer", "BWT", 2, ""),
     ("forward-transfer", "FWT", 1, ""),
     ("routing-accuracy", "routing accuracy", 1, " %"),
     ("outside-to-backbone", "out of distribution to the backbone", 1, " %"),
     ("probes-per-query", "probes per query", 2, ""),
-    ("training-tokens", "training tokens", 0, ""),
 ];
 
 fn path() -> PathBuf {
