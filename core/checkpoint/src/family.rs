@@ -219,6 +219,7 @@ pub(crate) const HARMLESS: &[&str] = &[
     "format-version",
     "id2label",
     "initializer_range",
+    "unk_token_id",
     "is_llama_config",
     "label2id",
     "max_length",

@@ -176,7 +176,9 @@ fn size(folder: &Path) -> (u64, u64) {
 }
 
 fn runs(common: &CommonArgs) -> Finding {
-    let folders = std::fs::read_dir(&common.runs).map_or(0, |entries| entries.flatten().count());
+    let is_run = |entry: &std::fs::DirEntry| entry.path().join("plan.json").is_file();
+    let folders =
+        std::fs::read_dir(&common.runs).map_or(0, |entries| entries.flatten().filter(is_run).count());
     Finding::good("runs", format!("{}: {folders}", common.runs.display()))
 }
 

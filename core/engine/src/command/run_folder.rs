@@ -32,8 +32,11 @@ impl RunFolder {
     pub(super) fn find(id: &str, runs: &Path, terminal: &Terminal) -> Result<Self, EngineError> {
         let (folder, matches) = RUN.latest(id, runs)?;
         let layout = RunLayout::at(&folder);
+        let run = layout.id();
+        if matches == 1 && run != id && !id.contains('/') {
+            terminal.note(&format!("run {run}"));
+        }
         if matches > 1 {
-            let run = layout.id();
             terminal.note(&format!(
                 "run {run}: the most recent of {matches} that match `{id}` (`{id}@2` is the one before)"
             ));

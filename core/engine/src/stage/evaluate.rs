@@ -174,7 +174,8 @@ pub(super) fn prediction(
         references: example.references.clone(),
         prediction: answered.text.clone(),
         expert: answered.trace.responder.chosen().filter(|_| routed),
-        scores,
+        // As in reports: an exact match is 100, not 99.9999995.
+        scores: scores.into_iter().map(|(metric, score)| (metric, (score * 1e6).round() / 1e6)).collect(),
         claims: answered.trace.claims().map(|claim| (claim.expert, claim.share())).collect(),
     }
 }

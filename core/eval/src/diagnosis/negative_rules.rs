@@ -90,17 +90,17 @@ pub(super) fn few_negatives(case: &Case<'_>) -> Option<Finding> {
     let experts: Vec<String> = few.iter().map(|(_, expert, _)| case.expert(*expert)).collect();
     let of = task.map_or_else(|| "in all".to_owned(), |task| format!("of “{}”", case.task(task)));
     let text = format!(
-        "{} saw fewer than {ENOUGH_NEGATIVES} examples to reject of an earlier task, or in all. The fewest: {seen} {of}, by \
-         the expert of “{}”.",
+        "{} had few examples to reject (fewer than {ENOUGH_NEGATIVES}). The fewest: {seen} {of}, for the expert of “{}”.",
         the_experts(&experts),
         case.expert(expert)
     );
-    let advice = vec![
-        format!(
-            "a higher `rehearsal.selector.share` (or `.count`): at least {ENOUGH_NEGATIVES} examples per earlier task"
-        ),
-        "`rehearsal.pseudo-negatives`, which every expert is trained to reject".to_owned(),
-    ];
+    let mut advice = vec![format!(
+        "a higher `rehearsal.selector.share` (or `.count`): at least {ENOUGH_NEGATIVES} examples per earlier task"
+    )];
+    let compositions = || case.evidence.experts.iter().filter_map(|made| made.composition.as_ref());
+    if compositions().any(|made| made.outside < ENOUGH_NEGATIVES) {
+        advice.push("`rehearsal.pseudo-negatives`, which every expert is trained to reject".to_owned());
+    }
     Some(Finding { experts, advice, ..finding(FindingCode::FewNegatives, by_harm(worst), text) })
 }
 

@@ -81,7 +81,8 @@ pub(super) fn inaccurate(case: &Case<'_>) -> Option<Finding> {
             .map(move |(answerer, queries)| (*queries, task, answerer))
     });
     let (most, task, answerer) = wrong.max_by_key(|(queries, ..)| *queries)?;
-    let by = if answerer == routing.confusion.len() {
+    let backbone = answerer == routing.confusion.len();
+    let by = if backbone {
         "the backbone".to_owned()
     } else {
         format!("the expert of “{}”", case.expert(answerer))
@@ -92,8 +93,14 @@ pub(super) fn inaccurate(case: &Case<'_>) -> Option<Finding> {
         case.task(task),
     );
     let advice = if case.evidence.indicator.is_some() {
+        let first = if backbone {
+            // Its own expert rejected them: more examples to reject would make it worse.
+            "fewer examples to reject in relation to the task's own: a lower `rehearsal.pseudo-negatives.count`"
+        } else {
+            "more examples to reject: a higher `rehearsal.selector.share`"
+        };
         vec![
-            "more examples to reject: a higher `rehearsal.selector.share`".to_owned(),
+            first.to_owned(),
             "a higher `indicator.loss-weight`, or more `expert.training.epochs`".to_owned(),
         ]
     } else {
