@@ -47,6 +47,9 @@ fn belongs(key: &str, path: &KeyPath) -> Option<String> {
     if path.is_root() {
         return best(&keys, path).map(|key| did_you_mean(&key.to_string()));
     }
+    if let Some(table) = keys.iter().find(|known| known.parent().is_root()) {
+        return Some(format!("`{table}` is a table of the recipe itself: begin it with a line `[{table}]`"));
+    }
     keys.sort_by_key(|known| distance(known, path));
     let tables: Vec<String> =
         keys.iter().take(MAX_TABLES).map(|known| format!("[{}]", known.parent())).collect();
@@ -144,6 +147,8 @@ mod tests {
         assert_eq!(suggested("rank", "expert"), "`rank` belongs to `[expert.adapter]`");
         let batch = suggested("batch", "expert.adapter");
         assert!(batch.starts_with("`batch` belongs to `[expert.training]`, "), "{batch}");
+        let stream = suggested("stream", "expert");
+        assert_eq!(stream, "`stream` is a table of the recipe itself: begin it with a line `[stream]`");
         let seed = suggested("seed", "expert");
         assert_eq!(seed, "`seed` is a key of the recipe itself: move it above the first `[table]`");
     }
