@@ -197,7 +197,7 @@ fn an_expert_that_accepts_what_it_was_taught_to_reject() {
     // With enough negatives, the count is not a finding.
     assert_eq!(findings[1].code, FindingCode::FewNegatives);
     assert!(
-        findings[1].text.contains("The fewest: 8 of “sa”, by the expert of “trans”."),
+        findings[1].text.contains("The fewest: 8 of “sa”, for the expert of “trans”."),
         "{}",
         findings[1].text
     );
@@ -227,7 +227,7 @@ fn few_negatives_without_harm_are_a_note() {
     let mut made = Made::of(right);
     made.evidence.experts[0].composition = Some(Composition { own: 80, negatives: vec![], outside: 9 });
     let found = made.of_code(FindingCode::FewNegatives).unwrap();
-    assert!(found.text.contains("The fewest: 9 in all, by the expert of “sa”."), "{}", found.text);
+    assert!(found.text.contains("The fewest: 9 in all, for the expert of “sa”."), "{}", found.text);
     assert_eq!(found.severity, Severity::Note);
     // Two of twenty queries from outside: a warning.
     made.evidence.outside.iter_mut().take(2).for_each(|query| query.chosen = Some(0));

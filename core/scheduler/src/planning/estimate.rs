@@ -100,6 +100,10 @@ impl Estimator {
                 StageWork::Prepare(_) | StageWork::Remember(_) => self.of(Some(place)),
                 _ => continue,
             };
+            if let StageWork::Prepare(PrepareWork::Task(_)) = &stages[*place].work {
+                let held_out = f64::from(work.held_out.unwrap_or(0));
+                one.rows = one.rows.map(|rows| (rows - held_out).max(0.0));
+            }
             if stages[*place].name == PSEUDO_NEGATIVES
                 && let Some(count) = work.pseudo_negatives.as_ref().and_then(|pseudo| pseudo.count)
             {
@@ -199,7 +203,26 @@ fn built_in(work: &ExamplesWork) -> Size {
 mod tests {
     use cadre_data::{SourceSpec, Split, load_source};
 
+    use serde_json::json;
+
     use super::BUILT_IN_ROW;
+    use crate::fixture::{Fixture, set, stage};
+
+    #[test]
+    fn held_out_rows_are_not_trained_on() {
+        let fixture = Fixture::new();
+        let examples = |recipe: &serde_json::Value| {
+            let plan = fixture.plan(recipe);
+            ["prepare/a", "compose/a", "train/a"].map(|name| stage(&plan, name).estimate.examples)
+        };
+        let mut recipe = fixture.recipe();
+        set(&mut recipe, "stream.limits", json!({ "train": 9, "test": 9 }));
+        let [rows, composed, trained] = examples(&recipe);
+        set(&mut recipe, "evaluation.validation", json!({ "count": 2, "every": 5 }));
+        let fewer = |examples: Option<u64>| examples.map(|examples| examples - 2);
+        assert!(composed.is_some_and(|examples| examples > 2));
+        assert_eq!(examples(&recipe), [rows, fewer(composed), fewer(trained)]);
+    }
 
     #[test]
     fn rows_of_the_built_in_stream_are_about_as_long_as_guessed() {
