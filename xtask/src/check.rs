@@ -89,7 +89,11 @@ pub(crate) fn generate(args: &[String]) -> Result<ExitCode> {
         [only] if only == "--check" => "--check",
         _ => bail!("`generate` takes --check only"),
     };
-    figures::figures(&[if mode == "--write" { "--page" } else { "--check" }.to_owned()])?;
+    if mode == "--write" {
+        figures::page::write()?
+    } else {
+        figures::page::check()?
+    }
     let writer = shell::built("recipe-docs", &[])?;
     let mut make = Command::new(writer);
     make.arg(mode).current_dir(shell::root());

@@ -1,7 +1,7 @@
 //! `figures`: runs the studies behind `docs/results.md`, writes what they end in to `results/*.json`, and the tables of the
 //! page from those files.
 
-mod page;
+pub(crate) mod page;
 mod studies;
 
 use std::path::{Path, PathBuf};
@@ -48,14 +48,24 @@ fn file_of(study: &Study) -> PathBuf {
     shell::root().join("results").join(format!("{}.json", study.name))
 }
 
+/// Measures the figures of one run from its arguments.
+type Measure = dyn Fn(&[&str]) -> Result<Value>;
+
 fn run(study: &Study) -> Result<()> {
+    let measure: Box<Measure> = match study.measured {
+        Measured::Report => {
+            let program = shell::built("cadre", &[])?;
+            Box::new(move |args| report(&program, args))
+        }
+        Measured::Lines(keep) => Box::new(move |args| lines(keep, args)),
+    };
     let mut rows = Vec::new();
     for row in study.rows {
         let mut runs = Vec::new();
         for replicate in study.replicates {
             let args: Vec<&str> = row.args.iter().chain(*replicate).copied().collect();
             eprintln!("── {}: {} {}", study.name, row.label, replicate.join(" "));
-            runs.push(one(study.measured, &args)?);
+            runs.push(measure(&args)?);
         }
         rows.push(json!({ "label": row.label, "command": row.args, "runs": runs }));
     }
@@ -74,27 +84,25 @@ fn run(study: &Study) -> Result<()> {
         .with_context(|| format!("failed to write {}", file.display()))
 }
 
-/// One run: the figures of a report, or the numbers that a program prints.
-fn one(measured: Measured, args: &[&str]) -> Result<Value> {
-    match measured {
-        Measured::Report => report(args),
-        Measured::Lines(keep) => {
-            let mut program = shell::cargo();
-            program.args(args).stderr(std::process::Stdio::inherit());
-            let output = program.output().context("failed to start cargo")?;
-            if !output.status.success() {
-                bail!("cargo {} failed ({})", args.join(" "), output.status);
-            }
-            let text = String::from_utf8(output.stdout)?;
-            let lines: Vec<&str> = text.lines().filter(|line| line.contains(keep)).collect();
-            Ok(json!(lines))
-        }
+/// The lines of a program's output that contain `keep`.
+fn lines(keep: &str, args: &[&str]) -> Result<Value> {
+    let mut program = shell::cargo();
+    let output = program.args(args).stderr(std::process::Stdio::inherit()).output();
+    let output = output.context("failed to start cargo")?;
+    if !output.status.success() {
+        bail!("cargo {} failed ({})", args.join(" "), output.status);
     }
+    let text = String::from_utf8(output.stdout)?;
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains(keep)).collect();
+    if lines.is_empty() {
+        bail!("cargo {} printed no line with `{keep}`", args.join(" "));
+    }
+    Ok(json!(lines))
 }
 
-fn report(args: &[&str]) -> Result<Value> {
+/// The figures of the report of a run.
+fn report(program: &Path, args: &[&str]) -> Result<Value> {
     let folder = shell::target().join("figures");
-    let program = shell::built("cadre", &[])?;
     let mut command = Command::new(program);
     command.current_dir(shell::root());
     command.arg("--store").arg(folder.join("store")).arg("--runs").arg(folder.join("runs"));

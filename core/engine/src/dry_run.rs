@@ -46,15 +46,18 @@ impl Tried {
     fn error(error: RecipeError) -> Self {
         Self { errors: vec![error], warnings: Vec::new() }
     }
+
+    fn extend(&mut self, more: Self) {
+        self.errors.extend(more.errors);
+        self.warnings.extend(more.warnings);
+    }
 }
 
 /// Does a dry run of a plan.
 pub(crate) fn try_out(loaded: &Loaded, plan: &Plan, store: &Path) -> Result<Tried, EngineError> {
     let mut tried = PolicyDryRun::new(store).try_out(loaded, plan)?;
     if tried.errors.is_empty() {
-        let measured = lengths::measured(loaded, plan, store)?;
-        tried.errors.extend(measured.errors);
-        tried.warnings.extend(measured.warnings);
+        tried.extend(lengths::measured(loaded, plan, store)?);
     }
     Ok(tried)
 }
@@ -73,7 +76,7 @@ pub(crate) fn try_points(
         points.iter().map(|(point, _)| first.insert(lengths::measured_by(&point.loaded.recipe))).collect();
     let points: Vec<_> = points.into_iter().zip(measured).collect();
     let found = on_all_cores(&points, |some| {
-        let mut ground = PolicyDryRun::new(store);
+        let mut policies = PolicyDryRun::new(store);
         let mut seen: HashSet<String> = HashSet::new();
         let mut all = Tried::default();
         for ((point, planned), measure) in some {
@@ -82,11 +85,9 @@ pub(crate) fn try_points(
                 continue;
             }
             let plan = plan.plan_of(planned);
-            let mut tried = if new { ground.try_out(&point.loaded, &plan)? } else { Tried::default() };
+            let mut tried = if new { policies.try_out(&point.loaded, &plan)? } else { Tried::default() };
             if *measure && tried.errors.is_empty() {
-                let measured = lengths::measured(&point.loaded, &plan, store)?;
-                tried.errors.extend(measured.errors);
-                tried.warnings.extend(measured.warnings);
+                tried.extend(lengths::measured(&point.loaded, &plan, store)?);
             }
             all.warnings.extend(tried.warnings.into_iter().map(|warning| point.named(warning)));
             // Report the errors of one point only: others would repeat them.

@@ -1,5 +1,5 @@
-//! Resources that stages share: open backbones with mounted experts, loaded policies, the evidence book. Dispatches
-//! each stage to its implementation. Everything cached here must be determined by its key.
+//! Resources that stages share: open backbones with mounted experts, loaded policies, the evidence book.
+//! Everything cached here must be determined by its key.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

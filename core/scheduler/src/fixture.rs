@@ -72,7 +72,7 @@ impl Fixture {
         }
     }
 
-    /// A recipe with every section: an expert a task, rehearsed negatives, a router, a pretrained backbone.
+    /// A recipe with every section: one expert per task, rehearsed negatives, a router, a pretrained backbone.
     pub(crate) fn recipe(&self) -> Value {
         let data = self.at("data");
         let source =

@@ -30,7 +30,7 @@ fn path() -> PathBuf {
 }
 
 /// Writes the tables into the page.
-pub(super) fn write() -> Result<()> {
+pub(crate) fn write() -> Result<()> {
     let (old, new) = filled()?;
     if old != new {
         std::fs::write(path(), new).with_context(|| format!("failed to write {}", path().display()))?;
@@ -60,7 +60,7 @@ fn filled() -> Result<(String, String)> {
     Ok((page, new))
 }
 
-/// The page with each place filled anew.
+/// The page with the table of each place.
 fn fill(page: &str, mut table: impl FnMut(&str) -> Result<String>) -> Result<String> {
     let mut new = String::with_capacity(page.len());
     let mut rest = page;

@@ -110,8 +110,8 @@ pub(super) const STUDIES: &[Study] = &[
     },
     Study {
         name: "routing-call",
-        measured: Measured::Lines("a query"),
-        rows: &[row("`route_bench`", &["run", "--quiet", "--workspace", "--example", "route_bench"])],
+        measured: Measured::Lines("microseconds-a-query"),
+        rows: &[row("`route_bench`", &["run", "--quiet", "--example", "route_bench"])],
         replicates: &[&[]],
     },
 ];

@@ -50,26 +50,29 @@ fn placed(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
 /// Targets of `[text](target)` that are paths, with their lines; code blocks are skipped.
 fn links(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
-    let mut in_code = false;
-    for (index, line) in text.lines().enumerate() {
-        if line.trim_start().starts_with("```") {
-            in_code = !in_code;
-        }
-        if in_code {
-            continue;
-        }
+    for (number, line) in prose(text) {
         let mut rest = line;
         while let Some(start) = rest.find("](") {
             rest = &rest[start + 2..];
             let Some(end) = rest.find(')') else { break };
             let target = &rest[..end];
             if !target.contains("://") && !target.starts_with("mailto:") {
-                found.push((index + 1, target));
+                found.push((number, target));
             }
             rest = &rest[end..];
         }
     }
     found
+}
+
+/// The lines outside code blocks, numbered from 1.
+pub(super) fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut in_code = false;
+    (1..).zip(text.lines()).filter(move |(_, line)| {
+        let fence = line.trim_start().starts_with("```");
+        in_code ^= fence;
+        !in_code && !fence
+    })
 }
 
 #[cfg(test)]

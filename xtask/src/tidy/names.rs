@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::documents::prose;
 use super::{Finding, files};
 
 /// Folders whose paths are checked.
@@ -79,18 +80,9 @@ fn is_type(word: &str) -> bool {
 
 /// What stands in single backticks outside of code blocks, with its line.
 fn quoted(text: &str) -> Vec<(usize, &str)> {
-    let mut found = Vec::new();
-    let mut in_code = false;
-    for (index, line) in text.lines().enumerate() {
-        if line.trim_start().starts_with("```") {
-            in_code = !in_code;
-            continue;
-        }
-        if !in_code {
-            found.extend(line.split('`').skip(1).step_by(2).map(|name| (index + 1, name)));
-        }
-    }
-    found
+    let names =
+        |(number, line): (usize, _)| str::split(line, '`').skip(1).step_by(2).map(move |name| (number, name));
+    prose(text).flat_map(names).collect()
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::terminal::{OutputMode, Terminal};
 
 #[derive(Debug, Args)]
 pub(super) struct AskArgs {
-    /// The run: its id, an id prefix, or its folder
+    /// The run: its recipe's name (`see@2` is the one before the most recent), its id, an id prefix, or its folder
     #[arg(value_name = "ID")]
     id: String,
     /// The query (an instruction)

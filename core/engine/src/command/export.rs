@@ -28,7 +28,7 @@ const TOKENIZER: [&str; 5] = [
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
-    /// The run: its id, an id prefix, or its folder
+    /// The run: its recipe's name (`see@2` is the one before the most recent), its id, an id prefix, or its folder
     #[arg(value_name = "ID")]
     id: String,
     /// The expert: the task it learned, or `stream` or `union` if the run has a single adapter

@@ -61,7 +61,7 @@ enum RunsCommand {
 
 #[derive(Debug, Args)]
 struct OneArgs {
-    /// The run: its id, an id prefix, or its folder
+    /// The run: its recipe's name (`see@2` is the one before the most recent), its id, an id prefix, or its folder
     #[arg(value_name = "ID")]
     id: String,
 }
