@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod expert;
+pub mod program;
 mod routing;
 mod selection;
 
