@@ -105,6 +105,25 @@ pub enum Hook {
     PlayCase,
 }
 
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gate => "gate",
+            Self::Plan => "plan",
+            Self::Term => "term",
+            Self::Gradient => "gradient",
+            Self::AfterStep => "after-step",
+            Self::Observe => "observe",
+            Self::Finish => "finish",
+            Self::Transform => "transform",
+            Self::Merge => "merge",
+            Self::Decode => "decode",
+            Self::Schedule => "schedule",
+            Self::PlayCase => "play-case",
+        })
+    }
+}
+
 /// A policy of a collection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -129,6 +148,9 @@ pub struct PolicyDeclaration {
     /// Side tensors of experts that it makes.
     #[serde(default)]
     pub makes: Vec<String>,
+    /// Buffers that it keeps for each trained tensor.
+    #[serde(default)]
+    pub buffers: Vec<String>,
     /// Its settings.
     #[serde(default, rename = "setting")]
     pub settings: Vec<SettingDeclaration>,

@@ -4,18 +4,22 @@
 
 #![forbid(unsafe_code)]
 
+mod component;
 mod declaration;
 mod expert;
+mod hook_call;
 mod kind;
 pub mod program;
 mod routing;
 mod selection;
 
+pub use component::{CodeSize, ComponentFacts, ExportedKind, NotAComponent};
 pub use declaration::{
     DECLARATIONS_SECTION, Declarations, Hook, PolicyDeclaration, SettingDeclaration, SettingKind,
     SettingProblem, Slot,
 };
 pub use expert::{Description, ExpertCard, ExpertIndex, NamedVector};
+pub use hook_call::{HookCall, HookExpert, Phase, Traced};
 pub use kind::{KINDS, KindEntry, PluginKind};
 pub use routing::{
     Answer, Claim, Evidence, Query, RouterFinding, RouterObservation, RouterProbe, RouterStep, Share,

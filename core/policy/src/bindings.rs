@@ -1,5 +1,4 @@
-//! Host-side bindings of the contract, generated from `wit/policy.wit` of `cadre-contract`. Must not be used outside
-//! this crate.
+//! Host-side bindings of the contracts, generated from the WIT of `cadre-contract`. Must not be used outside this crate.
 
 pub(crate) mod router_world {
     wasmtime::component::bindgen!({
@@ -20,5 +19,14 @@ pub(crate) mod selector_world {
             "cadre:policy/types": crate::bindings::router_world::cadre::policy::types,
             "cadre:policy/diagnostics": crate::bindings::router_world::cadre::policy::diagnostics,
         },
+    });
+}
+
+pub(crate) mod method_world {
+    wasmtime::component::bindgen!({
+        path: "../contract/wit-method",
+        world: "methods",
+        imports: { "cadre:method/diagnostics.log": trappable },
+        ownership: Owning,
     });
 }

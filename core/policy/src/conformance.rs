@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{PluginKind, PolicyError, Sandbox};
 
+mod method_play;
 mod play;
 mod router_play;
 mod selector_play;
@@ -104,9 +105,9 @@ impl Sandbox {
             "contract",
             ConformanceOutcome::Pass,
             format!(
-                "a {} for version {} of the contract, loaded in {loaded:.1} ms ({})",
+                "kind `{}`, version {} of the contract, loaded in {loaded:.1} ms ({})",
                 plugin.kind(),
-                cadre_contract::CONTRACT_VERSION,
+                plugin.kind().entry().version,
                 match plugin.loaded_from() {
                     crate::LoadedFrom::Compilation => "compiled",
                     crate::LoadedFrom::Cache => "from the cache",
@@ -117,6 +118,17 @@ impl Sandbox {
         let played = match plugin.kind() {
             PluginKind::Router => router_play::play(&plugin, settings_json, self.limits().rounds),
             PluginKind::Selector => selector_play::play(&plugin, settings_json, self.limits().rounds),
+            PluginKind::Methods => {
+                match serde_json::from_str(settings_json) {
+                    Ok(given) => {
+                        if let Err(error) = method_play::play(&plugin, &given, &mut report) {
+                            report.add("hooks", ConformanceOutcome::Fail, error.to_string());
+                        }
+                    }
+                    Err(error) => report.add("settings", ConformanceOutcome::Fail, error.to_string()),
+                }
+                return report;
+            }
         };
         match played {
             Ok(played) => report.played(played),

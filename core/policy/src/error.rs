@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cadre_contract::ExpertIndex;
+use cadre_contract::{ExpertIndex, Hook};
 use cadre_store::{Digest, StoreError};
 
-use crate::PluginKind;
+use cadre_contract::PluginKind;
 
 /// Identifies a plugin by name, file and digest. Displayed as the name and the first 12 digits of the digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub enum Call {
     RouteBatch(usize),
     /// `select`, for the task at this index of the stream.
     Select(u32),
+    /// A hook of a method.
+    Hook(Hook),
 }
 
 impl fmt::Display for Call {
@@ -50,6 +52,7 @@ impl fmt::Display for Call {
             Self::Open => f.write_str("`open`"),
             Self::RouteQuery(id) => write!(f, "`route`, query {id}"),
             Self::RouteBatch(length) => write!(f, "`route`, a batch of {length} queries"),
+            Self::Hook(hook) => write!(f, "`{hook}`"),
             Self::Select(task) => write!(f, "`select`, task {task} of the stream"),
         }
     }
@@ -276,7 +279,7 @@ pub enum PolicyError {
     },
     /// A component that exports no policy.
     #[error(
-        "plugin {} exports neither `cadre:policy/router` nor `cadre:policy/selector` (it exports: {})",
+        "plugin {} exports none of `cadre:policy/router`, `cadre:policy/selector` and `cadre:method/hooks` (it exports: {})",
         file.display(), listed(exports)
     )]
     NotAPolicy {
@@ -285,8 +288,8 @@ pub enum PolicyError {
         /// The exports.
         exports: Vec<String>,
     },
-    /// A component that exports both a router and a selector.
-    #[error("plugin {} exports a router and a selector, expected one of them", file.display())]
+    /// A component that exports more than one kind.
+    #[error("plugin {} exports several kinds of policies, expected one", file.display())]
     TwoPolicies {
         /// The file.
         file: PathBuf,
@@ -306,7 +309,7 @@ pub enum PolicyError {
     },
     /// The component imports more than policies are granted.
     #[error(
-        "plugin {} imports {}, which is not granted to policies (granted: `cadre:policy/diagnostics`)",
+        "plugin {} imports {}, which is not granted to policies (granted: the interfaces of their own contract)",
         file.display(), listed(imports)
     )]
     UngrantedImport {
@@ -362,6 +365,16 @@ pub enum PolicyError {
         found: PluginKind,
         /// The expected kind.
         wanted: PluginKind,
+    },
+    /// A collection has no policy of this name.
+    #[error("{plugin} has no policy `{name}` (it has: {known})")]
+    NoPolicy {
+        /// The plugin.
+        plugin: Arc<PluginId>,
+        /// The name.
+        name: String,
+        /// All names.
+        known: String,
     },
     /// A call did not return.
     #[error("{plugin} was stopped in {call}: {fault}{}", quoted(last_words))]

@@ -7,7 +7,9 @@ use std::time::Duration;
 use wasmtime::component::HasSelf;
 use wasmtime::{Engine, ResourceLimiter, Store, Trap};
 
+use crate::bindings::method_world::cadre::method;
 use crate::bindings::router_world::cadre::policy::{diagnostics, types};
+use crate::method::Trace;
 use crate::sandbox::TICK;
 use crate::{Call, Fault, Limits, PluginId, PolicyError};
 
@@ -29,6 +31,8 @@ pub(crate) struct Guest {
     /// Bytes logged so far.
     logged: usize,
     fits: bool,
+    /// The program that a hook of a method is building.
+    pub(crate) trace: Option<Trace>,
 }
 
 impl Guest {
@@ -42,6 +46,7 @@ impl Guest {
             words: Vec::new(),
             logged: 0,
             fits: false,
+            trace: None,
         };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| guest);
@@ -54,16 +59,25 @@ impl Guest {
         store.data_mut().fits = true;
     }
 
+    /// The log of the calls so far, one line per message.
+    pub(crate) fn last_words(&self) -> String {
+        self.words.join("\n")
+    }
+
     /// Memory in use, bytes.
     pub(crate) fn memory(&self) -> u64 {
         self.memory
     }
 }
 
-/// The linker for all policies; it provides diagnostics only.
+/// The linker for all policies: diagnostics, and for methods symbolic tensors and facts. What a component may import of
+/// these is checked before (`component_info`).
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<wasmtime::component::Linker<Guest>> {
     let mut linker = wasmtime::component::Linker::new(engine);
     diagnostics::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    method::diagnostics::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    method::tensors::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    method::facts::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
     Ok(linker)
 }
 
@@ -88,7 +102,7 @@ pub(crate) fn run<R>(
                 plugin: Arc::clone(plugin),
                 call,
                 fault,
-                last_words: store.data().words.join("\n"),
+                last_words: store.data().last_words(),
             },
             Err(problem) => PolicyError::Shape { plugin: Arc::clone(plugin), problem },
         }
@@ -164,6 +178,19 @@ impl types::Host for Guest {}
 
 impl diagnostics::Host for Guest {
     fn log(&mut self, level: diagnostics::Level, message: String) -> wasmtime::Result<()> {
+        self.note(&format!("{level:?}"), &message)
+    }
+}
+
+impl method::diagnostics::Host for Guest {
+    fn log(&mut self, level: method::diagnostics::Level, message: String) -> wasmtime::Result<()> {
+        self.note(&format!("{level:?}"), &message)
+    }
+}
+
+impl Guest {
+    /// Keeps a line of the policy's log.
+    fn note(&mut self, level: &str, message: &str) -> wasmtime::Result<()> {
         // Host work costs the policy no fuel, so log bytes are counted. Empty lines count too.
         self.logged = self.logged.saturating_add(message.len()).saturating_add(LINE_BYTES);
         let limit = self.limits.answer_bytes;
@@ -181,7 +208,7 @@ impl diagnostics::Host for Guest {
                 other => other,
             })
             .collect();
-        tracing::debug!(?level, "policy: {line}");
+        tracing::debug!(level, "policy: {line}");
         if self.words.len() == KEPT_LINES {
             self.words.remove(0);
         }

@@ -22,13 +22,19 @@ mod convert;
 mod error;
 mod guest;
 mod limits;
+mod method;
 mod plugin;
 mod router;
 mod sandbox;
 mod selector;
 
+pub use cadre_contract::PluginKind;
 pub use limits::Limits;
-pub use plugin::{Plugin, PluginKind};
+pub use method::{
+    Directive, LogitStream, Methods, ModelShape, ParameterInit, ParameterSpec, SampleShape, StreamSource,
+    TrainingPart, sample_call, sample_settings,
+};
+pub use plugin::Plugin;
 pub use router::Router;
 pub use sandbox::{LoadedFrom, Sandbox};
 pub use selector::Selector;

@@ -3,35 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cadre_contract::{Description, ExpertCard};
+use cadre_contract::{ComponentFacts, Declarations, Description, ExpertCard, PluginKind};
 use cadre_store::Digest;
-use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre};
 
+use crate::bindings::method_world::MethodsPre;
 use crate::bindings::router_world::RouterPluginPre;
 use crate::bindings::selector_world::SelectorPluginPre;
 use crate::guest::{self, Guest};
-use crate::{Call, Limits, LoadedFrom, PluginId, PolicyError, Router, Selector, answer_check};
-
-/// Kind of policy in a plugin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PluginKind {
-    /// Decides which expert answers a query.
-    Router,
-    /// Decides which examples are remembered and rehearsed.
-    Selector,
-}
-
-impl fmt::Display for PluginKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Router => "router",
-            Self::Selector => "selector",
-        })
-    }
-}
+use crate::{Call, Limits, LoadedFrom, Methods, PluginId, PolicyError, Router, Selector, answer_check};
 
 /// A plugin that was read, checked and compiled.
 #[derive(Clone)]
@@ -48,6 +29,7 @@ pub struct Plugin {
 enum World {
     Router(RouterPluginPre<Guest>),
     Selector(SelectorPluginPre<Guest>),
+    Methods(MethodsPre<Guest>, Arc<Declarations>),
 }
 
 impl fmt::Debug for Plugin {
@@ -64,15 +46,18 @@ impl Plugin {
     pub(crate) fn of(
         engine: &Engine,
         component: &Component,
-        kind: PluginKind,
+        (kind, facts): (PluginKind, &ComponentFacts),
         id: Arc<PluginId>,
         limits: Limits,
         loaded_from: LoadedFrom,
     ) -> Result<Self, PolicyError> {
-        let world = world(engine, component, kind).map_err(|error| PolicyError::Shape {
-            plugin: Arc::clone(&id),
-            problem: error.root_cause().to_string(),
-        })?;
+        let shape = |problem| PolicyError::Shape { plugin: Arc::clone(&id), problem };
+        let declarations = match kind {
+            PluginKind::Methods => Some(Arc::new(facts.declarations().map_err(shape)?)),
+            _ => None,
+        };
+        let world = world(engine, component, kind, declarations)
+            .map_err(|error| shape(error.root_cause().to_string()))?;
         let description = world.describe(engine, &limits, &id)?;
         let id = Arc::new(PluginId { name: description.name.clone(), ..Arc::unwrap_or_clone(id) });
         Ok(Self { engine: engine.clone(), world, id, description, limits, loaded_from })
@@ -90,6 +75,16 @@ impl Plugin {
         match self.world {
             World::Router(_) => PluginKind::Router,
             World::Selector(_) => PluginKind::Selector,
+            World::Methods(..) => PluginKind::Methods,
+        }
+    }
+
+    /// The policies of a collection.
+    #[must_use]
+    pub fn declarations(&self) -> Option<&Declarations> {
+        match &self.world {
+            World::Methods(_, declarations) => Some(declarations),
+            _ => None,
         }
     }
 
@@ -127,7 +122,7 @@ impl Plugin {
                 settings_json,
                 experts,
             ),
-            World::Selector(_) => Err(self.wrong_kind(PluginKind::Router)),
+            _ => Err(self.wrong_kind(PluginKind::Router)),
         }
     }
 
@@ -145,7 +140,24 @@ impl Plugin {
                 self.limits.clone(),
                 settings_json,
             ),
-            World::Router(_) => Err(self.wrong_kind(PluginKind::Selector)),
+            _ => Err(self.wrong_kind(PluginKind::Selector)),
+        }
+    }
+
+    /// Opens the collection.
+    ///
+    /// # Errors
+    /// If the plugin is not a collection of methods.
+    pub fn methods(&self) -> Result<Methods, PolicyError> {
+        match &self.world {
+            World::Methods(world, declarations) => Ok(Methods::open(
+                self.engine.clone(),
+                world.clone(),
+                Arc::clone(declarations),
+                Arc::clone(&self.id),
+                self.limits.clone(),
+            )),
+            _ => Err(self.wrong_kind(PluginKind::Methods)),
         }
     }
 
@@ -162,11 +174,17 @@ impl Plugin {
     }
 }
 
-fn world(engine: &Engine, component: &Component, kind: PluginKind) -> wasmtime::Result<World> {
+fn world(
+    engine: &Engine,
+    component: &Component,
+    kind: PluginKind,
+    declarations: Option<Arc<Declarations>>,
+) -> wasmtime::Result<World> {
     let before: InstancePre<Guest> = guest::linker(engine)?.instantiate_pre(component)?;
     Ok(match kind {
         PluginKind::Router => World::Router(RouterPluginPre::new(before)?),
         PluginKind::Selector => World::Selector(SelectorPluginPre::new(before)?),
+        PluginKind::Methods => World::Methods(MethodsPre::new(before)?, declarations.unwrap_or_default()),
     })
 }
 
@@ -177,8 +195,18 @@ impl World {
         limits: &Limits,
         id: &Arc<PluginId>,
     ) -> Result<Description, PolicyError> {
+        if let Self::Methods(_, declarations) = self {
+            let names: Vec<&str> = declarations.policies.iter().map(|policy| policy.name.as_str()).collect();
+            return Ok(Description {
+                name: id.name.clone(),
+                version: declarations.version.clone(),
+                summary: names.join(", "),
+                reference: String::new(),
+            });
+        }
         let mut store = Guest::store(engine, limits);
         let said = guest::run(&mut store, id, Call::Describe, 0, |store| match self {
+            Self::Methods(..) => unreachable!("described by its declarations"),
             Self::Router(world) => {
                 let instance = world.instantiate(&mut *store)?;
                 Guest::fits(store);

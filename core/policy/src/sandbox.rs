@@ -65,14 +65,14 @@ impl Sandbox {
     /// imports what is not granted, or has no valid description.
     pub fn load(&self, file: &Path) -> Result<Plugin, PolicyError> {
         let bytes = self.read(file)?;
-        let kind = component_info::kind_of(file, &bytes, &self.limits)?;
+        let (entry, facts) = component_info::read(file, &bytes, &self.limits)?;
         let name = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let id = Arc::new(PluginId { name, file: file.to_owned(), digest: Digest::of_bytes(&bytes) });
         let (component, from) = match self.cache.get(&self.engine, &id.digest) {
             Some(component) => (component, LoadedFrom::Cache),
             None => (self.compile(&id, bytes)?, LoadedFrom::Compilation),
         };
-        Plugin::of(&self.engine, &component, kind, id, self.limits.clone(), from)
+        Plugin::of(&self.engine, &component, (entry.kind, &facts), id, self.limits.clone(), from)
     }
 
     fn read(&self, file: &Path) -> Result<Vec<u8>, PolicyError> {

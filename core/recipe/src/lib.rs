@@ -24,7 +24,8 @@ pub use section::recipe::Recipe;
 pub use diagnostics::mistake::Mistake;
 pub use diagnostics::recipe_error::{RecipeError, RecipeErrors, render_warnings};
 
-pub use check::plugin_catalog::{BrokenPlugin, PluginCatalog, PluginEntry, PluginKind};
+pub use cadre_contract::PluginKind;
+pub use check::plugin_catalog::{BrokenPlugin, PluginCatalog, PluginEntry};
 pub use check::surroundings::{BackendSupport, Capabilities, Surroundings};
 
 pub use generate::reference::reference_markdown;

@@ -1,46 +1,22 @@
 //! The available policies, found by the exports of their files. Components are inspected, not run.
 
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cadre_contract::{
+    ComponentFacts, Declarations, KindEntry, NotAComponent, PluginKind, PolicyDeclaration, Slot,
+};
 use cadre_store::Digest;
-use wasmparser::{Encoding, Parser, Payload};
 
 use crate::read::env_source::EnvSource;
 use crate::read::path_value::checkout;
 
-/// The kind of a policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PluginKind {
-    /// Chooses the expert that answers a query.
-    Router,
-    /// Chooses the examples that are kept for rehearsal.
-    Selector,
-}
-
-impl PluginKind {
-    /// `router` or `selector`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Router => "router",
-            Self::Selector => "selector",
-        }
-    }
-}
-
-impl fmt::Display for PluginKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// A policy's file and its metadata.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PluginEntry {
     /// The name of the file without `.wasm`, by which recipes refer to it.
     pub name: String,
-    /// Router or selector.
+    /// Router, selector or collection of methods.
     pub kind: PluginKind,
     /// The file.
     pub file: PathBuf,
@@ -50,16 +26,19 @@ pub struct PluginEntry {
     pub contract: String,
     /// Its own version, if the component has a `version` section.
     pub version: Option<String>,
+    /// The policies of a collection.
+    pub declarations: Option<Declarations>,
 }
 
 impl PluginEntry {
     /// Whether this build supports its contract version: the major and minor numbers are equal.
     pub fn keeps_contract(&self) -> bool {
-        fn line(version: &str) -> Option<(&str, &str)> {
-            let mut parts = version.split('.');
-            Some((parts.next()?, parts.next()?))
-        }
-        line(&self.contract).is_some_and(|found| Some(found) == line(cadre_contract::CONTRACT_VERSION))
+        self.contract_entry().serves(&self.contract)
+    }
+
+    /// The contract that it was built for.
+    pub fn contract_entry(&self) -> &'static KindEntry {
+        self.kind.entry()
     }
 }
 
@@ -75,11 +54,14 @@ pub struct BrokenPlugin {
 }
 
 /// The policies on a search path; of two with the same name, the one in the earlier folder.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PluginCatalog {
     entries: Vec<PluginEntry>,
     broken: Vec<BrokenPlugin>,
 }
+
+/// A folder within a folder of policies, for collections of methods.
+const COLLECTIONS: &str = "methods";
 
 /// Maximum size of a policy file, in bytes.
 const LARGEST: u64 = 32 << 20;
@@ -106,18 +88,20 @@ impl PluginCatalog {
     }
 
     /// Reads what is in these folders: `name.wasm`, and `name/name.wasm` or `name/name_with_underscores.wasm`. Folders
-    /// that do not exist are skipped.
+    /// that do not exist are skipped. The folder `methods` in each is searched too.
     pub fn scan(folders: &[PathBuf]) -> Self {
         let mut catalog = Self::default();
         for folder in folders {
-            let mut files: Vec<PathBuf> = fs::read_dir(folder)
-                .map(|entries| {
-                    entries.filter_map(Result::ok).filter_map(|entry| candidate(&entry.path())).collect()
-                })
-                .unwrap_or_default();
-            files.sort();
-            for file in files {
-                catalog.add(&file);
+            for folder in [folder.clone(), folder.join(COLLECTIONS)] {
+                let mut files: Vec<PathBuf> = fs::read_dir(folder)
+                    .map(|entries| {
+                        entries.filter_map(Result::ok).filter_map(|entry| candidate(&entry.path())).collect()
+                    })
+                    .unwrap_or_default();
+                files.sort();
+                for file in files {
+                    catalog.add(&file);
+                }
             }
         }
         catalog.entries.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
@@ -155,6 +139,18 @@ impl PluginCatalog {
         &self.broken
     }
 
+    /// The policy of this name in a slot, and the collection that holds it.
+    pub fn policy(&self, slot: Slot, name: &str) -> Option<(&PluginEntry, &PolicyDeclaration)> {
+        self.policies().find(|(_, policy)| policy.slot == slot && policy.name == name)
+    }
+
+    /// All policies of collections; of two with the same name, the one in the earlier folder comes first.
+    pub fn policies(&self) -> impl Iterator<Item = (&PluginEntry, &PolicyDeclaration)> {
+        self.entries.iter().flat_map(|entry| {
+            entry.declarations.iter().flat_map(move |all| all.policies.iter().map(move |one| (entry, one)))
+        })
+    }
+
     /// The policies of a kind.
     pub fn of_kind(&self, kind: PluginKind) -> impl Iterator<Item = &PluginEntry> {
         self.entries.iter().filter(move |entry| entry.kind == kind)
@@ -181,64 +177,31 @@ fn read(file: &Path) -> Result<PluginEntry, String> {
         return Err(format!("it has {size} bytes, more than {LARGEST}"));
     }
     let bytes = fs::read(file).map_err(|error| error.to_string())?;
-    let said = inspect(&bytes)?;
-    let (kind, contract) = said
-        .export
-        .ok_or_else(|| "it exports neither `cadre:policy/router` nor `cadre:policy/selector`".to_owned())?;
+    let facts = ComponentFacts::read(&bytes).map_err(|error| match error {
+        NotAComponent::Other(found) => format!("it is {found}, not a component"),
+        NotAComponent::Damaged(problem) => problem,
+    })?;
+    let kinds = facts.kinds();
+    let Some(found) = kinds.first() else {
+        let interfaces: Vec<String> = cadre_contract::KINDS
+            .iter()
+            .map(|entry| format!("`{}/{}`", entry.package, entry.interface))
+            .collect();
+        return Err(format!("it exports none of {}", interfaces.join(", ")));
+    };
+    let declarations = match found.entry.kind {
+        PluginKind::Methods => Some(facts.declarations()?),
+        _ => None,
+    };
     Ok(PluginEntry {
         name: name_of(file),
-        kind,
+        kind: found.entry.kind,
         file: file.to_owned(),
         digest: Digest::of_bytes(&bytes),
-        contract,
-        version: said.version,
+        contract: found.version.to_owned(),
+        version: facts.version.clone(),
+        declarations,
     })
-}
-
-/// What a component says of itself.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Said {
-    export: Option<(PluginKind, String)>,
-    version: Option<String>,
-}
-
-/// Reads the outermost component's exports and its `version` section; what is nested in it is passed over.
-fn inspect(bytes: &[u8]) -> Result<Said, String> {
-    let mut said = Said::default();
-    let mut depth = 0_usize;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(|error| error.message().to_owned())? {
-            Payload::Version { encoding, .. } => {
-                if depth == 0 && encoding != Encoding::Component {
-                    return Err("it is a core module, not a component".to_owned());
-                }
-                depth += 1;
-            }
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentExportSection(exports) if depth == 1 => {
-                for export in exports {
-                    let export = export.map_err(|error| error.message().to_owned())?;
-                    said.export = said.export.or_else(|| contract(export.name.name));
-                }
-            }
-            Payload::CustomSection(section) if depth == 1 && section.name() == "version" => {
-                said.version = std::str::from_utf8(section.data()).ok().map(str::to_owned);
-            }
-            _ => {}
-        }
-    }
-    Ok(said)
-}
-
-/// Kind and version of an export such as `cadre:policy/router@0.2.0`.
-fn contract(export: &str) -> Option<(PluginKind, String)> {
-    let (interface, version) = export.strip_prefix("cadre:policy/")?.split_once('@')?;
-    let kind = match interface {
-        "router" => PluginKind::Router,
-        "selector" => PluginKind::Selector,
-        _ => return None,
-    };
-    Some((kind, version.to_owned()))
 }
 
 #[cfg(test)]

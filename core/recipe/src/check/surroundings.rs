@@ -2,9 +2,10 @@
 
 use std::str::FromStr as _;
 
+use cadre_contract::PluginKind;
 use serde_json::Value;
 
-use crate::check::plugin_catalog::{PluginCatalog, PluginKind};
+use crate::check::plugin_catalog::PluginCatalog;
 use crate::check::validate::Finding;
 use crate::diagnostics::expectation::{did_you_mean, listed, nearest};
 use crate::diagnostics::mistake::Mistake;
@@ -92,14 +93,14 @@ fn plugin(catalog: &PluginCatalog, name: &str, kind: PluginKind, path: KeyPath) 
                 kind: kind.name(),
                 name: name.to_owned(),
                 found: entry.contract.clone(),
-                spoken: cadre_contract::CONTRACT_VERSION,
+                spoken: entry.contract_entry().version,
             }
         } else {
             return None;
         };
         let other = matches!(mistake, Mistake::OtherContract { .. });
         let rebuild = other.then(|| {
-            format!("build `{}` against contract {}", entry.file.display(), cadre_contract::CONTRACT_VERSION)
+            format!("build `{}` against contract {}", entry.file.display(), entry.contract_entry().version)
         });
         let finding = Finding::value(path, mistake).suggest(rebuild);
         return Some(if other { finding } else { finding.expect(there(catalog, kind)) });

@@ -6,7 +6,9 @@ use wasm_encoder::{
     Component, ComponentExportKind, ComponentExportSection, ComponentInstanceSection, CustomSection, Module,
 };
 
-use super::{PluginCatalog, PluginKind, Said, inspect};
+use cadre_contract::PluginKind;
+
+use super::PluginCatalog;
 use crate::EnvSource;
 
 /// A component whose only export is an empty instance of this name.
@@ -24,32 +26,6 @@ pub(crate) fn component(export: &str) -> Vec<u8> {
 
 pub(crate) fn core_module() -> Vec<u8> {
     Module::new().finish()
-}
-
-#[test]
-fn exports_and_version_are_read() {
-    let said = inspect(&component("cadre:policy/selector@0.2.0")).unwrap();
-    assert_eq!(
-        said,
-        Said { export: Some((PluginKind::Selector, "0.2.0".into())), version: Some("1.2.3".into()) }
-    );
-    assert_eq!(inspect(&component("other:thing/router@0.2.0")).unwrap().export, None);
-    assert_eq!(inspect(&core_module()).unwrap_err(), "it is a core module, not a component");
-    assert!(inspect(b"\0asm").is_err());
-    assert!(inspect(b"no wasm at all").is_err());
-}
-
-#[test]
-fn broken_bytes_are_refused_and_never_panic() {
-    let whole = component("cadre:policy/router@0.2.0");
-    for end in 0..whole.len() {
-        let _ = inspect(&whole[..end]);
-    }
-    for at in 0..whole.len() {
-        let mut changed = whole.clone();
-        changed[at] ^= 0x55;
-        let _ = inspect(&changed);
-    }
 }
 
 #[test]
