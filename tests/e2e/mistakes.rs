@@ -325,6 +325,16 @@ fn truncation_and_endless_warm_ups_are_reported_at_planning() {
         "`warmup` = 40 is no shorter than the training: `train/one`: 4 steps of 16 rows",
         "long.toml:8",
     ]);
+    // Four steps are measured twice: no measurement is left after which training could stop early.
+    let validated = |split: &str| format!("{recipe}[evaluation]\nvalidation = {{ count = 2, {split} }}\n");
+    bench.write("validated.toml", &validated("every = 2, patience = 1"));
+    bench.cadre(&["plan", "validated.toml"]).expect_code(0).expect_told(&[
+        "`patience` = 1 can never stop a training early with so few measurements: `train/one`: 4 steps of",
+        "validated.toml:12",
+    ]);
+    bench.write("validated.toml", &validated("every = 4"));
+    let told = ["`every` = 4: the held-out loss is measured only after the last step: `train/one`: 4 steps"];
+    bench.cadre(&["plan", "validated.toml"]).expect_code(0).expect_told(&told);
     bench.write("long.toml", &recipe.replace("max-prompt = 60", "max-prompt = 126"));
     bench.cadre(&["plan", "long.toml", "--set", "evaluation.decoding.max-new-tokens=200"]).expect_code(2);
 }

@@ -93,6 +93,12 @@ fn amount(status: &PlanStatus) -> String {
     }
 }
 
+/// One line per training with a validation split; empty without one.
+fn validation(experts: &[cadre_eval::ExpertReport]) -> String {
+    let lines = experts.iter().filter_map(|expert| Some((&expert.task, expert.validation_line()?)));
+    lines.map(|(task, line)| format!("validation of {task}: {line}\n")).collect()
+}
+
 /// The summary at the end of a run.
 fn summary(report: &cadre_eval::Report, folder: &RunFolder, seconds: f64) -> String {
     let interval = report.average_score_interval.map(|of| format!(" [{:.2}, {:.2}]", of.low, of.high));
@@ -120,6 +126,7 @@ fn summary(report: &cadre_eval::Report, folder: &RunFolder, seconds: f64) -> Str
         }
         text.push('\n');
     }
+    text.push_str(&validation(&report.experts));
     text.push_str(&findings(&report.findings));
     text.push_str(&format!(
         "done in {}; report: {}\n",
