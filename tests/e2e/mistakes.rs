@@ -340,6 +340,32 @@ fn truncation_and_endless_warm_ups_are_reported_at_planning() {
 }
 
 #[test]
+fn a_setting_of_another_type_is_explained_without_rust() {
+    let router = "[routing]\nrouter = { plugin = \"see\", threshold = \"0,5\" }\n";
+    refused_in_dry_run(router, &["`see` takes a number for `threshold`, not \"0,5\"", "did you mean `0.5`?"]);
+}
+
+#[test]
+fn what_an_inherited_section_lacks_belongs_into_the_recipe() {
+    let base = repository().join("recipes/base/real-model.toml");
+    let bench = Workbench::new();
+    bench.write("mine.toml", &format!("name = \"mine\"\ninherit = [{base:?}]\n"));
+    let outcome = bench.cadre(&["plan", "mine.toml"]).expect_code(2);
+    outcome.expect_told(&[
+        "`format` in `[stream]` is missing\n --> mine.toml",
+        "`[stream]` is inherited from ",
+        "add what is missing to mine.toml",
+        "section `[backbone]` is missing",
+    ]);
+}
+
+#[test]
+fn a_run_has_no_dry_run_and_its_error_names_the_plan() {
+    let bench = Workbench::new();
+    bench.cadre(&["run", &smoke(), "--dry-run"]).expect_code(2).expect_told(&["`cadre plan RECIPE`"]);
+}
+
+#[test]
 fn a_missing_dataset_is_reported_before_anything_runs() {
     refused("[stream]\nformat = \"jsonl\"\npath = \"nowhere\"\norder = [\"a\"]\n", &["nowhere"]);
 }

@@ -69,9 +69,11 @@ impl Plugin {
         limits: Limits,
         loaded_from: LoadedFrom,
     ) -> Result<Self, PolicyError> {
-        let world = world(engine, component, kind).map_err(|error| PolicyError::Shape {
-            plugin: Arc::clone(&id),
-            problem: error.root_cause().to_string(),
+        let world = world(engine, component, kind).map_err(|error| {
+            PolicyError::of_engine(error.root_cause().to_string(), |problem| PolicyError::Shape {
+                plugin: Arc::clone(&id),
+                problem,
+            })
         })?;
         let description = world.describe(engine, &limits, &id)?;
         let id = Arc::new(PluginId { name: description.name.clone(), ..Arc::unwrap_or_clone(id) });

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use cadre_scheduler::{CommonArgs, PlanStatus, RecipeArgs, StageState, StopFlag, WalkOptions, walk};
 use cadre_store::ArtifactStore;
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory};
 
-use super::Done;
 use super::opened::Opened;
 use super::run_folder::RunFolder;
+use super::{CommandLine, Done};
 use crate::error::EngineError;
 use crate::interrupt;
 use crate::resources::Resources;
@@ -25,9 +26,16 @@ pub(super) struct RunArgs {
     /// Only resume an existing run; never start a new one
     #[arg(long)]
     resume_only: bool,
+    /// Not an option of `run`: its error names `cadre plan`
+    #[arg(long, hide = true)]
+    dry_run: bool,
 }
 
 pub(super) fn run(args: &RunArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
+    if args.dry_run {
+        let problem = "`cadre run` has no `--dry-run`: `cadre plan RECIPE` checks the recipe and shows what a run would do";
+        CommandLine::command().error(ErrorKind::UnknownArgument, problem).exit();
+    }
     let opened = Opened::of(&args.recipe, &common.store, terminal)?;
     let plan = &opened.plan;
     let folder = RunFolder::of(plan, &common.runs);
