@@ -35,7 +35,14 @@ pub(super) fn damage(case: &Case<'_>, finding: &Finding) -> f64 {
             if !concerned.is_empty() {
                 concerned.into_iter().map(|task| missing(case, task)).sum()
             } else if !finding.experts.is_empty() && case.report.routing.is_some() {
-                (0..tasks).map(|task| missing_by(case, task, &finding.experts)).sum()
+                let claims = matches!(
+                    finding.code,
+                    FindingCode::SilentIndicators
+                        | FindingCode::NoNegatives
+                        | FindingCode::FewNegatives
+                        | FindingCode::RejectsOwnTask
+                );
+                (0..tasks).map(|task| missing_by(case, task, &finding.experts, claims)).sum()
             } else {
                 (0..tasks).map(|task| missing(case, task)).sum()
             }
@@ -68,13 +75,18 @@ fn missing(case: &Case<'_>, task: usize) -> f64 {
     at_the_end(case, task).map_or(0.0, |score| 100.0 - score)
 }
 
-/// What a task lacks of 100 in the queries that belong to one of these experts or were answered by one.
-fn missing_by(case: &Case<'_>, task: usize, experts: &[String]) -> f64 {
+/// What a task lacks of 100 in the queries that belong to one of these experts or were answered by one; of `claims`, only in
+/// those that the expert of another task answered.
+fn missing_by(case: &Case<'_>, task: usize, experts: &[String], claims: bool) -> f64 {
     let scored = case.queries_of(task).filter_map(|query| Some((query, query.score?)));
     let (mut queries, mut lost) = (0.0, 0.0);
     for (query, score) in scored {
         queries += 1.0;
         let by = query.chosen.is_some_and(|expert| experts.contains(&case.expert(expert)));
+        let right = query.chosen.is_some_and(|expert| case.task_of(expert) == Some(task));
+        if claims && right {
+            continue;
+        }
         if by || experts.contains(&case.task(task)) {
             lost += 100.0 - score;
         }

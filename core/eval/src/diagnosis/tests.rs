@@ -139,10 +139,10 @@ fn a_collapse_names_its_expert_its_reasons_and_what_to_try() {
         codes,
         [
             RoutingCollapse,
-            SilentIndicators,
-            FewNegatives,
             TrainingShort,
+            SilentIndicators,
             AcceptsRejectedTask,
+            FewNegatives,
             RoutingCostsScore,
             Forgetting,
             OutsideQueriesTaken,
@@ -159,14 +159,14 @@ fn a_collapse_names_its_expert_its_reasons_and_what_to_try() {
         (Severity::Failure, &["pos".to_owned()][..])
     );
     assert!(findings[0].advice[0].starts_with("`indicator.kind = \"existing-token\"`"));
-    assert!(findings[1].text.contains("4.0e-5"), "{}", findings[1].text);
+    assert!(findings[2].text.contains("4.0e-5"), "{}", findings[2].text);
     assert!(
-        findings[4]
+        findings[3]
             .text
             .contains("that of “pos” answers 20 of 20 queries of “sa” after 8 examples to reject")
     );
-    assert!(findings[4].advice[0].contains("`rehearsal.selector.share`"));
-    assert!(findings[3].text.contains("only 12 optimizer steps"), "{}", findings[4].text);
+    assert!(findings[3].advice[0].contains("`rehearsal.selector.share`"));
+    assert!(findings[1].text.contains("only 12 optimizer steps"), "{}", findings[1].text);
     assert!(findings[..8].iter().all(|finding| finding.severity == Severity::Failure));
     assert!(findings[8..].iter().all(|finding| finding.severity == Severity::Warning));
 }
