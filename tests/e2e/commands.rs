@@ -102,6 +102,7 @@ fn plugins_are_listed_and_checked() {
         assert!(list.stdout.contains(name), "{name}\n{}", list.stdout);
         let file = repository().join("plugins").join(name).join(format!("{name}.wasm"));
         bench.cadre(&["plugin", "check", &file.display().to_string()]).expect_code(0);
+        bench.cadre(&["plugin", "check", name]).expect_code(0);
     }
     let list = bench.cadre(&["plugin", "list", "--json"]).expect_code(0);
     for line in list.stdout.lines() {
@@ -114,6 +115,7 @@ fn plugins_are_listed_and_checked() {
 fn a_file_that_is_not_a_component_fails_its_check() {
     let bench = Workbench::new();
     bench.write("no.wasm", "not a component");
+    bench.cadre(&["plugin", "check", "no-such"]).expect_code(1).expect_told(&["no-such", "see"]);
     bench.cadre(&["plugin", "check", "no.wasm"]).expect_code(1).expect_told(&["no.wasm"]);
 }
 

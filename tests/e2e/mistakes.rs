@@ -325,8 +325,44 @@ fn truncation_and_endless_warm_ups_are_reported_at_planning() {
         "`warmup` = 40 is no shorter than the training: `train/one`: 4 steps of 16 rows",
         "long.toml:8",
     ]);
+    // Four steps are measured twice: no measurement is left after which training could stop early.
+    let validated = |split: &str| format!("{recipe}[evaluation]\nvalidation = {{ count = 2, {split} }}\n");
+    bench.write("validated.toml", &validated("every = 2, patience = 1"));
+    bench.cadre(&["plan", "validated.toml"]).expect_code(0).expect_told(&[
+        "`patience` = 1 can never stop a training early with so few measurements: `train/one`: 4 steps of",
+        "validated.toml:12",
+    ]);
+    bench.write("validated.toml", &validated("every = 4"));
+    let told = ["`every` = 4: the held-out loss is measured only after the last step: `train/one`: 4 steps"];
+    bench.cadre(&["plan", "validated.toml"]).expect_code(0).expect_told(&told);
     bench.write("long.toml", &recipe.replace("max-prompt = 60", "max-prompt = 126"));
     bench.cadre(&["plan", "long.toml", "--set", "evaluation.decoding.max-new-tokens=200"]).expect_code(2);
+}
+
+#[test]
+fn a_setting_of_another_type_is_explained_without_rust() {
+    let router = "[routing]\nrouter = { plugin = \"see\", threshold = \"0,5\" }\n";
+    refused_in_dry_run(router, &["`see` takes a number for `threshold`, not \"0,5\"", "did you mean `0.5`?"]);
+}
+
+#[test]
+fn what_an_inherited_section_lacks_belongs_into_the_recipe() {
+    let base = repository().join("recipes/base/real-model.toml");
+    let bench = Workbench::new();
+    bench.write("mine.toml", &format!("name = \"mine\"\ninherit = [{base:?}]\n"));
+    let outcome = bench.cadre(&["plan", "mine.toml"]).expect_code(2);
+    outcome.expect_told(&[
+        "`format` in `[stream]` is missing\n --> mine.toml",
+        "`[stream]` is inherited from ",
+        "add what is missing to mine.toml",
+        "section `[backbone]` is missing",
+    ]);
+}
+
+#[test]
+fn a_run_has_no_dry_run_and_its_error_names_the_plan() {
+    let bench = Workbench::new();
+    bench.cadre(&["run", &smoke(), "--dry-run"]).expect_code(2).expect_told(&["`cadre plan RECIPE`"]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Memory-mapped safetensors files of a folder. Tensors are converted one by one from the mapping, so that memory holds
-//! only the weights in their run precision and one tensor.
+//! Memory-mapped safetensors files of a folder. Tensors are converted from the mapping one by one, so that memory holds
+//! the converted weights and at most one unconverted tensor.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

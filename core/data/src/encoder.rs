@@ -36,14 +36,13 @@ pub struct EncodingLimits {
     pub max_response: usize,
 }
 
-/// Encodes examples as `prompt [indicator] response <eos>`, with the loss on everything after the prompt.
+/// Encodes examples as `prompt [indicator] response <eos>`. The loss begins at the bar:
 ///
 /// * [`Target::Plain`]: `prompt | response <eos>`
 /// * [`Target::Accept`]: `prompt | accept response <eos>`
 /// * [`Target::Reject`]: `prompt | reject`, or `prompt | reject response <eos>`
 ///
-/// The loss is on everything after the bar and on nothing before it. The prompt is encoded by itself, with the tokens
-/// that the tokenizer's post-processor adds around a text (for many tokenizers, an opening token); a chat template
+/// The prompt is encoded by itself, with the tokens that the tokenizer's post-processor adds around a text (for many tokenizers, an opening token); a chat template
 /// writes its own special tokens. Generation starts from exactly these ids. The response has the ids that follow the
 /// prompt when prompt and response are encoded as one text.
 ///

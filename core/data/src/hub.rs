@@ -1,5 +1,5 @@
-//! Resolves names on Hugging Face's Hub (`hf://…`) to local folders: from its cache if everything needed is there, or
-//! else downloaded into the cache once. A partial copy must never be used as a complete one, and a cached revision is
+//! Resolves names on Hugging Face's Hub (`hf://…`) to folders of its local cache. Files that the cache lacks are
+//! downloaded into it once. A partial copy must never be used as a complete one, and a cached revision is
 //! not updated. Only [`HubSettings::from_env`] may read the environment.
 
 mod name;
@@ -98,8 +98,8 @@ impl Hub {
     /// such a copy is used if nothing is visibly missing: shards that an index lists, configuration, tokenizer.
     ///
     /// # Errors
-    /// A malformed name, or a name that is neither in the cache nor available for download; the error gives the reasons
-    /// of both.
+    /// A malformed name, or a name that is neither in the cache nor available for download; the error gives the
+    /// reason for each.
     pub fn resolve(&self, name: &Path, what: HubUse) -> Result<PathBuf, DataError> {
         let text = name.to_str().unwrap_or_default();
         let parsed = HubName::parse(text, what)

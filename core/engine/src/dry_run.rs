@@ -16,7 +16,7 @@ use cadre_contract::{
     SelectorStep,
 };
 use cadre_policy::{Limits, Plugin, PolicyError, Router, Sandbox, Selector};
-use cadre_recipe::{Loaded, Recipe, RecipeError, RecipeErrors, on_all_cores};
+use cadre_recipe::{Loaded, Recipe, RecipeError, RecipeErrors, meant_number, on_all_cores};
 use cadre_scheduler::{
     Answering, OpenSweep, Plan, PluginWork, RememberWork, RoutingWork, StageWork, SweepPlan,
 };
@@ -350,8 +350,18 @@ impl Trial<'_> {
                 }
             }
             Some(setting) => {
-                let problem = format!("`{name}` refuses `{setting}`: {message}");
-                self.loaded.mistake(&format!("{table}.{setting}"), problem)
+                let key = format!("{table}.{setting}");
+                match work.settings.get(setting).zip(expected_type(message)) {
+                    Some((value, kind)) => {
+                        let problem = format!("`{name}` takes {kind} for `{setting}`, not {value}");
+                        let mistake = self.loaded.mistake(&key, problem);
+                        match value.as_str().and_then(|text| meant_number(text.trim())) {
+                            Some(number) => mistake.suggest(format!("did you mean `{number}`?")),
+                            None => mistake,
+                        }
+                    }
+                    None => self.loaded.mistake(&key, format!("`{name}` refuses `{setting}`: {message}")),
+                }
             }
             None => self.loaded.mistake(table, format!("`{name}` refuses to be opened: {message}")),
         };
@@ -389,6 +399,23 @@ impl Trial<'_> {
     }
 }
 
+/// The type in serde's message about a value of another type, in words; `None` for other messages.
+fn expected_type(message: &str) -> Option<&'static str> {
+    if !message.starts_with("invalid type: ") && !message.starts_with("invalid value: ") {
+        return None;
+    }
+    let (_, expected) = message.rsplit_once("expected ")?;
+    match expected.split(" at line ").next()?.trim() {
+        "f32" | "f64" => Some("a number"),
+        "u8" | "u16" | "u32" | "u64" | "usize" => Some("a whole number of 0 or more"),
+        "i8" | "i16" | "i32" | "i64" | "isize" => Some("a whole number"),
+        "bool" | "a boolean" => Some("`true` or `false`"),
+        "a string" => Some("a text in quotes"),
+        "a sequence" => Some("a list"),
+        _ => None,
+    }
+}
+
 fn as_json(settings: &Map<String, Value>) -> String {
     Value::Object(settings.clone()).to_string()
 }
@@ -406,5 +433,24 @@ fn candidate(id: u64) -> Candidate {
         input: format!("{id} or 2"),
         response: id.max(2).to_string(),
         tokens: 12,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expected_type;
+
+    #[test]
+    fn types_of_settings_are_named_without_rust() {
+        for (message, kind) in [
+            ("invalid type: string \"0,5\", expected f32", Some("a number")),
+            ("invalid type: string \"0,5\", expected f32 at line 1 column 20", Some("a number")),
+            ("invalid value: integer `-1`, expected u32", Some("a whole number of 0 or more")),
+            ("invalid type: integer `1`, expected a boolean", Some("`true` or `false`")),
+            ("invalid type: integer `1`, expected struct Settings", None),
+            ("`threshold` is 2, expected f32", None),
+        ] {
+            assert_eq!(expected_type(message), kind, "{message}");
+        }
     }
 }

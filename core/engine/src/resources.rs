@@ -93,7 +93,7 @@ impl Resources {
         }
     }
 
-    /// Limits the threads of models whose recipe does not: other workers share the machine.
+    /// Limits the threads of models whose recipe sets no limit: other workers share the machine.
     pub(crate) fn with_threads(self, threads: usize) -> Self {
         Self { threads, ..self }
     }

@@ -7,13 +7,14 @@ mod format;
 mod json_lines;
 mod output;
 mod plain_lines;
+mod point_names;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use cadre_recipe::{RecipeError, render_warnings};
-use cadre_scheduler::{EventSink, Plan};
+use cadre_scheduler::{EventSink, Plan, SweepPlan};
 
 use crate::error::EngineError;
 
@@ -95,6 +96,21 @@ impl Terminal {
         }
     }
 
+    /// The listeners for a walk over a sweep: as [`Self::listen`], but a person reads the point with each stage.
+    pub(crate) fn listen_to_sweep(
+        &self,
+        plan: &SweepPlan,
+        log: Option<&Path>,
+    ) -> Result<Listening, EngineError> {
+        let named = point_names::named(plan);
+        let Listening { events, announce } = self.listen(&named, None)?;
+        let shown: Box<dyn EventSink> = match self.mode {
+            OutputMode::Human => Box::new(point_names::PointNames::new(&named, events)),
+            OutputMode::Quiet | OutputMode::Json => events,
+        };
+        Ok(Listening { events: logged(shown, log)?, announce })
+    }
+
     /// The listeners for a walk over `plan`. If there is a `log`, all events are also written to it.
     pub(crate) fn listen(&self, plan: &Plan, log: Option<&Path>) -> Result<Listening, EngineError> {
         let mut announce: Announcer = Arc::new(|_| {});
@@ -113,12 +129,15 @@ impl Terminal {
                 Box::new(plain_lines::PlainLines::new(plan))
             }
         };
-        let events: Box<dyn EventSink> = match log {
-            Some(path) => Box::new(event_log::EventLog::open(path, shown)?),
-            None => shown,
-        };
-        Ok(Listening { events, announce })
+        Ok(Listening { events: logged(shown, log)?, announce })
     }
+}
+
+fn logged(shown: Box<dyn EventSink>, log: Option<&Path>) -> Result<Box<dyn EventSink>, EngineError> {
+    Ok(match log {
+        Some(path) => Box::new(event_log::EventLog::open(path, shown)?),
+        None => shown,
+    })
 }
 
 /// Prints a message beside the progress of a walk, from any thread.

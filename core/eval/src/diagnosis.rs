@@ -1,7 +1,9 @@
 //! The diagnosis of a run: rules that check figures, claims and trainings, and report what went wrong, where, and what to try. A
 //! rule reports nothing where its figures are too few.
 
+mod answer_rules;
 mod claim_rules;
+mod damage;
 mod evidence;
 mod negative_rules;
 mod routing_rules;
@@ -60,7 +62,7 @@ impl Severity {
     }
 }
 
-/// The rules. Findings of equal severity are sorted in this order.
+/// The rules. Findings of equal severity and damage are sorted in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -91,6 +93,8 @@ pub enum FindingCode {
     TaskScoresZero,
     /// An expert answers with empty texts.
     EmptyAnswers,
+    /// Nearly all queries of a task get the same answer.
+    ConstantAnswers,
     /// The same experts would score much higher if each answered the queries of its own task.
     RoutingCostsScore,
     /// The backbone alone answers a task better than the ensemble.
@@ -101,10 +105,10 @@ pub enum FindingCode {
     LossStillFalling,
 }
 
-/// All findings of a run, worst first. The `findings` of `report` are not read.
+/// All findings of a run, by severity, then by damage. The `findings` of `report` are not read.
 pub fn diagnose(report: &Report, evidence: &RunEvidence) -> Vec<Finding> {
     let case = Case { report, evidence };
-    let rules: [fn(&Case<'_>) -> Option<Finding>; 17] = [
+    let rules: [fn(&Case<'_>) -> Option<Finding>; 18] = [
         routing_rules::collapse,
         claim_rules::silent_indicators,
         claim_rules::accepts_rejected,
@@ -118,14 +122,21 @@ pub fn diagnose(report: &Report, evidence: &RunEvidence) -> Vec<Finding> {
         routing_rules::inaccurate,
         score_rules::scores_zero,
         score_rules::empty_answers,
+        answer_rules::constant,
         score_rules::routing_costs_score,
         score_rules::backbone_better,
         score_rules::forgetting,
         training_rules::still_falling,
     ];
-    let mut findings: Vec<Finding> = rules.iter().filter_map(|rule| rule(&case)).collect();
-    findings.sort_by_key(|finding| (finding.severity, finding.code));
-    findings
+    let found = rules.iter().filter_map(|rule| rule(&case)).map(|finding| {
+        let damage = damage::damage(&case, &finding);
+        let severity = damage::severity(&case, &finding, damage);
+        (damage, Finding { severity, ..finding })
+    });
+    let mut found: Vec<(f64, Finding)> = found.collect();
+    // In whole points: a smaller difference says nothing, and causes come before what follows from them.
+    found.sort_by_key(|(damage, finding)| (finding.severity, -(damage.round() as i64), finding.code));
+    found.into_iter().map(|(_, finding)| finding).collect()
 }
 
 /// The advice of each finding, without advice that an earlier finding gives.

@@ -32,8 +32,8 @@ pub use render::{
     bytes, render_html, render_markdown, render_sweep_html, render_sweep_latex, render_sweep_markdown,
 };
 pub use report::{
-    Cost, DataProvenance, ExpertReport, MetricScores, Negatives, OutOfDistributionReport, PluginProvenance,
-    ProbeCost, Provenance, REPORT_FORMAT_VERSION, Report, StageCost,
+    Cost, DataProvenance, ExpertReport, ExpertValidation, MetricScores, Negatives, OutOfDistributionReport,
+    PluginProvenance, ProbeCost, Provenance, REPORT_FORMAT_VERSION, Report, StageCost,
 };
 pub use report_extras::{ClaimSample, ClaimScale, LossCurve, PredictionRow, ReportExtras, TrainingCurve};
 pub use routing::{RouteDecision, RoutingReport};

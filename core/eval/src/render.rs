@@ -17,6 +17,6 @@ pub use sweep_latex::render_sweep_latex;
 pub use sweep_markdown::render_sweep_markdown;
 pub use sweep_page::render_sweep_html;
 
-pub(crate) use figures::{percent, score, signed};
+pub(crate) use figures::{decimals, percent, score, signed};
 pub(crate) use json::json;
 pub(crate) use markdown::cell;

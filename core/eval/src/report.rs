@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::render::decimals;
 use crate::{EvalError, Finding, RoutingReport, ScoreInterval, ScoreMatrix};
 
 /// The `format-version` that is written, and the newest that is read. Version 2 added `findings`,
@@ -103,6 +104,36 @@ pub struct ExpertReport {
     pub steps: Option<u64>,
     /// Loss of its last step, nats per token.
     pub final_loss: Option<f64>,
+    /// What its held-out examples showed; null without a validation split.
+    #[serde(default)]
+    pub validation: Option<ExpertValidation>,
+}
+
+/// The validation of one training.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ExpertValidation {
+    /// The step whose weights the expert has, counted from 1.
+    pub kept_step: u64,
+    /// Loss of the held-out examples with these weights, nats per token.
+    pub loss: f64,
+    /// Whether training ended before its last planned step; null for a training that did not record it.
+    #[serde(default)]
+    pub stopped_early: Option<bool>,
+}
+
+impl ExpertReport {
+    /// One line about the validation: kept step, held-out loss, and whether training stopped early.
+    pub fn validation_line(&self) -> Option<String> {
+        let ExpertValidation { kept_step, loss, stopped_early } = self.validation?;
+        let of = self.steps.map(|steps| format!(" of {steps}")).unwrap_or_default();
+        let early = match (stopped_early, self.steps) {
+            (Some(true), Some(steps)) => format!("; training stopped early, after step {steps}"),
+            (Some(true), None) => "; training stopped early".to_owned(),
+            _ => String::new(),
+        };
+        Some(format!("step {kept_step}{of} kept, held-out loss {}{early}", decimals(Some(loss), 3)))
+    }
 }
 
 /// Training examples that an expert learns to reject.

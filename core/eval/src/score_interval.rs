@@ -13,9 +13,9 @@ const MIN_QUERIES: usize = 10;
 /// A 95 % interval of AR over test examples: the AR that other examples of the same tasks would give, with the same experts.
 /// Training seeds also change AR, often by more; this interval does not cover them.
 ///
-/// The method is the percentile bootstrap, stratified by task. For each task, n − 1 of its n scored queries are drawn with
-/// replacement, which makes the variance of a resample that of a mean of n (McCarthy and Snowden 1985, "The bootstrap and
-/// finite population sampling"), and the means of all tasks are averaged; quantiles 2.5 % and 97.5 %.
+/// The method is the percentile bootstrap, stratified by task. A resample draws n − 1 of the n scored queries of each task, with
+/// replacement, and averages the means of all tasks. With n − 1 draws the variance is that of a mean of n (McCarthy and Snowden
+/// 1985, "The bootstrap and finite population sampling"). The ends are the quantiles 2.5 % and 97.5 % of all resamples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ScoreInterval {

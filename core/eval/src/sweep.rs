@@ -229,6 +229,20 @@ impl SweepReport {
         csv::write(self)
     }
 
+    /// Why no setting has a difference to a baseline, as the end of a sentence; `None` where one has, or where there is only one
+    /// setting.
+    pub fn no_differences(&self) -> Option<String> {
+        if self.settings.len() < 2 || self.settings.iter().any(|setting| !setting.differences.is_empty()) {
+            return None;
+        }
+        Some(match &self.baseline {
+            None => "the sweep has no baseline (`--baseline SETTING` or the recipe key `sweep.baseline` names one)".to_owned(),
+            Some(name) => format!(
+                "no other setting has a finished run with the seed and order of a finished run of the baseline {name}"
+            ),
+        })
+    }
+
     /// The report without the `times` of points and settings, which differ between repetitions.
     pub fn without_times(mut self) -> Self {
         self.points.iter_mut().for_each(|point| point.times.clear());

@@ -53,6 +53,26 @@ fn a_collapse_is_reported_before_any_figure() {
 }
 
 #[test]
+fn a_validation_split_shows_its_kept_step_and_loss() {
+    let (mut report, extras) = sample::SEE.make().unwrap();
+    let first = report.experts[0].validation.as_mut().unwrap();
+    first.stopped_early = Some(true);
+    assert_eq!(
+        report.experts[0].validation_line().unwrap(),
+        "step 300 of 400 kept, held-out loss 0.052; training stopped early, after step 400"
+    );
+    assert_eq!(report.experts[1].validation_line().unwrap(), "step 300 of 400 kept, held-out loss 0.060");
+    let line =
+        format!("- {}: step 300 of 400 kept, held-out loss 0.052; training stopped early", report.tasks[0]);
+    assert!(render_markdown(&report, &extras).contains(&line));
+    assert!(render_html(&report, &extras).unwrap().contains("step 300 of 400 kept, held-out loss 0.060"));
+    assert!(report.to_json().unwrap().contains("\"kept-step\": 300"));
+    report.experts.iter_mut().for_each(|expert| expert.validation = None);
+    let text = render_markdown(&report, &extras) + &render_html(&report, &extras).unwrap();
+    assert!(!text.contains("held-out loss"));
+}
+
+#[test]
 fn every_report_states_its_formulas_and_both_definitions() {
     let (report, extras) = sample::SEE.make().unwrap();
     let (page, text) = (render_html(&report, &extras).unwrap(), render_markdown(&report, &extras));

@@ -1,5 +1,5 @@
-//! Finds a Rust compiler that can build for WebAssembly: one with the target's standard library installed, or one with
-//! the library's sources, from which it is then built. Installs nothing.
+//! Finds a Rust compiler that can build for WebAssembly. It must have the target's standard library, or the sources of
+//! the library, which is then built first. Installs nothing.
 
 use std::ffi::OsString;
 use std::fmt;

@@ -340,6 +340,15 @@ pub enum PolicyError {
         /// The engine's message.
         problem: String,
     },
+    /// The address space of the process is too small.
+    #[error(
+        "cannot reserve address space for a policy ({problem}): WebAssembly reserves more than 4 GiB of it, of which little \
+         is used; raise the limit of this shell (`ulimit -v unlimited`) or of the queue's job"
+    )]
+    AddressSpace {
+        /// The system's message.
+        problem: String,
+    },
     /// Compiled code cannot be cached.
     #[error("cannot cache compiled policies in {}: {source}", folder.display())]
     Cache {
@@ -428,6 +437,17 @@ pub enum PolicyError {
     },
 }
 
+impl PolicyError {
+    /// The error for a message of the engine: too little address space has an error of its own.
+    pub(crate) fn of_engine(problem: String, other: impl FnOnce(String) -> Self) -> Self {
+        // The system's text for ENOMEM; wasmtime passes it on as text.
+        if problem.contains("Cannot allocate memory") || problem.contains("os error 12") {
+            return Self::AddressSpace { problem };
+        }
+        other(problem)
+    }
+}
+
 fn listed(names: &[String]) -> String {
     if names.is_empty() {
         return "nothing".into();
@@ -438,4 +458,19 @@ fn listed(names: &[String]) -> String {
 
 fn quoted(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!("; its last log lines: {words}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PolicyError;
+
+    #[test]
+    fn too_little_address_space_names_its_limit() {
+        let of = |problem: &str| {
+            PolicyError::of_engine(problem.to_owned(), |problem| PolicyError::Engine { problem }).to_string()
+        };
+        let text = of("Cannot allocate memory (os error 12)");
+        assert!(text.contains("address space") && text.contains("`ulimit -v unlimited`"), "{text}");
+        assert_eq!(of("no such feature"), "cannot start the WebAssembly engine: no such feature");
+    }
 }

@@ -96,6 +96,12 @@ pub(crate) fn run<R>(
         act(store)
     });
     ended.map_err(|error| {
+        let no_memory = PolicyError::of_engine(error.root_cause().to_string(), |problem| {
+            PolicyError::Shape { plugin: Arc::clone(plugin), problem }
+        });
+        if matches!(no_memory, PolicyError::AddressSpace { .. }) {
+            return no_memory;
+        }
         let fault = fault_of(&error, store.data(), fuel, time);
         match fault {
             Ok(fault) => PolicyError::Stopped {
@@ -115,7 +121,7 @@ fn ticks(time: Duration) -> u64 {
 
 /// Why a call did not return; or, if it never started, how the component differs from the contract.
 fn fault_of(error: &wasmtime::Error, guest: &Guest, fuel: u64, time: Duration) -> Result<Fault, String> {
-    // A refused memory growth surfaces as whatever the policy's allocator does next.
+    // After a refused growth of memory, the error is the one of the policy's allocator: the refusal is the cause.
     if let Some(refused) = &guest.refused {
         return Ok(refused.clone());
     }

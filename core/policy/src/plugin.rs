@@ -57,7 +57,7 @@ impl Plugin {
             _ => None,
         };
         let world = world(engine, component, kind, declarations)
-            .map_err(|error| shape(error.root_cause().to_string()))?;
+            .map_err(|error| PolicyError::of_engine(error.root_cause().to_string(), shape))?;
         let description = world.describe(engine, &limits, &id)?;
         let id = Arc::new(PluginId { name: description.name.clone(), ..Arc::unwrap_or_clone(id) });
         Ok(Self { engine: engine.clone(), world, id, description, limits, loaded_from })

@@ -45,8 +45,9 @@ impl Sandbox {
     /// # Errors
     /// If the folder cannot be created, or WebAssembly cannot be run here.
     pub fn new(cache: &Path, limits: Limits) -> Result<Self, PolicyError> {
-        let engine = Engine::new(&settings(&limits))
-            .map_err(|error| PolicyError::Engine { problem: error.to_string() })?;
+        let engine = Engine::new(&settings(&limits)).map_err(|error| {
+            PolicyError::of_engine(error.root_cause().to_string(), |problem| PolicyError::Engine { problem })
+        })?;
         let cache = CompiledCache::open(cache, &engine)?;
         start_clock(&engine);
         Ok(Self { engine, cache, limits })
@@ -101,7 +102,12 @@ impl Sandbox {
             let _ = send.send(code.map_err(|error| error.root_cause().to_string()));
         });
         let limit = self.limits.compile_time;
-        let malformed = |problem| PolicyError::Malformed { file: id.file.clone(), problem };
+        let malformed = |problem: String| {
+            PolicyError::of_engine(problem, |problem| PolicyError::Malformed {
+                file: id.file.clone(),
+                problem,
+            })
+        };
         let code = match receive.recv_timeout(limit) {
             Ok(code) => code.map_err(malformed)?,
             Err(mpsc::RecvTimeoutError::Timeout) => {

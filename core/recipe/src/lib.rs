@@ -23,6 +23,7 @@ pub use section::recipe::Recipe;
 
 pub use diagnostics::mistake::Mistake;
 pub use diagnostics::recipe_error::{RecipeError, RecipeErrors, render_warnings};
+pub use diagnostics::syntax::meant_number;
 
 pub use cadre_contract::PluginKind;
 pub use check::plugin_catalog::{BrokenPlugin, PluginCatalog, PluginEntry};

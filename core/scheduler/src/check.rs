@@ -43,7 +43,9 @@ pub(crate) fn check(loaded: &Loaded, hub: &Hub) -> Checked {
     // An unresolved name is reported once, not again as a missing folder.
     checker.mistakes.retain(|mistake| unresolved.iter().all(|name| name.key != mistake.key));
     let names = unresolved.into_iter().map(|name| loaded.mistake(&name.key, name.problem));
-    Checked { mistakes: names.chain(checker.mistakes).collect(), warnings: checker.warnings }
+    let mut warnings = loaded.plugin_notes();
+    warnings.append(&mut checker.warnings);
+    Checked { mistakes: names.chain(checker.mistakes).collect(), warnings }
 }
 
 struct Checker<'a> {
@@ -265,6 +267,17 @@ impl Checker<'_> {
             self.mistakes.push(error);
             return;
         }
+        let lacks = |name: &str| !folder.join(name).exists();
+        if lacks("config.json") && lacks("tokenizer.json") {
+            let problem = format!(
+                "{} holds no checkpoint: it has neither config.json nor tokenizer.json",
+                folder.display()
+            );
+            let mistake = self.loaded.mistake(KEY, problem);
+            self.mistakes
+                .push(mistake.expected("a folder with config.json, *.safetensors and tokenizer.json"));
+            return;
+        }
         let rows = match CheckpointFolder::open(folder) {
             Ok(checkpoint) => {
                 let remarks = checkpoint.remarks.into_iter().map(|remark| self.loaded.mistake(KEY, remark));
@@ -357,13 +370,42 @@ impl Checker<'_> {
                 loaded.wrong_choice(&self.place_of(tasks, task), problem_line(&message), task, &known)
             }
             DataError::UnknownOrder { order, known, .. } => {
-                loaded.wrong_choice("stream.order", problem_line(&message), order, known)
+                let error = loaded.wrong_choice("stream.order", problem_line(&message), order, known);
+                match self.task_as_order(order) {
+                    Some(hint) => error.suggest(hint),
+                    None => error,
+                }
             }
             DataError::TaskTwice { task } => loaded.mistake(&self.place_of(tasks, task), problem),
             DataError::PathNeeded { .. } => loaded.mistake(section, problem),
-            _ => loaded.mistake(&format!("{section}.path"), problem),
+            _ => {
+                let error = loaded.mistake(&format!("{section}.path"), problem);
+                match loaded.data_note(&message) {
+                    Some(note) => error.suggest(note),
+                    None => error,
+                }
+            }
         };
         self.mistakes.push(mistake);
+    }
+
+    /// What to write where the name of an order is that of a task, or nearly so.
+    fn task_as_order(&self, word: &str) -> Option<String> {
+        let alone = cadre_data::OrderChoice::Tasks(vec![word.to_owned()]);
+        match cadre_data::task_order(&stream_spec(&self.recipe.stream), &alone) {
+            Ok(_) => Some(format!("`{word}` is a task; tasks are given as a list: `order = [\"{word}\"]`")),
+            Err(DataError::UnknownTask { known, .. }) => {
+                // The nearest comes first.
+                let begins_alike = |task: &&String| {
+                    task.chars().zip(word.chars()).take_while(|(one, other)| one == other).count()
+                };
+                let near = known.first().filter(|task| 2 * begins_alike(task) > word.chars().count())?;
+                Some(format!(
+                    "did you mean the task `{near}`? Tasks are given as a list: `order = [\"{near}\"]`"
+                ))
+            }
+            Err(_) => None,
+        }
     }
 
     /// The key of a task: its last index in the list of tasks, if the recipe has such a list.

@@ -102,8 +102,10 @@ impl StageKind {
             Self::Backbone => 2,
             Self::Prepare | Self::Remember | Self::Compose | Self::Train => 1,
             // 2: claims, embeddings and answers of a row do not depend on the other rows of its batch; routes contain
-            // the score of each query; the report has findings and intervals.
-            Self::Describe | Self::Evaluate | Self::OutOfDistribution | Self::Report => 2,
+            // the score of each query.
+            Self::Describe | Self::Evaluate | Self::OutOfDistribution => 2,
+            // 3: the validation of experts, the finding about constant answers, findings ordered by damage.
+            Self::Report => 3,
         }
     }
 }

@@ -62,8 +62,12 @@ impl ArtifactStore {
         let path = root.join("FORMAT");
         match fs::read(&path) {
             Ok(text) => {
-                let format: Format = serde_json::from_slice(&text)
-                    .map_err(|source| StoreError::Malformed { path: path.clone(), source })?;
+                let format: Format =
+                    serde_json::from_slice(&text).map_err(|_| StoreError::DamagedFormat {
+                        path: path.clone(),
+                        found: String::from_utf8_lossy(&text).chars().take(60).collect(),
+                        known: STORE_FORMAT,
+                    })?;
                 if format.format_version > STORE_FORMAT {
                     let found = format.format_version;
                     return Err(StoreError::NewerFormat { path, found, known: STORE_FORMAT });

@@ -47,6 +47,20 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// The file that marks a folder as a store is damaged.
+    #[error(
+        "open a store: {} contains {found:?}, expected `{{\"format-version\":{known}}}`; write that into the file if the \
+         folder is a store of this version (its artifacts have digests of their own), or name another folder with `--store`",
+        path.display()
+    )]
+    DamagedFormat {
+        /// The file.
+        path: PathBuf,
+        /// The start of its content.
+        found: String,
+        /// The version that this build writes.
+        known: u64,
+    },
     /// A file is malformed.
     #[error("read {}: not in the expected form: {source}", path.display())]
     Malformed {

@@ -53,7 +53,7 @@ impl KeyLock {
             Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreError::lock(path)(source)),
         };
-        // A shared lock, released immediately: a process that wants the lock at this moment waits that long.
+        // A shared lock, released immediately: another process that takes the lock meanwhile waits only until then.
         match file.try_lock_shared() {
             Ok(()) => Ok(None),
             Err(TryLockError::WouldBlock) => Ok(Some(holder(file))),

@@ -140,8 +140,16 @@ fn as_text(answered: &Answered, library: &ExpertLibrary) -> String {
         }
         alone => name(library, alone.chosen()),
     };
-    text.push_str(&format!("answered  {bold}{who}{bold:#}\n\n{}\n", answered.text.trim()));
+    text.push_str(&format!("answered  {bold}{who}{bold:#}\n\n{}\n", shown(&answered.text)));
     text
+}
+
+/// An answer for a person: an empty one is named.
+fn shown(answer: &str) -> &str {
+    match answer.trim() {
+        "" => "(empty answer)",
+        answer => answer,
+    }
 }
 
 /// The responder of a probe, for display.
@@ -184,4 +192,14 @@ fn as_json(answered: &Answered, library: &ExpertLibrary) -> serde_json::Value {
         "mix": answered.trace.responder.shares(),
         "answer": answered.text,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn an_empty_answer_is_named() {
+        assert_eq!([shown(" 3 7\n"), shown(" \n"), shown("")], ["3 7", "(empty answer)", "(empty answer)"]);
+    }
 }

@@ -223,6 +223,14 @@ fn policies(common: &CommonArgs, env: &EnvSource) -> Vec<Finding> {
         }
         names => vec![Finding::good("policies", names.join(", "))],
     };
+    for folder in PluginCatalog::missing_folders(env) {
+        findings.push(Finding::lacking(
+            "policies",
+            State::Broken,
+            format!("$CADRE_PLUGINS names {}, and there is no such folder", folder.display()),
+            "export CADRE_PLUGINS=/path/to/plugins",
+        ));
+    }
     for broken in catalog.broken() {
         findings.push(Finding::lacking(
             "policies",

@@ -28,8 +28,8 @@ pub(super) enum PluginCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// The component
-    #[arg(value_name = "FILE.wasm")]
+    /// The component, or the name of a policy that `cadre plugin list` shows
+    #[arg(value_name = "FILE.wasm|NAME")]
     file: PathBuf,
     /// Settings for the policy, as JSON
     #[arg(long, value_name = "JSON", default_value = "{}")]
@@ -83,6 +83,9 @@ fn list(common: &CommonArgs, terminal: &Terminal) -> Done {
     let env = EnvSource::process();
     let folders = PluginCatalog::search_path(Path::new("recipes/any.toml"), &env);
     let catalog = PluginCatalog::scan(&folders);
+    for folder in PluginCatalog::missing_folders(&env) {
+        terminal.caution(&format!("$CADRE_PLUGINS names {}, and there is no such folder", folder.display()));
+    }
     if terminal.mode() == OutputMode::Json {
         for entry in catalog.entries() {
             let line = serde_json::json!({
@@ -127,7 +130,8 @@ fn line(entry: &PluginEntry, sandbox: &Sandbox, width: usize) -> String {
 }
 
 fn check(args: &CheckArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
-    let found = sandbox(common)?.conformance(&args.file, &args.settings);
+    let file = &named(&args.file)?;
+    let found = sandbox(common)?.conformance(file, &args.settings);
     match terminal.mode() {
         OutputMode::Json => {
             let json = serde_json::to_string(&found);
@@ -139,7 +143,33 @@ fn check(args: &CheckArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
         return Ok(());
     }
     let failed = found.checks.iter().filter(|check| check.outcome == ConformanceOutcome::Fail).count();
-    Err(EngineError::BreaksContract { file: args.file.clone(), failed })
+    Err(EngineError::BreaksContract { file: file.clone(), failed })
+}
+
+/// The file of a policy: the one at this path, or the one of this name on the search path.
+fn named(given: &Path) -> Result<PathBuf, EngineError> {
+    let name = given.to_string_lossy();
+    let is_name = given.components().count() == 1 && given.extension().is_none() && !given.is_file();
+    if !is_name {
+        return Ok(given.to_owned());
+    }
+    let catalog = PluginCatalog::scan(&PluginCatalog::search_path(
+        Path::new("recipes/any.toml"),
+        &EnvSource::process(),
+    ));
+    let broken = || catalog.broken().iter().find(|broken| broken.name == name).map(|broken| &broken.file);
+    let file = catalog.find(&name).map(|entry| &entry.file).or_else(broken);
+    file.cloned().ok_or_else(|| {
+        let names: Vec<&str> = catalog.entries().iter().map(|entry| entry.name.as_str()).collect();
+        EngineError::NotFound {
+            what: "a policy",
+            name: name.into_owned(),
+            advice: match names.as_slice() {
+                [] => "no policies were found; name a `.wasm` file".to_owned(),
+                names => format!("there are {}; or name a `.wasm` file", names.join(", ")),
+            },
+        }
+    })
 }
 
 fn outcome(found: &Conformance) -> String {

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use cadre_scheduler::{CommonArgs, PlanStatus, RecipeArgs, StageState, StopFlag, WalkOptions, walk};
 use cadre_store::ArtifactStore;
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory};
 
-use super::Done;
 use super::opened::Opened;
 use super::run_folder::RunFolder;
+use super::{CommandLine, Done};
 use crate::error::EngineError;
 use crate::interrupt;
 use crate::resources::Resources;
@@ -25,9 +26,16 @@ pub(super) struct RunArgs {
     /// Only resume an existing run; never start a new one
     #[arg(long)]
     resume_only: bool,
+    /// Not an option of `run`: its error names `cadre plan`
+    #[arg(long, hide = true)]
+    dry_run: bool,
 }
 
 pub(super) fn run(args: &RunArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
+    if args.dry_run {
+        let problem = "`cadre run` has no `--dry-run`: `cadre plan RECIPE` checks the recipe and shows what a run would do";
+        CommandLine::command().error(ErrorKind::UnknownArgument, problem).exit();
+    }
     let opened = Opened::of(&args.recipe, &common.store, terminal)?;
     let plan = &opened.plan;
     let folder = RunFolder::of(plan, &common.runs);
@@ -93,6 +101,12 @@ fn amount(status: &PlanStatus) -> String {
     }
 }
 
+/// One line per training with a validation split; empty without one.
+fn validation(experts: &[cadre_eval::ExpertReport]) -> String {
+    let lines = experts.iter().filter_map(|expert| Some((&expert.task, expert.validation_line()?)));
+    lines.map(|(task, line)| format!("validation of {task}: {line}\n")).collect()
+}
+
 /// The summary at the end of a run.
 fn summary(report: &cadre_eval::Report, folder: &RunFolder, seconds: f64) -> String {
     let interval = report.average_score_interval.map(|of| format!(" [{:.2}, {:.2}]", of.low, of.high));
@@ -120,6 +134,7 @@ fn summary(report: &cadre_eval::Report, folder: &RunFolder, seconds: f64) -> Str
         }
         text.push('\n');
     }
+    text.push_str(&validation(&report.experts));
     text.push_str(&findings(&report.findings));
     text.push_str(&format!(
         "done in {}; report: {}\n",

@@ -199,7 +199,7 @@ fn local(
     common: &CommonArgs,
     terminal: &Terminal,
 ) -> Result<Vec<String>, EngineError> {
-    let listening = terminal.listen(&plan.joint(), Some(&folder.events()))?;
+    let listening = terminal.listen_to_sweep(plan, Some(&folder.events()))?;
     let announce = listening.announce;
     interrupt::listen(stop.clone(), move |text| announce(text))
         .map_err(|source| EngineError::Signals { source })?;
@@ -262,7 +262,7 @@ fn worker(args: &WorkerArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     };
     // The events of a worker started by a sweep are logged by the sweep.
     let log = args.job.map(|job| folder.slurm().join(format!("events-job-{job}.jsonl")));
-    let listening = terminal.listen(&plan.joint(), log.as_deref())?;
+    let listening = terminal.listen_to_sweep(&plan, log.as_deref())?;
     let outcome = work(&folder, &plan, &store, &assignment, &*listening.events)?;
     if stop.is_requested() && !outcome.left.is_empty() {
         return Err(EngineError::Interrupted);

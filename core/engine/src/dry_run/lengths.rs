@@ -10,7 +10,7 @@ use cadre_data::{
 use cadre_recipe::{Loaded, Recipe, RecipeError};
 use cadre_scheduler::{
     Answering, Budget, ComposeWork, IndicatorWork, Length, Plan, PrepareWork, StageSpec, StageWork,
-    TemplateWork, TrainingWork, indicator_form,
+    TemplateWork, TrainWork, TrainingWork, ValidationWork, indicator_form,
 };
 use serde_json::json;
 
@@ -53,6 +53,7 @@ pub(super) fn measured_by(recipe: &Recipe) -> String {
         recipe.indicator,
         recipe.rehearsal,
         recipe.evaluation.out_of_distribution,
+        recipe.evaluation.validation,
         recipe.evaluation.decoding.max_new_tokens,
         expert.map(|expert| (expert.per, training(&expert.training))),
     ])
@@ -97,7 +98,7 @@ impl Measure<'_> {
         let Some(sizes) = backbone.transpose()? else { return Ok(()) };
         let drawn = self.draw();
         self.held_out();
-        self.warm_ups();
+        self.steps();
         let Some(room) = self.room(sizes.context) else { return Ok(()) };
         // A token has at least one byte: if no text has more bytes than there is room for tokens, the tokenizer is not
         // needed. (One that is trained by the run would have to be trained here first.)
@@ -222,8 +223,8 @@ impl Measure<'_> {
         }
     }
 
-    /// Checks for warm-ups that are as long as the training.
-    fn warm_ups(&mut self) {
+    /// Checks for warm-ups that are as long as the training, and for validation settings that cannot act in so few steps.
+    fn steps(&mut self) {
         for index in 0..self.plan.stages.len() {
             let stage = &self.plan.stages[index];
             self.rows[index] = self.rows[index].or_else(|| self.rows_of(stage));
@@ -247,6 +248,12 @@ impl Measure<'_> {
                 let what = format!("`warmup` = {} is no shorter than the training", training.warmup);
                 let one = format!("`{}`: {steps} steps of {rows} rows", stage.name);
                 self.notes.add(&format!("{key}.warmup"), what, one);
+            }
+            if let StageWork::Train(TrainWork { validation: Some(validation), .. }) = &stage.work
+                && let Some((key, what)) = without_effect(validation, steps)
+            {
+                let one = format!("`{}`: {steps} steps of {rows} rows", stage.name);
+                self.notes.add(&format!("evaluation.validation.{key}"), what, one);
             }
         }
     }
@@ -455,6 +462,26 @@ fn steps(training: &TrainingWork, rows: u64) -> Option<u64> {
     let Length::Epochs(epochs) = training.length else { return None };
     let a_step = u64::from(training.batch) * u64::from(training.accumulate);
     Some(rows.div_ceil(a_step.max(1)) * u64::from(epochs))
+}
+
+/// The validation key that has no effect in a training of at most this many steps, and why.
+fn without_effect(validation: &ValidationWork, steps: u64) -> Option<(&'static str, String)> {
+    let every = u64::from(validation.every);
+    if every >= steps {
+        return Some((
+            "every",
+            format!("`every` = {every}: the held-out loss is measured only after the last step"),
+        ));
+    }
+    let measured = steps.div_ceil(every);
+    let patience = u64::from(validation.patience?);
+    // The first measurement is the lowest so far, and stopping after the last one is no earlier than planned.
+    (patience + 1 >= measured).then(|| {
+        (
+            "patience",
+            format!("`patience` = {patience} can never stop a training early with so few measurements"),
+        )
+    })
 }
 
 /// Bytes of a row's text.

@@ -121,6 +121,7 @@ fn expert(work: &ReportWork, input: &StageInput, made: &ExpertEvidence) -> Exper
         steps: made.training.as_ref().map(|training| training.losses.len() as u64),
         // The loss is an f32.
         final_loss: manifest.facts["final-loss"].as_f64().map(|loss| shortest(loss as f32)),
+        validation: super::training::validation(&manifest.facts),
     }
 }
 

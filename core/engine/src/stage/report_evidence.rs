@@ -12,11 +12,12 @@ use cadre_recipe::IndicatorKind;
 use cadre_scheduler::{ReportWork, StageInput, StageJob, StageKind};
 
 use super::compose::TRAINING;
+use super::evaluate::PREDICTIONS;
 use super::inputs::{all, task_of};
 use super::report::RoutedRow;
 use super::training::{LOSSES, Losses};
 use crate::error::EngineError;
-use crate::records::RouteRow;
+use crate::records::{PredictionRecord, RouteRow, read_rows};
 
 /// The evidence of a run.
 pub(super) fn evidence(
@@ -27,9 +28,13 @@ pub(super) fn evidence(
 ) -> Result<RunEvidence, EngineError> {
     let answers = Answers::of(work, rows);
     let last = rows.last().map_or(&[][..], |row| &row.routes);
+    let predictions = predictions(job)?;
     let experts = all(job, StageKind::Train);
     Ok(RunEvidence {
-        queries: last.iter().map(|route| query(work, route, &answers)).collect(),
+        queries: last
+            .iter()
+            .map(|route| recorded(query(work, route, &answers), route, &predictions))
+            .collect(),
         outside: outside.iter().map(|route| query(work, route, &answers)).collect(),
         experts: experts.iter().map(|input| expert(work, job, input)).collect::<Result<_, _>>()?,
         indicator: work.method.indicator.map(|kind| match kind {
@@ -82,8 +87,29 @@ fn query(work: &ReportWork, route: &RouteRow, answers: &Answers<'_>) -> QueryEvi
         chosen: route.chosen.map(|expert| expert as usize),
         score: route.outcome.map(|outcome| outcome.score),
         empty: route.outcome.is_some_and(|outcome| outcome.empty),
+        answer: None,
+        reference: None,
         by_own_expert: of(&answers.by_own_expert),
         by_backbone: of(&answers.by_backbone),
+    }
+}
+
+/// The recorded predictions of the last row of R, by task and query.
+type Predictions = HashMap<(Option<String>, String), PredictionRecord>;
+
+fn predictions(job: &StageJob<'_>) -> Result<Predictions, EngineError> {
+    let Some(last) = job.inputs_of(StageKind::Evaluate).last() else { return Ok(HashMap::new()) };
+    let records: Vec<PredictionRecord> = read_rows(&last.artifact.path(PREDICTIONS))?;
+    Ok(records.into_iter().map(|record| ((record.task.clone(), record.id.clone()), record)).collect())
+}
+
+/// Adds the text of the answer, where it was recorded.
+fn recorded(query: QueryEvidence, route: &RouteRow, predictions: &Predictions) -> QueryEvidence {
+    let record = predictions.get(&(route.task.clone(), route.id.clone()));
+    QueryEvidence {
+        answer: record.map(|record| record.prediction.clone()),
+        reference: record.and_then(|record| record.references.first().cloned()),
+        ..query
     }
 }
 

@@ -68,6 +68,7 @@ pub(super) fn train(
         "validation-loss": validation_loss(&outcome),
         "steps": outcome.losses.len(),
         "kept-step": outcome.kept_step,
+        "stopped-early": outcome.stopped_early,
     }))
 }
 

@@ -1,10 +1,12 @@
 //! Shared by pretraining and expert training: the learner's settings from a work, progress, and losses.
 
+use cadre_eval::ExpertValidation;
 use cadre_nn::{Flow, Length, Schedule, StepReport, TrainingOutcome, TrainingSpec};
-use cadre_scheduler::{StageJob, TrainingWork};
+use cadre_scheduler::{StageFacts, StageJob, TrainingWork};
 use cadre_store::Seed;
 use serde::{Deserialize, Serialize};
 
+use super::claim_scale::shortest;
 use crate::error::EngineError;
 
 /// File with the losses of a trained model.
@@ -49,6 +51,17 @@ pub(super) fn training_spec(work: &TrainingWork, seed: Seed) -> TrainingSpec {
         seed: seed.derive("training").0,
         checkpoint_every: u64::from(work.pace.checkpoint_every),
     }
+}
+
+/// What the held-out examples of a training showed, from the facts of its stage; `None` without a validation split.
+pub(super) fn validation(facts: &StageFacts) -> Option<ExpertValidation> {
+    // The loss is an f32.
+    let loss = shortest(facts["validation-loss"].as_f64()? as f32);
+    Some(ExpertValidation {
+        kept_step: facts["kept-step"].as_u64()?,
+        loss,
+        stopped_early: facts["stopped-early"].as_bool(),
+    })
 }
 
 /// Reports a step, and stops if a stop was requested.

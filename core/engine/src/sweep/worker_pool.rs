@@ -62,7 +62,7 @@ impl WorkerPool<'_> {
         })
     }
 
-    /// Keeps a worker running until one ends by itself. A worker that dies before it starts a stage is not replaced:
+    /// Runs a worker and replaces it when it dies during a stage, until one ends by itself. A worker that dies before it starts a stage is not replaced:
     /// the next one would die too.
     fn keep_one(
         &self,
@@ -107,7 +107,7 @@ impl WorkerPool<'_> {
         self.hand_on(&Event { kind: EventKind::Failed { message }, ..at.clone() }, watch);
     }
 
-    /// Starts a worker; if a device is assigned to it, it sees only that one.
+    /// Starts a worker. A device that is assigned to it is the only one visible to it.
     fn start(&self, number: usize, gpu: Option<&String>, first: bool) -> Result<Child, EngineError> {
         let program = std::env::current_exe().map_err(|source| EngineError::Worker { number, source })?;
         let log = self.folder.worker_log(&number.to_string());
@@ -189,7 +189,7 @@ struct Watch<'a> {
     deaths: Mutex<HashMap<Digest, u32>>,
 }
 
-/// Waits for a worker, and asks it to stop once this process is asked to.
+/// Waits for a worker, and asks it to stop when a stop of the sweep is requested.
 fn wait(child: &mut Child, stop: &StopFlag) -> std::io::Result<ExitStatus> {
     let mut asked = false;
     loop {

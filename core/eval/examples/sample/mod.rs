@@ -5,10 +5,10 @@ mod dice;
 use std::collections::BTreeMap;
 
 use cadre_eval::{
-    ClaimSample, ClaimScale, Cost, DataProvenance, EvalError, ExpertReport, Finding, FindingCode, LossCurve,
-    MetricScores, Negatives, OutOfDistributionReport, PluginProvenance, PredictionRow, ProbeCost, Provenance,
-    Report, ReportExtras, RouteDecision, RoutingReport, ScoreInterval, ScoreMatrix, Severity, StageCost,
-    TrainingCurve,
+    ClaimSample, ClaimScale, Cost, DataProvenance, EvalError, ExpertReport, ExpertValidation, Finding,
+    FindingCode, LossCurve, MetricScores, Negatives, OutOfDistributionReport, PluginProvenance,
+    PredictionRow, ProbeCost, Provenance, Report, ReportExtras, RouteDecision, RoutingReport, ScoreInterval,
+    ScoreMatrix, Severity, StageCost, TrainingCurve,
 };
 
 use dice::Dice;
@@ -218,6 +218,11 @@ impl Sample {
             }),
             steps: Some(400),
             final_loss: Some(0.021 + 0.008 * at as f64),
+            validation: Some(ExpertValidation {
+                kept_step: 300,
+                loss: 0.052 + 0.008 * at as f64,
+                stopped_early: Some(false),
+            }),
         };
         if self.routed {
             return self.tasks.iter().enumerate().map(expert).collect();
@@ -230,6 +235,7 @@ impl Sample {
             negatives: Some(Negatives::default()),
             steps: Some(400),
             final_loss: Some(0.03),
+            validation: None,
         }]
     }
 

@@ -27,6 +27,10 @@ pub struct QueryEvidence {
     pub score: Option<f64>,
     /// Whether the answer was empty.
     pub empty: bool,
+    /// The answer; `None` where its text was not recorded.
+    pub answer: Option<String>,
+    /// The first reference answer, where the answer was recorded.
+    pub reference: Option<String>,
     /// Score of the answer that its own task's expert gave at any stage, 0..=100; `None` where unknown.
     pub by_own_expert: Option<f64>,
     /// Score of the answer that the backbone gave at any stage, 0..=100; `None` where unknown.

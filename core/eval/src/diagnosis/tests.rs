@@ -139,14 +139,14 @@ fn a_collapse_names_its_expert_its_reasons_and_what_to_try() {
         codes,
         [
             RoutingCollapse,
+            TrainingShort,
             SilentIndicators,
             AcceptsRejectedTask,
             FewNegatives,
-            TrainingShort,
-            OutsideQueriesTaken,
-            WarmUpLong,
             RoutingCostsScore,
-            Forgetting
+            Forgetting,
+            OutsideQueriesTaken,
+            WarmUpLong
         ]
     );
     assert_eq!(
@@ -159,16 +159,16 @@ fn a_collapse_names_its_expert_its_reasons_and_what_to_try() {
         (Severity::Failure, &["pos".to_owned()][..])
     );
     assert!(findings[0].advice[0].starts_with("`indicator.kind = \"existing-token\"`"));
-    assert!(findings[1].text.contains("4.0e-5"), "{}", findings[1].text);
+    assert!(findings[2].text.contains("4.0e-5"), "{}", findings[2].text);
     assert!(
-        findings[2]
+        findings[3]
             .text
             .contains("that of “pos” answers 20 of 20 queries of “sa” after 8 examples to reject")
     );
-    assert!(findings[2].advice[0].contains("`rehearsal.selector.share`"));
-    assert!(findings[4].text.contains("only 12 optimizer steps"), "{}", findings[4].text);
-    assert!(findings[..6].iter().all(|finding| finding.severity == Severity::Failure));
-    assert!(findings[6..].iter().all(|finding| finding.severity == Severity::Warning));
+    assert!(findings[3].advice[0].contains("`rehearsal.selector.share`"));
+    assert!(findings[1].text.contains("only 12 optimizer steps"), "{}", findings[1].text);
+    assert!(findings[..8].iter().all(|finding| finding.severity == Severity::Failure));
+    assert!(findings[8..].iter().all(|finding| finding.severity == Severity::Warning));
 }
 
 /// The expert of the second task takes fifteen of twenty queries of the first after eight negatives.
@@ -418,6 +418,88 @@ fn zeros_empty_answers_and_forgetting() {
     // A correct empty answer is not a finding.
     made.evidence.queries.iter_mut().for_each(|query| query.score = Some(100.0));
     assert_eq!(made.of_code(FindingCode::EmptyAnswers), None);
+}
+
+#[test]
+fn the_same_answer_to_all_queries_of_a_task_is_reported() {
+    let mut made = Made::of(right);
+    let mut number = 0;
+    for query in &mut made.evidence.queries {
+        number += 1;
+        query.reference = Some(format!("answer {number}"));
+        query.answer = Some(match query.task {
+            Some(1) if number % 10 > 0 => "the  same\nanswer".to_owned(),
+            _ => format!("another {number}"),
+        });
+    }
+    let found = made.of_code(FindingCode::ConstantAnswers).unwrap();
+    assert!(
+        found.text.contains("differ: “the same answer” to 18 of 20 queries of “trans”. The model"),
+        "{}",
+        found.text
+    );
+    assert_eq!((&found.tasks[..], found.severity), (&["trans".to_owned()][..], Severity::Warning));
+    assert!(found.advice[0].contains("`stream.template`"));
+    // One more answer that differs: 85 %.
+    let queries = &mut made.evidence.queries;
+    let first = queries.iter_mut().find(|query| query.task == Some(1)).unwrap();
+    first.answer = Some("another".to_owned());
+    assert_eq!(made.of_code(FindingCode::ConstantAnswers), None);
+    // A task with one answer.
+    for query in &mut made.evidence.queries {
+        (query.answer, query.reference) = (Some("yes".to_owned()), Some("yes".to_owned()));
+    }
+    assert_eq!(made.of_code(FindingCode::ConstantAnswers), None);
+    // Too few recorded answers, and empty ones.
+    for (at, query) in made.evidence.queries.iter_mut().enumerate() {
+        query.reference = Some(at.to_string());
+    }
+    assert!(made.of_code(FindingCode::ConstantAnswers).is_some());
+    made.evidence.queries.iter_mut().for_each(|query| query.answer = Some(" ".to_owned()));
+    assert_eq!(made.of_code(FindingCode::ConstantAnswers), None);
+    for (at, query) in made.evidence.queries.iter_mut().enumerate() {
+        query.answer = (at % 20 < 9).then(|| "yes".to_owned());
+    }
+    assert_eq!(made.of_code(FindingCode::ConstantAnswers), None);
+}
+
+#[test]
+fn what_costs_more_comes_first_and_much_lost_is_a_failure() {
+    let zero = |tasks: usize| {
+        let mut made = Made::of(right);
+        for query in made.evidence.queries.iter_mut().filter(|query| query.task < Some(tasks)) {
+            query.score = Some(0.0);
+            query.by_own_expert = Some(0.0);
+        }
+        // A training that is short although its run routes well is a note.
+        made.trainings(&[1.0; 12], 0);
+        made.count();
+        made
+    };
+    let made = zero(2);
+    let order: Vec<_> = made.findings().iter().map(|finding| (finding.severity, finding.code)).collect();
+    let expected = [
+        (Severity::Failure, FindingCode::TaskScoresZero),
+        (Severity::Failure, FindingCode::Forgetting),
+        (Severity::Note, FindingCode::TrainingShort),
+    ];
+    assert_eq!(order, expected);
+    // BWT of −26.7, 20 points of AR.
+    assert_eq!(zero(1).of_code(FindingCode::Forgetting).unwrap().severity, Severity::Warning);
+    let mut alone = zero(2);
+    alone.report.routing = None;
+    assert_eq!(alone.of_code(FindingCode::Forgetting).unwrap().severity, Severity::Warning);
+    // Of two warnings of the same severity, the one that costs more.
+    let mut made = Made::of(right);
+    for query in made.evidence.queries.iter_mut().filter(|query| query.task == Some(1)) {
+        query.by_backbone = Some(100.0);
+        query.score = Some(20.0);
+        query.by_own_expert = Some(80.0);
+    }
+    made.count();
+    let order: Vec<_> = made.findings().iter().map(|finding| finding.code).collect();
+    // 60 points of one task of four to the backbone, 15 lost to forgetting, 15 by routing: 20 come first.
+    assert_eq!(order[0], FindingCode::BackboneBetter, "{order:?}");
 }
 
 #[test]

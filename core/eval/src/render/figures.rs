@@ -28,7 +28,7 @@ pub(crate) fn percent(value: Option<f64>) -> String {
     value.map_or_else(|| ABSENT.to_owned(), |value| format!("{:.1} %", value * 100.0))
 }
 
-pub(super) fn decimals(value: Option<f64>, decimals: usize) -> String {
+pub(crate) fn decimals(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| ABSENT.to_owned(), |value| format!("{value:.decimals$}"))
 }
 

@@ -157,6 +157,21 @@ fn write_experts(text: &mut String, report: &Report) -> std::fmt::Result {
             ),
         )?;
     }
+    writeln!(text)?;
+    write_validation(text, report)
+}
+
+/// One line per training with a validation split.
+fn write_validation(text: &mut String, report: &Report) -> std::fmt::Result {
+    let lines: Vec<_> =
+        report.experts.iter().filter_map(|expert| Some((&expert.task, expert.validation_line()?))).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "Validation (loss of the held-out examples in nats per token):\n")?;
+    for (task, line) in lines {
+        writeln!(text, "- {}: {line}", cell(task))?;
+    }
     writeln!(text)
 }
 

@@ -120,6 +120,8 @@ struct ExpertLine {
     examples: String,
     negatives: String,
     steps: String,
+    /// Kept step and held-out loss, with a validation split.
+    validation: Option<String>,
     loss: String,
 }
 
@@ -289,6 +291,7 @@ fn expert_line(expert: &crate::ExpertReport) -> ExpertLine {
         examples: count(expert.training_examples),
         negatives: known_count(expert.negatives.as_ref().map(crate::Negatives::total)),
         steps: known_count(expert.steps),
+        validation: expert.validation_line(),
         loss: decimals(expert.final_loss, 3),
     }
 }

@@ -42,6 +42,8 @@ struct Page {
     facts: Vec<String>,
     cards: Vec<Card>,
     baseline: Option<String>,
+    /// Why there are no differences to a baseline.
+    no_differences: Option<String>,
     /// Whether an interval of an older file is too narrow.
     few_pairs: bool,
     heads: Heads,
@@ -81,6 +83,7 @@ impl Page {
             facts: facts(report),
             cards: cards(report),
             baseline: report.baseline.as_deref().map(visible),
+            no_differences: report.no_differences().as_deref().map(visible),
             few_pairs: report.settings.iter().any(few),
             heads: Heads::of(report, &names, &figures),
             settings: tables::settings(report, &names, &figures),

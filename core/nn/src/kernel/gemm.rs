@@ -60,7 +60,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// Writes `a · b · factor` to `out`, whose rows are `row_step` apart; with `add`, adds it. A large product runs on the
+/// Writes `a · b · factor` to `out`, whose rows are `row_step` apart; with `add`, adds it to what `out` contains. A large product runs on the
 /// threads of the current rayon pool.
 pub(crate) fn product(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>, factor: f32, add: bool) {
     assert_eq!(a.columns, b.rows, "inner sizes of a product");
@@ -102,8 +102,8 @@ const SMALL: usize = 64;
 /// Longest sum that the `gemm` crate never splits.
 pub(crate) const UNDIVIDED: usize = 512;
 
-/// Minimum number of rows at which a product with `columns` columns and sums of `inner` terms adds up every element in
-/// the same order, whatever the number of rows. With fewer rows the `gemm` crate uses special kernels, whose results
+/// Number of rows from which on the number of rows does not affect the order in which the elements of a product are
+/// added up (a product with `columns` columns and sums of `inner` terms). With fewer rows the `gemm` crate uses special kernels, whose results
 /// differ in the last bits.
 pub(crate) fn rows_of_one_order(columns: usize, inner: usize) -> usize {
     // One thread's part of a product may have as few as `COLUMNS` columns.
@@ -111,11 +111,11 @@ pub(crate) fn rows_of_one_order(columns: usize, inner: usize) -> usize {
     if columns <= SMALL && inner > UNDIVIDED { min_rows.max(SMALL + 1) } else { min_rows.max(2) }
 }
 
-/// Number of multiplications below which another thread would wake up too late to help.
+/// Number of multiplications below which starting another thread takes longer than it saves.
 const SINGLE_THREAD: usize = 192 * 192 * 192;
 
-/// Parts of a partitioned product are multiples of these: a few register tiles of the product, so that a part adds up
-/// in the same order as the whole product.
+/// The sizes of the parts of a partitioned product are multiples of these, which are a few register tiles each. A part
+/// then adds up in the same order as the whole product.
 const COLUMNS: usize = 128;
 const ROWS: usize = 96;
 

@@ -139,6 +139,8 @@ pub struct TrainingOutcome {
     pub validation_losses: Vec<(u64, f32)>,
     /// The step whose weights the training ended with.
     pub kept_step: u64,
+    /// Whether the validation loss ended the training before its last planned step.
+    pub stopped_early: bool,
     /// Tokens processed, prompts included.
     pub tokens: u64,
     /// Number of trained weights.

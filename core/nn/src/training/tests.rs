@@ -254,6 +254,7 @@ fn the_best_weights_are_those_of_a_training_that_ended_there() {
         assert_eq!(bytes, early_bytes);
     }
     assert_eq!(early.losses.len() as u64, early.kept_step + 2);
+    assert_eq!((best.stopped_early, early.stopped_early), (false, early.losses.len() < 16));
 }
 
 #[test]

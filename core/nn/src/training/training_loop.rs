@@ -195,6 +195,7 @@ impl Training<'_> {
             gradient_norms: progress.gradient_norms.clone(),
             validation_losses: progress.validation_losses.clone(),
             kept_step: best.map_or(progress.step, |(step, _)| step),
+            stopped_early: !stopped && progress.step < steps,
             tokens: progress.tokens,
             parameters: parameters.count(),
             stopped,

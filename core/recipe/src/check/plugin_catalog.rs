@@ -87,6 +87,13 @@ impl PluginCatalog {
         folders
     }
 
+    /// The folders in `$CADRE_PLUGINS` that do not exist.
+    pub fn missing_folders(env: &EnvSource) -> Vec<PathBuf> {
+        let listed = env.get("CADRE_PLUGINS").into_iter().flat_map(std::env::split_paths);
+        let named = listed.filter(|folder| !folder.as_os_str().is_empty());
+        named.filter(|folder| !env.folder().join(folder).is_dir()).collect()
+    }
+
     /// Reads what is in these folders: `name.wasm`, and `name/name.wasm` or `name/name_with_underscores.wasm`. Folders
     /// that do not exist are skipped. The folder `methods` in each is searched too.
     pub fn scan(folders: &[PathBuf]) -> Self {

@@ -269,7 +269,7 @@ impl<'a> Line<'a> {
 }
 
 /// How TOML writes a number that is written otherwise: `.5`, `1.e-4`, `007`, `10%`, `5k`.
-pub(crate) fn meant_number(written: &str) -> Option<String> {
+pub fn meant_number(written: &str) -> Option<String> {
     let toml = |number: f64| toml::Value::Float(number).to_string();
     let float = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
     let numeric = written.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first));

@@ -24,8 +24,8 @@ const OWNED: &[(&str, &str, &[&str])] = &[
     ("stream", "format", &["limits", "template", "seed"]),
 ];
 
-/// Removes displaced keys from the layers, which are ordered lowest first. All variables count as one layer, and so do
-/// all `--set` options: neither of two alternatives among them is above the other.
+/// Removes displaced keys from the layers, which are ordered lowest first. All variables count as one layer, and all
+/// `--set` options as another: of two alternatives in the same layer, neither overrides the other.
 pub(crate) fn displace(layers: &mut [Layer]) {
     for top in 1..layers.len() {
         let kind = layers[top].source.kind.clone();

@@ -9,6 +9,7 @@ use figment::Figment;
 use serde_json::Value;
 
 use crate::check::contradiction;
+use crate::check::plugin_catalog::PluginCatalog;
 use crate::check::surroundings::Surroundings;
 use crate::check::sweep_check;
 use crate::check::validate::{self, Finding};
@@ -132,7 +133,10 @@ impl Basis {
         let mut findings = walk.findings;
         findings.extend(contradiction::find(&value));
         findings.extend(sweep.findings);
-        findings.extend(surroundings.check(&value));
+        findings.extend(surroundings.check(&value).into_iter().map(|finding| match finding.mistake {
+            Mistake::NoPlugin { .. } => finding.suggest(missing_plugin_folders(env)),
+            _ => finding,
+        }));
         for key in walk.paths {
             findings.extend(expand_path(&mut value, key, &layers, path, env));
         }
@@ -175,6 +179,28 @@ impl Loaded {
     /// An error of this crate's own checks, located at the key.
     pub(crate) fn found(&self, key: &str, mistake: Mistake) -> RecipeError {
         RecipeError::at_key(&self.layers, &self.main, &KeyPath::of(key), Point::Key, mistake)
+    }
+
+    /// Warnings about folders in `$CADRE_PLUGINS` that do not exist.
+    pub fn plugin_notes(&self) -> Vec<RecipeError> {
+        missing_plugin_folders(&self.basis.env).map(|note| self.mistake("", note)).into_iter().collect()
+    }
+
+    /// The value of `$CADRE_DATA`, if a message names a file below it.
+    pub fn data_note(&self, message: &str) -> Option<String> {
+        let env = &self.basis.env;
+        let Some(set) = env.get("CADRE_DATA") else {
+            let recipes = env.folder().join(self.path().parent().unwrap_or(Path::new("")));
+            let folder = path_value::default_data(env, &recipes)?;
+            let of_default = message.contains(&format!("{}/", folder.display()));
+            return of_default
+                .then(|| format!("`$CADRE_DATA` is not set; its default here is {}", folder.display()));
+        };
+        let folder = path_value::clean(&env.folder().join(set));
+        message.contains(&folder.display().to_string()).then(|| match folder.is_dir() {
+            true => format!("`$CADRE_DATA` is {set}"),
+            false => format!("`$CADRE_DATA` is {set}, and there is no such folder"),
+        })
     }
 
     /// Like [`Loaded::mistake`] for a word that is not among `choices`, which are listed, most similar first; the
@@ -226,8 +252,29 @@ fn name(value: &mut Value, path: &Path) {
     }
 }
 
+/// A note on folders in `$CADRE_PLUGINS` that do not exist.
+fn missing_plugin_folders(env: &EnvSource) -> Option<String> {
+    let missing = PluginCatalog::missing_folders(env);
+    let names: Vec<String> = missing.iter().map(|folder| folder.display().to_string()).collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(format!("`$CADRE_PLUGINS` names {one}, and there is no such folder")),
+        several => Some(format!("`$CADRE_PLUGINS` names folders that do not exist: {}", several.join(", "))),
+    }
+}
+
 fn located(layers: &[Layer], main: &str, finding: Finding) -> RecipeError {
+    let lacks = matches!(finding.mistake, Mistake::Missing { .. } | Mistake::Needs { .. });
     let mut error = RecipeError::at_key(layers, main, &finding.path, finding.point, finding.mistake);
+    let inherited = layers.iter().any(|layer| {
+        matches!(layer.source.kind, LayerKind::File { .. }) && layer.source.name() == error.file
+    });
+    if lacks && inherited && error.file != main {
+        // What is missing belongs into the recipe; inherited files are shared with other recipes.
+        let table = validate::table_name(&finding.path);
+        let hint = format!("{table} is inherited from {}; add what is missing to {main}", error.layer);
+        error = RecipeError { key: error.key, ..RecipeError::whole(main, error.mistake) }.suggest(hint);
+    }
     error.expected = finding.expected;
     error.suggestion = finding.suggestion.or_else(|| {
         // Of two contradicting keys, the error shows one; the other may be in another file.

@@ -88,7 +88,11 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
             if common.json {
                 say(&render_sweep_json(&planned.plan, &planned.status).to_string())
             } else {
-                say(&render_sweep(&planned.plan, &planned.status))
+                say(&render_sweep(&planned.plan, &planned.status))?;
+                note(
+                    "not checked here: the policies' settings, and the lengths of rows; `cadre sweep --dry-run` checks both",
+                );
+                Ok(())
             }
         }
         Command::Plan(args) => {
@@ -99,7 +103,11 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
                 say(&render_json(&planned.plan, &planned.status, open.memory()).to_string())
             } else {
                 let memory = open.memory().map(|need| memory_line(&need)).unwrap_or_default();
-                say(&format!("{}{memory}", render(&planned.plan, &planned.status, true)))
+                say(&format!("{}{memory}", render(&planned.plan, &planned.status, true)))?;
+                note(
+                    "not checked here: the policies' settings, and the lengths of rows; `cadre plan` checks both",
+                );
+                Ok(())
             }
         }
     }
@@ -108,6 +116,11 @@ fn run(command: &Command, common: &CommonArgs) -> anyhow::Result<()> {
 /// Prints warnings to standard error.
 fn warn(warnings: &[RecipeError]) {
     let _ = write!(anstream::stderr().lock(), "{}", render_warnings(warnings, true));
+}
+
+/// Prints a note to standard error.
+fn note(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
 /// Prints the result, with colours if standard output is a terminal.

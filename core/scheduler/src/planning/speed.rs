@@ -24,7 +24,7 @@ const MAX_BYTES: usize = 64 << 10;
 const SIMILAR: f64 = 2.0;
 /// Least ratio between the ends of an estimate: rows of other lengths train at another speed.
 const LEAST_SPREAD: f64 = 1.5;
-/// Shares of the measurements that are slower, and faster, than the range.
+/// The share of the measurements below the range, and the share above it.
 const OUTLIERS: f64 = 0.1;
 
 /// The fact of a training stage that holds the number of tokens it was trained on.
@@ -55,7 +55,7 @@ struct Measurement {
     seconds: f64,
 }
 
-/// How long the training stages that are to do will take, from measurements on this machine.
+/// The time that the remaining training stages will take, estimated from measurements on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TrainingTime {
@@ -92,8 +92,8 @@ fn append(path: &Path, measurement: &Measurement) -> std::io::Result<()> {
     OpenOptions::new().create(true).append(true).open(path)?.write_all(line.as_bytes())
 }
 
-/// The time that the stages to do will train; none where a stage has no estimate of its tokens or no measurement like
-/// it.
+/// The time that the remaining stages will train. `None` if a stage has no estimate of its tokens, or if nothing like it
+/// was measured.
 pub(crate) fn estimate(
     store: &ArtifactStore,
     stages: &[StageSpec],
@@ -150,7 +150,7 @@ fn read(path: &Path) -> Vec<Measurement> {
     lines.filter_map(|line| serde_json::from_slice(line).ok()).filter(usable).collect()
 }
 
-/// What the speed of a training stage depends on, and the weights of its backbone; none of other stages.
+/// What the speed of a training stage depends on, and the weights of its backbone; `None` for a stage that does not train.
 fn setting(stages: &[StageSpec], place: usize) -> Option<(Setting, u64)> {
     let stage = stages.get(place)?;
     let (model, parameters) = match &stage.work {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::planning::memory::{MemoryNeed, bytes, machine_memory};
 use crate::planning::plan::{Plan, PlanStatus, StageState};
 use crate::planning::speed::TrainingTime;
-use crate::stages::StageSpec;
+use crate::stages::{PSEUDO_NEGATIVES, StageSpec, StageWork};
 
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
@@ -48,8 +48,36 @@ pub fn render(plan: &Plan, status: &PlanStatus, coloured: bool) -> String {
         );
         let _ = writeln!(text, "{}", line.trim_end());
     }
+    for line in remarks(plan) {
+        let _ = writeln!(text, "{}", paint(DIM, &line));
+    }
     let _ = writeln!(text, "{}", summary(plan, status));
     text
+}
+
+/// Remarks on the columns of the table: rows that are read but not all used, and the origin of the number of tokens.
+fn remarks(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    let count = plan.stages.iter().find_map(|stage| match &stage.work {
+        StageWork::Compose(work) => work.pseudo_negatives.as_ref()?.count,
+        _ => None,
+    });
+    let prepared = plan.stages.iter().find(|stage| stage.name == PSEUDO_NEGATIVES);
+    let rows = prepared.and_then(|stage| stage.estimate.examples);
+    if let Some((count, rows)) = count.zip(rows).filter(|(count, rows)| (*count as u64) < *rows) {
+        lines.push(format!(
+            "{PSEUDO_NEGATIVES}: all {} rows of its source are read; each training set draws {count} of them \
+             (`rehearsal.pseudo-negatives.count`)",
+            figure(Some(rows))
+        ));
+    }
+    if plan.stages.iter().any(|stage| stage.estimate.training_tokens.is_some()) {
+        lines.push(
+            "training tokens: examples × epochs (or steps × batch) × tokens per row, of which 4 bytes of text count as one"
+                .to_owned(),
+        );
+    }
+    lines
 }
 
 /// A line on the memory of a run and of this machine.

@@ -69,5 +69,15 @@ fn newer_versions_are_refused_and_left_alone() {
 
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("FORMAT"), b"what").unwrap();
-    assert!(matches!(ArtifactStore::open(folder.path()), Err(StoreError::Malformed { .. })));
+    let problem = ArtifactStore::open(folder.path()).unwrap_err();
+    assert!(matches!(problem, StoreError::DamagedFormat { .. }));
+    let text = problem.to_string();
+    for part in [
+        "FORMAT contains \"what\"",
+        "expected `{\"format-version\":1}`",
+        "write that into the file",
+        "--store",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
 }

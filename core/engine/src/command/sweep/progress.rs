@@ -54,6 +54,10 @@ fn text(report: &SweepReport, folder: &SweepFolder, seconds: Option<f64>) -> Str
     if report.settings.len() > LISTED {
         text.push_str(&format!("… and {} more settings\n", report.settings.len() - LISTED));
     }
+    let scored = report.settings.iter().any(|setting| setting.figures.contains_key("average-score"));
+    if let Some(reason) = report.no_differences().filter(|_| scored) {
+        text.push_str(&format!("no differences between settings are shown: {reason}\n"));
+    }
     let count = |state| report.points.iter().filter(|point| point.state == state).count();
     let (done, failed, left) = (count(PointState::Done), count(PointState::Failed), count(PointState::Left));
     let mut tail = format!("{done} of {} points done", report.points.len());

@@ -48,6 +48,8 @@ fn the_table_lines_up_and_sums() {
     assert!(summary.ends_with(" training tokens left"), "{summary}");
     assert!(time.starts_with("training time: unknown until a stage like these"), "{time}");
 
+    let of_tokens = lines[lines.len() - 3];
+    assert!(of_tokens.starts_with("training tokens: examples × epochs"), "{of_tokens}");
     let coloured = render(&plan, &status, true);
     assert!(coloured.contains("\x1b[32mcached"));
     let json = render_json(&plan, &status, None);
