@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 
 use crate::toolchain::TARGET;
-use crate::{PluginBuildError, Toolchain, encode};
+use crate::{PluginBuildError, Toolchain, declarations, encode};
 
 /// A policy that was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +77,7 @@ pub fn build(toolchain: &Toolchain, folder: &Path, locked: bool) -> Result<Built
         fs::read(&module).map_err(|source| PluginBuildError::Read { path: module.clone(), source })?;
     let mut bytes = encode(&module, &bytes)?;
     append_section(&mut bytes, "version", package.version.as_bytes());
+    declarations::append(&mut bytes, folder, Some(&package.version))?;
     Ok(Built { name: package.name.clone(), bytes })
 }
 

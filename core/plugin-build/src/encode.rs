@@ -5,8 +5,9 @@ use std::path::Path;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
+use cadre_contract::KINDS;
+
 use crate::PluginBuildError;
-use crate::start::CONTRACT;
 
 /// Makes a component from a core module. Modules built with the Rust SDK contain their contract in a custom section;
 /// for other modules, the WIT world is inferred from the exports. `module` is only used in messages.
@@ -33,17 +34,17 @@ pub fn encode(module: &Path, bytes: &[u8]) -> Result<Vec<u8>, PluginBuildError> 
 const CARRIED: &[&str] = &["component-type"];
 
 fn with_contract(module: &Path, bytes: &[u8]) -> Result<Vec<u8>, PluginBuildError> {
-    let world = [("router", "router-plugin"), ("selector", "selector-plugin")]
-        .into_iter()
-        .find(|(interface, _)| contains(bytes, format!("cadre:policy/{interface}@").as_bytes()))
-        .map(|(_, world)| world)
+    let entry = KINDS
+        .iter()
+        .find(|entry| contains(bytes, format!("{}/{}@", entry.package, entry.interface).as_bytes()))
         .ok_or_else(|| PluginBuildError::NotAPolicy { module: module.to_owned() })?;
     let unreadable = |problem: String| PluginBuildError::Contract { problem };
     let mut contract = Resolve::default();
     let package =
-        contract.push_str("policy.wit", CONTRACT).map_err(|error| unreadable(format!("{error:#}")))?;
-    let world =
-        contract.select_world(&[package], Some(world)).map_err(|error| unreadable(format!("{error:#}")))?;
+        contract.push_str("contract.wit", entry.wit).map_err(|error| unreadable(format!("{error:#}")))?;
+    let world = contract
+        .select_world(&[package], Some(entry.world))
+        .map_err(|error| unreadable(format!("{error:#}")))?;
     let mut bytes = bytes.to_vec();
     embed_component_metadata(&mut bytes, &contract, world, StringEncoding::UTF8).map_err(|error| {
         PluginBuildError::Component { module: module.to_owned(), problem: format!("{error:#}") }

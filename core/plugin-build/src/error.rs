@@ -94,12 +94,20 @@ pub enum PluginBuildError {
     },
     /// A core module that exports no policy.
     #[error(
-        "{} exports neither the functions of `cadre:policy/router` nor those of `cadre:policy/selector`",
+        "{} exports none of `cadre:policy/router`, `cadre:policy/selector` and `cadre:method/hooks`",
         module.display()
     )]
     NotAPolicy {
         /// The core module.
         module: PathBuf,
+    },
+    /// The declarations of a collection are invalid.
+    #[error("{}: {problem}", path.display())]
+    Declarations {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
     },
     /// A core module that cannot be turned into a component.
     #[error("cannot make a component of {}: {problem}", module.display())]

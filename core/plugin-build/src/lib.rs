@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod build;
+mod declarations;
 mod encode;
 mod error;
 mod make;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::build::append_section;
-use crate::{PluginBuildError, Toolchain, build, encode};
+use crate::{PluginBuildError, Toolchain, build, declarations, encode};
 
 /// Makes a component from `from`, a folder with a Rust package or a core module file, and writes it to `to`. Without
 /// `to`, it is written beside its source, named after the package or the module (`my.core.wasm` becomes `my.wasm`).
@@ -25,7 +25,9 @@ pub fn make(from: &Path, to: Option<&Path>) -> Result<PathBuf, PluginBuildError>
         if to.is_none() && beside == from {
             return Err(PluginBuildError::Exists { path: beside });
         }
-        (encode(from, &module)?, beside)
+        let mut bytes = encode(from, &module)?;
+        declarations::append(&mut bytes, from.parent().unwrap_or(Path::new("")), None)?;
+        (bytes, beside)
     };
     let file = to.map_or(beside, Path::to_owned);
     fs::write(&file, bytes).map_err(|source| PluginBuildError::Write { path: file.clone(), source })?;

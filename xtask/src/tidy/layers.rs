@@ -12,7 +12,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("store", 1),
     ("eval", 1),
     ("checkpoint", 1),
-    ("plugin-build", 1),
+    ("plugin-build", 2),
     ("recipe", 2),
     ("data", 2),
     ("runs", 2),
