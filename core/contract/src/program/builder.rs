@@ -104,7 +104,11 @@ impl Builder {
             None => {
                 self.constant_bytes += 4 * values.len() as u64;
                 if self.constant_bytes > self.limits.constant_bytes {
-                    return Err(self.over("bytes of constants", self.constant_bytes, self.limits.constant_bytes));
+                    return Err(self.over(
+                        "bytes of constants",
+                        self.constant_bytes,
+                        self.limits.constant_bytes,
+                    ));
                 }
                 let index = self.constants.len() as u32;
                 self.constants.push(key.clone());
@@ -156,8 +160,7 @@ impl Builder {
             }
             cost.produced = cost.produced.saturating_add(result.elements());
         }
-        cost.multiplications =
-            cost.multiplications.saturating_add(multiplications(&op, &given, &results));
+        cost.multiplications = cost.multiplications.saturating_add(multiplications(&op, &given, &results));
         for (what, found, limit) in [
             ("operations", cost.operations, limits.operations),
             ("elements of all results", cost.produced, limits.produced),

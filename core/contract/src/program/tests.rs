@@ -41,11 +41,27 @@ fn wrong_operations_are_refused_with_shapes() {
         ("m", TensorType::bool([2, 4])),
     ]);
     let cases: Vec<(Op, Vec<Value>, &str)> = vec![
-        (Op::Matmul, vec![0, 0], "matmul of (float[2, 4], float[2, 4]): [2, 4] and [2, 4]: inner sizes 4 and 2 differ"),
-        (Op::Binary(Binary::Add), vec![0, 1], "add of (float[2, 4], int[2, 4]): it does not take float and int"),
+        (
+            Op::Matmul,
+            vec![0, 0],
+            "matmul of (float[2, 4], float[2, 4]): [2, 4] and [2, 4]: inner sizes 4 and 2 differ",
+        ),
+        (
+            Op::Binary(Binary::Add),
+            vec![0, 1],
+            "add of (float[2, 4], int[2, 4]): it does not take float and int",
+        ),
         (Op::Unary(Unary::Exp), vec![2], "exp of (bool[2, 4]): it does not take bool[2, 4]"),
-        (Op::Reduce(Reduction::Sum, 2), vec![0], "sum[dim=2] of (float[2, 4]): float[2, 4] has no dimension 2"),
-        (Op::TopK { k: 5, dim: 1 }, vec![0], "top-k[k=5,dim=1] of (float[2, 4]): k is 5; dimension 1 has size 4"),
+        (
+            Op::Reduce(Reduction::Sum, 2),
+            vec![0],
+            "sum[dim=2] of (float[2, 4]): float[2, 4] has no dimension 2",
+        ),
+        (
+            Op::TopK { k: 5, dim: 1 },
+            vec![0],
+            "top-k[k=5,dim=1] of (float[2, 4]): k is 5; dimension 1 has size 4",
+        ),
         (Op::Reshape(vec![3, 3]), vec![0], "reshape[3, 3] of (float[2, 4]): [2, 4] has 8 elements, [3, 3] 9"),
         (Op::Expert(1), vec![0], "expert[1] of (float[2, 4]): the site has 1 experts"),
         (Op::Scalar(Binary::Add, f64::NAN.into()), vec![0], "add[NaN] of (float[2, 4]): the number is NaN"),

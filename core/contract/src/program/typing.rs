@@ -285,9 +285,7 @@ pub(super) fn results(
                 return Err(format!("the site has {} experts", experts.len()));
             };
             match args[0].shape.as_slice() {
-                [rows, width] if *width == expert.input => {
-                    of(ElementKind::Float, vec![*rows, expert.output])
-                }
+                [rows, width] if *width == expert.input => of(ElementKind::Float, vec![*rows, expert.output]),
                 other => Err(format!("x must be [n, {}], not {other:?}", expert.input)),
             }
         }
