@@ -253,7 +253,7 @@ fn scalar(op: Binary, x: AnyTensor, number: f64) -> Result<AnyTensor, String> {
         Binary::Sub => float!(x, x => x.sub_scalar(value)),
         Binary::Mul => float!(x, x => x.mul_scalar(value)),
         Binary::Div => float!(x, x => x.div_scalar(value)),
-        Binary::Pow => float!(x, x => x.powf_scalar(value)),
+        Binary::Pow => float!(x, x => power(x, value)),
         Binary::Maximum => float!(x, x => {
             let mask = x.clone().inner().lower_scalar(value);
             x.mask_fill(mask, value)
@@ -270,6 +270,15 @@ fn scalar(op: Binary, x: AnyTensor, number: f64) -> Result<AnyTensor, String> {
         Binary::Le => compare!(lower_equal_scalar),
         Binary::And | Binary::Or => Err(x.unexpected()),
     }
+}
+
+/// burn 0.22 panics for a whole exponent outside of 64 bits, also an infinite one; then the exponent is a tensor.
+fn power<const D: usize>(x: Tensor<D>, exponent: f32) -> Tensor<D> {
+    if exponent.abs() < 1e9 {
+        return x.powf_scalar(exponent);
+    }
+    let exponents = Tensor::full(x.dims(), exponent, &x.device().inner());
+    x.powf(exponents)
 }
 
 fn matmul(a: AnyTensor, b: AnyTensor, products: Products) -> Result<AnyTensor, String> {
