@@ -212,6 +212,14 @@ pub enum NnError {
         /// The backend's error.
         problem: String,
     },
+    /// A program of a method cannot be run.
+    #[error("run a program: {place}: {problem}")]
+    Program {
+        /// The input, the operation or the output.
+        place: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The model's logits are not finite.
     #[error("the logits of row {row} are not finite")]
     Logits {

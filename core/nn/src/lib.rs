@@ -14,6 +14,8 @@ mod kernel;
 mod learner;
 mod model;
 mod packed_batch;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "gates and objectives will call it"))]
+mod program;
 mod projection;
 mod training;
 mod weights;
@@ -44,6 +46,8 @@ pub use exchange::{ImportedAdapter, check_adapter, export_adapter, export_merged
 
 pub use generation::{Answerer, Decoding, Generated, Row, ScoredRow, Strategy};
 pub use inference::Progress;
+
+pub use program::{ProgramTime, time_programs};
 
 pub use allocator::{Allocator, keep_freed_pages, peak_bytes};
 
