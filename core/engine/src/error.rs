@@ -371,6 +371,34 @@ pub enum EngineError {
         /// Number of failed checks.
         failed: usize,
     },
+    /// A file is not one of cases.
+    #[error("read the cases in {}: {problem}", file.display())]
+    NotCases {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A policy does not do what the cases of its reference say.
+    #[error("hold `{policy}` to its cases: {failed} of {cases} fail; the worst is {worst}")]
+    FailsCases {
+        /// The policy.
+        policy: String,
+        /// Number of failed cases.
+        failed: usize,
+        /// Number of cases.
+        cases: usize,
+        /// The case with the largest difference, and what differs.
+        worst: String,
+    },
+    /// Settings do not fit the policy's declaration.
+    #[error("use the settings of `{policy}`: {problem}")]
+    PolicySettings {
+        /// The policy.
+        policy: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// `cadre doctor` found problems.
     #[error("pass all checks: see {what} above")]
     DoctorFailed {

@@ -47,7 +47,7 @@ pub use exchange::{ImportedAdapter, check_adapter, export_adapter, export_merged
 pub use generation::{Answerer, Decoding, Generated, Row, ScoredRow, Strategy};
 pub use inference::Progress;
 
-pub use program::{ProgramTime, time_programs};
+pub use program::{Evaluated, HostTensor, HostValues, ProgramTime, evaluate, time_programs};
 
 pub use allocator::{Allocator, keep_freed_pages, peak_bytes};
 

@@ -1,10 +1,10 @@
-//! `cadre plugin list | check FILE | new KIND NAME | build FOLDER`: manages policies. Never modifies an existing
+//! `cadre plugin list | check FILE | show NAME | new KIND NAME | build FOLDER`: manages policies. Never modifies an existing
 //! policy's sources.
 
 use std::path::{Path, PathBuf};
 
 use cadre_plugin_build::PolicyKind;
-use cadre_policy::{Conformance, ConformanceOutcome, Limits, Sandbox};
+use cadre_policy::{Conformance, ConformanceOutcome, Limits, Methods, Sandbox};
 use cadre_recipe::{EnvSource, PluginCatalog, PluginEntry};
 use cadre_scheduler::CommonArgs;
 use clap::{Args, Subcommand, ValueEnum};
@@ -14,12 +14,17 @@ use crate::error::EngineError;
 use crate::resources::compiled_policies;
 use crate::terminal::{OutputMode, Terminal};
 
+mod cases;
+mod show;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
     /// List the policies that recipes can use
     List,
     /// Check a policy against the contract: version, answers, determinism, limits, speed
     Check(CheckArgs),
+    /// Show what a method declares, and the programs its hooks are traced into
+    Show(ShowArgs),
     /// Create a policy from the template
     New(NewArgs),
     /// Build a component from a policy's folder (Rust) or a core module, and check it
@@ -34,6 +39,40 @@ pub(super) struct CheckArgs {
     /// Settings for the policy, as JSON
     #[arg(long, value_name = "JSON", default_value = "{}")]
     settings: String,
+    /// Hold a method to the cases of a reference: settings, inputs, outputs, gradients and a tolerance, as JSON
+    #[arg(long, value_name = "FILE.json")]
+    cases: Option<PathBuf>,
+    /// The policy of a collection that is given as a file
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The name of a method, or a collection's file
+    #[arg(value_name = "NAME|FILE.wasm")]
+    file: PathBuf,
+    /// The policy of a collection that is given as a file
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// Settings for the policy, as JSON
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    settings: String,
+    /// Tokens, or rows of logits
+    #[arg(long, default_value_t = 6)]
+    rows: u32,
+    /// Input width of the site
+    #[arg(long, default_value_t = 8)]
+    input: u32,
+    /// Output width of the site
+    #[arg(long, default_value_t = 10)]
+    output: u32,
+    /// Number of experts
+    #[arg(long, default_value_t = 3)]
+    experts: u32,
+    /// Rank of the experts
+    #[arg(long, default_value_t = 2)]
+    rank: u32,
 }
 
 #[derive(Debug, Args)]
@@ -70,6 +109,7 @@ pub(super) fn plugin(command: &PluginCommand, common: &CommonArgs, terminal: &Te
     match command {
         PluginCommand::List => list(common, terminal),
         PluginCommand::Check(args) => check(args, common, terminal),
+        PluginCommand::Show(args) => show::show(args, common, terminal),
         PluginCommand::New(args) => new(args, terminal),
         PluginCommand::Build(args) => build(args, common, terminal),
     }
@@ -94,12 +134,30 @@ fn list(common: &CommonArgs, terminal: &Terminal) -> Done {
             });
             terminal.print(&line.to_string());
         }
+        for (entry, method) in catalog.policies() {
+            let line = serde_json::json!({
+                "name": method.name, "slot": method.slot, "collection": entry.name, "summary": method.summary,
+                "reference": method.reference, "settings": method.settings, "digest": entry.digest,
+            });
+            terminal.print(&line.to_string());
+        }
         return Ok(());
     }
     let sandbox = sandbox(common)?;
-    let width = catalog.entries().iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    let names = catalog.entries().iter().map(|entry| entry.name.len());
+    let width = names.chain(catalog.policies().map(|(_, method)| method.name.len())).max().unwrap_or(0);
     for entry in catalog.entries() {
         terminal.print(&line(entry, &sandbox, width));
+    }
+    for (_, method) in catalog.policies() {
+        let reference =
+            if method.reference.is_empty() { String::new() } else { format!(" ({})", method.reference) };
+        terminal.print(&format!(
+            "{:width$}  {:9} {}{reference}",
+            method.name,
+            method.slot.name(),
+            method.summary
+        ));
     }
     for broken in catalog.broken() {
         terminal.print(&format!(
@@ -130,7 +188,11 @@ fn line(entry: &PluginEntry, sandbox: &Sandbox, width: usize) -> String {
 }
 
 fn check(args: &CheckArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
-    let file = &named(&args.file)?;
+    let named = named(&args.file, args.policy.as_deref())?;
+    if let Some(cases) = &args.cases {
+        return check_cases(&named, cases, common, terminal);
+    }
+    let file = &named.file;
     let found = sandbox(common)?.conformance(file, &args.settings);
     match terminal.mode() {
         OutputMode::Json => {
@@ -146,21 +208,72 @@ fn check(args: &CheckArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     Err(EngineError::BreaksContract { file: file.clone(), failed })
 }
 
-/// The file of a policy: the one at this path, or the one of this name on the search path.
-fn named(given: &Path) -> Result<PathBuf, EngineError> {
+fn check_cases(named: &Named, file: &Path, common: &CommonArgs, terminal: &Terminal) -> Done {
+    let methods = sandbox(common)?.load(&named.file)?.methods()?;
+    let policy = named.policy(&methods)?;
+    let outcome = cases::check(&methods, &policy, file)
+        .map_err(|problem| EngineError::NotCases { file: file.to_owned(), problem })?;
+    match terminal.mode() {
+        OutputMode::Json => {
+            let json = serde_json::to_string(&outcome);
+            terminal.print(&json.map_err(|source| EngineError::NoJson { what: "the outcome", source })?);
+        }
+        _ => terminal.print(outcome.text().trim_end()),
+    }
+    match outcome.failures.first() {
+        None => Ok(()),
+        Some(worst) => Err(EngineError::FailsCases {
+            policy,
+            failed: outcome.failures.len(),
+            cases: outcome.cases,
+            worst: format!("{}: {}", worst.case, worst.problem),
+        }),
+    }
+}
+
+/// A component, and one of its policies if it was named.
+struct Named {
+    file: PathBuf,
+    policy: Option<String>,
+}
+
+impl Named {
+    /// The policy that was named, or the only one of the collection.
+    fn policy(&self, methods: &Methods) -> Result<String, EngineError> {
+        match (&self.policy, methods.declarations().policies.as_slice()) {
+            (Some(name), _) => Ok(methods.policy(name)?.name.clone()),
+            (None, [only]) => Ok(only.name.clone()),
+            (None, several) => {
+                let names: Vec<&str> = several.iter().map(|policy| policy.name.as_str()).collect();
+                Err(EngineError::NotFound {
+                    what: "one policy",
+                    name: self.file.display().to_string(),
+                    advice: format!("name one with `--policy`: {}", names.join(", ")),
+                })
+            }
+        }
+    }
+}
+
+/// The file of a policy: the one at this path, or the one that holds the policy of this name on the search path.
+fn named(given: &Path, policy: Option<&str>) -> Result<Named, EngineError> {
     let name = given.to_string_lossy();
     let is_name = given.components().count() == 1 && given.extension().is_none() && !given.is_file();
     if !is_name {
-        return Ok(given.to_owned());
+        return Ok(Named { file: given.to_owned(), policy: policy.map(str::to_owned) });
     }
     let catalog = PluginCatalog::scan(&PluginCatalog::search_path(
         Path::new("recipes/any.toml"),
         &EnvSource::process(),
     ));
+    if let Some((entry, method)) = catalog.policies().find(|(_, method)| method.name == name) {
+        return Ok(Named { file: entry.file.clone(), policy: Some(method.name.clone()) });
+    }
     let broken = || catalog.broken().iter().find(|broken| broken.name == name).map(|broken| &broken.file);
     let file = catalog.find(&name).map(|entry| &entry.file).or_else(broken);
-    file.cloned().ok_or_else(|| {
-        let names: Vec<&str> = catalog.entries().iter().map(|entry| entry.name.as_str()).collect();
+    let file = file.cloned().ok_or_else(|| {
+        let mut names: Vec<&str> = catalog.entries().iter().map(|entry| entry.name.as_str()).collect();
+        names.extend(catalog.policies().map(|(_, method)| method.name.as_str()));
         EngineError::NotFound {
             what: "a policy",
             name: name.into_owned(),
@@ -169,7 +282,8 @@ fn named(given: &Path) -> Result<PathBuf, EngineError> {
                 names => format!("there are {}; or name a `.wasm` file", names.join(", ")),
             },
         }
-    })
+    })?;
+    Ok(Named { file, policy: policy.map(str::to_owned) })
 }
 
 fn outcome(found: &Conformance) -> String {
@@ -218,5 +332,6 @@ fn build(args: &BuildArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
         cadre_plugin_build::stamp(&file, &plugin.description().version)?;
     }
     terminal.print(&format!("built {}", file.display()));
-    check(&CheckArgs { file, settings: "{}".to_owned() }, common, terminal)
+    let args = CheckArgs { file, settings: "{}".to_owned(), cases: None, policy: None };
+    check(&args, common, terminal)
 }

@@ -3,6 +3,7 @@
 
 mod decompositions;
 mod draws;
+mod host;
 mod operations;
 mod order;
 mod runner;
@@ -12,6 +13,7 @@ mod value;
 pub(crate) use runner::{Experts, NotFinite, Products, RunOptions, Runner, first_not_finite, run};
 pub(crate) use value::AnyTensor;
 
+pub use host::{Evaluated, HostTensor, HostValues, evaluate};
 pub use timing::{ProgramTime, time_programs};
 
 #[cfg(test)]

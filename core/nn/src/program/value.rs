@@ -2,7 +2,7 @@
 //! calls of burn as native code: on burn-flex a matmul of rank 4 takes another path, and reshaping a transposed tensor
 //! to rank 2 copies it.
 
-use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Device, Gradients, Int, Tensor, TensorData};
 use cadre_contract::program::ElementKind;
 
 /// A tensor of any kind and rank.
@@ -221,6 +221,48 @@ impl AnyTensor {
             Self::Float4(tensor) => cast!(tensor),
             other => other,
         }
+    }
+
+    /// The same tensor as a leaf of a tape, for floats; other kinds are returned as they are.
+    pub(super) fn leaf(self) -> Self {
+        match self {
+            Self::Float1(tensor) => tensor.autodiff().require_grad().into(),
+            Self::Float2(tensor) => tensor.autodiff().require_grad().into(),
+            Self::Float3(tensor) => tensor.autodiff().require_grad().into(),
+            Self::Float4(tensor) => tensor.autodiff().require_grad().into(),
+            other => other,
+        }
+    }
+
+    /// The gradient of this leaf, if one reached it.
+    pub(super) fn take_gradient(&self, tape: &mut Gradients) -> Option<Self> {
+        match self {
+            Self::Float1(tensor) => tensor.grad_remove(tape).map(Into::into),
+            Self::Float2(tensor) => tensor.grad_remove(tape).map(Into::into),
+            Self::Float3(tensor) => tensor.grad_remove(tape).map(Into::into),
+            Self::Float4(tensor) => tensor.grad_remove(tape).map(Into::into),
+            _ => None,
+        }
+    }
+
+    /// Downloads a bool tensor, row-major.
+    ///
+    /// # Errors
+    /// The tensor is not bool, or the backend failed.
+    pub(crate) fn to_bools(&self) -> Result<Vec<bool>, String> {
+        macro_rules! download {
+            ($tensor:ident) => {
+                $tensor.clone().inner().int().try_into_vec_as::<i64>().map_err(|error| error.to_string())
+            };
+        }
+        let found = match self {
+            Self::Bool1(tensor) => download!(tensor),
+            Self::Bool2(tensor) => download!(tensor),
+            Self::Bool3(tensor) => download!(tensor),
+            Self::Bool4(tensor) => download!(tensor),
+            other => Err(other.unexpected()),
+        }?;
+        Ok(found.into_iter().map(|value| value != 0).collect())
     }
 
     /// Downloads a float tensor, row-major.

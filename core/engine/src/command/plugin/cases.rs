@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cadre_contract::program::{OutputRole, Source, TensorType};
 use cadre_contract::{Hook, HookCall};
-use cadre_nn::program::{HostTensor, HostValues, evaluate};
+use cadre_nn::{HostTensor, HostValues, evaluate};
 use cadre_policy::Methods;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -183,9 +183,9 @@ fn flatten(
         let shape = if shape.is_empty() { vec![1] } else { shape };
         let wrong = || format!("the input `{name}` is not an array of numbers or truth values");
         let values = match data.first() {
-            Some(Value::Bool(_)) => HostValues::Bool(
-                data.iter().map(Value::as_bool).collect::<Option<_>>().ok_or_else(wrong)?,
-            ),
+            Some(Value::Bool(_)) => {
+                HostValues::Bool(data.iter().map(Value::as_bool).collect::<Option<_>>().ok_or_else(wrong)?)
+            }
             _ => HostValues::Float(
                 data.iter()
                     .map(|value| value.as_f64().map(|value| value as f32))
@@ -217,7 +217,12 @@ fn flatten(
 }
 
 /// Expected arrays and other values under their names.
-fn expected(name: &str, value: &Value, arrays: &mut Vec<(String, Expected)>, plain: &mut Vec<(String, Value)>) {
+fn expected(
+    name: &str,
+    value: &Value,
+    arrays: &mut Vec<(String, Expected)>,
+    plain: &mut Vec<(String, Value)>,
+) {
     let numbers = |data: &[Value]| -> Option<Vec<f64>> {
         data.iter()
             .map(|value| value.as_f64().or_else(|| value.as_bool().map(|flag| f64::from(u8::from(flag)))))

@@ -1,0 +1,139 @@
+//! Programs on host arrays: for checks of methods against cases, and for merges of experts on disk.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use cadre_contract::program::{ElementKind, OutputRole, Program, TensorType};
+
+use super::runner::{RunOptions, Runner};
+use super::value::AnyTensor;
+use crate::error::NnError;
+
+/// An array in host memory, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostTensor {
+    /// Sizes, 1 to 4.
+    pub shape: Vec<u32>,
+    /// The elements.
+    pub values: HostValues,
+}
+
+/// Elements of an array.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HostValues {
+    /// f32.
+    Float(Vec<f32>),
+    /// Integers.
+    Int(Vec<i64>),
+    /// Truth values.
+    Bool(Vec<bool>),
+}
+
+impl HostTensor {
+    /// A float array.
+    #[must_use]
+    pub fn floats(shape: Vec<u32>, values: Vec<f32>) -> Self {
+        Self { shape, values: HostValues::Float(values) }
+    }
+
+    /// Kind and shape.
+    #[must_use]
+    pub fn kind(&self) -> TensorType {
+        let kind = match self.values {
+            HostValues::Float(_) => ElementKind::Float,
+            HostValues::Int(_) => ElementKind::Int,
+            HostValues::Bool(_) => ElementKind::Bool,
+        };
+        TensorType { kind, shape: self.shape.clone() }
+    }
+
+    /// The elements as f64; `true` is 1.
+    #[must_use]
+    pub fn to_f64(&self) -> Vec<f64> {
+        match &self.values {
+            HostValues::Float(values) => values.iter().map(|value| f64::from(*value)).collect(),
+            HostValues::Int(values) => values.iter().map(|value| *value as f64).collect(),
+            HostValues::Bool(values) => values.iter().map(|value| f64::from(u8::from(*value))).collect(),
+        }
+    }
+
+    fn sizes(&self) -> Vec<usize> {
+        self.shape.iter().map(|size| *size as usize).collect()
+    }
+
+    fn upload(&self, device: &Device) -> AnyTensor {
+        match &self.values {
+            HostValues::Float(values) => AnyTensor::floats(values.clone(), &self.sizes(), device),
+            HostValues::Int(values) => AnyTensor::ints(values.clone(), &self.sizes(), device),
+            HostValues::Bool(values) => AnyTensor::bools(values.clone(), &self.sizes(), device),
+        }
+    }
+
+    fn download(tensor: &AnyTensor) -> Result<Self, NnError> {
+        let failed = |problem| NnError::Compute { problem };
+        let shape = tensor.shape().iter().map(|size| *size as u32).collect();
+        let values = match tensor.kind() {
+            ElementKind::Float => HostValues::Float(tensor.to_floats().map_err(failed)?),
+            ElementKind::Int => HostValues::Int(tensor.to_ints().map_err(failed)?),
+            ElementKind::Bool => HostValues::Bool(tensor.to_bools().map_err(failed)?),
+        };
+        Ok(Self { shape, values })
+    }
+}
+
+/// Outputs and gradients of a program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluated {
+    /// The outputs, in the program's order.
+    pub outputs: Vec<HostTensor>,
+    /// Gradient of the loss term with respect to each input, in the program's order; `None` where none was wanted or
+    /// none reaches.
+    pub gradients: Vec<Option<HostTensor>>,
+}
+
+/// Runs a program without experts on the CPU. With `gradients`, the gradient of its loss term is computed for all float
+/// inputs that it reaches.
+///
+/// # Errors
+/// Inputs of other types, an index out of range, a matrix that cannot be decomposed, or a failure of the backend.
+pub fn evaluate(
+    program: &Arc<Program>,
+    inputs: &[HostTensor],
+    seed: u64,
+    gradients: bool,
+) -> Result<Evaluated, NnError> {
+    let device = Device::flex();
+    let no_experts = |index: usize, x: burn::tensor::Tensor<2>| {
+        debug_assert!(false, "the program calls expert {index}");
+        x
+    };
+    let runner = Runner::new(Arc::clone(program), &device);
+    let loss = program.outputs().iter().position(|output| output.role == OutputRole::LossTerm);
+    let loss = loss.filter(|_| gradients);
+    let reached = loss.map(|loss| program.reaches(loss)).unwrap_or_default();
+    let uploaded: Vec<AnyTensor> = inputs
+        .iter()
+        .enumerate()
+        .map(|(index, input)| {
+            let tensor = input.upload(&device);
+            match reached.get(index) {
+                Some(true) => tensor.leaf(),
+                _ => tensor,
+            }
+        })
+        .collect();
+    let outputs = runner.run(uploaded.clone(), &no_experts, RunOptions { seed, ..RunOptions::default() })?;
+    let mut found = vec![None; inputs.len()];
+    if let Some(loss) = loss
+        && let AnyTensor::Float1(loss) = &outputs[loss]
+        && reached.contains(&true)
+    {
+        let mut tape = loss.backward();
+        for (index, input) in uploaded.iter().enumerate().filter(|(index, _)| reached[*index]) {
+            found[index] = input.take_gradient(&mut tape).as_ref().map(HostTensor::download).transpose()?;
+        }
+    }
+    let outputs =
+        outputs.into_iter().map(|output| HostTensor::download(&output.inner())).collect::<Result<_, _>>()?;
+    Ok(Evaluated { outputs, gradients: found })
+}
