@@ -187,6 +187,8 @@ impl<'a> PolicyDryRun<'a> {
             let tried = load(SELECTOR, &work.selector).and_then(|plugin| trial.selector(&plugin, work));
             errors.extend(tried.err().map(|error| *error));
         }
+        // What concerns all policies, such as too little address space, is reported once.
+        errors.dedup_by(|one, other| one.message() == other.message());
         Ok(Tried { errors, warnings })
     }
 }

@@ -236,7 +236,10 @@ impl SweepReport {
             return None;
         }
         Some(match &self.baseline {
-            None => "the sweep has no baseline (`--baseline SETTING` or the recipe key `sweep.baseline` names one)".to_owned(),
+            None => {
+                "the sweep has no baseline (--baseline SETTING or the recipe key sweep.baseline names one)"
+                    .to_owned()
+            }
             Some(name) => format!(
                 "no other setting has a finished run with the seed and order of a finished run of the baseline {name}"
             ),

@@ -266,17 +266,18 @@ fn missing_plugin_folders(env: &EnvSource) -> Option<String> {
 fn located(layers: &[Layer], main: &str, finding: Finding) -> RecipeError {
     let lacks = matches!(finding.mistake, Mistake::Missing { .. } | Mistake::Needs { .. });
     let mut error = RecipeError::at_key(layers, main, &finding.path, finding.point, finding.mistake);
+    let mut hint = None;
     let inherited = layers.iter().any(|layer| {
         matches!(layer.source.kind, LayerKind::File { .. }) && layer.source.name() == error.file
     });
     if lacks && inherited && error.file != main {
         // What is missing belongs into the recipe; inherited files are shared with other recipes.
         let table = validate::table_name(&finding.path);
-        let hint = format!("{table} is inherited from {}; add what is missing to {main}", error.layer);
-        error = RecipeError { key: error.key, ..RecipeError::whole(main, error.mistake) }.suggest(hint);
+        hint = Some(format!("{table} is inherited from {}; add what is missing to {main}", error.layer));
+        error = RecipeError { key: error.key, ..RecipeError::whole(main, error.mistake) };
     }
     error.expected = finding.expected;
-    error.suggestion = finding.suggestion.or_else(|| {
+    error.suggestion = finding.suggestion.or(hint).or_else(|| {
         // Of two contradicting keys, the error shows one; the other may be in another file.
         let other = finding.beside?;
         let (layer, value) = layers.iter().rev().find_map(|layer| Some((layer, layer.find(&other)?)))?;
