@@ -40,6 +40,7 @@ const CLOCKS: &[&str] = &[
     "core/engine/src/command",
     "core/engine/src/terminal",
     "core/nn/src/bin/",
+    "core/nn/src/program/timing.rs",
     "xtask/src/build_progress",
     "/examples/",
     "/benches/",

@@ -249,9 +249,7 @@ impl Program {
         let mut last = vec![None; self.types.len()];
         let mut next = self.inputs.len();
         for (number, node) in self.nodes.iter().enumerate() {
-            for result in next..next + node.op.results() {
-                last[result] = Some(number);
-            }
+            last[next..next + node.op.results()].fill(Some(number));
             next += node.op.results();
             node.args.iter().for_each(|arg| last[*arg as usize] = Some(number));
         }

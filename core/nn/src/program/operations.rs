@@ -3,7 +3,7 @@
 
 use burn::tensor::activation::{gelu, log_softmax, relu, sigmoid, silu, softmax};
 use burn::tensor::{Bool, Device, IndexingUpdateOp, Int, Tensor};
-use cadre_contract::program::{Binary, Op, Reduction, Unary};
+use cadre_contract::program::{Binary, ElementKind, Op, Reduction, Unary};
 
 use super::runner::{Experts, Products};
 use super::value::{AnyTensor, any, float, pair};
@@ -385,6 +385,9 @@ fn ordered(
 }
 
 fn gather(x: AnyTensor, dim: usize, indices: AnyTensor) -> Result<AnyTensor, String> {
+    if x.kind() == ElementKind::Bool {
+        return as_integers(x, |x| gather(x, dim, indices));
+    }
     pair!(indexed(x, indices), (x, indices) => x.gather(dim, indices))
 }
 
@@ -402,12 +405,28 @@ fn scatter_add(x: AnyTensor, dim: usize, indices: AnyTensor, values: AnyTensor) 
     scatter!((Float1, Int1), (Float2, Int2), (Float3, Int3), (Float4, Int4))
 }
 
+/// Applies an operation to a bool tensor in integers: for some operations burn-flex 0.22 returns bool tensors whose
+/// element type is an integer, at which a later `cat` panics.
+fn as_integers(
+    x: AnyTensor,
+    apply: impl FnOnce(AnyTensor) -> Result<AnyTensor, String>,
+) -> Result<AnyTensor, String> {
+    scalar(Binary::Eq, apply(unary(Unary::ToInt, x)?)?, 1.0)
+}
+
 fn select(x: AnyTensor, dim: usize, indices: AnyTensor) -> Result<AnyTensor, String> {
+    if x.kind() == ElementKind::Bool {
+        return as_integers(x, |x| select(x, dim, indices));
+    }
     let AnyTensor::Int1(indices) = indices else { return Err(indices.unexpected()) };
     Ok(any!(x, x => x.select(dim, indices).into()))
 }
 
 fn choose(mask: AnyTensor, yes: AnyTensor, no: AnyTensor) -> Result<AnyTensor, String> {
+    if yes.kind() == ElementKind::Bool {
+        let no = unary(Unary::ToInt, no)?;
+        return as_integers(yes, |yes| choose(mask, yes, no));
+    }
     macro_rules! choose {
         ($(($value:ident, $bool:ident)),*) => {
             match (mask, yes, no) {

@@ -257,7 +257,10 @@ fn every_operation_equals_the_interpreter() {
                 let finite = inputs.iter().flat_map(|input| &input.data).filter(|x| x.is_finite());
                 let magnitude = finite.fold(1.0f64, |most, x| most.max(x.abs()));
                 for (found, expected) in found.iter().zip(&expected) {
-                    if let Some(problem) = accept(&download(found), expected, magnitude) {
+                    // An ill-conditioned system and a nearly constant row multiply the rounding of f32.
+                    let scale =
+                        if matches!(op, Op::Solve | Op::LayerNorm(_)) { 1e3 * magnitude } else { magnitude };
+                    if let Some(problem) = accept(&download(found), expected, scale) {
                         wrong.entry(name.clone()).or_insert(format!("{problem}\n{program}\n{inputs:?}"));
                     }
                 }

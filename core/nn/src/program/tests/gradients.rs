@@ -141,10 +141,10 @@ fn gradients_equal_central_differences() {
             check(&Op::Select(dim), &[x, rows], draws);
         }
         let x = draws.floats(&shape);
-        check(&Op::LayerNorm(number(0.1)), &[x.clone()], draws);
-        check(&Op::Reshape(vec![1, x.data.len() as u32]), &[x.clone()], draws);
+        check(&Op::LayerNorm(number(0.1)), std::slice::from_ref(&x), draws);
+        check(&Op::Reshape(vec![1, x.data.len() as u32]), std::slice::from_ref(&x), draws);
         let wide: Vec<u32> = shape.iter().map(|size| if *size == 1 { 3 } else { *size as u32 }).collect();
-        check(&Op::Expand(wide), &[x.clone()], draws);
+        check(&Op::Expand(wide), std::slice::from_ref(&x), draws);
         let mask = Host::fill(ElementKind::Bool, &shape, |_| draws.below(2) as f64);
         let y = draws.floats(&shape);
         check(&Op::Choose, &[mask, x, y], draws);

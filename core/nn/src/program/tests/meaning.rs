@@ -191,7 +191,9 @@ fn decompositions_multiply_to_their_matrix() {
             Host::fill(ElementKind::Float, &[size, size], |at| f64::from(u8::from(at[0] == at[1])))
         };
         let [u, s, vt] =
-            run_plain(&single(&Op::Svd, &[x.clone()]).unwrap(), &[x.clone()]).try_into().unwrap();
+            run_plain(&single(&Op::Svd, std::slice::from_ref(&x)).unwrap(), std::slice::from_ref(&x))
+                .try_into()
+                .unwrap();
         assert!(
             s.data.windows(2).all(|pair| pair[0] >= pair[1]) && s.data.iter().all(|s| *s >= 0.0),
             "{s:?}"
@@ -200,7 +202,9 @@ fn decompositions_multiply_to_their_matrix() {
         assert_close(&product(&u, &scaled), &x, 1e-5, "U S Vᵀ");
         assert_close(&product(&transposed(&u), &u), &identity(k), 1e-5, "Uᵀ U");
         assert_close(&product(&vt, &transposed(&vt)), &identity(k), 1e-5, "Vᵀ V");
-        let [q, r] = run_plain(&single(&Op::Qr, &[x.clone()]).unwrap(), &[x.clone()]).try_into().unwrap();
+        let [q, r] = run_plain(&single(&Op::Qr, std::slice::from_ref(&x)).unwrap(), std::slice::from_ref(&x))
+            .try_into()
+            .unwrap();
         assert_close(&product(&q, &r), &x, 1e-5, "Q R");
         assert_close(&product(&transposed(&q), &q), &identity(k), 1e-5, "Qᵀ Q");
         assert!((0..k).all(|row| (0..row.min(n)).all(|column| r.get(&[row, column]) == 0.0)), "{r:?}");
