@@ -5,6 +5,7 @@
 
 mod adapters;
 mod lengths;
+mod methods;
 mod room;
 
 use std::collections::{HashMap, HashSet};
@@ -150,7 +151,7 @@ impl<'a> PolicyDryRun<'a> {
         let routing = plan.stages.iter().find_map(|stage| match &stage.work {
             StageWork::Evaluate(work) => match &work.answering {
                 Answering::Routed(routing) => Some(routing),
-                Answering::Backbone | Answering::Adapter => None,
+                Answering::Backbone | Answering::Adapter | Answering::Merged => None,
             },
             _ => None,
         });
@@ -161,14 +162,23 @@ impl<'a> PolicyDryRun<'a> {
         let selecting = selecting.filter(|work| {
             self.selected.insert(json!([work.selector, work.role, work.grant_experts, width]).to_string())
         });
-        if routing.is_none() && selecting.is_none() {
+        // Each with its number of experts: a merge of two need not be one of one.
+        let merges: Vec<_> = plan
+            .stages
+            .iter()
+            .filter_map(|stage| match &stage.work {
+                StageWork::Merge(work) => Some((work, stage.inputs.len().saturating_sub(1))),
+                _ => None,
+            })
+            .collect();
+        if routing.is_none() && selecting.is_none() && merges.is_empty() {
             return Ok(Tried { errors, warnings });
         }
         let sandbox = match self.sandbox.take() {
             Some(sandbox) => sandbox,
             None => Sandbox::new(&compiled_policies(self.store), Limits::default())?,
         };
-        let sandbox = self.sandbox.insert(sandbox);
+        let sandbox = &*self.sandbox.insert(sandbox);
         let trial = Trial { loaded, width };
         let mut load = |table: &str, work: &PluginWork| match self.plugins.get(&work.path) {
             Some(plugin) => Ok(plugin.clone()),
@@ -183,6 +193,7 @@ impl<'a> PolicyDryRun<'a> {
             let tried = load(ROUTER, &work.router).and_then(|plugin| trial.router(&plugin, work, plan));
             errors.extend(tried.err().map(|error| *error));
         }
+        errors.extend(methods::merges(loaded, sandbox, &merges, width).err());
         if let Some(work) = selecting {
             let tried = load(SELECTOR, &work.selector).and_then(|plugin| trial.selector(&plugin, work));
             errors.extend(tried.err().map(|error| *error));

@@ -371,6 +371,16 @@ pub enum EngineError {
         /// Number of failed checks.
         failed: usize,
     },
+    /// A method computed a number that is not finite.
+    #[error("run `{method}`: {what} is {value}")]
+    NotFinite {
+        /// The method.
+        method: String,
+        /// Where.
+        what: String,
+        /// The number.
+        value: f32,
+    },
     /// A file is not one of cases.
     #[error("read the cases in {}: {problem}", file.display())]
     NotCases {

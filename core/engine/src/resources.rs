@@ -7,13 +7,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cadre_data::Tokenizer;
 use cadre_nn::{BackendKind, DeviceSpec, ExpertSlot, Learner, Precision};
-use cadre_policy::{Limits, Plugin, Sandbox};
-use cadre_scheduler::{ModelWork, PluginWork};
+use cadre_policy::{Limits, Methods, Plugin, Sandbox};
+use cadre_scheduler::{ModelWork, PluginWork, PolicyWork};
 use cadre_store::{Artifact, ArtifactStore, Digest, FileDigests};
 
 use crate::ensemble::EvidenceBook;
 use crate::error::EngineError;
 use crate::planned_files::read_checkpoint;
+
+/// Tokenizer files that belong to a checkpoint and are copied with it.
+pub(crate) const TOKENIZER_FILES: [&str; 5] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "generation_config.json",
+    "chat_template.jinja",
+];
 
 /// An open backbone, and the experts mounted on it so far.
 pub(crate) struct OpenModel {
@@ -129,6 +138,20 @@ impl Resources {
             });
         }
         Ok(plugin)
+    }
+
+    /// Loads the collection of a method. Fails if its file has changed since the plan was made.
+    pub(crate) fn method(&self, work: &PolicyWork) -> Result<Methods, EngineError> {
+        let plugin = self.sandbox()?.load(&work.path)?;
+        if *plugin.digest() != work.digest {
+            return Err(EngineError::PluginChanged {
+                name: work.policy.clone(),
+                path: work.path.clone(),
+                found: plugin.digest().short(),
+                planned: work.digest.short(),
+            });
+        }
+        Ok(plugin.methods()?)
     }
 
     /// The device of a work, limited to this process's threads.

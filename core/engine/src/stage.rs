@@ -10,6 +10,7 @@ mod encoding;
 mod evaluate;
 mod import;
 mod inputs;
+mod merge;
 mod out_of_distribution;
 mod prepare;
 mod remember;
@@ -55,6 +56,7 @@ fn execute(resources: &Resources, job: &StageJob<'_>) -> Result<StageOutcome, En
         StageWork::Train(work) => train::train(work, resources, job),
         StageWork::Import(work) => import::import(work, resources, job),
         StageWork::Describe(work) => describe::describe(work, resources, job),
+        StageWork::Merge(work) => merge::merge(work, resources, job),
         StageWork::Evaluate(work) => evaluate::evaluate(work, resources, job),
         StageWork::OutOfDistribution(work) => out_of_distribution::out_of_distribution(work, resources, job),
         StageWork::Report(work) => report::report(work, job),

@@ -15,6 +15,24 @@ pub enum NnError {
     /// The order of the examples could not be computed.
     #[error(transparent)]
     Data(#[from] cadre_data::DataError),
+    /// An expert that is to be merged with others has tokens of its own.
+    #[error("merge {}: the expert adds {tokens} tokens, which a merged model has no rows for", path.display())]
+    MergedTokens {
+        /// The expert's folder.
+        path: PathBuf,
+        /// Number of added tokens.
+        tokens: usize,
+    },
+    /// A merge returned a weight of another size.
+    #[error("merge `{name}`: got {found} elements, expected {expected}")]
+    MergedSize {
+        /// The weight.
+        name: String,
+        /// Number of elements.
+        found: usize,
+        /// The right number.
+        expected: usize,
+    },
     /// An expert cannot be represented in PEFT's format.
     #[error("export {}: {problem}", path.display())]
     NoPeftForm {

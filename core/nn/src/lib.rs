@@ -42,7 +42,10 @@ pub use training::{
     Validation, ValidationSpec,
 };
 
-pub use exchange::{ImportedAdapter, check_adapter, export_adapter, export_merged, import_adapter};
+pub use exchange::{
+    ImportedAdapter, MergeTensor, MergedTensor, check_adapter, export_adapter, export_merged, import_adapter,
+    merge_experts,
+};
 
 pub use generation::{Answerer, Decoding, Generated, Row, ScoredRow, Strategy};
 pub use inference::Progress;

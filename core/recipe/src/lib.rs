@@ -48,6 +48,7 @@ pub use section::indicator::{Indicator, IndicatorKind, IndicatorWords};
 
 pub use section::rehearsal::{Rehearsal, RehearsalGrant, Role};
 
+pub use section::method_use::MethodUse;
 pub use section::plugin_use::PluginUse;
 
 pub use section::routing::{Descriptor, Fallback, Grant, Routing};

@@ -37,6 +37,14 @@ pub enum PlanError {
         /// The available names.
         known: Vec<String>,
     },
+    /// A setting of a method does not fit.
+    #[error("plan {key}: {problem}")]
+    Setting {
+        /// The key.
+        key: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The recipe contradicts itself: it was not checked.
     #[error("plan {key}: {problem}")]
     Unchecked {

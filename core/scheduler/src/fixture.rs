@@ -33,6 +33,7 @@ impl Fixture {
                 &component(&format!("cadre:policy/{interface}@0.2.0"), name),
             );
         }
+        fixture.write("plugins/merges.wasm", &collection());
         fixture.write("one.jinja", b"{{ instruction }}\n{{ input }}");
         fixture.write("two.jinja", b"{{ instruction }}\n\n{{ input }}");
         fixture.write("one.json", b"{}");
@@ -102,6 +103,16 @@ impl Fixture {
         })
     }
 
+    /// One expert per task, merged.
+    pub(crate) fn merged(&self) -> Value {
+        let mut recipe = self.recipe();
+        for section in ["indicator", "rehearsal"] {
+            recipe.as_object_mut().unwrap().shift_remove(section);
+        }
+        recipe["routing"] = json!({ "merge": { "plugin": "one", "factor": 0.5 } });
+        recipe
+    }
+
     /// One adapter trained on through the stream, without rehearsal.
     pub(crate) fn sequential(&self) -> Value {
         let mut recipe = self.recipe();
@@ -124,6 +135,24 @@ impl Fixture {
         let endpoint = "http://nowhere.invalid".to_owned();
         Hub::new(HubSettings { cache: self.at("hub"), endpoint, token: None, offline: true })
     }
+}
+
+/// A collection with two merges.
+fn collection() -> Vec<u8> {
+    let merge = |name: &str| {
+        json!({ "name": name, "slot": "merge", "summary": "s", "hooks": ["merge"], "setting": [
+            { "name": "factor", "kind": "number-per-expert", "doc": "d", "default": 1.0 },
+            { "name": "some-setting", "kind": "number", "doc": "d", "default": 1.0 },
+        ] })
+    };
+    let declared = json!({ "version": "0.1.0", "policy": [merge("one"), merge("two")] }).to_string();
+    let mut component = component("cadre:method/hooks@0.1.0", "0.1.0");
+    let section = wasm_encoder::CustomSection {
+        name: cadre_contract::DECLARATIONS_SECTION.into(),
+        data: declared.as_bytes().into(),
+    };
+    wasm_encoder::ComponentSection::append_to_component(&section, &mut component);
+    component
 }
 
 /// A component that exports an empty instance.

@@ -31,11 +31,11 @@ pub use sweep::sweep_plan::{PlannedPoint, SWEEP_PLAN_FORMAT, SweepPlan};
 pub use stages::{
     Answering, BackboneWork, Budget, CORPUS, CheckpointPlace, CheckpointWork, ComposeWork, DecodingPace,
     DecodingWork, DescribeWork, Estimate, EvaluateWork, ExamplesWork, FileUse, ImportWork, IndicatorLearning,
-    IndicatorWork, Length, MethodWork, ModelPace, ModelWork, OUTSIDE_QUERIES, OutOfDistributionWork,
-    PSEUDO_NEGATIVES, PluginWork, PrepareExamples, PrepareTask, PrepareWork, PretrainTokenizer, PretrainWork,
-    PromptWork, Provenance, PseudoNegativesWork, RehearseWork, RememberWork, ReportWork, RoutingWork,
-    SourceWork, StageKind, StageSpec, StageWork, TaskMetrics, TemplateWork, TokenizerWork, TrainWork,
-    TrainingPace, TrainingWork, UsedData, UsedPlugin, ValidationWork,
+    IndicatorWork, Length, MergeWork, MethodWork, ModelPace, ModelWork, OUTSIDE_QUERIES,
+    OutOfDistributionWork, PSEUDO_NEGATIVES, PluginWork, PolicyWork, PrepareExamples, PrepareTask,
+    PrepareWork, PretrainTokenizer, PretrainWork, PromptWork, Provenance, PseudoNegativesWork, RehearseWork,
+    RememberWork, ReportWork, RoutingWork, SourceWork, StageKind, StageSpec, StageWork, TaskMetrics,
+    TemplateWork, TokenizerWork, TrainWork, TrainingPace, TrainingWork, UsedData, UsedPlugin, ValidationWork,
 };
 
 pub use walk::executor::{StageError, StageExecutor, StageFacts, StageInput, StageJob, StageOutcome};

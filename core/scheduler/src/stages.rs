@@ -21,12 +21,12 @@ pub use evaluation::{
 pub(crate) use learning::CHECKPOINT_READING;
 pub use learning::{
     BackboneWork, Budget, CheckpointWork, ComposeWork, DescribeWork, ImportWork, IndicatorLearning, Length,
-    PretrainTokenizer, PretrainWork, PseudoNegativesWork, RehearseWork, RememberWork, TokenizerWork,
-    TrainWork, TrainingPace, TrainingWork, ValidationWork,
+    MergeWork, PretrainTokenizer, PretrainWork, PseudoNegativesWork, RehearseWork, RememberWork,
+    TokenizerWork, TrainWork, TrainingPace, TrainingWork, ValidationWork,
 };
 pub use parts::{
-    CheckpointPlace, FileUse, IndicatorWork, ModelPace, ModelWork, PluginWork, PromptWork, SourceWork,
-    TemplateWork,
+    CheckpointPlace, FileUse, IndicatorWork, ModelPace, ModelWork, PluginWork, PolicyWork, PromptWork,
+    SourceWork, TemplateWork,
 };
 pub use preparation::{ExamplesWork, PrepareExamples, PrepareTask, PrepareWork};
 
@@ -55,6 +55,8 @@ pub enum StageKind {
     Train,
     /// Computes descriptors of an expert.
     Describe,
+    /// Merges experts into one model.
+    Merge,
     /// Scores one row of R.
     Evaluate,
     /// Routes out-of-distribution queries.
@@ -65,13 +67,14 @@ pub enum StageKind {
 
 impl StageKind {
     /// All kinds, in the order of a run.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Prepare,
         Self::Backbone,
         Self::Remember,
         Self::Compose,
         Self::Train,
         Self::Describe,
+        Self::Merge,
         Self::Evaluate,
         Self::OutOfDistribution,
         Self::Report,
@@ -87,6 +90,7 @@ impl StageKind {
             Self::Compose => "compose",
             Self::Train => "train",
             Self::Describe => "describe",
+            Self::Merge => "merge",
             Self::Evaluate => "evaluate",
             Self::OutOfDistribution => "out-of-distribution",
             Self::Report => "report",
@@ -100,7 +104,7 @@ impl StageKind {
             // 2: the post-processor adds the special tokens around a text, templates render as in Jinja2, responses
             // have the ids that they have after their prompt.
             Self::Backbone => 2,
-            Self::Prepare | Self::Remember | Self::Compose | Self::Train => 1,
+            Self::Prepare | Self::Remember | Self::Compose | Self::Train | Self::Merge => 1,
             // 2: claims, embeddings and answers of a row do not depend on the other rows of its batch; routes contain
             // the score of each query.
             Self::Describe | Self::Evaluate | Self::OutOfDistribution => 2,
@@ -128,6 +132,8 @@ pub enum StageWork {
     Import(ImportWork),
     /// Computes descriptors of an expert.
     Describe(DescribeWork),
+    /// Merges experts into one model.
+    Merge(MergeWork),
     /// Scores one row of R.
     Evaluate(EvaluateWork),
     /// Routes out-of-distribution queries.
@@ -147,6 +153,7 @@ impl StageWork {
             Self::Compose(_) => StageKind::Compose,
             Self::Train(_) | Self::Import(_) => StageKind::Train,
             Self::Describe(_) => StageKind::Describe,
+            Self::Merge(_) => StageKind::Merge,
             Self::Evaluate(_) => StageKind::Evaluate,
             Self::OutOfDistribution(_) => StageKind::OutOfDistribution,
             Self::Report(_) => StageKind::Report,
@@ -163,6 +170,7 @@ impl StageWork {
             Self::Remember(work) => Some(work.seed),
             Self::Compose(work) => work.seed,
             Self::Train(work) => Some(work.seed),
+            Self::Merge(work) => Some(work.seed),
             Self::Evaluate(work) => work.decoding.seed,
             Self::OutOfDistribution(work) => work.decoding.as_ref().and_then(|decoding| decoding.seed),
             Self::Backbone(BackboneWork::Checkpoint(_))

@@ -51,7 +51,9 @@ pub(super) fn ask(args: &AskArgs, common: &CommonArgs, terminal: &Terminal) -> D
     let executor = Resources::new(Arc::clone(&store));
     let inputs = inputs(&plan, stage, &store)?;
     let of_kind = |kind: StageKind| inputs.iter().filter(move |(input, _)| input.kind == kind);
-    let backbone = of_kind(StageKind::Backbone).next().map(|(_, artifact)| artifact);
+    // A merged model answers in the backbone's place.
+    let mut models = of_kind(StageKind::Merge).chain(of_kind(StageKind::Backbone));
+    let backbone = models.next().map(|(_, artifact)| artifact);
     let ensemble = open_ensemble(
         &EnsembleWork {
             model: &work.model,
@@ -108,7 +110,7 @@ fn inputs<'a>(
     stage: &StageSpec,
     store: &ArtifactStore,
 ) -> Result<Vec<(&'a StageSpec, Artifact)>, EngineError> {
-    let wanted = [StageKind::Backbone, StageKind::Train, StageKind::Describe];
+    let wanted = [StageKind::Backbone, StageKind::Train, StageKind::Describe, StageKind::Merge];
     let inputs = stage.inputs.iter().filter_map(|index| plan.stages.get(*index));
     inputs
         .filter(|input| wanted.contains(&input.kind))

@@ -14,17 +14,9 @@ use super::run_folder::{RunFolder, artifact};
 use super::{Done, keep_what_is_there};
 use crate::error::EngineError;
 use crate::planned_files::read_checkpoint;
+use crate::resources::TOKENIZER_FILES;
 use crate::stage::task_of;
 use crate::terminal::{OutputMode, Terminal};
-
-/// Tokenizer files that are exported along with the weights.
-const TOKENIZER: [&str; 5] = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "generation_config.json",
-    "chat_template.jinja",
-];
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
@@ -68,7 +60,7 @@ pub(super) fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal
             true => export_merged(folder, trained.folder(), &args.to).map(|()| 0)?,
             false => export_adapter(folder, trained.folder(), &args.to)?,
         };
-        for name in TOKENIZER {
+        for name in TOKENIZER_FILES {
             let from = folder.join(name);
             if from.is_file() {
                 copy(&from, &args.to.join(name))?;

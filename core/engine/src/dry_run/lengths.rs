@@ -305,7 +305,7 @@ impl Measure<'_> {
         })?;
         let indicator = match &evaluation.answering {
             Answering::Routed(routing) => routing.indicator.clone(),
-            Answering::Backbone | Answering::Adapter => None,
+            Answering::Backbone | Answering::Adapter | Answering::Merged => None,
         };
         let room = Room {
             prompt: evaluation.prompt.clone(),

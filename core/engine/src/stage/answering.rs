@@ -45,7 +45,7 @@ pub(crate) struct EnsembleWork<'a> {
     pub(crate) prompt: &'a PromptWork,
     /// How answers are generated.
     pub(crate) decoding: &'a DecodingWork,
-    /// The backbone's artifact.
+    /// The artifact of the backbone, or of the merged model.
     pub(crate) backbone: &'a Artifact,
     /// The experts, oldest first, with their stage names.
     pub(crate) experts: Vec<(&'a str, &'a Artifact)>,
@@ -71,7 +71,12 @@ pub(crate) fn open_ensemble<'a>(
     work: &EnsembleWork<'a>,
     executor: &'a Resources,
 ) -> Result<OpenEnsemble<'a>, EngineError> {
-    let model = executor.model(work.model, work.backbone)?;
+    // A merged model is a checkpoint in the artifact itself, whatever the backbone is.
+    let merged = ModelWork { checkpoint: None, ..work.model.clone() };
+    let model = match work.answering {
+        Answering::Merged => executor.model(&merged, work.backbone)?,
+        _ => executor.model(work.model, work.backbone)?,
+    };
     let library = library(&model, &work.experts, &work.descriptors)?;
     let shape = model.learner.shape();
     let max_new_tokens = work.decoding.max_new_tokens as usize;
@@ -110,7 +115,7 @@ impl OpenEnsemble<'_> {
         let probing = self.probing();
         let mut router;
         let guide = match self.answering {
-            Answering::Backbone => Routing::Fixed(Responder::Backbone),
+            Answering::Backbone | Answering::Merged => Routing::Fixed(Responder::Backbone),
             Answering::Adapter => Routing::Fixed(Responder::Expert(0)),
             Answering::Routed(work) => {
                 router = self.router(work)?;
@@ -169,7 +174,7 @@ impl OpenEnsemble<'_> {
 fn indicator(answering: &Answering) -> Option<&IndicatorWork> {
     match answering {
         Answering::Routed(work) => work.indicator.as_ref(),
-        Answering::Backbone | Answering::Adapter => None,
+        Answering::Backbone | Answering::Adapter | Answering::Merged => None,
     }
 }
 

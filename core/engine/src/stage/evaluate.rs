@@ -65,7 +65,10 @@ pub(super) fn evaluate(
             answering: &work.answering,
             prompt: &work.prompt,
             decoding: &work.decoding,
-            backbone: first_input(job, StageKind::Backbone)?,
+            backbone: match work.answering {
+                Answering::Merged => first_input(job, StageKind::Merge)?,
+                _ => first_input(job, StageKind::Backbone)?,
+            },
             experts: experts.iter().map(|input| (input.name.as_str(), &input.artifact)).collect(),
             descriptors: all(job, StageKind::Describe).iter().map(|input| &input.artifact).collect(),
         },

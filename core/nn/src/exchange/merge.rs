@@ -20,7 +20,7 @@ use crate::kernel::gemm::{View, product};
 
 const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
-const FILE: &str = "model.safetensors";
+pub(super) const FILE: &str = "model.safetensors";
 
 /// How a tensor of the backbone changes.
 enum Change {
@@ -119,20 +119,25 @@ fn plan(files: &TensorFiles, adapter: &Adapter, shape: &BackboneShape) -> Result
     Ok(planned)
 }
 
-/// The header of a safetensors file, preceded by its length.
+/// The header of the merged checkpoint.
 fn header(planned: &[Planned]) -> Vec<u8> {
+    header_of(planned.iter().map(|tensor| (tensor.name.as_str(), tensor.dtype, tensor.shape.as_slice())))
+}
+
+/// The header of a safetensors file with these tensors, preceded by its length.
+pub(super) fn header_of<'a>(entries: impl Iterator<Item = (&'a str, Dtype, &'a [usize])>) -> Vec<u8> {
     let mut tensors = Map::new();
     tensors.insert("__metadata__".into(), json!({ "format": "pt" }));
     let mut at = 0;
-    for tensor in planned {
-        let length = tensor.shape.iter().product::<usize>() * width(tensor.dtype);
-        let dtype = match tensor.dtype {
+    for (name, dtype, shape) in entries {
+        let length = shape.iter().product::<usize>() * width(dtype);
+        let dtype = match dtype {
             Dtype::F16 => "F16",
             Dtype::BF16 => "BF16",
             _ => "F32",
         };
-        let entry = json!({ "dtype": dtype, "shape": tensor.shape, "data_offsets": [at, at + length] });
-        tensors.insert(tensor.name.clone(), entry);
+        let entry = json!({ "dtype": dtype, "shape": shape, "data_offsets": [at, at + length] });
+        tensors.insert(name.to_owned(), entry);
         at += length;
     }
     let mut text = Value::Object(tensors).to_string().into_bytes();
@@ -140,17 +145,24 @@ fn header(planned: &[Planned]) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes()[..], &text].concat()
 }
 
-fn width(dtype: Dtype) -> usize {
+pub(super) fn width(dtype: Dtype) -> usize {
     if matches!(dtype, Dtype::F16 | Dtype::BF16) { 2 } else { 4 }
+}
+
+/// The bytes of a tensor as they are stored, of a number type that can be written.
+pub(super) fn bytes_of<'a>(files: &'a TensorFiles, name: &str) -> Result<&'a [u8], NnError> {
+    let (dtype, _, raw) = files.raw(name)?;
+    if !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+        let (path, name) = (files.file_of(name), name.to_owned());
+        return Err(CheckpointError::TensorType { path, name, dtype: format!("{dtype:?}") }.into());
+    }
+    Ok(raw)
 }
 
 /// The bytes of a tensor after its change.
 fn bytes(tensor: &Planned, files: &TensorFiles, adapter: &Adapter) -> Result<Vec<u8>, NnError> {
-    let (dtype, shape, raw) = files.raw(&tensor.from)?;
-    if !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-        let (path, name) = (files.file_of(&tensor.from), tensor.from.clone());
-        return Err(CheckpointError::TensorType { path, name, dtype: format!("{dtype:?}") }.into());
-    }
+    let (dtype, shape, _) = files.raw(&tensor.from)?;
+    let raw = bytes_of(files, &tensor.from)?;
     match &tensor.change {
         Change::None => Ok(raw.to_vec()),
         Change::Rows(rows) => Ok([raw, &rounded(&adapter.weights[*rows].values, dtype)].concat()),

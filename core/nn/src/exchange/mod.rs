@@ -4,12 +4,14 @@
 mod export;
 mod import;
 mod merge;
+mod merge_experts;
 mod peft_config;
 mod peft_targets;
 
 pub use export::export_adapter;
 pub use import::{ImportedAdapter, check_adapter, import_adapter};
 pub use merge::export_merged;
+pub use merge_experts::{MergeTensor, MergedTensor, merge_experts};
 
 #[cfg(test)]
 mod tests;

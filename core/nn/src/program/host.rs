@@ -57,6 +57,31 @@ impl HostTensor {
         }
     }
 
+    /// The transpose of a float matrix; other arrays are returned as they are.
+    #[must_use]
+    pub fn transposed(self) -> Self {
+        match (self.shape.as_slice(), &self.values) {
+            (&[rows, columns], HostValues::Float(values)) => {
+                let (height, width) = (rows as usize, columns as usize);
+                let mut turned = Vec::with_capacity(values.len());
+                for column in 0..width {
+                    turned.extend((0..height).map(|row| values[row * width + column]));
+                }
+                Self::floats(vec![columns, rows], turned)
+            }
+            _ => self,
+        }
+    }
+
+    /// The elements of a float array; none for other kinds.
+    #[must_use]
+    pub fn into_floats(self) -> Vec<f32> {
+        match self.values {
+            HostValues::Float(values) => values,
+            HostValues::Int(_) | HostValues::Bool(_) => Vec::new(),
+        }
+    }
+
     fn sizes(&self) -> Vec<usize> {
         self.shape.iter().map(|size| *size as usize).collect()
     }

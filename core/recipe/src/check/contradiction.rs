@@ -24,6 +24,7 @@ pub(crate) fn find(value: &Value) -> Vec<Finding> {
     checker.settings();
     checker.validation();
     checker.rehearsal();
+    checker.merge();
     checker.keys_that_do_not_apply();
     checker.findings.extend(backbone_fit::find(value));
     checker.findings
@@ -71,6 +72,7 @@ impl ContradictionChecker<'_> {
             ("backbone.pretrain.training", &["epochs", "steps"]),
             ("expert.training", &["epochs", "steps"]),
             ("rehearsal.selector", &["share", "count"]),
+            ("routing", &["router", "merge"]),
         ];
         for (table, keys) in GROUPS {
             let imports = *table == "expert.training" && self.has("expert.import");
@@ -195,7 +197,7 @@ impl ContradictionChecker<'_> {
 
     /// The size of a policy's settings is limited.
     fn settings(&mut self) {
-        for table in ["routing.router", "rehearsal.selector"] {
+        for table in ["routing.router", "routing.merge", "rehearsal.selector"] {
             let bytes = self.get(table).map_or(0, |settings| settings.to_string().len());
             if bytes > LARGEST_SETTINGS {
                 let mistake =
@@ -225,6 +227,30 @@ impl ContradictionChecker<'_> {
                     "the same text in `reject`",
                     "accepting and rejecting must differ",
                 );
+            }
+        }
+    }
+
+    /// A merged model answers everything: nothing is left for what only routers use.
+    fn merge(&mut self) {
+        if !self.has("routing.merge") {
+            return;
+        }
+        let against = "`routing.merge`";
+        if self.has("indicator") {
+            let why = "the merged model answers every query, so experts claim none";
+            let mistake =
+                Mistake::Contradiction { what: "`[indicator]`".into(), against: against.into(), why };
+            self.findings
+                .push(Finding::key(KeyPath::of("indicator"), mistake).beside(KeyPath::of("routing.merge")));
+        }
+        for key in ["grant", "descriptors", "max-rounds", "fallback"] {
+            let path = KeyPath::of("routing").key(key);
+            if path.find(self.recipe).is_some() {
+                let why = "it is for routers";
+                let mistake =
+                    Mistake::Contradiction { what: format!("`{key}`"), against: against.into(), why };
+                self.findings.push(Finding::key(path, mistake).beside(KeyPath::of("routing.merge")));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr as _;
 
-use cadre_contract::PluginKind;
+use cadre_contract::{PluginKind, SettingProblem, Slot};
 use serde_json::Value;
 
 use crate::check::plugin_catalog::PluginCatalog;
@@ -53,9 +53,88 @@ impl Surroundings {
                     findings.extend(plugin(catalog, name, kind, path));
                 }
             }
+            for (table, slot) in [("routing.merge", Slot::Merge)] {
+                findings.extend(method(catalog, slot, KeyPath::of(table), recipe));
+            }
         }
         findings
     }
+}
+
+/// Problems of a method and of its settings.
+fn method(catalog: &PluginCatalog, slot: Slot, table: KeyPath, recipe: &Value) -> Vec<Finding> {
+    let path = table.key("plugin");
+    let Some(name) = path.find(recipe).and_then(Value::as_str) else { return Vec::new() };
+    let Some((entry, policy)) = catalog.policy(slot, name) else {
+        let names = || {
+            catalog
+                .policies()
+                .filter(|(_, policy)| policy.slot == slot)
+                .map(|(_, policy)| policy.name.as_str())
+        };
+        let other = catalog.policies().find(|(_, policy)| policy.name == name).map(|(_, policy)| policy.slot);
+        if let Some(broken) = catalog.broken().iter().find(|_| names().next().is_none()) {
+            let mistake =
+                Mistake::BrokenPlugin { file: broken.file.clone(), problem: broken.problem.clone() };
+            return vec![Finding::value(path, mistake)];
+        }
+        let mistake = match other {
+            Some(found) => {
+                Mistake::OtherKind { name: name.to_owned(), kind: slot.name(), found: found.name() }
+            }
+            None => Mistake::NoPlugin { kind: slot.name(), name: name.to_owned() },
+        };
+        let near = nearest(name, names()).map(did_you_mean);
+        let there = match listed(names(), "or") {
+            none if none.is_empty() => {
+                "a method, but none was found in `plugins/methods` or in $CADRE_PLUGINS".to_owned()
+            }
+            some => some,
+        };
+        return vec![Finding::value(path, mistake).expect(there).suggest(near)];
+    };
+    if !entry.keeps_contract() {
+        let mistake = Mistake::OtherContract {
+            kind: slot.name(),
+            name: name.to_owned(),
+            found: entry.contract.clone(),
+            spoken: entry.contract_entry().version,
+        };
+        let rebuild =
+            format!("build `{}` against contract {}", entry.file.display(), entry.contract_entry().version);
+        return vec![Finding::value(path, mistake).suggest(Some(rebuild))];
+    }
+    let mut settings = table.find(recipe).and_then(Value::as_object).cloned().unwrap_or_default();
+    settings.shift_remove("plugin");
+    let Err(problems) = policy.complete(&settings) else { return Vec::new() };
+    let known: Vec<&str> = policy.settings.iter().map(|setting| setting.name.as_str()).collect();
+    problems
+        .into_iter()
+        .map(|problem| match problem {
+            SettingProblem::Unknown { name: key, .. } => {
+                let near = nearest(&key, known.iter().copied()).map(did_you_mean);
+                let mistake = Mistake::NoSetting { method: name.to_owned(), key: key.clone() };
+                let finding = Finding::key(table.key(&key), mistake).suggest(near);
+                match known.is_empty() {
+                    true => finding,
+                    false => finding.expect(listed(known.iter().copied(), "or")),
+                }
+            }
+            SettingProblem::Missing { name: key, doc } => {
+                let mistake = Mistake::MissingSetting { method: name.to_owned(), key: key.clone(), doc };
+                let setting = policy.settings.iter().find(|setting| setting.name == key);
+                let finding = Finding::key(table.clone(), mistake);
+                match setting {
+                    Some(setting) => finding.expect(format!("`{key}`, {}", setting.expectation())),
+                    None => finding,
+                }
+            }
+            SettingProblem::Value { name: key, found, expected } => {
+                let mistake = Mistake::SettingValue { method: name.to_owned(), key: key.clone(), found };
+                Finding::value(table.key(&key), mistake).expect(expected)
+            }
+        })
+        .collect()
 }
 
 impl Capabilities {

@@ -201,7 +201,7 @@ pub(crate) fn drawn(number: f64, integer: bool) -> Value {
 
 fn unknown(key: &str, at: KeyPath, recipe: &Value) -> Finding {
     let mut keys: Vec<String> = all_keys().iter().map(KeyPath::to_string).collect();
-    for table in ["routing.router", "rehearsal.selector"].map(KeyPath::of) {
+    for table in ["routing.router", "routing.merge", "rehearsal.selector"].map(KeyPath::of) {
         let settings = table.find(recipe).and_then(Value::as_object);
         keys.extend(settings.into_iter().flatten().map(|(setting, _)| table.key(setting).to_string()));
     }

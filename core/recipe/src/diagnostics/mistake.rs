@@ -257,6 +257,34 @@ pub enum Mistake {
         /// The name, as written.
         name: String,
     },
+    /// A setting that a method does not declare.
+    #[error("`{method}` has no setting `{key}`")]
+    NoSetting {
+        /// The method.
+        method: String,
+        /// The key.
+        key: String,
+    },
+    /// A setting that a method requires.
+    #[error("`{method}` requires the setting `{key}`: {doc}")]
+    MissingSetting {
+        /// The method.
+        method: String,
+        /// The key.
+        key: String,
+        /// What it does.
+        doc: String,
+    },
+    /// A setting of a method with a value that does not fit.
+    #[error("the setting `{key}` of `{method}` is {found}")]
+    SettingValue {
+        /// The method.
+        method: String,
+        /// The key.
+        key: String,
+        /// The value.
+        found: String,
+    },
     /// A plugin of the other kind.
     #[error("`{name}` is a {found}, not a {kind}")]
     OtherKind {

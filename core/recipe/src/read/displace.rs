@@ -13,11 +13,13 @@ const ALTERNATIVES: &[(&str, &[&str])] = &[
     ("backbone.pretrain.training", &["epochs", "steps"]),
     ("expert.training", &["epochs", "steps"]),
     ("rehearsal.selector", &["share", "count"]),
+    ("routing", &["router", "merge"]),
 ];
 
 /// Tables whose keys depend on the value of a `tag` key, with the keys that do not depend on it and stay.
 const OWNED: &[(&str, &str, &[&str])] = &[
     ("routing.router", "plugin", &[]),
+    ("routing.merge", "plugin", &[]),
     ("rehearsal.selector", "plugin", &["share", "count"]),
     ("rehearsal.pseudo-negatives", "format", &["count", "limit"]),
     ("evaluation.out-of-distribution", "format", &["limit"]),

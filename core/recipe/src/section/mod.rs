@@ -6,6 +6,7 @@ pub(crate) mod device;
 pub(crate) mod evaluation;
 pub(crate) mod expert;
 pub(crate) mod indicator;
+pub(crate) mod method_use;
 pub(crate) mod plugin_use;
 pub(crate) mod recipe;
 pub(crate) mod rehearsal;

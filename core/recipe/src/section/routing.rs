@@ -1,16 +1,23 @@
-//! `[routing]`: the router and its settings.
+//! `[routing]`: the router, or the merge, and its settings.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::method_use::MethodUse;
 use super::plugin_use::PluginUse;
 
-/// The choice of the expert that answers a query.
+/// The choice of the expert that answers a query: by a router, or by merging the experts into one. Exactly one of
+/// `router` and `merge`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Routing {
     /// The routing policy and its settings. A router that uses claims requires `[indicator]`.
-    pub router: PluginUse,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<PluginUse>,
+    /// A merge and its settings: after each task, the experts trained so far are merged into the weights of the
+    /// backbone, and that model answers all queries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<MethodUse>,
     /// The model that answers a query that no expert accepts.
     #[serde(default)]
     pub fallback: Fallback,

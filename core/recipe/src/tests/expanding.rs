@@ -28,7 +28,10 @@ fn an_expanded_recipe_loads_to_itself() {
     let text = first.expand();
     let again = Case::new().file("study.toml", &text);
     assert_eq!(again.load().recipe, first.recipe, "{text}");
-    assert_eq!(first.recipe.routing.as_ref().unwrap().router.settings["odd key"]["deep"][1], 2.0);
+    assert_eq!(
+        first.recipe.routing.as_ref().unwrap().router.as_ref().unwrap().settings["odd key"]["deep"][1],
+        2.0
+    );
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_layer_that_names_an_alternative_puts_the_other_away() {
     assert_eq!((training.epochs, training.steps, training.batch), (None, Some(40), 32));
     let selector = recipe.rehearsal.unwrap().selector;
     assert_eq!((selector.plugin.as_str(), selector.share, selector.count), ("kmeans", None, Some(9)));
-    let router = recipe.routing.unwrap().router;
+    let router = recipe.routing.unwrap().router.unwrap();
     assert!(router.settings.is_empty(), "the threshold was the other router's: {:?}", router.settings);
 }
 
@@ -91,7 +91,7 @@ fn settings_may_come_before_the_plugin_they_are_for() {
         .file("study.toml", WHOLE)
         .set("routing.router.min-similarity=0.3")
         .set("routing.router.plugin=nearest");
-    let router = case.load().recipe.routing.unwrap().router;
+    let router = case.load().recipe.routing.unwrap().router.unwrap();
     assert_eq!(serde_json::to_string(&router.settings).unwrap(), r#"{"min-similarity":0.3}"#);
 }
 
@@ -100,7 +100,7 @@ fn the_same_plugin_named_again_keeps_its_settings() {
     let case = Case::new()
         .file("study.toml", WHOLE)
         .set("routing.router={ plugin = \"see\", order = \"oldest-first\" }");
-    let router = case.load().recipe.routing.unwrap().router;
+    let router = case.load().recipe.routing.unwrap().router.unwrap();
     assert_eq!(
         serde_json::to_string(&router.settings).unwrap(),
         r#"{"order":"oldest-first","threshold":0.5}"#
@@ -156,7 +156,7 @@ fn the_environment_reaches_every_key() {
         .env("CADRE_HOME", "ignored");
     let recipe = case.load().recipe;
     assert_eq!(recipe.seed, 11);
-    assert_eq!(recipe.routing.unwrap().router.settings["threshold"], 0.25);
+    assert_eq!(recipe.routing.unwrap().router.as_ref().unwrap().settings["threshold"], 0.25);
     assert_eq!(
         recipe.evaluation.metrics,
         MetricChoice { default: vec!["token-f1".into()], ..Default::default() }

@@ -131,7 +131,7 @@ fn a_setting_of_another_router_is_its_own() {
     let without =
         "[indicator]\n\n[rehearsal]\nselector = { plugin = \"random\", share = 0.1 }\nrole = \"negative\"\n";
     let loaded = Case::changed(without, "").load();
-    assert_eq!(loaded.recipe.routing.unwrap().router.settings["threshold"], 0.5);
+    assert_eq!(loaded.recipe.routing.unwrap().router.as_ref().unwrap().settings["threshold"], 0.5);
     let shorter = Case::changed("epochs = 3, batch = 32", "steps = 30, warmup = 29").load();
     assert_eq!(shorter.recipe.expert.unwrap().training.warmup, 29);
 }

@@ -23,7 +23,7 @@ fn names(points: &[SweepPoint]) -> Vec<&str> {
 }
 
 fn threshold(point: &SweepPoint) -> Value {
-    point.loaded.recipe.routing.as_ref().unwrap().router.settings["threshold"].clone()
+    point.loaded.recipe.routing.as_ref().unwrap().router.as_ref().unwrap().settings["threshold"].clone()
 }
 
 #[test]

@@ -74,6 +74,7 @@ impl Estimator {
             StageWork::Backbone(BackboneWork::Checkpoint(_))
             | StageWork::Import(_)
             | StageWork::Describe(_)
+            | StageWork::Merge(_)
             | StageWork::Evaluate(_)
             | StageWork::OutOfDistribution(_)
             | StageWork::Report(_) => Size::default(),

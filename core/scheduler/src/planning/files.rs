@@ -4,16 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use cadre_contract::{SettingKind, Slot};
 use cadre_data::{FieldMap, IndicatorForm, SourceSpec};
 use cadre_recipe::{
-    IndicatorKind, PluginCatalog, PluginEntry, PluginKind, PluginUse, Source, Stream, Template,
+    IndicatorKind, MethodUse, PluginCatalog, PluginEntry, PluginKind, PluginUse, Source, Stream, Template,
 };
 use cadre_store::{Digest, FileDigests, StoreError};
+use serde_json::Value;
 
 use crate::error::PlanError;
 use crate::stages::{
-    CHECKPOINT_READING, CheckpointWork, ExamplesWork, FileUse, PluginWork, SourceWork, TemplateWork,
-    TokenizerWork, UsedData, UsedPlugin,
+    CHECKPOINT_READING, CheckpointWork, ExamplesWork, FileUse, PluginWork, PolicyWork, SourceWork,
+    TemplateWork, TokenizerWork, UsedData, UsedPlugin,
 };
 
 /// Files of a checkpoint, other than weights, that affect its output.
@@ -174,6 +176,49 @@ impl<'a> Files<'a> {
             path: entry.file.clone(),
             digest: entry.digest,
             settings: used.settings.clone(),
+        })
+    }
+
+    /// A method of a collection, with its complete settings. A list of numbers per expert must have one per task.
+    pub(crate) fn method(
+        &mut self,
+        slot: Slot,
+        used: &MethodUse,
+        tasks: usize,
+        key: &str,
+    ) -> Result<PolicyWork, PlanError> {
+        let (entry, policy) = self.catalog.policy(slot, &used.plugin).ok_or_else(|| PlanError::NoPlugin {
+            key: key.to_owned(),
+            kind: slot.name(),
+            name: used.plugin.clone(),
+            known: self
+                .catalog
+                .policies()
+                .filter(|(_, policy)| policy.slot == slot)
+                .map(|(_, policy)| policy.name.clone())
+                .collect(),
+        })?;
+        let wrong =
+            |setting: &str, problem: String| PlanError::Setting { key: format!("{key}.{setting}"), problem };
+        let settings =
+            policy.complete(&used.settings).map_err(|problems| match problems.into_iter().next() {
+                Some(problem) => wrong(problem.name(), problem.to_string()),
+                None => wrong("", String::new()),
+            })?;
+        for setting in policy.settings.iter().filter(|it| it.kind == SettingKind::NumberPerExpert) {
+            let list = settings.get(&setting.name).and_then(Value::as_array);
+            if let Some(found) = list.map(Vec::len).filter(|found| *found != tasks) {
+                let problem = format!("it has {found} numbers, but the stream has {tasks} tasks");
+                return Err(wrong(&setting.name, problem));
+            }
+        }
+        let version = entry.version.clone().unwrap_or_default();
+        self.plugins.insert((policy.name.clone(), version, entry.digest));
+        Ok(PolicyWork {
+            policy: policy.name.clone(),
+            path: entry.file.clone(),
+            digest: entry.digest,
+            settings,
         })
     }
 

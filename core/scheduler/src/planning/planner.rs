@@ -240,7 +240,14 @@ impl Planner<'_> {
     fn learned(&mut self, place: usize, expert: &Expert, places: &mut Places) -> Result<(), PlanError> {
         self.describe(place, places)?;
         self.remember(place, places)?;
-        self.row(place, places, &self.answerers(expert, places))
+        if !self.evaluates(place) {
+            return Ok(());
+        }
+        let answerers = match self.merge(place, places)? {
+            Some(merged) => vec![merged],
+            None => self.answerers(expert, places),
+        };
+        self.row(place, places, &answerers)
     }
 
     fn union(&mut self, expert: &Expert, places: &mut Places) -> Result<(), PlanError> {
@@ -358,6 +365,20 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// The merge of the experts trained up to this task, if the recipe merges.
+    fn merge(&mut self, place: usize, places: &Places) -> Result<Option<usize>, PlanError> {
+        let Some(work) = self.works.merge(places.trained.len(), self.tasks.len())? else { return Ok(None) };
+        let mut inputs = vec![places.backbone];
+        inputs.extend(&places.trained);
+        let name = StageSpec::name_for(StageKind::Merge, &self.tasks[place]);
+        self.add(name, StageWork::Merge(work), inputs).map(Some)
+    }
+
+    /// Whether the row of R after this task is evaluated.
+    fn evaluates(&self, place: usize) -> bool {
+        self.recipe.evaluation.when != When::End || place + 1 == self.tasks.len()
+    }
+
     /// The adapters that can answer after this task.
     fn answerers(&self, expert: &Expert, places: &Places) -> Vec<usize> {
         match expert.per {
@@ -369,8 +390,8 @@ impl Planner<'_> {
     /// Row `place` of R, if the recipe evaluates it.
     fn row(&mut self, place: usize, places: &Places, answerers: &[usize]) -> Result<(), PlanError> {
         let recipe = self.recipe;
-        let Evaluation { when, on, predictions, .. } = &recipe.evaluation;
-        if *when == When::End && place + 1 < self.tasks.len() {
+        let Evaluation { on, predictions, .. } = &recipe.evaluation;
+        if !self.evaluates(place) {
             return Ok(());
         }
         let asked = match on {
@@ -395,7 +416,7 @@ impl Planner<'_> {
 
     fn out_of_distribution(&mut self, places: &Places) -> Result<(), PlanError> {
         let Some(prepared) = places.out_of_distribution else { return Ok(()) };
-        let routed = self.recipe.routing.is_some();
+        let routed = self.recipe.routing.as_ref().is_some_and(|routing| routing.router.is_some());
         let mut inputs = vec![prepared];
         if routed {
             inputs.push(places.backbone);
@@ -435,7 +456,7 @@ impl Planner<'_> {
             method: MethodWork {
                 router: match self.works.answering()? {
                     Answering::Routed(routing) => Some(routing.router),
-                    Answering::Backbone | Answering::Adapter => None,
+                    Answering::Backbone | Answering::Adapter | Answering::Merged => None,
                 },
                 indicator: recipe.indicator.as_ref().map(|indicator| indicator.kind),
                 warmup: recipe.expert.as_ref().map(|expert| expert.training.warmup),

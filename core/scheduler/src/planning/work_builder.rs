@@ -1,5 +1,6 @@
 //! Splits a recipe into the values that individual stages read.
 
+use cadre_contract::Slot;
 use cadre_recipe::{
     Backend, Grant, ImportedExpert, PluginKind, PluginUse, Pretrain, Recipe, Rehearsal, RehearsalGrant,
     Strategy, TokenizerSource, Training,
@@ -9,8 +10,8 @@ use crate::error::PlanError;
 use crate::planning::files::Files;
 use crate::stages::{
     Answering, Budget, CheckpointPlace, DecodingPace, DecodingWork, ImportWork, IndicatorLearning,
-    IndicatorWork, Length, ModelPace, ModelWork, PretrainTokenizer, PretrainWork, PromptWork, Provenance,
-    RehearseWork, RememberWork, RoutingWork, TaskMetrics, TrainingPace, TrainingWork,
+    IndicatorWork, Length, MergeWork, ModelPace, ModelWork, PretrainTokenizer, PretrainWork, PromptWork,
+    Provenance, RehearseWork, RememberWork, RoutingWork, TaskMetrics, TrainingPace, TrainingWork,
 };
 
 /// Builds the work of each stage of a recipe.
@@ -169,17 +170,35 @@ impl<'a> WorkBuilder<'a> {
 
     pub(crate) fn answering(&mut self) -> Result<Answering, PlanError> {
         let recipe = self.recipe;
-        Ok(match (&recipe.expert, &recipe.routing) {
+        let router = recipe.routing.as_ref().map(|routing| (routing, &routing.router));
+        Ok(match (&recipe.expert, router) {
             (None, _) => Answering::Backbone,
             (Some(_), None) => Answering::Adapter,
-            (Some(_), Some(routing)) => Answering::Routed(RoutingWork {
-                router: self.files.plugin(PluginKind::Router, &routing.router, "routing.router")?,
+            (Some(_), Some((_, None))) => Answering::Merged,
+            (Some(_), Some((routing, Some(router)))) => Answering::Routed(RoutingWork {
+                router: self.files.plugin(PluginKind::Router, router, "routing.router")?,
                 fallback: routing.fallback,
                 grant_task: routing.grant.contains(&Grant::Task),
                 max_rounds: routing.max_rounds,
                 indicator: self.indicator(),
             }),
         })
+    }
+
+    /// The merge of the first `experts` experts of `tasks` tasks; `None` if the recipe does not merge.
+    pub(crate) fn merge(&mut self, experts: usize, tasks: usize) -> Result<Option<MergeWork>, PlanError> {
+        let Some(used) = self.recipe.routing.as_ref().and_then(|routing| routing.merge.as_ref()) else {
+            return Ok(None);
+        };
+        let mut merge = self.files.method(Slot::Merge, used, tasks, "routing.merge")?;
+        for value in merge.settings.values_mut() {
+            // Lists of numbers per expert were checked to have one per task.
+            if let Some(list) = value.as_array_mut().filter(|list| list.len() == tasks) {
+                list.truncate(experts);
+            }
+        }
+        let checkpoint = self.model.checkpoint.clone();
+        Ok(Some(MergeWork { merge, seed: self.recipe.seed, checkpoint }))
     }
 
     pub(crate) fn metrics(&self, tasks: &[String]) -> Vec<TaskMetrics> {

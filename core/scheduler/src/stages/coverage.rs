@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::stages::StageKind::{
-    self, Backbone, Compose, Describe, Evaluate, OutOfDistribution, Prepare, Remember, Report, Train,
+    self, Backbone, Compose, Describe, Evaluate, Merge, OutOfDistribution, Prepare, Remember, Report, Train,
 };
 
 /// The reader of a key.
@@ -165,6 +165,8 @@ pub const KEY_USES: &[KeyUse] = &[
     refused("routing.router.share"),
     refused("routing.router.count"),
     stages("routing.router.*", ANSWER),
+    stages("routing.merge.plugin", &[Merge]),
+    stages("routing.merge.*", &[Merge]),
     stages("routing.fallback", ANSWER),
     stages("routing.grant", ANSWER),
     stages("routing.descriptors", &[Describe]),

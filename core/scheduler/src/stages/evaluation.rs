@@ -48,6 +48,8 @@ pub enum Answering {
     Backbone,
     /// The single adapter, which is the only `train/…` input.
     Adapter,
+    /// The model of the `merge/…` input.
+    Merged,
     /// The expert that the router chooses.
     Routed(RoutingWork),
 }

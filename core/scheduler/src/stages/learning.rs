@@ -6,7 +6,7 @@ use cadre_recipe::{Adapter, Architecture, Descriptor, IndicatorWords, Keep, Pret
 use serde::{Deserialize, Serialize};
 
 use super::parts::{
-    CheckpointPlace, FileUse, IndicatorWork, ModelWork, PluginWork, PromptWork, TemplateWork,
+    CheckpointPlace, FileUse, IndicatorWork, ModelWork, PluginWork, PolicyWork, PromptWork, TemplateWork,
 };
 
 /// Loads or pretrains the backbone.
@@ -288,4 +288,16 @@ pub struct DescribeWork {
     pub prompt: PromptWork,
     /// The model.
     pub model: ModelWork,
+}
+
+/// Merges experts into the weights of the backbone. Inputs: `backbone`; the adapters to merge (`train/…`, oldest first).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct MergeWork {
+    /// The merge. A setting that is a list has one number per expert.
+    pub merge: PolicyWork,
+    /// Seed of draws.
+    pub seed: u64,
+    /// The checkpoint; `None` if the backbone is pretrained.
+    pub checkpoint: Option<CheckpointPlace>,
 }

@@ -58,6 +58,20 @@ pub struct PluginWork {
     pub settings: Map<String, Value>,
 }
 
+/// A method of a collection and its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PolicyWork {
+    /// Its name.
+    pub policy: String,
+    /// The collection's file. Not part of a key.
+    pub path: PathBuf,
+    /// Digest of the collection.
+    pub digest: Digest,
+    /// Its settings, complete: with the defaults that the collection declares.
+    pub settings: Map<String, Value>,
+}
+
 /// The folder of a checkpoint. Not part of a key: the key of the backbone stage covers its files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

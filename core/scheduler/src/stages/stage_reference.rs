@@ -92,9 +92,14 @@ fn about(kind: StageKind) -> (&'static str, &'static str) {
         StageKind::Describe => {
             ("Computes descriptors of an expert for routers.", "`backbone`, `prepare/<task>`")
         }
+        StageKind::Merge => (
+            "Merges the experts trained so far into the weights of the backbone, one tensor at a time.",
+            "`backbone`, `train/…` of the tasks learned",
+        ),
         StageKind::Evaluate => (
             "One row of R: routes, answers and scores the queries of the tasks seen so far (or of all).",
-            "`backbone`, `prepare/…` of the queried tasks, `train/…` and `describe/…` of the tasks learned",
+            "`backbone`, `prepare/…` of the queried tasks, `train/…` and `describe/…` of the tasks learned; `merge/<task>` instead of \
+             experts if they are merged",
         ),
         StageKind::OutOfDistribution => (
             "Routes queries that belong to no task, after the last task.",

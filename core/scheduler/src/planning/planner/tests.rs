@@ -370,3 +370,26 @@ fn planning_is_quick() {
     // The goal is 20 ms on a quiet machine.
     assert!(best.unwrap().as_millis() < 100, "{best:?}");
 }
+
+#[test]
+fn experts_are_merged_after_each_task() {
+    let fixture = Fixture::new();
+    let plan = fixture.plan(&fixture.merged());
+    let merges: Vec<&str> = names(&plan).into_iter().filter(|name| name.starts_with("merge/")).collect();
+    assert_eq!(merges, ["merge/a", "merge/b", "merge/c"]);
+    let merge = stage(&plan, "merge/b");
+    let inputs: Vec<&str> = merge.inputs.iter().map(|place| plan.stages[*place].name.as_str()).collect();
+    assert_eq!(inputs, ["backbone", "train/a", "train/b"]);
+    let StageWork::Merge(work) = &merge.work else { panic!("{merge:?}") };
+    assert_eq!(work.merge.settings["factor"], json!(0.5));
+    let row = stage(&plan, "evaluate/b");
+    let inputs: Vec<&str> = row.inputs.iter().map(|place| plan.stages[*place].name.as_str()).collect();
+    assert_eq!(inputs, ["backbone", "prepare/a", "prepare/b", "merge/b"]);
+
+    // One number per expert: of the tasks learned so far.
+    let listed = fixture.plan(&changed(&fixture.merged(), "routing.merge.factor", json!([1, 2, 3])));
+    let StageWork::Merge(work) = &stage(&listed, "merge/b").work else { panic!() };
+    assert_eq!(work.merge.settings["factor"], json!([1, 2]));
+    // Experts are shared with a recipe that routes among them in the same way.
+    assert_eq!(stage(&plan, "train/c").key, stage(&listed, "train/c").key);
+}

@@ -168,8 +168,9 @@ fn change(fixture: &Fixture, key: &str) -> Option<(Value, Vec<(&'static str, Val
         (_, "negatives-keep-response") => json!(true),
         ("rehearsal.grant", _) => json!(["experts"]),
         ("routing.router.plugin", _) => json!("oracle"),
+        ("routing.merge.plugin", _) => json!("two"),
         ("routing.grant", _) => json!(["task"]),
-        ("rehearsal.selector.*" | "routing.router.*", _) => json!(0.75),
+        ("rehearsal.selector.*" | "routing.router.*" | "routing.merge.*", _) => json!(0.75),
         ("evaluation.on", _) => json!("all"),
         ("evaluation.metrics", _) => json!(["exact-match"]),
         ("evaluation.metrics.*", _) => json!({ "default": ["rouge-l"], "a": ["exact-match"] }),
@@ -221,7 +222,8 @@ fn every_key_changes_the_works_that_the_table_names_and_no_others() {
         if used.reader == KeyReader::Sweep || used.reader == KeyReader::Refused {
             continue;
         }
-        let mut recipe = fixture.recipe();
+        let merges = used.key.starts_with("routing.merge");
+        let mut recipe = if merges { fixture.merged() } else { fixture.recipe() };
         if let KeyReader::Plan = used.reader {
             let value = match used.key {
                 "stream.order" => json!(["b", "a", "c"]),

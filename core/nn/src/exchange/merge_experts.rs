@@ -1,0 +1,140 @@
+//! Merges several experts into a backbone with a function of the caller's, one tensor at a time, and writes the result
+//! as a full checkpoint.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use cadre_checkpoint::{CheckpointError, CheckpointFolder, LARGEST_CONFIG, TARGETS, Target, read_json};
+use cadre_store::write_atomic;
+use safetensors::tensor::Dtype;
+use serde_json::{Map, Value, json};
+
+use super::merge::{FILE, bytes_of, header_of, width};
+use crate::adapter::Adapter;
+use crate::error::NnError;
+use crate::kernel::gemm::{View, product};
+use crate::program::HostTensor;
+
+/// A weight that experts change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedTensor {
+    /// Its name in the checkpoint.
+    pub name: String,
+    /// The layer, from 0.
+    pub layer: usize,
+    /// Number of layers.
+    pub layers: usize,
+    /// The projection.
+    pub target: Target,
+}
+
+/// Maps a weight of the backbone `[out, in]` and what each expert adds to it (of the same shape, zeros for experts that
+/// do not change it) to the merged weight. The number is that of all weights to merge.
+pub type MergeTensor<'a, E> =
+    dyn FnMut(&MergedTensor, usize, HostTensor, Vec<HostTensor>) -> Result<Vec<f32>, E> + 'a;
+
+/// Merges the experts in these folders into the backbone in the folder `backbone`, and writes `config.json` and
+/// `model.safetensors` to `to`. Weights that no expert changes are copied as they are; merged ones are stored in f32,
+/// since what an expert adds can be smaller than a bf16 weight's last bit. Returns the number of merged tensors.
+///
+/// # Errors
+/// Missing or damaged files, experts of another backbone or with added tokens, a merged weight of another size, errors of
+/// `merge`, or a file that cannot be written.
+pub fn merge_experts<E: From<NnError>>(
+    backbone: &Path,
+    experts: &[&Path],
+    to: &Path,
+    merge: &mut MergeTensor<'_, E>,
+) -> Result<usize, E> {
+    let CheckpointFolder { shape, files, .. } = CheckpointFolder::open(backbone).map_err(NnError::from)?;
+    let mut adapters = Vec::with_capacity(experts.len());
+    for folder in experts {
+        let adapter = Adapter::read(folder, &shape)?;
+        if adapter.spec.added_tokens > 0 {
+            return Err(NnError::MergedTokens {
+                path: (*folder).to_owned(),
+                tokens: adapter.spec.added_tokens,
+            }
+            .into());
+        }
+        adapters.push(adapter);
+    }
+    let mut sites = Vec::new();
+    for layer in 0..shape.layers {
+        for entry in TARGETS {
+            if adapters.iter().any(|adapter| adapter.spec.targets.contains(&entry.target)) {
+                let name = format!("model.layers.{layer}.{}.weight", entry.module);
+                sites.push(MergedTensor { name, layer, layers: shape.layers, target: entry.target });
+            }
+        }
+    }
+    let site_of = |name: &str| sites.iter().find(|site| site.name == name);
+    let mut entries = Vec::new();
+    for name in files.names() {
+        // A tied head that is stored as well is the embedding.
+        if name == "lm_head.weight" && shape.tied {
+            continue;
+        }
+        let (dtype, sizes, _) = files.raw(name).map_err(NnError::from)?;
+        let dtype = if site_of(name).is_some() { Dtype::F32 } else { dtype };
+        entries.push((name.to_owned(), dtype, sizes.to_vec()));
+    }
+    let access = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| NnError::from(CheckpointError::File { path, source })
+    };
+    std::fs::create_dir_all(to).map_err(access(to))?;
+    let part = to.join(format!(".{FILE}.part"));
+    let mut out = BufWriter::new(File::create(&part).map_err(access(&part))?);
+    let listed = entries.iter().map(|(name, dtype, sizes)| (name.as_str(), *dtype, sizes.as_slice()));
+    out.write_all(&header_of(listed)).map_err(access(&part))?;
+    for (name, dtype, sizes) in &entries {
+        let Some(site) = site_of(name) else {
+            let raw = bytes_of(&files, name)?;
+            out.write_all(raw).map_err(access(&part))?;
+            continue;
+        };
+        let &[wide, into] = sizes.as_slice() else {
+            return Err(NnError::MergedSize { name: name.clone(), found: sizes.len(), expected: 2 }.into());
+        };
+        let shape = vec![wide as u32, into as u32];
+        let base = files.values(name, sizes).map_err(NnError::from)?;
+        let deltas = adapters
+            .iter()
+            .map(|adapter| HostTensor::floats(shape.clone(), delta(adapter, site, [wide, into])))
+            .collect();
+        let merged = merge(site, sites.len(), HostTensor::floats(shape, base), deltas)?;
+        let expected = wide * into;
+        if merged.len() != expected {
+            return Err(NnError::MergedSize { name: name.clone(), found: merged.len(), expected }.into());
+        }
+        debug_assert_eq!(width(*dtype), 4);
+        let bytes: Vec<u8> = merged.iter().flat_map(|value| value.to_le_bytes()).collect();
+        out.write_all(&bytes).map_err(access(&part))?;
+    }
+    let file = out.into_inner().map_err(|error| access(&part)(error.into_error()))?;
+    file.sync_all().map_err(access(&part))?;
+    std::fs::rename(&part, to.join(FILE)).map_err(access(&part))?;
+    let mut keys: Map<String, Value> =
+        read_json(&backbone.join("config.json"), LARGEST_CONFIG).map_err(NnError::from)?;
+    // The head is separate if the backbone's files make it so, whatever the configuration says.
+    if !shape.tied {
+        keys.insert("tie_word_embeddings".into(), json!(false));
+    }
+    let text = format!("{:#}\n", Value::Object(keys));
+    write_atomic(&to.join("config.json"), text.as_bytes()).map_err(NnError::from)?;
+    Ok(sites.len())
+}
+
+/// What an adapter adds to a weight: `scale · B A`, `[out, in]`.
+fn delta(adapter: &Adapter, site: &MergedTensor, [wide, into]: [usize; 2]) -> Vec<f32> {
+    let mut values = vec![0.0; wide * into];
+    let (a, b) = Adapter::pair_names(site.layer, site.target);
+    if let (Some(a), Some(b)) = (adapter.weights.get(&a), adapter.weights.get(&b)) {
+        let [rank, _] = a.sizes();
+        let (a, b) = (View::dense(&a.values, rank, into), View::dense(&b.values, wide, rank));
+        product(&mut values, into, b, a, adapter.spec.scale(), true);
+    }
+    values
+}
