@@ -24,8 +24,11 @@ pub struct Statistic<'a> {
     /// Name of the statistic: that of the weight `a` is `a.<name>`.
     pub name: &'a str,
     /// Adds one example to the sums of a weight, given the weight's values and its gradient, all of one length.
-    pub add: &'a (dyn Fn(&mut [f64], &[f32], &[f32]) + Sync),
+    pub add: &'a Accumulate<'a>,
 }
+
+/// Adds one example to sums: `(sums, weight, gradient)`.
+type Accumulate<'a> = dyn Fn(&mut [f64], &[f32], &[f32]) + Sync + 'a;
 
 impl Statistic<'static> {
     /// The diagonal of the empirical Fisher information: the mean of the squared gradients (Kirkpatrick et al. 2016).
