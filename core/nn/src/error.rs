@@ -224,6 +224,22 @@ pub enum NnError {
         /// The gradient norm.
         norm: f64,
     },
+    /// A tensor given to a training or returned by an objective is invalid.
+    #[error("tensor `{name}`: {problem}")]
+    NamedTensor {
+        /// Name of the tensor.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An objective failed, or returned something else than the contract allows.
+    #[error("objective `{objective}`: {problem}")]
+    Objective {
+        /// Name of the objective.
+        objective: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The backend failed during a computation.
     #[error("compute: {problem}")]
     Compute {

@@ -17,8 +17,8 @@ use crate::device::DeviceSpec;
 use crate::error::NnError;
 use crate::model::Model;
 use crate::training::{
-    Activations, ExpertTrainee, Parameters, Training, TrainingControl, TrainingData, TrainingOutcome,
-    TrainingSpec, WholeTrainee,
+    Activations, ExpertTrainee, NamedTensor, Objectives, Observed, Parameters, Statistic, TensorName,
+    Training, TrainingControl, TrainingData, TrainingOutcome, TrainingSpec, WholeTrainee, usable_examples,
 };
 use crate::weights::{self, Weight, WeightMap};
 use crate::workers::Workers;
@@ -112,6 +112,7 @@ impl Learner {
         let run = Training {
             trainee: &trainee,
             spec: training,
+            objectives: Objectives::none(),
             dropout: 0.0,
             about: serde_json::json!({ "pretrain": shape }),
             context: shape.context,
@@ -148,6 +149,28 @@ impl Learner {
         control: &mut TrainingControl<'_>,
         out: &Path,
     ) -> Result<TrainingOutcome, NnError> {
+        let (outcome, parameters) =
+            self.fit(spec, start, data.into(), training, Objectives::none(), control)?;
+        if !outcome.stopped {
+            Adapter { spec: spec.clone(), weights: parameters.into_weights() }.write(out, self.shape())?;
+        }
+        Ok(outcome)
+    }
+
+    /// [`Learner::train_expert`] with objectives, without writing the expert: returns its weights and the buffers. If
+    /// the training was stopped, they are those of the last step.
+    ///
+    /// # Errors
+    /// Those of [`Learner::train_expert`], and those of the objectives and their tensors.
+    pub(crate) fn fit(
+        &self,
+        spec: &AdapterSpec,
+        start: Option<&Path>,
+        data: TrainingData<'_>,
+        training: &TrainingSpec,
+        objectives: Objectives<'_>,
+        control: &mut TrainingControl<'_>,
+    ) -> Result<(TrainingOutcome, Parameters), NnError> {
         spec.check()?;
         let shape = self.shape();
         let names = Adapter::names(spec, shape);
@@ -169,6 +192,7 @@ impl Learner {
         let run = Training {
             trainee: &trainee,
             spec: training,
+            objectives,
             dropout: spec.dropout,
             about: serde_json::json!({ "expert": spec, "backbone": shape }),
             context: shape.context,
@@ -177,11 +201,50 @@ impl Learner {
             device: &self.model.device,
             activations: self.activations,
         };
-        let outcome = run.run(&mut parameters, data.into(), control)?;
-        if !outcome.stopped {
-            Adapter { spec: spec.clone(), weights: parameters.into_weights() }.write(out, shape)?;
-        }
-        Ok(outcome)
+        let outcome = run.run(&mut parameters, data, control)?;
+        Ok((outcome, parameters))
+    }
+
+    /// Computes statistics of the gradients of single examples with respect to the weights of the expert in `folder`,
+    /// without changing it: the pass at the end of a task that EWC and others need. The loss of an example is
+    /// `Σ weight · nll / loss tokens`, without dropout. Skips examples that have no token with a loss.
+    ///
+    /// # Errors
+    /// Missing or damaged files, an expert of another backbone, invalid examples, or a value that is not finite.
+    pub fn observe(
+        &self,
+        folder: &Path,
+        examples: &[TokenExample],
+        statistics: &[Statistic<'_>],
+    ) -> Result<Vec<NamedTensor>, NnError> {
+        let shape = self.shape();
+        let Adapter { spec, weights } = Adapter::read(folder, shape)?;
+        let usable = usable_examples(examples, shape.context, shape.vocabulary + spec.added_tokens)?;
+        let examples: Vec<&TokenExample> = usable.into_iter().map(|row| &examples[row]).collect();
+        let parameters = Parameters::new(&Adapter::names(&spec, shape), weights);
+        let trainee = ExpertTrainee { backbone: &self.model.backbone, spec: &spec, dtype: self.model.dtype };
+        let observed = Observed {
+            trainee: &trainee,
+            parameters: &parameters,
+            workers: &self.workers,
+            device: &self.model.device,
+            activations: self.activations,
+        };
+        observed.statistics(&examples, statistics)
+    }
+
+    /// The weights of an expert by projection and name, for [`crate::TrainingInputs`].
+    ///
+    /// # Errors
+    /// Missing or damaged files, or an expert of another backbone.
+    pub fn expert_tensors(&self, folder: &Path) -> Result<Vec<NamedTensor>, NnError> {
+        let adapter = Adapter::read(folder, self.shape())?;
+        let named = |(name, weight): (String, Weight)| NamedTensor {
+            name: TensorName::of_weight(&name),
+            shape: weight.shape,
+            values: weight.values,
+        };
+        Ok(adapter.weights.into_iter().map(named).collect())
     }
 
     /// Mounts an expert. The handle is valid for this learner only.

@@ -38,8 +38,8 @@ pub use device::{BackendKind, DeviceSpec, Precision, backends};
 
 pub use adapter::{AdapterSpec, ExpertSlot};
 pub use training::{
-    Flow, Keep, Length, Schedule, StepReport, TrainingControl, TrainingData, TrainingOutcome, TrainingSpec,
-    Validation, ValidationSpec,
+    Flow, Keep, Length, NamedTensor, Schedule, Site, Statistic, StepReport, TensorName, TrainingControl,
+    TrainingData, TrainingInputs, TrainingOutcome, TrainingSpec, Validation, ValidationSpec,
 };
 
 pub use exchange::{

@@ -34,6 +34,27 @@ impl Workers {
         self.wide.install(work)
     }
 
+    /// Runs `work` on a single thread. Its results must not depend on the number of threads, and those of some of burn's
+    /// operations, such as sums over millions of elements, do.
+    ///
+    /// # Errors
+    /// The system cannot create the thread.
+    pub(crate) fn alone<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, NnError> {
+        Ok(self.team(self.threads)?[0].install(work))
+    }
+
+    /// Like [`Workers::each`], but runs every piece on a single thread, as [`Workers::alone`] does.
+    ///
+    /// # Errors
+    /// The error with the lowest index. Indices that have not started when an error occurs are skipped.
+    pub(crate) fn each_alone(
+        &self,
+        count: usize,
+        work: &(dyn Fn(usize) -> Result<(), NnError> + Sync),
+    ) -> Result<(), NnError> {
+        self.each_of(&self.team(self.threads)?, count, work, &mut |_| true)
+    }
+
     /// The workers for `count` pieces of work; all threads are divided among them.
     fn team(&self, count: usize) -> Result<Team, NnError> {
         let workers = count.clamp(1, self.threads);
@@ -71,7 +92,17 @@ impl Workers {
             self.wide(|| work(0))?;
             return if done(0) { Ok(()) } else { Err(NnError::Stopped) };
         }
-        let team = self.team(count)?;
+        self.each_of(&self.team(count)?, count, work, done)
+    }
+
+    /// Runs `work` for every index below `count` on the workers of a team.
+    fn each_of(
+        &self,
+        team: &Team,
+        count: usize,
+        work: &(dyn Fn(usize) -> Result<(), NnError> + Sync),
+        done: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<(), NnError> {
         let next = AtomicUsize::new(0);
         let failed: Mutex<Option<(usize, NnError)>> = Mutex::new(None);
         let mut stopped = false;

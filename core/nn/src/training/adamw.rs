@@ -40,7 +40,8 @@ pub(crate) fn clip_factor(norm: f64, limit: f64) -> f32 {
     if limit > 0.0 { (limit / (norm + 1e-6)).min(1.0) as f32 } else { 1.0 }
 }
 
-/// One AdamW step on all parameters. `step` counts from 1; gradients are multiplied by `factor` first.
+/// One AdamW step on the trained weights, which `gradients` follows. `step` counts from 1; gradients are multiplied by
+/// `factor` first.
 pub(crate) fn update(
     parameters: &mut Parameters,
     gradients: &[Vec<f32>],
@@ -52,7 +53,7 @@ pub(crate) fn update(
     let exponent = step as f64;
     let corrected_first = 1.0 - BETA_FIRST.powf(exponent);
     let corrected_second = 1.0 - BETA_SECOND.powf(exponent);
-    for (parameter, gradient) in parameters.0.iter_mut().zip(gradients) {
+    for (parameter, gradient) in parameters.trained_mut().zip(gradients) {
         let decay = if parameter.decays { 1.0 - learning_rate * weight_decay } else { 1.0 };
         let constants = Constants {
             factor,

@@ -1,4 +1,4 @@
-//! The state of a training in one file: weights, optimizer state, position and losses. Written atomically, so that the
+//! The state of a training in one file: weights, optimizer state, buffers, position and losses. Written atomically, so that the
 //! file is either complete or absent.
 
 use std::collections::HashMap;
@@ -10,13 +10,14 @@ use cadre_store::{Digest, write_atomic};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::parameters::Parameters;
+use super::objective::Objectives;
+use super::parameters::{Parameter, Parameters, Role};
 use super::spec::TrainingSpec;
 use super::validation::TrainingData;
 use crate::error::NnError;
 
 /// Newest format version that is read and written.
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 const FILE: &str = "training.safetensors";
 const STATE: &str = "training";
 
@@ -32,6 +33,9 @@ pub(crate) struct Progress {
     pub(crate) tokens: u64,
     /// Loss of each finished step.
     pub(crate) losses: Vec<f32>,
+    /// Sum of the objectives' loss terms of each finished step; empty without terms, and before version 3.
+    #[serde(default)]
+    pub(crate) added_losses: Vec<f32>,
     /// Norm of the gradient of each step done.
     pub(crate) gradient_norms: Vec<f32>,
     /// Validation losses measured: (step counted from one, nats per token).
@@ -46,18 +50,21 @@ impl Progress {
             step: 0,
             tokens: 0,
             losses: Vec::new(),
+            added_losses: Vec::new(),
             gradient_norms: Vec::new(),
             validation_losses: Vec::new(),
         }
     }
 }
 
-/// Digest that identifies a training. The checkpoint of another training must not be resumed.
+/// Digest that identifies a training. The checkpoint of another training must not be resumed. A training without
+/// objectives, buffers and frozen weights has the identity it had before version 3.
 pub(crate) fn identity(
     spec: &TrainingSpec,
     about: &serde_json::Value,
     parameters: &Parameters,
     data: TrainingData<'_>,
+    objectives: &Objectives<'_>,
 ) -> Digest {
     let mut bytes = Vec::new();
     for parameter in &parameters.0 {
@@ -66,13 +73,21 @@ pub(crate) fn identity(
     }
     let start = Digest::of_bytes(&bytes);
     let validation = data.validation.map(|validation| (digest_of(validation.examples), validation.spec));
-    let value = serde_json::json!({
+    let mut value = serde_json::json!({
         "training": spec,
         "about": about,
         "start": start,
         "examples": digest_of(data.examples),
         "validation": validation,
     });
+    let plain = |parameter: &Parameter| parameter.role == Role::Trained;
+    if !objectives.is_empty() || !parameters.0.iter().all(plain) {
+        let tensor = |parameter: &Parameter| {
+            serde_json::json!([parameter.key, parameter.role, parameter.weight.shape])
+        };
+        value["objectives"] = objectives.identity();
+        value["tensors"] = parameters.0.iter().map(tensor).collect();
+    }
     Digest::of_value("cadre-nn training", &value)
 }
 
@@ -89,6 +104,11 @@ fn digest_of(examples: &[TokenExample]) -> Digest {
     Digest::of_bytes(&bytes)
 }
 
+/// The tensors that a checkpoint holds, with their numbers. Frozen weights are part of the identity.
+fn stored(parameters: &Parameters) -> impl Iterator<Item = (usize, &Parameter)> {
+    parameters.0.iter().enumerate().filter(|(_, parameter)| parameter.role != Role::Frozen)
+}
+
 /// Writes the state of a training.
 ///
 /// # Errors
@@ -97,7 +117,7 @@ pub(crate) fn write(folder: &Path, progress: &Progress, parameters: &Parameters)
     let path = folder.join(FILE);
     let wrong = |source| CheckpointError::Weights { path: path.clone(), source };
     let mut raw = Vec::new();
-    for (number, parameter) in parameters.0.iter().enumerate() {
+    for (number, parameter) in stored(parameters) {
         let parts = [
             ("weight", &parameter.weight.values),
             ("first", &parameter.first),
@@ -142,7 +162,7 @@ fn parse(
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(text)?;
     let state =
         metadata.metadata().as_ref().and_then(|map| map.get(STATE)).ok_or("it has no training state")?;
-    let progress: Progress = serde_json::from_str(state).map_err(|error| error.to_string())?;
+    let mut progress: Progress = serde_json::from_str(state).map_err(|error| error.to_string())?;
     if progress.format_version > FORMAT_VERSION {
         return Err(format!("its format-version is {}", progress.format_version));
     }
@@ -150,13 +170,17 @@ fn parse(
         return Err("it belongs to another training".into());
     }
     let file = SafeTensors::deserialize(bytes).map_err(text)?;
-    let has_best = file.len() == 4 * parameters.0.len();
-    if !has_best && file.len() != 3 * parameters.0.len() {
-        return Err(format!("it has {} tensors, expected {}", file.len(), 3 * parameters.0.len()));
+    progress.format_version = FORMAT_VERSION;
+    let trained = parameters.trained().count();
+    let buffers = stored(parameters).count() - trained;
+    let has_best = file.len() == 4 * trained + buffers;
+    if !has_best && file.len() != 3 * trained + buffers {
+        return Err(format!("it has {} tensors, expected {}", file.len(), 3 * trained + buffers));
     }
     let mut loaded = parameters.clone();
-    for (number, parameter) in loaded.0.iter_mut().enumerate() {
-        if has_best {
+    let stored = loaded.0.iter_mut().enumerate().filter(|(_, parameter)| parameter.role != Role::Frozen);
+    for (number, parameter) in stored {
+        if has_best && parameter.role == Role::Trained {
             parameter.best = vec![0.0; parameter.weight.values.len()];
         }
         let parts = [

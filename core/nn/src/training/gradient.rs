@@ -31,11 +31,10 @@ pub(crate) enum Activations {
     Recomputed,
 }
 
-/// Adds up values in index order that arrive in any order.
-struct InOrder {
+/// Passes on values in the order of their numbers that arrive in any order.
+pub(super) struct InOrder<T> {
     next: usize,
-    sum: StepGradient,
-    waiting: BTreeMap<usize, StepGradient>,
+    waiting: BTreeMap<usize, T>,
 }
 
 /// Computes the gradient over all micro-batches at the current parameters.
@@ -49,22 +48,31 @@ pub(crate) fn gradient(
     workers: &Workers,
     activations: Activations,
 ) -> Result<StepGradient, NnError> {
-    let sums = Mutex::new(InOrder {
-        next: 0,
-        sum: StepGradient { loss: 0.0, gradients: Vec::new() },
-        waiting: BTreeMap::new(),
-    });
+    let sums = Mutex::new((InOrder::default(), StepGradient { loss: 0.0, gradients: Vec::new() }));
     workers.each(micros.len(), &|number| {
-        let found = match activations {
-            Activations::Kept => one(trainee, parameters, &micros[number])?,
-            Activations::Recomputed => recompute::gradient(trainee, parameters, &micros[number])?,
-        };
+        let found = of_micro(trainee, parameters, &micros[number], activations)?;
         let mut sums = sums.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        sums.waiting.insert(number, found);
-        sums.advance();
+        let (order, sum) = &mut *sums;
+        order.put(number, found, &mut |found| sum.add(found));
         Ok(())
     })?;
-    Ok(sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).sum)
+    Ok(sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).1)
+}
+
+/// Computes the loss and the gradient of one micro-batch.
+///
+/// # Errors
+/// The backend failed.
+pub(super) fn of_micro(
+    trainee: &dyn Trainee,
+    parameters: &[Tensor<2>],
+    micro: &Micro,
+    activations: Activations,
+) -> Result<StepGradient, NnError> {
+    match activations {
+        Activations::Kept => one(trainee, parameters, micro),
+        Activations::Recomputed => recompute::gradient(trainee, parameters, micro),
+    }
 }
 
 /// Separate leaves for one micro-batch, so that its graph is independent of those of other workers.
@@ -87,24 +95,38 @@ fn one(trainee: &dyn Trainee, parameters: &[Tensor<2>], micro: &Micro) -> Result
     Ok(StepGradient { loss: f64::from(loss[0]), gradients })
 }
 
-impl InOrder {
-    fn advance(&mut self) {
-        while let Some(found) = self.waiting.remove(&self.next) {
+impl<T> Default for InOrder<T> {
+    fn default() -> Self {
+        Self { next: 0, waiting: BTreeMap::new() }
+    }
+}
+
+impl<T> InOrder<T> {
+    /// Adds a value, and calls `take` with all values whose turn it is.
+    pub(super) fn put(&mut self, number: usize, value: T, take: &mut dyn FnMut(T)) {
+        self.waiting.insert(number, value);
+        while let Some(value) = self.waiting.remove(&self.next) {
             self.next += 1;
-            self.sum.loss += found.loss;
-            if self.sum.gradients.is_empty() {
-                self.sum.gradients = found.gradients;
-            } else {
-                for (sum, more) in self.sum.gradients.iter_mut().zip(&found.gradients) {
-                    add(sum, more);
-                }
+            take(value);
+        }
+    }
+}
+
+impl StepGradient {
+    fn add(&mut self, more: Self) {
+        self.loss += more.loss;
+        if self.gradients.is_empty() {
+            self.gradients = more.gradients;
+        } else {
+            for (sum, more) in self.gradients.iter_mut().zip(&more.gradients) {
+                add(sum, more);
             }
         }
     }
 }
 
 vectorised! {
-    fn add(sum: &mut [f32], more: &[f32]) {
+    pub(super) fn add(sum: &mut [f32], more: &[f32]) {
         for (sum, more) in sum.iter_mut().zip(more) {
             *sum += more;
         }

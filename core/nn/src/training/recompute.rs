@@ -46,9 +46,13 @@ pub(super) fn gradient(
     drop(found);
 
     for (number, x) in inputs.into_iter().enumerate().rev() {
-        let Some(gradient) = above else { break };
+        let Some(gradient) = above.take() else { break };
         let input = start(x, number > 0 || entry_trained);
         let value = tracked.layer(number, input.clone(), micro);
+        // All weights of the first layer may be frozen.
+        if !value.is_tracked() {
+            break;
+        }
         let mut found = drive(value, gradient);
         above = input.grad_remove(&mut found);
         sums.add(&mut found)?;

@@ -95,6 +95,8 @@ pub struct StepReport {
     pub steps: u64,
     /// Loss of the step's examples before its update, in nats per token.
     pub loss: f32,
+    /// Sum of the objectives' loss terms before the update; 0 without objectives.
+    pub added_loss: f32,
     /// Learning rate of the step.
     pub learning_rate: f64,
     /// L2 norm of the whole gradient, before clipping.
@@ -131,6 +133,9 @@ pub struct TrainingOutcome {
     pub final_loss: f32,
     /// Loss of every step: (step counted from 1, nats per token).
     pub losses: Vec<(u64, f32)>,
+    /// Sum of the objectives' loss terms of every step, which `losses` does not include; empty without objectives.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added_losses: Vec<f32>,
     /// Learning rate of every step.
     pub learning_rates: Vec<f32>,
     /// L2 norm of the gradient of every step, before clipping.

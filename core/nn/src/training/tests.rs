@@ -22,7 +22,7 @@ use crate::reference::Reference;
 use crate::weights::{WeightMap, download};
 use crate::workers::Workers;
 
-fn backbone_weights(backbone: &Backbone) -> WeightMap {
+pub(super) fn backbone_weights(backbone: &Backbone) -> WeightMap {
     // Only what the file needs: names, in order, and the model's tensors.
     let shape = &backbone.shape;
     weight_names(shape)

@@ -1,5 +1,5 @@
-//! What is trained: a whole backbone, or one expert on a frozen backbone. A trainee maps parameters to a model; it must
-//! not depend on the optimizer.
+//! What is trained: a whole backbone, or one expert on a frozen backbone, or a part of either. A trainee maps parameters
+//! to a model; it must not depend on the optimizer.
 
 use std::borrow::Cow;
 
@@ -58,6 +58,22 @@ impl Trainee for ExpertTrainee<'_> {
         let device = self.backbone.embedding().device();
         let mix = Mix::single(expert, rows, shape.vocabulary, &device);
         Ok(Trained { backbone: Cow::Borrowed(self.backbone), mix })
+    }
+}
+
+/// A trainee some of whose weights are frozen.
+pub(crate) struct PartTrainee<'a> {
+    pub(crate) whole: &'a dyn Trainee,
+    /// One entry per weight of `whole`, in its order: the frozen tensor, or `None` if the weight is trained.
+    pub(crate) frozen: Vec<Option<Tensor<2>>>,
+}
+
+impl Trainee for PartTrainee<'_> {
+    fn model(&self, tensors: &[Tensor<2>], rows: usize) -> Result<Trained<'_>, NnError> {
+        let mut trained = tensors.iter().cloned();
+        let all: Vec<Tensor<2>> =
+            self.frozen.iter().filter_map(|frozen| frozen.clone().or_else(|| trained.next())).collect();
+        self.whole.model(&all, rows)
     }
 }
 

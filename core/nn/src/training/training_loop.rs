@@ -1,18 +1,17 @@
-//! The training loop: batches, gradients, clipping, updates, checkpoints, and progress reports.
+//! The training loop: batches, steps, validation, checkpoints, and progress reports.
 
 use burn::tensor::Device;
 use cadre_data::{Batches, TokenExample};
 use cadre_store::Seed;
 
-use super::adamw;
 use super::checkpoint::{self, Progress};
-use super::dropout::Dropout;
-use super::gradient::{Activations, StepGradient, gradient};
-use super::micro::{Micro, divide, loss_weight};
-use super::parameters::Parameters;
+use super::gradient::Activations;
+use super::objective::Objectives;
+use super::parameters::{Parameters, Role};
 use super::schedule::learning_rate;
-use super::spec::{Flow, Length, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};
-use super::trainee::Trainee;
+use super::spec::{Flow, Length, TrainingControl, TrainingOutcome, TrainingSpec};
+use super::step::StepPlan;
+use super::trainee::{PartTrainee, Trainee};
 use super::validation::{self, Keep, TrainingData, Validation};
 use crate::error::NnError;
 use crate::workers::Workers;
@@ -21,6 +20,7 @@ use crate::workers::Workers;
 pub(crate) struct Training<'a> {
     pub(crate) trainee: &'a dyn Trainee,
     pub(crate) spec: &'a TrainingSpec,
+    pub(crate) objectives: Objectives<'a>,
     pub(crate) dropout: f64,
     /// Everything else that the result depends on; part of the checkpoint's identity.
     pub(crate) about: serde_json::Value,
@@ -47,7 +47,7 @@ impl Training<'_> {
         let spec = self.spec;
         spec.check()?;
         let examples = data.examples;
-        let usable = self.checked(examples)?;
+        let usable = usable_examples(examples, self.context, self.known_ids)?;
         let held_out = self.held_out(data.validation)?;
         let lengths = usable.iter().map(|&number| examples[number].ids.len()).collect();
         let batches = Batches::new(lengths, spec.batch, spec.accumulate, Seed(spec.seed).derive("order"))?;
@@ -55,12 +55,26 @@ impl Training<'_> {
             Length::Steps(steps) => steps,
             Length::Epochs(epochs) => u64::from(epochs) * batches.steps_per_epoch(),
         };
-        let identity = checkpoint::identity(spec, &self.about, parameters, data);
+        self.objectives.prepare(parameters)?;
+        let identity = checkpoint::identity(spec, &self.about, parameters, data, &self.objectives);
         let found = control.checkpoint.and_then(|folder| checkpoint::read(folder, &identity, parameters));
         let mut progress = found.unwrap_or_else(|| Progress::start(identity));
         let mut stopped = false;
         let done = |progress: &Progress| {
             data.validation.is_some_and(|validation| validation.spec.stops(&progress.validation_losses))
+        };
+        let part = PartTrainee { whole: self.trainee, frozen: parameters.upload_frozen(self.device) };
+        let any_frozen = parameters.0.iter().any(|parameter| parameter.role == Role::Frozen);
+        let trainee = if any_frozen { &part } else { self.trainee };
+        let plan = StepPlan {
+            spec,
+            trainee,
+            objectives: self.objectives.activate(self.device)?,
+            dropout: self.dropout,
+            steps,
+            device: self.device,
+            workers: self.workers,
+            activations: self.activations,
         };
         let rest = if done(&progress) { 0 } else { steps.saturating_sub(progress.step) };
         for rows in batches.starting_at(progress.step).take(usize::try_from(rest).unwrap_or(usize::MAX)) {
@@ -69,10 +83,10 @@ impl Training<'_> {
                 .iter()
                 .map(|batch| batch.iter().map(|&row| &examples[usable[row]]).collect())
                 .collect();
-            let mut report = self.step(parameters, &batches, &mut progress, steps)?;
+            let mut report = plan.run(parameters, &batches, &mut progress)?;
             if let Some(validation) = data.validation.filter(|it| it.spec.is_due(progress.step, steps)) {
-                report.validation_loss =
-                    Some(self.validate(&validation, &held_out, parameters, &mut progress)?);
+                let loss = self.validate(trainee, &validation, &held_out, parameters, &mut progress)?;
+                report.validation_loss = Some(loss);
             }
             let ended = done(&progress) || progress.step == steps;
             stopped = (control.on_step)(&report) == Flow::Stop && !ended;
@@ -92,74 +106,27 @@ impl Training<'_> {
         Ok(self.outcome(&progress, parameters, steps, data.validation, stopped))
     }
 
-    /// One optimizer step.
-    fn step(
-        &self,
-        parameters: &mut Parameters,
-        batches: &[Vec<&TokenExample>],
-        progress: &mut Progress,
-        steps: u64,
-    ) -> Result<StepReport, NnError> {
-        let spec = self.spec;
-        let all = || batches.iter().flatten();
-        let normaliser: f64 = all().map(|example| loss_weight(example)).sum();
-        let micros: Vec<Micro> = batches
-            .iter()
-            .enumerate()
-            .flat_map(|(number, batch)| {
-                let label = format!("dropout/{}/{number}", progress.step);
-                let seed = Seed(spec.seed).derive(&label).0;
-                let dropout =
-                    (self.dropout > 0.0).then_some(Dropout { seed, share: self.dropout, first_token: 0 });
-                divide(batch, spec.micro_batch, normaliser, dropout)
-            })
-            .collect();
-        let tensors = parameters.upload(self.device);
-        let StepGradient { loss, gradients } =
-            gradient(self.trainee, &tensors, &micros, self.workers, self.activations)?;
-        drop(tensors);
-        let (loss, step) = (loss as f32, progress.step + 1);
-        if !loss.is_finite() {
-            return Err(NnError::Diverged { step, loss });
-        }
-        let learning_rate = learning_rate(spec, progress.step, steps);
-        let norm = self.workers.wide(|| {
-            let norm = adamw::norm(&gradients);
-            if !norm.is_finite() {
-                return Err(NnError::GradientDiverged { step, norm });
-            }
-            let factor = adamw::clip_factor(norm, spec.gradient_clip);
-            adamw::update(parameters, &gradients, factor, step, learning_rate, spec.weight_decay);
-            Ok(norm)
-        })?;
-        progress.step = step;
-        progress.tokens += all().map(|example| example.ids.len() as u64).sum::<u64>();
-        progress.losses.push(loss);
-        progress.gradient_norms.push(norm as f32);
-        let (gradient_norm, tokens) = (norm as f32, progress.tokens);
-        Ok(StepReport { step, steps, loss, learning_rate, gradient_norm, validation_loss: None, tokens })
-    }
-
     /// Held-out examples with a loss, checked as the others are.
     fn held_out<'v>(&self, validation: Option<Validation<'v>>) -> Result<Vec<&'v TokenExample>, NnError> {
         let Some(validation) = validation else { return Ok(Vec::new()) };
         if validation.spec.every == 0 {
             return Err(NnError::Setting { field: "validation every", value: 0.0, range: "at least 1" });
         }
-        let kept = self.checked(validation.examples)?;
+        let kept = usable_examples(validation.examples, self.context, self.known_ids)?;
         Ok(kept.into_iter().map(|number| &validation.examples[number]).collect())
     }
 
     /// Measures the loss of the held-out examples, and notes the weights if it is the lowest so far.
     fn validate(
         &self,
+        trainee: &dyn Trainee,
         validation: &Validation<'_>,
         examples: &[&TokenExample],
         parameters: &mut Parameters,
         progress: &mut Progress,
     ) -> Result<f32, NnError> {
         let rows = self.spec.micro_batch;
-        let loss = validation::loss(self.trainee, parameters, examples, rows, self.device, self.workers)?;
+        let loss = validation::loss(trainee, parameters, examples, rows, self.device, self.workers)?;
         if !loss.is_finite() {
             return Err(NnError::Diverged { step: progress.step, loss });
         }
@@ -189,6 +156,7 @@ impl Training<'_> {
         TrainingOutcome {
             final_loss: final_loss as f32,
             losses,
+            added_losses: progress.added_losses.clone(),
             learning_rates: (0..progress.step)
                 .map(|step| learning_rate(self.spec, step, steps) as f32)
                 .collect(),
@@ -201,33 +169,41 @@ impl Training<'_> {
             stopped,
         }
     }
+}
 
-    /// Indices of the examples that have a token with a loss. Checks all examples.
-    fn checked(&self, examples: &[TokenExample]) -> Result<Vec<usize>, NnError> {
-        let mut usable = Vec::with_capacity(examples.len());
-        for (row, example) in examples.iter().enumerate() {
-            let tokens = example.ids.len();
-            if example.mask.len() != tokens {
-                return Err(NnError::Mask { example: row, ids: tokens, mask: example.mask.len() });
-            }
-            if tokens > self.context {
-                return Err(NnError::RowTooLong { row, tokens, context: self.context });
-            }
-            if let Some(&id) = example.ids.iter().find(|&&id| id as usize >= self.known_ids) {
-                return Err(NnError::TokenId { row, id, known: self.known_ids });
-            }
-            if !(example.weight.is_finite() && example.weight >= 0.0) {
-                let value = f64::from(example.weight);
-                return Err(NnError::Setting { field: "example weight", value, range: "0 or more" });
-            }
-            let value = f64::from(example.indicator_weight);
-            if !(value.is_finite() && value > 0.0) {
-                return Err(NnError::Setting { field: "indicator weight", value, range: "above 0" });
-            }
-            if example.losses().next().is_some() {
-                usable.push(row);
-            }
+/// Indices of the examples that have a token with a loss. Checks all examples: `context` is the maximum number of tokens,
+/// ids are below `known_ids`.
+///
+/// # Errors
+/// Invalid examples, or none that has a token with a loss.
+pub(crate) fn usable_examples(
+    examples: &[TokenExample],
+    context: usize,
+    known_ids: usize,
+) -> Result<Vec<usize>, NnError> {
+    let mut usable = Vec::with_capacity(examples.len());
+    for (row, example) in examples.iter().enumerate() {
+        let tokens = example.ids.len();
+        if example.mask.len() != tokens {
+            return Err(NnError::Mask { example: row, ids: tokens, mask: example.mask.len() });
         }
-        if usable.is_empty() { Err(NnError::NothingToLearn) } else { Ok(usable) }
+        if tokens > context {
+            return Err(NnError::RowTooLong { row, tokens, context });
+        }
+        if let Some(&id) = example.ids.iter().find(|&&id| id as usize >= known_ids) {
+            return Err(NnError::TokenId { row, id, known: known_ids });
+        }
+        if !(example.weight.is_finite() && example.weight >= 0.0) {
+            let value = f64::from(example.weight);
+            return Err(NnError::Setting { field: "example weight", value, range: "0 or more" });
+        }
+        let value = f64::from(example.indicator_weight);
+        if !(value.is_finite() && value > 0.0) {
+            return Err(NnError::Setting { field: "indicator weight", value, range: "above 0" });
+        }
+        if example.losses().next().is_some() {
+            usable.push(row);
+        }
     }
+    if usable.is_empty() { Err(NnError::NothingToLearn) } else { Ok(usable) }
 }
