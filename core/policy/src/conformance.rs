@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use cadre_contract::{Description, ExpertCard};
+use cadre_store::chain;
 use serde::{Deserialize, Serialize};
 
 use crate::{PluginKind, PolicyError, Sandbox};
@@ -92,7 +93,7 @@ impl Sandbox {
         let plugin = match self.load(file) {
             Ok(plugin) => plugin,
             Err(error) => {
-                report.add("contract", ConformanceOutcome::Fail, error.to_string());
+                report.add("contract", ConformanceOutcome::Fail, chain(&error));
                 return report;
             }
         };
@@ -181,9 +182,9 @@ impl Conformance {
 fn explained(error: &PolicyError) -> String {
     match error {
         PolicyError::Refused { call: crate::Call::Open, .. } => {
-            format!("{error} (`cadre plugin check --settings` passes settings)")
+            format!("{} (`cadre plugin check --settings` passes settings)", chain(error))
         }
-        _ => error.to_string(),
+        _ => chain(error),
     }
 }
 

@@ -219,7 +219,7 @@ pub enum AnswerProblem {
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// The file cannot be read.
-    #[error("cannot read plugin {}: {source}", file.display())]
+    #[error("cannot read plugin {}", file.display())]
     Read {
         /// The file.
         file: PathBuf,
@@ -338,7 +338,7 @@ pub enum PolicyError {
         problem: String,
     },
     /// Compiled code cannot be cached.
-    #[error("cannot cache compiled policies in {}: {source}", folder.display())]
+    #[error("cannot cache compiled policies in {}", folder.display())]
     Cache {
         /// The folder.
         folder: PathBuf,
@@ -346,7 +346,7 @@ pub enum PolicyError {
         source: StoreError,
     },
     /// The cache folder cannot be created.
-    #[error("cannot create the folder {} for compiled policies: {source}", folder.display())]
+    #[error("cannot create the folder {} for compiled policies", folder.display())]
     CacheFolder {
         /// The folder.
         folder: PathBuf,
