@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// A file could not be read or written.
-    #[error("access {}: {source}", path.display())]
+    #[error("access {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -14,7 +14,7 @@ pub enum CheckpointError {
         source: std::io::Error,
     },
     /// A JSON file is malformed or has unexpected contents.
-    #[error("read {}: {source}", path.display())]
+    #[error("read {}", path.display())]
     Json {
         /// The file.
         path: PathBuf,
@@ -22,7 +22,7 @@ pub enum CheckpointError {
         source: serde_json::Error,
     },
     /// A safetensors file is damaged.
-    #[error("read weights from {}: {source}", path.display())]
+    #[error("read weights from {}", path.display())]
     Weights {
         /// The file.
         path: PathBuf,

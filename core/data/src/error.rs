@@ -9,7 +9,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum DataError {
     /// A file or folder could not be read.
-    #[error("{}: {source}", file.display())]
+    #[error("{}", file.display())]
     Read {
         /// The file or folder.
         file: PathBuf,
@@ -295,7 +295,7 @@ pub enum DataError {
         place: String,
     },
     /// The text of an example cannot be encoded.
-    #[error("example `{id}`: {source}")]
+    #[error("example `{id}`")]
     Example {
         /// The example.
         id: String,

@@ -28,8 +28,8 @@ pub enum EngineError {
         count: u32,
     },
     /// The recipe is invalid.
-    #[error("read the recipe: {0}")]
-    Recipe(Box<RecipeErrors>),
+    #[error("read the recipe")]
+    Recipe(#[source] Box<RecipeErrors>),
     /// The command line names something that does not exist.
     #[error("find {what} `{name}`: {advice}")]
     NotFound {
@@ -47,7 +47,7 @@ pub enum EngineError {
     #[error(transparent)]
     Runs(#[from] RunsError),
     /// Data could not be read or tokenised.
-    #[error("read data: {0}")]
+    #[error("read data")]
     Data(#[from] DataError),
     /// An imported adapter lacks the indicator's tokens.
     #[error(
@@ -105,7 +105,7 @@ pub enum EngineError {
         problem: String,
     },
     /// A worker could not be started.
-    #[error("start worker {number}: {source}")]
+    #[error("start worker {number}")]
     Worker {
         /// Number of the worker.
         number: usize,
@@ -142,7 +142,7 @@ pub enum EngineError {
     #[error("finish: interrupted")]
     Interrupted,
     /// A file could not be written.
-    #[error("write {}: {source}", path.display())]
+    #[error("write {}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -150,7 +150,7 @@ pub enum EngineError {
         source: std::io::Error,
     },
     /// Standard output could not be written.
-    #[error("write to standard output: {source}; the output is incomplete")]
+    #[error("write to standard output (the output is incomplete)")]
     Output {
         /// The underlying I/O error.
         source: std::io::Error,
@@ -170,7 +170,7 @@ pub enum EngineError {
         path: PathBuf,
     },
     /// A file could not be read.
-    #[error("read {}: {source}", path.display())]
+    #[error("read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -178,7 +178,7 @@ pub enum EngineError {
         source: std::io::Error,
     },
     /// A file of a stage is malformed.
-    #[error("read {}, line {line}: {source}", path.display())]
+    #[error("read {}, line {line}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
@@ -198,7 +198,7 @@ pub enum EngineError {
         known: u32,
     },
     /// A value cannot be serialized as JSON.
-    #[error("write {what} as JSON: {source}")]
+    #[error("write {what} as JSON")]
     NoJson {
         /// The value.
         what: &'static str,
@@ -206,7 +206,7 @@ pub enum EngineError {
         source: serde_json::Error,
     },
     /// A segment of the evidence book cannot be parsed.
-    #[error("read the evidence of {}: {source}", subject.short())]
+    #[error("read the evidence of {}", subject.short())]
     Page {
         /// The subject of the evidence.
         subject: Digest,
@@ -416,10 +416,10 @@ pub enum EngineError {
         what: String,
     },
     /// A policy could not be created or built.
-    #[error("make the policy: {0}")]
+    #[error("make the policy")]
     Workshop(#[from] cadre_plugin_build::PluginBuildError),
     /// A thread or signal handler could not be set up.
-    #[error("listen for Ctrl-C: {source}")]
+    #[error("listen for Ctrl-C")]
     Signals {
         /// The underlying I/O error.
         source: std::io::Error,

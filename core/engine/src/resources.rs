@@ -9,7 +9,7 @@ use cadre_data::Tokenizer;
 use cadre_nn::{BackendKind, DeviceSpec, ExpertSlot, Learner, Precision};
 use cadre_policy::{Limits, Methods, Plugin, Sandbox};
 use cadre_scheduler::{ModelWork, PluginWork, PolicyWork};
-use cadre_store::{Artifact, ArtifactStore, Digest, FileDigests};
+use cadre_store::{Artifact, ArtifactStore, Digest, FileDigests, chain};
 
 use crate::ensemble::EvidenceBook;
 use crate::error::EngineError;
@@ -89,7 +89,10 @@ impl Resources {
     pub(crate) fn new(store: Arc<ArtifactStore>) -> Self {
         // The cache of digests only saves time.
         let digests = store.file_digests().unwrap_or_else(|problem| {
-            tracing::warn!(%problem, "the cache of file digests cannot be read; recomputing digests");
+            tracing::warn!(
+                problem = chain(&problem),
+                "the cache of file digests cannot be read; recomputing digests"
+            );
             FileDigests::in_memory()
         });
         Self {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use cadre_recipe::{RecipeError, render_warnings};
 use cadre_scheduler::{EventSink, Plan, SweepPlan};
+use cadre_store::chain;
 
 use crate::error::EngineError;
 
@@ -152,18 +153,3 @@ pub(crate) struct Listening {
 }
 
 const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
-
-/// An error and its causes on one line, without repetitions.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        next = cause.source();
-    }
-    text
-}

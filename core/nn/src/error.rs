@@ -126,7 +126,7 @@ pub enum NnError {
         problem: String,
     },
     /// The worker threads could not be started.
-    #[error("start worker threads: {source}")]
+    #[error("start worker threads")]
     Threads {
         /// The thread pool's error.
         source: rayon::ThreadPoolBuildError,

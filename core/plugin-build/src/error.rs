@@ -26,7 +26,7 @@ pub enum PluginBuildError {
         path: PathBuf,
     },
     /// A file cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -34,7 +34,7 @@ pub enum PluginBuildError {
         source: std::io::Error,
     },
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum PluginBuildError {
     )]
     NoToolchain,
     /// A program cannot be run.
-    #[error("cannot run `{program}`: {source}")]
+    #[error("cannot run `{program}`")]
     Program {
         /// The program.
         program: String,
@@ -73,7 +73,7 @@ pub enum PluginBuildError {
         folder: PathBuf,
     },
     /// The output of `cargo metadata` cannot be parsed.
-    #[error("cannot read the metadata that cargo prints for {}: {source}", folder.display())]
+    #[error("cannot read the metadata that cargo prints for {}", folder.display())]
     Metadata {
         /// The package's folder.
         folder: PathBuf,

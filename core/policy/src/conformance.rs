@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use cadre_contract::{Description, ExpertCard};
+use cadre_store::chain;
 use serde::{Deserialize, Serialize};
 
 use crate::{PluginKind, PolicyError, Sandbox};
@@ -93,7 +94,7 @@ impl Sandbox {
         let plugin = match self.load(file) {
             Ok(plugin) => plugin,
             Err(error) => {
-                report.add("contract", ConformanceOutcome::Fail, error.to_string());
+                report.add("contract", ConformanceOutcome::Fail, chain(&error));
                 return report;
             }
         };
@@ -122,7 +123,7 @@ impl Sandbox {
                 match serde_json::from_str(settings_json) {
                     Ok(given) => {
                         if let Err(error) = method_play::play(&plugin, &given, &mut report) {
-                            report.add("hooks", ConformanceOutcome::Fail, error.to_string());
+                            report.add("hooks", ConformanceOutcome::Fail, chain(&error));
                         }
                     }
                     Err(error) => report.add("settings", ConformanceOutcome::Fail, error.to_string()),
@@ -193,9 +194,9 @@ impl Conformance {
 fn explained(error: &PolicyError) -> String {
     match error {
         PolicyError::Refused { call: crate::Call::Open, .. } => {
-            format!("{error} (`cadre plugin check --settings` passes settings)")
+            format!("{} (`cadre plugin check --settings` passes settings)", chain(error))
         }
-        _ => error.to_string(),
+        _ => chain(error),
     }
 }
 

@@ -222,7 +222,7 @@ pub enum AnswerProblem {
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// The file cannot be read.
-    #[error("cannot read plugin {}: {source}", file.display())]
+    #[error("cannot read plugin {}", file.display())]
     Read {
         /// The file.
         file: PathBuf,
@@ -350,7 +350,7 @@ pub enum PolicyError {
         problem: String,
     },
     /// Compiled code cannot be cached.
-    #[error("cannot cache compiled policies in {}: {source}", folder.display())]
+    #[error("cannot cache compiled policies in {}", folder.display())]
     Cache {
         /// The folder.
         folder: PathBuf,
@@ -358,7 +358,7 @@ pub enum PolicyError {
         source: StoreError,
     },
     /// The cache folder cannot be created.
-    #[error("cannot create the folder {} for compiled policies: {source}", folder.display())]
+    #[error("cannot create the folder {} for compiled policies", folder.display())]
     CacheFolder {
         /// The folder.
         folder: PathBuf,

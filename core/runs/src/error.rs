@@ -9,7 +9,7 @@ use cadre_store::StoreError;
 #[non_exhaustive]
 pub enum RunsError {
     /// A file or folder could not be read.
-    #[error("read {}: {source}", path.display())]
+    #[error("read {}", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -17,7 +17,7 @@ pub enum RunsError {
         source: std::io::Error,
     },
     /// A file or folder could not be written, renamed or removed.
-    #[error("write {}: {source}", path.display())]
+    #[error("write {}", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
@@ -25,7 +25,7 @@ pub enum RunsError {
         source: std::io::Error,
     },
     /// A JSON file is malformed.
-    #[error("read {}, line {}: {source}", path.display(), source.line())]
+    #[error("read {}, line {}", path.display(), source.line())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -118,7 +118,7 @@ pub enum RunsError {
         problem: String,
     },
     /// SQLite failed for a reason other than a damaged index.
-    #[error("query the index of runs: {source}")]
+    #[error("query the index of runs")]
     Index {
         /// The underlying SQLite error.
         source: rusqlite::Error,

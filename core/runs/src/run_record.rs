@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use cadre_store::RunLayout;
+use cadre_store::{RunLayout, chain};
 use serde::Deserialize;
 
 use crate::flatten::{Values, recipe_values, report_values};
@@ -69,7 +69,7 @@ impl RunRecord {
             serde_json::from_str::<SweepFile>(text).map_err(|problem| problem.to_string())
         });
         let tags = tags::read(&run.tags()).unwrap_or_else(|problem| {
-            problems.push(problem.to_string());
+            problems.push(chain(&problem));
             BTreeSet::new()
         });
         let reported = fs::metadata(run.report_json()).ok();

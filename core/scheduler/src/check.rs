@@ -11,6 +11,7 @@ use cadre_recipe::{
     Backend, IndicatorWords, Loaded, Order, Precision, Pretrain, Recipe, RecipeError, Source, Template,
     TokenizerSource,
 };
+use cadre_store::chain;
 
 use crate::planning::files::{data_split, indicator_form, source_spec, stream_spec};
 use crate::planning::hub_names::resolve;
@@ -351,7 +352,7 @@ impl Checker<'_> {
             let problem = match tokenizer.encode(word) {
                 Ok(ids) if !ids.is_empty() => continue,
                 Ok(_) => format!("the tokenizer has no token for {word:?}"),
-                Err(problem) => problem.to_string(),
+                Err(problem) => chain(&problem),
             };
             self.mistakes.push(self.loaded.mistake(key, problem));
         }

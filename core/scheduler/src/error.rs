@@ -1,7 +1,7 @@
 //! Errors of planning and execution. Every error must name its stage or key.
 
 use cadre_data::DataError;
-use cadre_store::StoreError;
+use cadre_store::{StoreError, chain};
 
 use crate::walk::executor::StageError;
 
@@ -10,7 +10,7 @@ use crate::walk::executor::StageError;
 #[non_exhaustive]
 pub enum PlanError {
     /// A dataset could not be found or listed.
-    #[error("plan {key}: {source}")]
+    #[error("plan {key}")]
     Data {
         /// The section of the recipe.
         key: String,
@@ -18,7 +18,7 @@ pub enum PlanError {
         source: DataError,
     },
     /// A file could not be digested.
-    #[error("plan {key}: {source}")]
+    #[error("plan {key}")]
     File {
         /// The section of the recipe.
         key: String,
@@ -57,7 +57,7 @@ pub enum PlanError {
     #[error("plan stream: it has no task")]
     NoTask,
     /// A value that cannot be serialised, so that no key can be computed from it.
-    #[error("plan {stage}: a value cannot be serialised: {source}")]
+    #[error("plan {stage}: a value cannot be serialised")]
     NoJsonForm {
         /// The stage.
         stage: String,
@@ -74,7 +74,7 @@ pub enum PlanError {
 #[non_exhaustive]
 pub enum WalkError {
     /// A stage failed.
-    #[error("do stage {stage} (key {key}): {source}{}", others(also))]
+    #[error("do stage {stage} (key {key})")]
     Stage {
         /// Its name.
         stage: String,
@@ -82,7 +82,13 @@ pub enum WalkError {
         key: String,
         /// Why.
         source: StageError,
-        /// Other stages that failed, each with its message.
+    },
+    /// Several stages failed. The text contains their causes, because each stage has its own.
+    #[error("{}{}", chain(first.as_ref()), others(also))]
+    Several {
+        /// The failure of the first one.
+        first: Box<WalkError>,
+        /// The others, each with its message.
         also: Vec<(String, String)>,
     },
     /// A stage panicked: a bug in the program.
@@ -108,7 +114,7 @@ pub enum WalkError {
         tries: u32,
     },
     /// The store failed.
-    #[error("keep stage {stage}: {source}")]
+    #[error("keep stage {stage}")]
     Store {
         /// The stage.
         stage: String,

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cadre_store::{ArtifactStore, Digest, KeyLock, Lookup, ManifestFacts};
+use cadre_store::{ArtifactStore, Digest, KeyLock, Lookup, ManifestFacts, chain};
 
 use crate::error::WalkError;
 use crate::planning::plan::Plan;
@@ -197,7 +197,7 @@ impl Walker<'_> {
             }
             Ok(Tried::InputLost(input)) => board.input_lost(place, input, self.plan),
             Err(problem) => {
-                self.send(stage, EventKind::Failed { message: problem.to_string() });
+                self.send(stage, EventKind::Failed { message: chain(&problem) });
                 board.fail(place, problem, self.options.keep_going);
             }
         }
@@ -278,7 +278,6 @@ impl Walker<'_> {
             stage: stage.name.clone(),
             key: stage.key.short(),
             source,
-            also: Vec::new(),
         })?;
         let StageOutcome::Done(facts) = outcome else {
             self.send(stage, EventKind::Stopped);

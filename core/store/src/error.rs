@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum StoreError {
     /// A file or folder could not be read.
-    #[error("read {}: {source}", path.display())]
+    #[error("read {}", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -16,7 +16,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A file or folder could not be written, renamed or removed.
-    #[error("write {}: {source}{}", path.display(), space_hint(source))]
+    #[error("write {}{}", path.display(), space_hint(source))]
     Write {
         /// The file or folder.
         path: PathBuf,
@@ -24,7 +24,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A lock could not be taken.
-    #[error("lock {}: {source}", path.display())]
+    #[error("lock {}", path.display())]
     Lock {
         /// The lock file.
         path: PathBuf,
@@ -62,7 +62,7 @@ pub enum StoreError {
         known: u64,
     },
     /// A file is malformed.
-    #[error("read {}: not in the expected form: {source}", path.display())]
+    #[error("read {}: not in the expected form", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -80,7 +80,7 @@ pub enum StoreError {
         expected: String,
     },
     /// A value cannot be serialized as JSON.
-    #[error("write {name} of {kind}: the value has no JSON form: {source}")]
+    #[error("write {name} of {kind}: the value has no JSON form")]
     NoJsonForm {
         /// The file name.
         name: String,
@@ -154,9 +154,9 @@ impl StoreError {
 
 fn space_hint(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::StorageFull => "; free some space and run again: what was finished is kept",
-        io::ErrorKind::QuotaExceeded => "; the quota is used up: what was finished is kept",
-        io::ErrorKind::FileTooLarge => "; the limit on file size is reached: what was finished is kept",
+        io::ErrorKind::StorageFull => " (free some space and run again: what was finished is kept)",
+        io::ErrorKind::QuotaExceeded => " (the quota is used up: what was finished is kept)",
+        io::ErrorKind::FileTooLarge => " (the limit on file size is reached: what was finished is kept)",
         _ => "",
     }
 }

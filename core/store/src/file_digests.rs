@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic::write_atomic;
-use crate::{Digest, FileStamp, StoreError};
+use crate::{Digest, FileStamp, StoreError, chain};
 
 /// Version 2: entries contain the inode's change time. An older file counts as empty.
 const FORMAT: u64 = 2;
@@ -120,7 +120,7 @@ impl FileDigests {
 impl Drop for FileDigests {
     fn drop(&mut self) {
         if let Err(problem) = self.save() {
-            tracing::debug!(%problem, "file digests were not saved");
+            tracing::debug!(problem = chain(&problem), "file digests were not saved");
         }
     }
 }

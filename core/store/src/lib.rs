@@ -11,6 +11,7 @@ mod collection;
 mod digest;
 mod draft;
 mod error;
+mod error_chain;
 mod file_digests;
 mod file_stamp;
 mod key_lock;
@@ -35,3 +36,4 @@ pub use file_stamp::FileStamp;
 pub use run_layout::RunLayout;
 
 pub use error::StoreError;
+pub use error_chain::chain;

@@ -7,7 +7,7 @@ use cadre_contract::CONTRACT_VERSION;
 use cadre_policy::{Limits, Sandbox};
 use cadre_recipe::{EnvSource, PluginCatalog, default_data};
 use cadre_scheduler::CommonArgs;
-use cadre_store::{ArtifactStore, STORE_FORMAT};
+use cadre_store::{ArtifactStore, STORE_FORMAT, chain};
 use clap::Args;
 use serde_json::json;
 
@@ -150,7 +150,7 @@ fn store(common: &CommonArgs) -> Finding {
         Err(error) => Finding::lacking(
             "store",
             State::Broken,
-            format!("failed to {error}"),
+            format!("failed to {}", chain(&error)),
             "choose another folder with --store DIR",
         ),
     }
@@ -243,7 +243,7 @@ fn policies(common: &CommonArgs, env: &EnvSource) -> Vec<Finding> {
         findings.push(Finding::lacking(
             "sandbox",
             State::Broken,
-            error.to_string(),
+            chain(&error),
             "run on a CPU architecture that wasmtime compiles for",
         ));
     }

@@ -7,6 +7,7 @@ use cadre_plugin_build::PolicyKind;
 use cadre_policy::{Conformance, ConformanceOutcome, Limits, Methods, Sandbox};
 use cadre_recipe::{EnvSource, PluginCatalog, PluginEntry};
 use cadre_scheduler::CommonArgs;
+use cadre_store::chain;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Done;
@@ -182,7 +183,7 @@ fn line(entry: &PluginEntry, sandbox: &Sandbox, width: usize) -> String {
                 if said.reference.is_empty() { String::new() } else { format!(" ({})", said.reference) };
             format!("{}  {}{reference}", said.version, said.summary)
         }
-        Err(error) => format!("does not load: {error}"),
+        Err(error) => format!("does not load: {}", chain(&error)),
     };
     format!("{:width$}  {:8}  {said}", entry.name, entry.kind.name())
 }

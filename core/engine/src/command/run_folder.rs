@@ -8,7 +8,7 @@ use cadre_eval::{Report, ReportExtras, render_html, render_markdown};
 use cadre_recipe::Loaded;
 use cadre_runs::RUN;
 use cadre_scheduler::{Plan, StageKind, StageSpec};
-use cadre_store::{Artifact, ArtifactStore, Lookup, RunLayout, StoreError, write_atomic};
+use cadre_store::{Artifact, ArtifactStore, Lookup, RunLayout, StoreError, chain, write_atomic};
 
 use serde::{Deserialize, Serialize};
 
@@ -128,7 +128,10 @@ impl RunFolder {
         match self.write_report(&report, &extras, &json, plan, store) {
             // The report is unchanged, so a read-only folder is not an error.
             Err(problem) if same && unwritable(&problem) => {
-                tracing::warn!(%problem, "the run's folder cannot be written; showing its existing report");
+                tracing::warn!(
+                    problem = chain(&problem),
+                    "the run's folder cannot be written; showing its existing report"
+                );
             }
             other => other?,
         }

@@ -12,6 +12,7 @@ use cadre_scheduler::{
     Answering, Budget, ComposeWork, IndicatorWork, Length, Plan, PrepareWork, StageSpec, StageWork,
     TemplateWork, TrainWork, TrainingWork, ValidationWork, indicator_form,
 };
+use cadre_store::chain;
 use serde_json::json;
 
 use super::Tried;
@@ -157,11 +158,7 @@ impl Measure<'_> {
             };
             match found {
                 Err(problem) => {
-                    let problem = match problem {
-                        EngineError::Data(problem) => problem.to_string(),
-                        other => other.to_string(),
-                    };
-                    self.tried.errors.push(self.loaded.mistake(&key, problem));
+                    self.tried.errors.push(self.loaded.mistake(&key, plain(problem)));
                 }
                 Ok(found) => {
                     self.rows[index] = found.first().map(|(_, examples)| examples.len() as u64);
@@ -450,10 +447,11 @@ fn name_of(stage: &StageSpec) -> &str {
     }
 }
 
+/// The error and its causes, without the words that a stage puts in front of errors of data.
 fn plain(problem: EngineError) -> String {
     match problem {
-        EngineError::Data(problem) => problem.to_string(),
-        other => other.to_string(),
+        EngineError::Data(problem) => chain(&problem),
+        other => chain(&other),
     }
 }
 

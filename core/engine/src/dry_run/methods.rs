@@ -4,6 +4,7 @@ use cadre_contract::Hook;
 use cadre_policy::{Methods, PolicyError, SampleShape, Sandbox, sample_call};
 use cadre_recipe::{Loaded, RecipeError};
 use cadre_scheduler::MergeWork;
+use cadre_store::chain;
 
 /// Traces the merges of a plan, each with its number of experts, for weights as wide as the backbone.
 ///
@@ -16,7 +17,7 @@ pub(super) fn merges(
     width: usize,
 ) -> Result<(), RecipeError> {
     let Some((first, _)) = merges.first() else { return Ok(()) };
-    let at = |problem: PolicyError| loaded.mistake("routing.merge.plugin", problem.to_string());
+    let at = |problem: PolicyError| loaded.mistake("routing.merge.plugin", chain(&problem));
     let methods = sandbox.load(&first.merge.path).and_then(|plugin| plugin.methods()).map_err(at)?;
     for (work, experts) in merges {
         let told = |problem: PolicyError| {
@@ -24,7 +25,7 @@ pub(super) fn merges(
                 1 => "1 expert".to_owned(),
                 several => format!("{several} experts"),
             };
-            loaded.mistake("routing.merge.plugin", format!("with {what}: {problem}"))
+            loaded.mistake("routing.merge.plugin", format!("with {what}: {}", chain(&problem)))
         };
         merge(&methods, work, *experts, width).map_err(told)?;
     }

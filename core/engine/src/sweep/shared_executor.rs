@@ -1,11 +1,11 @@
 //! An executor shared by several workers: a stage that failed in one worker is not tried by the others.
 
 use cadre_scheduler::{StageError, StageExecutor, StageJob, StageOutcome};
+use cadre_store::chain;
 
 use super::folder::SweepFolder;
 use crate::error::EngineError;
 use crate::resources::Resources;
-use crate::terminal::chain;
 
 pub(super) struct SharedExecutor {
     pub(super) executor: Resources,
@@ -22,7 +22,7 @@ impl StageExecutor for SharedExecutor {
             let message = chain(error.as_ref());
             if let Err(problem) = self.folder.keep_failure(key, &job.spec.name, &message) {
                 // The next worker tries the stage too, and fails as well.
-                tracing::warn!(%problem, "the failure of a stage could not be recorded");
+                tracing::warn!(problem = chain(&problem), "the failure of a stage could not be recorded");
             }
         })
     }

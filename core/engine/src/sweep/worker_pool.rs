@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use cadre_scheduler::{Event, EventKind, EventSink, StageSpec, StopFlag};
-use cadre_store::Digest;
+use cadre_store::{Digest, chain};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::folder::SweepFolder;
@@ -101,7 +101,7 @@ impl WorkerPool<'_> {
         }
         let message = format!("{DEATHS} workers died at it; the last {cause}");
         if let Err(problem) = self.folder.keep_failure(&at.key, &at.stage, &message) {
-            tracing::warn!(%problem, "the failure of a stage could not be recorded");
+            tracing::warn!(problem = chain(&problem), "the failure of a stage could not be recorded");
         }
         drop(deaths);
         self.hand_on(&Event { kind: EventKind::Failed { message }, ..at.clone() }, watch);

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use cadre_contract::program::ExpertType;
 use cadre_contract::{Hook, PolicyDeclaration, Traced};
+use cadre_store::chain;
 use serde_json::{Map, Value};
 
 use super::{Conformance, ConformanceOutcome};
@@ -52,8 +53,8 @@ fn policy_check(
             let model = ModelShape { layers: 4, targets: vec!["q".into(), "v".into()] };
             let plan = || methods.schedule(&policy.name, &settings, &tasks, &model, 7);
             let (one, other) = (plan(), plan());
-            let one = one.map_err(|error| error.to_string())?;
-            if other.map_err(|error| error.to_string())? != one {
+            let one = one.map_err(|error| chain(&error))?;
+            if other.map_err(|error| chain(&error))? != one {
                 return Err("the schedule differs between two calls".to_owned());
             }
             told.push(format!("schedule: {} steps", one.iter().map(Vec::len).sum::<usize>()));
@@ -81,7 +82,7 @@ fn traced(
     settings: &Map<String, Value>,
     shape: SampleShape,
 ) -> Result<(Traced, f64), String> {
-    let told = |error: PolicyError| error.to_string();
+    let told = |error: PolicyError| chain(&error);
     let streams: Vec<String> = match hook {
         Hook::Decode => methods
             .streams(&policy.name, settings)

@@ -10,6 +10,7 @@ use cadre_scheduler::{
     CommonArgs, OpenRecipe, OpenSweep, RecipeArgs, SweepArgs, memory_line, render, render_json, render_sweep,
     render_sweep_json, stage_reference_markdown,
 };
+use cadre_store::chain;
 use clap::{Parser, Subcommand};
 
 /// Exit code of an invalid recipe or command line.
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
                 ExitCode::from(WRONG)
             }
             None => {
-                let _ = writeln!(anstream::stderr().lock(), "error: failed to {problem:#}");
+                let _ = writeln!(anstream::stderr().lock(), "error: failed to {}", chain(problem.as_ref()));
                 ExitCode::FAILURE
             }
         },

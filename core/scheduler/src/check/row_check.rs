@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use cadre_data::{Example, Looked, SourceSpec, Split, look_through};
 use cadre_recipe::on_all_cores;
+use cadre_store::chain;
 
 /// Bytes of rows that are checked per recipe, divided among its sources.
 const MAX_BYTES: usize = 1 << 30;
@@ -68,7 +69,7 @@ fn stamp(rows: &Rows, max_bytes: usize) -> Option<String> {
 
 fn look_at(rows: &Rows, max_bytes: usize) -> Found {
     match look_through(&rows.spec, &rows.tasks, rows.split, max_bytes) {
-        Err(problem) => Found { mistake: Some(problem.to_string()), notes: Vec::new(), with_turns: None },
+        Err(problem) => Found { mistake: Some(chain(&problem)), notes: Vec::new(), with_turns: None },
         Ok(Looked { rows: count, whole, with_turns, notes }) => {
             let mut notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
             if !whole {

@@ -6,7 +6,7 @@ use cadre_data::{Hub, HubSettings};
 use cadre_recipe::{
     Capabilities, EnvSource, Loaded, PluginCatalog, Recipe, RecipeError, RecipeErrors, Surroundings,
 };
-use cadre_store::{ArtifactStore, FileDigests};
+use cadre_store::{ArtifactStore, FileDigests, chain};
 
 use crate::arguments::RecipeArgs;
 use crate::error::PlanError;
@@ -85,6 +85,6 @@ impl OpenRecipe {
 /// Saves digests for the next plan. If that fails (a store on a read-only disk), the next plan computes them again.
 pub(crate) fn keep(digests: &FileDigests) {
     if let Err(problem) = digests.save() {
-        tracing::debug!(%problem, "digests of files are not kept");
+        tracing::debug!(problem = chain(&problem), "digests of files are not kept");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use cadre_store::chain;
+
 use crate::error::WalkError;
 use crate::planning::plan::Plan;
 
@@ -134,13 +136,7 @@ impl Board {
         };
         let there = places(Progress::is_there);
         let left = places(|progress| !progress.is_there() && progress != Progress::Failed);
-        let message = |(place, problem): &(usize, WalkError)| {
-            let message = match problem {
-                WalkError::Stage { source, .. } => source.to_string(),
-                other => other.to_string(),
-            };
-            (*place, message)
-        };
+        let message = |(place, problem): &(usize, WalkError)| (*place, cause(problem));
         let mut failed: Vec<(usize, String)> = self.failures.iter().map(message).collect();
         failed.sort();
         super::SharedOutcome { there, failed, left }
@@ -149,18 +145,12 @@ impl Board {
     pub(super) fn outcome(mut self, plan: &Plan) -> Result<super::WalkOutcome, WalkError> {
         if !self.failures.is_empty() {
             let (_, first) = self.failures.remove(0);
-            return Err(match first {
-                WalkError::Stage { stage, key, source, .. } => {
-                    let other = |(place, problem): &(usize, WalkError)| {
-                        let message = match problem {
-                            WalkError::Stage { source, .. } => source.to_string(),
-                            other => other.to_string(),
-                        };
-                        (plan.stages[*place].name.clone(), message)
-                    };
-                    WalkError::Stage { stage, key, source, also: self.failures.iter().map(other).collect() }
-                }
-                other => other,
+            let other =
+                |(place, problem): &(usize, WalkError)| (plan.stages[*place].name.clone(), cause(problem));
+            let also: Vec<_> = self.failures.iter().map(other).collect();
+            return Err(match also.as_slice() {
+                [] => first,
+                _ => WalkError::Several { first: Box::new(first), also },
             });
         }
         let names = |wanted: fn(Progress) -> bool| {
@@ -172,5 +162,13 @@ impl Board {
             cached: names(|progress| progress == Progress::Cached),
             left: names(|progress| !progress.is_there()),
         })
+    }
+}
+
+/// Why a stage failed, without the name of the stage if the error is its body's.
+fn cause(problem: &WalkError) -> String {
+    match problem {
+        WalkError::Stage { source, .. } => chain(source.as_ref()),
+        other => chain(other),
     }
 }

@@ -194,7 +194,8 @@ fn on_demand_the_rest_goes_on_after_a_failure() {
     let body = Body { fails: BTreeSet::from(["train/b", "describe/c"]), ..Body::default() };
     let options = WalkOptions { keep_going: true, ..WalkOptions::default() };
     let problem = ground.walk(&body, &options).0.unwrap_err();
-    let WalkError::Stage { stage, also, .. } = &problem else { panic!("{problem}") };
+    let WalkError::Several { first, also } = &problem else { panic!("{problem}") };
+    let WalkError::Stage { stage, .. } = first.as_ref() else { panic!("{problem}") };
     assert_eq!((stage.as_str(), also[0].0.as_str()), ("train/b", "describe/c"));
     assert!(problem.to_string().contains("describe/c has no luck"));
     let did = body.did();

@@ -9,6 +9,7 @@ use cadre_contract::program::{OutputRole, Source, TensorType};
 use cadre_contract::{Hook, HookCall};
 use cadre_nn::{HostTensor, HostValues, evaluate};
 use cadre_policy::Methods;
+use cadre_store::chain;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -141,10 +142,10 @@ fn play(methods: &Methods, policy: &str, case: &Case) -> Result<Played, String> 
         call.case_data.insert(name, array.to_f64());
         inputs.push(array);
     }
-    let traced = methods.trace(&call).map_err(|error| error.to_string())?;
+    let traced = methods.trace(&call).map_err(|error| chain(&error))?;
     let program = Arc::new(traced.program);
     let gradients = !case.gradients.is_empty();
-    let found = evaluate(&program, &inputs, 0, gradients).map_err(|error| error.to_string())?;
+    let found = evaluate(&program, &inputs, 0, gradients).map_err(|error| chain(&error))?;
     let names = program.inputs().iter().map(ToString::to_string);
     let gradients = names
         .zip(found.gradients)

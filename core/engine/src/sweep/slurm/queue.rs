@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use cadre_store::chain;
+
 use super::Jobs;
 use crate::error::EngineError;
 
@@ -75,7 +77,7 @@ pub(super) struct ClusterLimits {
 /// The limits in `scontrol show config`, or Slurm's defaults.
 pub(super) fn limits() -> ClusterLimits {
     let text = output_of("scontrol", &["show", "config"]).unwrap_or_else(|problem| {
-        tracing::debug!(%problem, "assuming Slurm's default limits");
+        tracing::debug!(problem = chain(&problem), "assuming Slurm's default limits");
         String::new()
     });
     limits_of(&text)

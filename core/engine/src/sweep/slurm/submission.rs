@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cadre_scheduler::{BatchJob, SweepPlan, batch_jobs};
-use cadre_store::write_atomic;
+use cadre_store::{chain, write_atomic};
 
 use super::queue::{self, JobState, mains, output_of};
 use super::script::Script;
@@ -73,15 +73,16 @@ impl Submission<'_> {
         let outcome = output_of("scancel", &arguments).map(drop).or_else(|_| cancelled(submitted).map(drop));
         let words = match problem {
             EngineError::Slurm { problem, .. } => problem,
-            other => other.to_string(),
+            other => chain(&other),
         };
         let id = self.folder.id();
         let problem = match outcome {
             Ok(()) => format!("{words}; the {} jobs that were submitted before it are cancelled", ids.len()),
             Err(second) => format!(
-                "{words}; and {} jobs that were submitted before it could not be cancelled ({second}): try `cadre sweep \
+                "{words}; and {} jobs that were submitted before it could not be cancelled ({}): try `cadre sweep \
                  cancel {id}`",
-                ids.len()
+                ids.len(),
+                chain(&second)
             ),
         };
         EngineError::Slurm { program: "sbatch", problem }
