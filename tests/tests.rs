@@ -5,6 +5,7 @@
 //! - `damage`: damaged artifacts, a full disk.
 //! - `hostile`: hostile policies.
 //! - `exchange`: experts are exported to PEFT and transformers, checkpoints are imported.
+//! - `methods`: methods of the shipped collections: cases of the reference, recipes, mistakes.
 //! - `mistakes`: errors in the recipe or the data are reported with their location; nothing is written.
 //! - `checkpoints`: your own checkpoint as a backbone, intact or broken.
 //! - `diagnosis`: a failed training is diagnosed; claims are shown on the scale that the router compares.
@@ -51,6 +52,9 @@ mod interruption;
 #[cfg(test)]
 #[path = "e2e/main_job.rs"]
 mod main_job;
+#[cfg(test)]
+#[path = "e2e/methods.rs"]
+mod methods;
 #[cfg(test)]
 #[path = "e2e/mistakes.rs"]
 mod mistakes;

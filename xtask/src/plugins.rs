@@ -19,21 +19,29 @@ pub(crate) fn new(args: &[String]) -> Result<ExitCode> {
 
 /// The policies' native tests.
 pub(crate) fn test() -> Result<()> {
-    shell::must(&mut native("test"), "cargo test of the policies")
+    WORKSPACES.iter().try_for_each(|workspace| {
+        shell::must(&mut native("test", workspace), &format!("cargo test of {workspace}"))
+    })
 }
 
 /// The policies' lints.
 pub(crate) fn lint() -> Result<()> {
-    let mut clippy = native("clippy");
-    clippy.args(["--all-targets", "--", "--deny", "warnings"]);
-    shell::must(&mut clippy, "cargo clippy of the policies")
+    WORKSPACES.iter().try_for_each(|workspace| {
+        let mut clippy = native("clippy", workspace);
+        clippy.args(["--all-targets", "--", "--deny", "warnings"]);
+        shell::must(&mut clippy, &format!("cargo clippy of {workspace}"))
+    })
 }
 
-/// A cargo command on the policies, compiled natively. Uses the workspace's target directory, so that there is one
+/// Routers and selectors, and collections of methods.
+const WORKSPACES: [&str; 2] = ["plugins", "plugins/methods"];
+
+/// A cargo command on a workspace of policies, compiled natively. Uses the workspace's target directory, so that there is one
 /// folder to cache.
-fn native(command: &str) -> Command {
+fn native(command: &str, workspace: &str) -> Command {
     let mut cargo = shell::cargo();
-    cargo.args([command, "--manifest-path", "plugins/Cargo.toml", "--workspace", "--target-dir"]);
+    let manifest = format!("{workspace}/Cargo.toml");
+    cargo.args([command, "--manifest-path", &manifest, "--workspace", "--target-dir"]);
     cargo.arg(shell::target().join("policies"));
     cargo
 }

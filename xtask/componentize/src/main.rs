@@ -42,46 +42,65 @@ fn plugins() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins")
 }
 
-fn chosen(plugins: &Path, names: &[&str]) -> Result<Vec<String>> {
-    let all = plugin_names(plugins)?;
+/// The workspaces of policies: routers and selectors, and collections of methods. Each records its own components.
+fn workspaces() -> [PathBuf; 2] {
+    [plugins(), plugins().join("methods")]
+}
+
+/// The policies of a workspace that were named, or all.
+fn chosen(workspace: &Path, names: &[&str]) -> Result<Vec<String>> {
+    let mut all = plugin_names(workspace)?;
+    all.retain(|name| names.is_empty() || names.contains(&name.as_str()));
+    Ok(all)
+}
+
+/// Every name must be that of a policy.
+fn known(names: &[&str]) -> Result<()> {
+    let mut all = Vec::new();
+    for workspace in workspaces() {
+        all.extend(plugin_names(&workspace)?);
+    }
     for name in names {
         if !all.iter().any(|known| known == name) {
             bail!("there is no policy `{name}` (there are: {})", all.join(", "));
         }
     }
-    Ok(match names {
-        [] => all,
-        names => names.iter().map(|name| (*name).to_owned()).collect(),
-    })
+    Ok(())
 }
 
 /// Builds components and writes them, with the sources and compiler they were built from.
 fn rebuild(names: &[&str]) -> Result<()> {
-    let plugins = plugins();
+    known(names)?;
     let toolchain = Toolchain::find()?;
     eprintln!("{toolchain}");
-    let mut prebuilt = Prebuilt::read(&plugins)?;
-    for name in chosen(&plugins, names)? {
-        let folder = plugins.join(&name);
-        let built = build(&toolchain, &folder, true)?;
-        let file = folder.join(format!("{name}.wasm"));
-        std::fs::write(&file, &built.bytes).with_context(|| format!("writing {}", file.display()))?;
-        println!("{name}: {} bytes", built.bytes.len());
-        prebuilt.set(&name, &built.bytes, source_digest(&plugins, &name)?, &toolchain);
+    for workspace in workspaces() {
+        let mut prebuilt = Prebuilt::read(&workspace)?;
+        for name in chosen(&workspace, names)? {
+            let folder = workspace.join(&name);
+            let built = build(&toolchain, &folder, true)?;
+            let file = folder.join(format!("{name}.wasm"));
+            std::fs::write(&file, &built.bytes).with_context(|| format!("writing {}", file.display()))?;
+            println!("{name}: {} bytes", built.bytes.len());
+            prebuilt.set(&name, &built.bytes, source_digest(&workspace, &name)?, &toolchain);
+        }
+        prebuilt.write(&workspace)?;
     }
-    prebuilt.write(&plugins)
+    Ok(())
 }
 
 /// Checks that the components match their sources: by the sources' digests, and by a rebuild if this compiler is the
 /// one that built them.
 fn check(names: &[&str]) -> Result<()> {
-    let plugins = plugins();
-    let prebuilt = Prebuilt::read(&plugins)?;
-    let names = chosen(&plugins, names)?;
-    for name in &names {
-        prebuilt.verify(&plugins, name)?;
+    known(names)?;
+    let mut all = Vec::new();
+    for workspace in workspaces() {
+        let prebuilt = Prebuilt::read(&workspace)?;
+        for name in chosen(&workspace, names)? {
+            prebuilt.verify(&workspace, &name)?;
+            all.push((workspace.clone(), name));
+        }
     }
-    println!("{} components match their sources", names.len());
+    println!("{} components match their sources", all.len());
     let toolchain = match Toolchain::find() {
         Ok(toolchain) => toolchain,
         Err(PluginBuildError::NoToolchain) => {
@@ -90,13 +109,14 @@ fn check(names: &[&str]) -> Result<()> {
         }
         Err(error) => return Err(error.into()),
     };
-    for name in &names {
+    for (workspace, name) in &all {
+        let prebuilt = Prebuilt::read(workspace)?;
         let made_by = prebuilt.made_by(name)?;
         if made_by != toolchain.to_string() {
             println!("{name}: not compared; it was built by {made_by}, and this machine has {toolchain}");
             continue;
         }
-        let built = build(&toolchain, &plugins.join(name), true)?;
+        let built = build(&toolchain, &workspace.join(name), true)?;
         if !prebuilt.is(name, &built.bytes)? {
             bail!("{name}.wasm differs from a rebuild of its sources; run `cargo xtask plugins {name}`");
         }

@@ -100,7 +100,8 @@ pub(crate) fn plugin_names(plugins: &Path) -> Result<Vec<String>> {
     for entry in fs::read_dir(plugins).with_context(|| format!("reading {}", plugins.display()))? {
         let folder = entry?.path();
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name != "sdk" && folder.join("Cargo.toml").exists() {
+        // `methods` is a workspace of its own; its folder has a manifest without a package.
+        if !["sdk", "methods"].contains(&name.as_str()) && folder.join("Cargo.toml").exists() {
             names.push(name);
         }
     }
@@ -113,6 +114,7 @@ pub(crate) fn source_digest(plugins: &Path, name: &str) -> Result<String> {
     let mut files = vec![plugins.join("Cargo.toml"), plugins.join("Cargo.lock")];
     for package in ["sdk", name] {
         files.push(plugins.join(package).join("Cargo.toml"));
+        files.extend(Some(plugins.join(package).join("policies.toml")).filter(|file| file.exists()));
         for folder in ["src", "wit"] {
             list(&plugins.join(package).join(folder), &mut files)?;
         }

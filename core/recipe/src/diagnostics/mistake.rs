@@ -350,7 +350,7 @@ pub enum Mistake {
         problem: Box<Mistake>,
     },
     /// An error found by another part of Cadre, such as a task name that the dataset does not have.
-    #[error("{}", chain(problem.as_ref()))]
+    #[error("{}", cadre_store::chain(problem.as_ref()))]
     Elsewhere {
         /// The underlying error.
         problem: Box<dyn Error + Send + Sync>,

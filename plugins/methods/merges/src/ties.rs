@@ -69,8 +69,10 @@ impl Ties {
                 let signs = sum().sign();
                 let elected = choose(signs.equals(0.0), signs.sum_all().sign(), signs);
                 let plus = elected.gt(0.0);
-                let agree: Vec<Tensor> =
-                    trimmed.iter().map(|delta| choose(plus, delta.gt(0.0), delta.lt(0.0)).to_float()).collect();
+                let agree: Vec<Tensor> = trimmed
+                    .iter()
+                    .map(|delta| choose(plus, delta.gt(0.0), delta.lt(0.0)).to_float())
+                    .collect();
                 mean_of_agreeing(trimmed.iter().copied(), &agree)
             }
         };

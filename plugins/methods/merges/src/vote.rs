@@ -37,7 +37,10 @@ pub fn add(
                 weighted.iter().map(|entry| entry.sign().equals(elected).to_float()).collect();
             let mixed = sum_of(weighted.iter().zip(&agrees).map(|(entry, agrees)| *entry * *agrees));
             match normalize {
-                true => mixed / or_one(sum_of(agrees.iter().zip(weights).map(|(agrees, weight)| *agrees * *weight))),
+                true => {
+                    mixed
+                        / or_one(sum_of(agrees.iter().zip(weights).map(|(agrees, weight)| *agrees * *weight)))
+                }
                 false => mixed,
             }
         }

@@ -38,7 +38,12 @@ pub struct Expert {
 impl Expert {
     /// An expert of a case.
     pub fn of_case(name: &str, factors: LowRank) -> Self {
-        Self { name: name.to_owned(), factors: Some(factors), tensors: Named::new(), body: Body::Case(factors) }
+        Self {
+            name: name.to_owned(),
+            factors: Some(factors),
+            tensors: Named::new(),
+            body: Body::Case(factors),
+        }
     }
 
     /// With a side tensor.

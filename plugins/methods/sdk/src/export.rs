@@ -21,8 +21,13 @@ pub trait Hooks: Sync {
     /// The hook `plan`.
     fn plan(&self, settings: &str, call: Plan) -> Answer<Named>;
     /// The hook `term`.
-    fn term(&self, settings: &str, trained: Named, earlier: Vec<hooks::Expert>, buffers: Named)
-    -> Answer<Option<Handle>>;
+    fn term(
+        &self,
+        settings: &str,
+        trained: Named,
+        earlier: Vec<hooks::Expert>,
+        buffers: Named,
+    ) -> Answer<Option<Handle>>;
     /// The hook `gradient`.
     fn gradient(&self, settings: &str, weight: Handle, gradient: Handle, buffers: Named) -> Answer<Handle>;
     /// The hook `after-step`.
@@ -30,7 +35,8 @@ pub trait Hooks: Sync {
     /// The hook `observe`.
     fn observe(&self, settings: &str, weight: Handle, gradient: Handle, buffers: Named) -> Answer<Named>;
     /// The hook `finish`.
-    fn finish(&self, settings: &str, at: hooks::Site, weight: Handle, expert: hooks::Expert) -> Answer<Named>;
+    fn finish(&self, settings: &str, at: hooks::Site, weight: Handle, expert: hooks::Expert)
+    -> Answer<Named>;
     /// The hook `transform`.
     fn transform(&self, settings: &str, tensors: Named) -> Answer<Named>;
     /// The hook `merge`.
@@ -110,7 +116,13 @@ impl<P: Policy> Hooks for Of<P> {
         Ok(policy.observe(Tensor::of(weight), Tensor::of(gradient), &buffers.into())?.into())
     }
 
-    fn finish(&self, settings: &str, at: hooks::Site, weight: Handle, expert: hooks::Expert) -> Answer<Named> {
+    fn finish(
+        &self,
+        settings: &str,
+        at: hooks::Site,
+        weight: Handle,
+        expert: hooks::Expert,
+    ) -> Answer<Named> {
         let expert = Expert::one_of_core(0, expert);
         Ok(Self::open(settings)?.finish(at, Tensor::of(weight), &expert)?.into())
     }

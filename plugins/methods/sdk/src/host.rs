@@ -100,10 +100,10 @@ mod core {
     }
 }
 
-pub(crate) use core::{apply, kind, shape};
 #[cfg(not(target_arch = "wasm32"))]
 pub use core::install;
 pub use core::log;
+pub(crate) use core::{apply, kind, shape};
 
 /// A fact about where the hook is called: `layer`, `layers`, `target`, `tensor`, `task`, `tasks` or `name`. Asking for a
 /// fact makes the traced program specific to it.

@@ -25,8 +25,8 @@ pub use expert::{Expert, LowRank};
 pub use host::{Level, fact, fact_number, log};
 pub use named::Named;
 pub use policy::{
-    Context, Directive, Gate, Gated, Init, Model, Owner, Parameter, Phase, Plan, Policy, Scope, Shape, Site, Source,
-    Step, Stepped, Stream, training,
+    Context, Directive, Gate, Gated, Init, Model, Owner, Parameter, Phase, Plan, Policy, Scope, Shape, Site,
+    Source, Step, Stepped, Stream, training,
 };
 pub use serde;
 pub use serde_json;

@@ -3,7 +3,9 @@
 use serde::de::DeserializeOwned;
 
 use crate::bindings::exports::cadre::method::hooks;
-pub use crate::bindings::exports::cadre::method::hooks::{Directive, Init, Owner, Phase, Scope, Shape, Site, Source};
+pub use crate::bindings::exports::cadre::method::hooks::{
+    Directive, Init, Owner, Phase, Scope, Shape, Site, Source,
+};
 use crate::{Case, Expert, Named, Played, Tensor};
 
 /// A policy. The type itself holds the settings: it is read from the complete JSON object of the recipe, which the core has
@@ -30,7 +32,12 @@ pub trait Policy: DeserializeOwned {
 
     /// A term of the loss, `[1]`, already weighted: once per optimizer step and site. `trained`: the expert's tensors at the
     /// site; `earlier`: experts trained before it; `buffers`: those of the trained tensors, `fisher.a` for `fisher` of `a`.
-    fn term(&self, _trained: &Named, _earlier: &[Expert], _buffers: &Named) -> Result<Option<Tensor>, String> {
+    fn term(
+        &self,
+        _trained: &Named,
+        _earlier: &[Expert],
+        _buffers: &Named,
+    ) -> Result<Option<Tensor>, String> {
         no_hook("term")
     }
 
