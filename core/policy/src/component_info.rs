@@ -21,6 +21,12 @@ pub(crate) fn read(
     })?;
     let too_much = |(what, found, limit)| PolicyError::CodeSize { file: file(), what, found, limit };
     check_code(&facts.code, limits).map_err(too_much)?;
+    let ungranted = |imports: Vec<String>| match imports.is_empty() {
+        true => Ok(()),
+        false => Err(PolicyError::UngrantedImport { file: file(), imports }),
+    };
+    let foreign = facts.imports.iter().filter(|import| KindEntry::parse(import).is_none());
+    ungranted(foreign.cloned().collect())?;
     let exported = facts.kinds();
     let entry = match exported.as_slice() {
         [one] => one.entry,
@@ -39,10 +45,7 @@ pub(crate) fn read(
             package == entry.package && entry.granted.contains(&interface)
         })
     };
-    let imports: Vec<String> = facts.imports.iter().filter(|import| !granted(import)).cloned().collect();
-    if !imports.is_empty() {
-        return Err(PolicyError::UngrantedImport { file: file(), imports });
-    }
+    ungranted(facts.imports.iter().filter(|import| !granted(import)).cloned().collect())?;
     Ok((entry, facts))
 }
 

@@ -62,7 +62,9 @@ fn file_name(shard: usize, shards: usize) -> String {
 }
 
 fn refusal(folder: &Path) -> String {
-    CheckpointFolder::open(folder).expect_err("a damaged checkpoint").to_string()
+    let error = CheckpointFolder::open(folder).expect_err("a damaged checkpoint");
+    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    format!("{error}: {cause}")
 }
 
 #[test]

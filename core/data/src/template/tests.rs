@@ -114,7 +114,7 @@ fn a_template_file_is_read_as_text() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("latin.jinja");
     std::fs::write(&path, b"{{ instruction }} \xe4").expect("written");
-    let error = Template::file(&path).expect_err("no UTF-8").to_string();
+    let error = cadre_store::chain(&Template::file(&path).expect_err("no UTF-8"));
     assert!(error.contains("latin.jinja") && error.contains("UTF-8"), "{error}");
 }
 

@@ -95,7 +95,8 @@ fn refusal(change: impl Fn(&mut serde_json::Value), part: &str) {
     let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     change(&mut config);
     std::fs::write(&path, config.to_string()).unwrap();
-    let error = import_adapter(&backbone, &out, &folder.path().join("back")).expect_err(part).to_string();
+    let refused = import_adapter(&backbone, &out, &folder.path().join("back"));
+    let error = cadre_store::chain(&refused.expect_err(part));
     assert!(error.contains("adapter_config.json") && error.contains(part), "{error}");
     assert!(!folder.path().join("back").exists(), "nothing is written");
 }

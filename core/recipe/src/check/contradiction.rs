@@ -1,7 +1,7 @@
 //! Contradictions and missing requirements between parts of a recipe. Values of the wrong type are skipped: the schema
 //! check reports them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::check::backbone_fit;
 use crate::check::validate::{Finding, either, table_name};
@@ -244,9 +244,10 @@ impl ContradictionChecker<'_> {
             self.findings
                 .push(Finding::key(KeyPath::of("indicator"), mistake).beside(KeyPath::of("routing.merge")));
         }
-        for key in ["grant", "descriptors", "max-rounds", "fallback"] {
+        // Defaults say nothing: an expanded recipe contains them.
+        for (key, default) in [("grant", json!([])), ("descriptors", json!([])), ("max-rounds", json!(64))] {
             let path = KeyPath::of("routing").key(key);
-            if path.find(self.recipe).is_some() {
+            if path.find(self.recipe).is_some_and(|value| *value != default) {
                 let why = "it is for routers";
                 let mistake =
                     Mistake::Contradiction { what: format!("`{key}`"), against: against.into(), why };

@@ -62,7 +62,7 @@ fn an_unreadable_plan_is_an_error() {
         ("{\"format-version\": 2, \"stages\": []}", "format-version 2"),
     ] {
         fs::write(run.plan(), broken).unwrap();
-        let message = live_keys(&folders).unwrap_err().to_string();
+        let message = cadre_store::chain(&live_keys(&folders).unwrap_err());
         assert!(message.contains(word) && message.contains("plan.json"), "{message}");
     }
     fs::remove_file(run.plan()).unwrap();

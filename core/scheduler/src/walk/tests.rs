@@ -177,7 +177,7 @@ fn a_failure_keeps_what_was_finished() {
     let ground = Ground::new();
     let body = Body { fails: BTreeSet::from(["train/b"]), ..Body::default() };
     let (outcome, ears) = ground.walk(&body, &WalkOptions::default());
-    let message = outcome.unwrap_err().to_string();
+    let message = cadre_store::chain(&outcome.unwrap_err());
     assert!(message.contains("train/b") && message.contains("has no luck"), "{message}");
     assert!(matches!(&ears.heard("train/b")[1], EventKind::Failed { .. }));
     assert!(!body.did().contains(&"compose/c".to_owned()), "nothing is begun after it");

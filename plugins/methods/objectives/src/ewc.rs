@@ -1,8 +1,8 @@
 //! Elastic weight consolidation (Kirkpatrick et al., arXiv 1612.00796) with a diagonal Fisher information: weights that
 //! mattered to earlier tasks are held near their values by a quadratic penalty.
 
-use cadre_method_sdk::{Directive, Shape, training};
 use cadre_method_sdk::{Case, Expert, Named, Played, Policy, Tensor, sum_of, zeros};
+use cadre_method_sdk::{Directive, Shape, training};
 use serde::Deserialize;
 
 /// Settings of `ewc`.

@@ -1,10 +1,10 @@
 //! Half fine-tuning (Hui et al., arXiv 2404.18466): in each round a new random half of the matrices is frozen. What is frozen
 //! must not move at all: with zero gradients alone, Adam's momentum and weight decay still move it.
 
-use cadre_method_sdk::{Directive, Shape, Step, Stepped, training};
-use cadre_method_sdk::{Case, Chance, Named, Played, Policy, Tensor, choose};
-use serde::Deserialize;
 use cadre_method_sdk::serde_json::{Map, Value};
+use cadre_method_sdk::{Case, Chance, Named, Played, Policy, Tensor, choose};
+use cadre_method_sdk::{Directive, Shape, Step, Stepped, training};
+use serde::Deserialize;
 
 /// Settings of `hft`.
 #[derive(Clone, Debug, Deserialize)]

@@ -1,7 +1,7 @@
 //! Chain of LoRA (Xia et al., arXiv 2401.04151): train an adapter, merge it into the weight, start a new one, and repeat.
 
-use cadre_method_sdk::{Directive, Shape, training};
 use cadre_method_sdk::{Case, Named, Played, Policy, Tensor, cat};
+use cadre_method_sdk::{Directive, Shape, training};
 use serde::Deserialize;
 
 /// Settings of `cola`.

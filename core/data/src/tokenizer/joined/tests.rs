@@ -159,10 +159,8 @@ fn a_character_without_a_token_is_an_error() {
     assert!(error.contains("no token for `ö`"), "{error}");
     let encoder = Encoder::new(tokenizer, Template::Plain, None, LIMITS);
     let (good, bad) = (example("one", "two"), Example { id: "e/2".into(), ..example("one", "漢") });
-    let error = encoder
-        .encode_all(&[(&good, Target::Plain), (&bad, Target::Plain)])
-        .expect_err("dropped")
-        .to_string();
+    let refused = encoder.encode_all(&[(&good, Target::Plain), (&bad, Target::Plain)]);
+    let error = cadre_store::chain(&refused.expect_err("dropped"));
     assert!(error.contains("example `e/2`") && error.contains("no token for `漢`"), "{error}");
     json["model"]["vocab"] = json!({"<unk>": 0, "<s>": 1, "</s>": 2});
     json["model"]["merges"] = json!([]);
@@ -186,7 +184,8 @@ fn a_token_without_a_row_is_refused_where_it_occurs() {
     let encoder = Encoder::new(tokenizer.clone(), template, None, LIMITS);
     assert!(encoder.encode(&example("one", "two"), Target::Plain).is_ok());
     for row in [example("an <image>", "two"), example("one", "<image>")] {
-        let error = encoder.encode_all(&[(&row, Target::Plain)]).expect_err("no row").to_string();
+        let refused = encoder.encode_all(&[(&row, Target::Plain)]);
+        let error = cadre_store::chain(&refused.expect_err("no row"));
         assert!(error.contains("example `e/1`") && error.contains("`<image>`"), "{error}");
         assert!(error.contains(&format!("{rows} rows")), "{error}");
     }
