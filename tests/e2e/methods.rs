@@ -99,7 +99,9 @@ fn predictions(bench: &Workbench) -> BTreeMap<String, String> {
         for line in std::fs::read_to_string(&path).unwrap().lines() {
             let row: Value = serde_json::from_str(line).unwrap();
             let key = format!("{} {} {}", path.file_name().unwrap().display(), row["task"], row["id"]);
-            found.insert(key, row["prediction"].as_str().unwrap().to_owned());
+            if let Some(text) = row["prediction"].as_str() {
+                found.insert(key, text.to_owned());
+            }
         }
     }
     assert!(!found.is_empty());
@@ -109,22 +111,20 @@ fn predictions(bench: &Workbench) -> BTreeMap<String, String> {
 #[test]
 fn one_expert_merged_with_weight_one_answers_as_the_expert() {
     let merged = Workbench::new();
+    // Enough training for answers that are not empty; what they say does not matter.
     let shared = [
-        "--set",
         "stream.order=[\"sort\"]",
-        "--set",
-        "expert.training.learning-rate=0.03",
-        "--set",
-        "expert.training.epochs=6",
+        "expert.training.epochs=60",
+        "expert.training.learning-rate=0.02",
+        "expert.adapter={ rank = 16, alpha = 32, dropout = 0.0, targets = [\"q\", \"k\", \"v\", \"o\", \"gate\", \"up\", \"down\"] }",
     ];
     let run = |bench: &Workbench, recipe: &str, more: &[&str]| {
         let recipe = smoke(recipe);
         let mut args = vec!["run", recipe.as_str()];
-        args.extend(shared);
-        args.extend(more);
+        args.extend(shared.iter().chain(more).flat_map(|set| ["--set", set]));
         bench.cadre(&args).expect_code(0);
     };
-    run(&merged, "ties-tiny.toml", &["--set", "routing.merge={ plugin = \"task-arithmetic\" }"]);
+    run(&merged, "ties-tiny.toml", &["routing.merge={ plugin = \"task-arithmetic\" }"]);
     let routed = Workbench::new();
     run(&routed, "single-task-tiny.toml", &[]);
     let found = predictions(&merged);
@@ -138,7 +138,8 @@ fn mistakes_in_a_merge_are_located_at_planning() {
     let recipe = smoke("ties-tiny.toml");
     let plan = |set: &str| bench.cadre(&["plan", &recipe, "--set", set]).expect_code(2);
     plan("routing.merge={ plugin = \"tis\" }").expect_told(&["there is no merge `tis`", "`ties`"]);
-    plan("routing.merge={ plugin = \"ties\" }").expect_told(&["`ties` requires the setting `rule`"]);
+    let bare = "routing.merge={ plugin = \"breadcrumbs\" }";
+    plan(bare).expect_told(&["`breadcrumbs` requires the setting `per`", "one of \"tensor\", \"row\""]);
     plan("routing.merge={ plugin = \"ties\", rule = \"paper\", densty = 0.3 }")
         .expect_told(&["`ties` has no setting `densty`", "did you mean `density`"]);
     plan("routing.merge.density=2").expect_told(&["`density` of `ties` is 2", "at most 1"]);
