@@ -53,9 +53,7 @@ impl Surroundings {
                     findings.extend(plugin(catalog, name, kind, path));
                 }
             }
-            for (table, slot) in [("routing.merge", Slot::Merge)] {
-                findings.extend(method(catalog, slot, KeyPath::of(table), recipe));
-            }
+            findings.extend(method(catalog, Slot::Merge, KeyPath::of("routing.merge"), recipe));
         }
         findings
     }
