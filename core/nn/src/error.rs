@@ -57,6 +57,20 @@ pub enum NnError {
         /// Its value, shortened.
         value: String,
     },
+    /// The description of an expert contradicts itself or its weights.
+    #[error("{}: {problem}", path.display())]
+    AdapterFile {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A kind of adapter that is not trained.
+    #[error("adapters of kind \"{kind}\" are not trained: merges make them")]
+    NotTrained {
+        /// The kind.
+        kind: &'static str,
+    },
     /// The number of tensors differs from the number of the model's weights.
     #[error("build a model: got {found} tensors, expected {expected}")]
     TensorCount {

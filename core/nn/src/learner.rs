@@ -11,7 +11,7 @@ use cadre_store::{Seed, write_atomic};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::adapter::{Adapter, AdapterSpec, AdapterTensors, ExpertSlot, normal};
+use crate::adapter::{Adapter, AdapterKind, AdapterSpec, AdapterTensors, ExpertSlot, normal};
 use crate::backbone::{Backbone, Rotary};
 use crate::device::DeviceSpec;
 use crate::error::NnError;
@@ -149,23 +149,30 @@ impl Learner {
         out: &Path,
     ) -> Result<TrainingOutcome, NnError> {
         spec.check()?;
+        if spec.kind == AdapterKind::Delta {
+            return Err(NnError::NotTrained { kind: spec.kind.name() });
+        }
         let shape = self.shape();
         let names = Adapter::names(spec, shape);
         let first = match start {
             Some(folder) => {
                 let earlier = Adapter::read(folder, shape)?;
+                if earlier.spec.kind != spec.kind {
+                    let (found, expected) = (earlier.spec.kind.name(), spec.kind.name());
+                    let problem = format!("the expert to start from is \"{found}\", expected \"{expected}\"");
+                    return Err(NnError::AdapterFile { path: folder.into(), problem });
+                }
                 for (name, sizes) in &names {
                     weights::expect(&earlier.weights, name, sizes, folder)?;
                 }
-                Adapter { spec: spec.clone(), weights: earlier.weights }
+                Adapter { spec: spec.clone(), ..earlier }
             }
-            None => {
-                let backbone = &self.model.backbone;
-                Adapter::start(spec, shape, &backbone.embedding(), &backbone.head())?
-            }
+            None => Adapter::start(spec, &self.model.backbone)?,
         };
+        let side = first.side_tensors(shape, &self.model.device);
         let mut parameters = Parameters::new(&names, first.weights);
-        let trainee = ExpertTrainee { backbone: &self.model.backbone, spec, dtype: self.model.dtype };
+        let (backbone, dtype) = (&self.model.backbone, self.model.dtype);
+        let trainee = ExpertTrainee { backbone, spec, side: &side, dtype };
         let run = Training {
             trainee: &trainee,
             spec: training,
@@ -179,7 +186,8 @@ impl Learner {
         };
         let outcome = run.run(&mut parameters, data.into(), control)?;
         if !outcome.stopped {
-            Adapter { spec: spec.clone(), weights: parameters.into_weights() }.write(out, shape)?;
+            let weights = parameters.into_weights();
+            Adapter { spec: spec.clone(), weights, side: first.side }.write(out, shape)?;
         }
         Ok(outcome)
     }
@@ -190,7 +198,7 @@ impl Learner {
     /// Missing or damaged files, or an expert of another backbone.
     pub fn mount(&self, folder: &Path) -> Result<ExpertSlot, NnError> {
         let adapter = Adapter::read(folder, self.shape())?;
-        let tensors = adapter.tensors(self.shape(), &self.model.device, self.model.dtype)?;
+        let tensors = adapter.tensors(&self.model.backbone, &self.model.device, self.model.dtype)?;
         let mut experts = self.experts.write().unwrap_or_else(PoisonError::into_inner);
         experts.push(Arc::new(tensors));
         Ok(ExpertSlot(experts.len() - 1))

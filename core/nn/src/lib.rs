@@ -34,7 +34,7 @@ pub use learner::Learner;
 
 pub use device::{BackendKind, DeviceSpec, Precision, backends};
 
-pub use adapter::{AdapterSpec, ExpertSlot};
+pub use adapter::{AdapterKind, AdapterSpec, ExpertSlot, Scaling};
 pub use training::{
     Flow, Keep, Length, Schedule, StepReport, TrainingControl, TrainingData, TrainingOutcome, TrainingSpec,
     Validation, ValidationSpec,

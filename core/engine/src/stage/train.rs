@@ -99,6 +99,7 @@ fn adapter_spec(adapter: &Adapter, added_tokens: usize, seed: Seed) -> AdapterSp
             added_tokens,
             added_start: Vec::new(),
             seed: seed.derive("adapter").0,
+            ..AdapterSpec::default()
         },
     }
 }
