@@ -7,7 +7,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use cadre_checkpoint::{BackboneShape, LayerKind, Part, TARGETS, weight_names};
 
-use crate::adapter::Mix;
+use crate::adapter::{Mix, Site};
 use crate::error::NnError;
 use crate::generation::KvCache;
 use crate::kernel::{HeadShape, RotaryTable, attention, gated, gather, rms_norm, rotate};
@@ -130,6 +130,15 @@ impl Backbone {
         self.embedding.clone()
     }
 
+    /// The weight of a projection, `[out, in]`.
+    pub(crate) fn weight(&self, site: Site) -> &Tensor<2> {
+        let slot = TARGETS.iter().position(|entry| entry.target == site.target);
+        match slot.and_then(|slot| self.layers.get(site.layer)?.projections.get(slot)) {
+            Some(projection) => &projection.weight,
+            None => unreachable!("the sites of an adapter are those of its backbone's shape"),
+        }
+    }
+
     /// Head layout of the attention in a layer.
     fn heads(&self, kind: LayerKind) -> HeadShape {
         let BackboneShape { heads, kv_heads, variation, .. } = &self.shape;
@@ -199,7 +208,7 @@ impl Backbone {
         let mix = context.mix;
         let products = context.products;
         let project = |slot: usize, x: Tensor<2>, needed: Option<&Arc<Vec<usize>>>| {
-            let update = mix.update(number, TARGETS[slot].target, pass, needed);
+            let update = mix.update(Site { layer: number, target: TARGETS[slot].target }, pass, needed);
             layer.projections[slot].forward(x, update.as_ref(), products)
         };
         let behind = |which: usize, x: Tensor<2>| match &layer.post_norms {

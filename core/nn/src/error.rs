@@ -23,6 +23,14 @@ pub enum NnError {
         /// Number of added tokens.
         tokens: usize,
     },
+    /// An expert that is to be merged with others changes a bias.
+    #[error("merge {}: the expert scales the bias of `{name}`, and merges see weights only", path.display())]
+    MergedBias {
+        /// The expert's folder.
+        path: PathBuf,
+        /// The weight.
+        name: String,
+    },
     /// A merge returned a weight of another size.
     #[error("merge `{name}`: got {found} elements, expected {expected}")]
     MergedSize {
@@ -74,6 +82,20 @@ pub enum NnError {
         key: String,
         /// Its value, shortened.
         value: String,
+    },
+    /// The description of an expert contradicts itself or its weights.
+    #[error("{}: {problem}", path.display())]
+    AdapterFile {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A kind of adapter that is not trained.
+    #[error("adapters of kind \"{kind}\" are not trained: merges make them")]
+    NotTrained {
+        /// The kind.
+        kind: &'static str,
     },
     /// The number of tensors differs from the number of the model's weights.
     #[error("build a model: got {found} tensors, expected {expected}")]

@@ -7,10 +7,11 @@ use cadre_data::TokenExample;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::adapter::AdapterSpec;
+use crate::adapter::{Adapter, AdapterKind, AdapterSpec};
 use crate::device::{BackendKind, DeviceSpec, Precision};
 use crate::learner::Learner;
 use crate::training::{Flow, Length, Schedule, TrainingControl, TrainingOutcome, TrainingSpec};
+use crate::weights::{Weight, WeightMap};
 
 pub(crate) fn shape(tied: bool) -> BackboneShape {
     BackboneShape {
@@ -46,7 +47,24 @@ pub(crate) fn adapter(targets: &[Target], added_tokens: usize, dropout: f64) -> 
         added_tokens,
         added_start: Vec::new(),
         seed: 11,
+        ..AdapterSpec::default()
     }
+}
+
+/// An adapter of every kind, on all projections.
+pub(crate) fn kinds(added_tokens: usize) -> Vec<AdapterSpec> {
+    let of = |kind| AdapterSpec { kind, density: 0.2, ..adapter(&ALL, added_tokens, 0.0) };
+    [AdapterKind::Lora, AdapterKind::Ia3, AdapterKind::Dora, AdapterKind::Delta, AdapterKind::SparseDelta]
+        .map(of)
+        .to_vec()
+}
+
+fn zeros(spec: &AdapterSpec, shape: &BackboneShape) -> Adapter {
+    let zero = |(name, shape): (String, Vec<usize>)| {
+        (name, Weight { values: vec![0.0; shape.iter().product()], shape })
+    };
+    let weights = Adapter::names(spec, shape).into_iter().map(zero).collect();
+    Adapter { spec: spec.clone(), weights, side: WeightMap::new() }
 }
 
 pub(crate) const ALL: [Target; 7] =
@@ -97,10 +115,11 @@ pub(crate) fn train(
 
 /// Moves every weight of an adapter away from its initial value, so that each affects the result.
 pub(crate) fn shaken(folder: &Path, learner: &Learner, spec: &AdapterSpec, seed: u64) {
-    use crate::adapter::Adapter;
-    let model = &learner.model;
-    let (embedding, head) = (model.backbone.embedding(), model.backbone.head());
-    let mut adapter = Adapter::start(spec, learner.shape(), &embedding, &head).unwrap();
+    let mut adapter = match spec.kind {
+        // Not trained, so it has no initial values.
+        AdapterKind::Delta => zeros(spec, learner.shape()),
+        _ => Adapter::start(spec, &learner.model.backbone).unwrap(),
+    };
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for weight in adapter.weights.values_mut() {
         for value in &mut weight.values {

@@ -11,7 +11,7 @@ use cadre_store::{Seed, write_atomic};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::adapter::{Adapter, AdapterSpec, AdapterTensors, ExpertSlot, normal};
+use crate::adapter::{Adapter, AdapterKind, AdapterSpec, AdapterTensors, ExpertSlot, normal};
 use crate::backbone::{Backbone, Rotary};
 use crate::device::DeviceSpec;
 use crate::error::NnError;
@@ -149,16 +149,17 @@ impl Learner {
         control: &mut TrainingControl<'_>,
         out: &Path,
     ) -> Result<TrainingOutcome, NnError> {
-        let (outcome, parameters) =
+        let (outcome, parameters, side) =
             self.fit(spec, start, data.into(), training, Objectives::none(), control)?;
         if !outcome.stopped {
-            Adapter { spec: spec.clone(), weights: parameters.into_weights() }.write(out, self.shape())?;
+            Adapter { spec: spec.clone(), weights: parameters.into_weights(), side }
+                .write(out, self.shape())?;
         }
         Ok(outcome)
     }
 
-    /// [`Learner::train_expert`] with objectives, without writing the expert: returns its weights and the buffers. If
-    /// the training was stopped, they are those of the last step.
+    /// [`Learner::train_expert`] with objectives, without writing the expert: returns its weights and the buffers, and
+    /// its side tensors. If the training was stopped, they are those of the last step.
     ///
     /// # Errors
     /// Those of [`Learner::train_expert`], and those of the objectives and their tensors.
@@ -170,25 +171,32 @@ impl Learner {
         training: &TrainingSpec,
         objectives: Objectives<'_>,
         control: &mut TrainingControl<'_>,
-    ) -> Result<(TrainingOutcome, Parameters), NnError> {
+    ) -> Result<(TrainingOutcome, Parameters, WeightMap), NnError> {
         spec.check()?;
+        if spec.kind == AdapterKind::Delta {
+            return Err(NnError::NotTrained { kind: spec.kind.name() });
+        }
         let shape = self.shape();
         let names = Adapter::names(spec, shape);
         let first = match start {
             Some(folder) => {
                 let earlier = Adapter::read(folder, shape)?;
+                if earlier.spec.kind != spec.kind {
+                    let (found, expected) = (earlier.spec.kind.name(), spec.kind.name());
+                    let problem = format!("the expert to start from is \"{found}\", expected \"{expected}\"");
+                    return Err(NnError::AdapterFile { path: folder.into(), problem });
+                }
                 for (name, sizes) in &names {
                     weights::expect(&earlier.weights, name, sizes, folder)?;
                 }
-                Adapter { spec: spec.clone(), weights: earlier.weights }
+                Adapter { spec: spec.clone(), ..earlier }
             }
-            None => {
-                let backbone = &self.model.backbone;
-                Adapter::start(spec, shape, &backbone.embedding(), &backbone.head())?
-            }
+            None => Adapter::start(spec, &self.model.backbone)?,
         };
+        let side = first.side_tensors(shape, &self.model.device);
         let mut parameters = Parameters::new(&names, first.weights);
-        let trainee = ExpertTrainee { backbone: &self.model.backbone, spec, dtype: self.model.dtype };
+        let (backbone, dtype) = (&self.model.backbone, self.model.dtype);
+        let trainee = ExpertTrainee { backbone, spec, side: &side, dtype };
         let run = Training {
             trainee: &trainee,
             spec: training,
@@ -202,7 +210,7 @@ impl Learner {
             activations: self.activations,
         };
         let outcome = run.run(&mut parameters, data, control)?;
-        Ok((outcome, parameters))
+        Ok((outcome, parameters, first.side))
     }
 
     /// Computes statistics of the gradients of single examples with respect to the weights of the expert in `folder`,
@@ -218,11 +226,18 @@ impl Learner {
         statistics: &[Statistic<'_>],
     ) -> Result<Vec<NamedTensor>, NnError> {
         let shape = self.shape();
-        let Adapter { spec, weights } = Adapter::read(folder, shape)?;
+        let adapter = Adapter::read(folder, shape)?;
+        let side = adapter.side_tensors(shape, &self.model.device);
+        let Adapter { spec, weights, .. } = adapter;
         let usable = usable_examples(examples, shape.context, shape.vocabulary + spec.added_tokens)?;
         let examples: Vec<&TokenExample> = usable.into_iter().map(|row| &examples[row]).collect();
         let parameters = Parameters::new(&Adapter::names(&spec, shape), weights);
-        let trainee = ExpertTrainee { backbone: &self.model.backbone, spec: &spec, dtype: self.model.dtype };
+        let trainee = ExpertTrainee {
+            backbone: &self.model.backbone,
+            spec: &spec,
+            side: &side,
+            dtype: self.model.dtype,
+        };
         let observed = Observed {
             trainee: &trainee,
             parameters: &parameters,
@@ -253,7 +268,7 @@ impl Learner {
     /// Missing or damaged files, or an expert of another backbone.
     pub fn mount(&self, folder: &Path) -> Result<ExpertSlot, NnError> {
         let adapter = Adapter::read(folder, self.shape())?;
-        let tensors = adapter.tensors(self.shape(), &self.model.device, self.model.dtype)?;
+        let tensors = adapter.tensors(&self.model.backbone, &self.model.device, self.model.dtype)?;
         let mut experts = self.experts.write().unwrap_or_else(PoisonError::into_inner);
         experts.push(Arc::new(tensors));
         Ok(ExpertSlot(experts.len() - 1))

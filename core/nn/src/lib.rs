@@ -36,7 +36,7 @@ pub use learner::Learner;
 
 pub use device::{BackendKind, DeviceSpec, Precision, backends};
 
-pub use adapter::{AdapterSpec, ExpertSlot};
+pub use adapter::{AdapterKind, AdapterSpec, ExpertSlot, Scaling};
 pub use training::{
     Flow, Keep, Length, NamedTensor, Schedule, Site, Statistic, StepReport, TensorName, TrainingControl,
     TrainingData, TrainingInputs, TrainingOutcome, TrainingSpec, Validation, ValidationSpec,

@@ -24,7 +24,7 @@ use crate::training::{
     Activations, ExpertTrainee, Flow, Length, Parameters, Schedule, TrainingControl, TrainingSpec, divide,
     gradient,
 };
-use crate::weights::Weight;
+use crate::weights::{self, Weight};
 use crate::workers::Workers;
 
 /// Metadata that `record.py` stores beside the tensors.
@@ -108,6 +108,7 @@ impl Case {
             added_tokens: 0,
             added_start: Vec::new(),
             seed: 0,
+            ..AdapterSpec::default()
         };
         let weights = Adapter::names(&spec, self.learner.shape())
             .into_iter()
@@ -117,7 +118,7 @@ impl Case {
                 (name, Weight { shape, values })
             })
             .collect();
-        Adapter { spec, weights }
+        Adapter { spec, weights, side: weights::WeightMap::new() }
     }
 
     fn examples(&self) -> Vec<TokenExample> {
@@ -218,7 +219,9 @@ fn gradients_are_those_of_peft() {
         let shape = case.learner.shape();
         let parameters = Parameters::new(&Adapter::names(&adapter.spec, shape), adapter.weights.clone());
         let model = &case.learner.model;
-        let trainee = ExpertTrainee { backbone: &model.backbone, spec: &adapter.spec, dtype: model.dtype };
+        let side = adapter.side_tensors(shape, &model.device);
+        let trainee =
+            ExpertTrainee { backbone: &model.backbone, spec: &adapter.spec, side: &side, dtype: model.dtype };
         let examples = case.examples();
         let rows: Vec<&TokenExample> = examples.iter().collect();
         let count = examples.iter().map(|example| example.loss_tokens() as f64).sum();
@@ -272,8 +275,10 @@ fn twenty_steps_are_those_of_peft_and_torch() {
         }
         let shape = case.learner.shape();
         let model = &case.learner.model;
-        let trained =
-            Adapter::read(out.path(), shape).unwrap().tensors(shape, &model.device, model.dtype).unwrap();
+        let trained = Adapter::read(out.path(), shape)
+            .unwrap()
+            .tensors(&model.backbone, &model.device, model.dtype)
+            .unwrap();
         let mix = Mix::single(trained, 1, shape.vocabulary, &model.device);
         let apart = case.difference("trained-logits", &case.logits(&mix));
         println!("{}: logits after training {apart:.1e}", case.name);

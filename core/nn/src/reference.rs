@@ -16,6 +16,8 @@ pub(crate) struct Reference {
     pub(crate) weights: BTreeMap<String, Vec<f64>>,
     /// (scale, number of added tokens)
     pub(crate) adapter: Option<(f64, usize)>,
+    /// For DoRA: norms of the rows of each module's changed weight, which are constants for the gradient.
+    norms: BTreeMap<String, Vec<f64>>,
 }
 
 type Rows = Vec<Vec<f64>>;
@@ -30,21 +32,74 @@ impl Reference {
         let mut all = wide(weights);
         if let Some(adapter) = adapter {
             all.extend(wide(&adapter.weights));
+            all.extend(wide(&adapter.side));
         }
         let adapter = adapter.map(|adapter| (f64::from(adapter.spec.scale()), adapter.spec.added_tokens));
-        Self { shape: shape.clone(), weights: all, adapter }
+        let mut new = Self { shape: shape.clone(), weights: all, adapter, norms: BTreeMap::new() };
+        for at in new.weights.keys().filter_map(|name| name.strip_suffix(".lora_magnitude_vector")) {
+            new.norms.insert(at.to_owned(), new.row_norms(at));
+        }
+        new
+    }
+
+    /// Norms of the rows of `W + scale · B A`.
+    fn row_norms(&self, at: &str) -> Vec<f64> {
+        let module = at.strip_prefix("base_model.model.").unwrap();
+        let (weight, b) =
+            (&self.weights[&format!("{module}.weight")], &self.weights[&format!("{at}.lora_B.weight")]);
+        let a = &self.weights[&format!("{at}.lora_A.weight")];
+        let out = self.weights[&format!("{at}.lora_magnitude_vector")].len();
+        let (into, rank, scale) = (weight.len() / out, b.len() / out, self.adapter.unwrap().0);
+        let value = |row: usize, column: usize| {
+            let update: f64 = (0..rank).map(|r| b[row * rank + r] * a[r * into + column]).sum();
+            weight[row * into + column] + scale * update
+        };
+        (0..out).map(|row| (0..into).map(|column| value(row, column).powi(2)).sum::<f64>().sqrt()).collect()
     }
 
     fn linear(&self, x: &Rows, module: &str) -> Rows {
         let weight = &self.weights[&format!("model.{module}.weight")];
-        let base = times(x, weight);
         let at = format!("base_model.model.model.{module}");
-        let (Some((scale, _)), Some(a)) = (self.adapter, self.weights.get(&format!("{at}.lora_A.weight")))
-        else {
+        let own = |name: &str| self.weights.get(&format!("{at}.{name}"));
+        let scaled = |rows: &Rows, by: &[f64]| -> Rows {
+            rows.iter().map(|row| row.iter().zip(by).map(|(v, l)| v * l).collect()).collect()
+        };
+        if let Some(factors) = own("ia3_l") {
+            return match module.ends_with("down_proj") {
+                true => times(&scaled(x, factors), weight),
+                false => scaled(&times(x, weight), factors),
+            };
+        }
+        let mut base = times(x, weight);
+        if let Some(delta) = own("delta") {
+            return plus(&base, &times(x, delta));
+        }
+        if let (Some(values), Some(rows), Some(columns)) =
+            (own("sparse_values"), own("sparse_rows"), own("sparse_columns"))
+        {
+            for (base, x) in base.iter_mut().zip(x) {
+                for ((value, row), column) in values.iter().zip(rows).zip(columns) {
+                    base[*row as usize] += value * x[*column as usize];
+                }
+            }
+            return base;
+        }
+        let (Some((scale, _)), Some(a)) = (self.adapter, own("lora_A.weight")) else {
             return base;
         };
         let update = times(&times(x, a), &self.weights[&format!("{at}.lora_B.weight")]);
-        base.iter().zip(&update).map(|(b, u)| b.iter().zip(u).map(|(b, u)| b + scale * u).collect()).collect()
+        let y: Rows = base
+            .iter()
+            .zip(&update)
+            .map(|(b, u)| b.iter().zip(u).map(|(b, u)| b + scale * u).collect())
+            .collect();
+        match own("lora_magnitude_vector") {
+            Some(magnitude) => {
+                let ratio: Vec<f64> = magnitude.iter().zip(&self.norms[&at]).map(|(m, n)| m / n).collect();
+                scaled(&y, &ratio)
+            }
+            None => y,
+        }
     }
 
     fn norm(&self, x: &Rows, name: &str) -> Rows {

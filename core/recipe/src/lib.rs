@@ -40,7 +40,7 @@ pub use section::stream::{Limits, Order, Stream, Template};
 
 pub use section::source::{FieldMap, Source, Split};
 
-pub use section::expert::{Adapter, AdapterKind, Expert, ImportedExpert, Per, Start, Target};
+pub use section::expert::{Adapter, AdapterKind, Expert, ImportedExpert, Per, Scaling, Start, Target};
 
 pub use section::training::{Schedule, Training};
 

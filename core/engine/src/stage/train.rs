@@ -5,7 +5,7 @@ use cadre_data::{Example, Target, TokenExample, Tokenizer, TrainingRow, read_tra
 use cadre_nn::{
     AdapterSpec, Keep, TrainingControl, TrainingData, TrainingOutcome, Validation, ValidationSpec,
 };
-use cadre_recipe::{Adapter, AdapterKind};
+use cadre_recipe::{Adapter, AdapterKind, Scaling};
 use cadre_scheduler::{IndicatorLearning, StageFacts, StageJob, StageKind, TrainWork, ValidationWork, slot};
 use cadre_store::Seed;
 use serde_json::json;
@@ -90,16 +90,37 @@ fn validation_spec(work: &ValidationWork) -> ValidationSpec {
 /// Converts a recipe's adapter to the learner's type. Every key is destructured: one that is added to recipes, or a
 /// kind that the learner cannot train, does not compile until it is handled here.
 fn adapter_spec(adapter: &Adapter, added_tokens: usize, seed: Seed) -> AdapterSpec {
-    let Adapter { kind, rank, alpha, dropout, targets } = adapter;
+    let Adapter { kind, rank, alpha, scaling, dropout, density, targets } = adapter;
+    let plain = AdapterSpec {
+        kind: cadre_nn::AdapterKind::Lora,
+        rank: 0,
+        alpha: 0.0,
+        scaling: cadre_nn::Scaling::Rank,
+        dropout: 0.0,
+        density: 0.0,
+        targets: targets.iter().map(|slot| self::slot(*slot)).collect(),
+        added_tokens,
+        added_start: Vec::new(),
+        seed: seed.derive("adapter").0,
+    };
+    let low_rank = AdapterSpec {
+        rank: *rank as usize,
+        alpha: *alpha,
+        scaling: match scaling {
+            Scaling::Rank => cadre_nn::Scaling::Rank,
+            Scaling::RootRank => cadre_nn::Scaling::RootRank,
+        },
+        dropout: *dropout,
+        ..plain.clone()
+    };
     match kind {
-        AdapterKind::Lora => AdapterSpec {
-            rank: *rank as usize,
-            alpha: *alpha,
-            dropout: *dropout,
-            targets: targets.iter().map(|slot| self::slot(*slot)).collect(),
-            added_tokens,
-            added_start: Vec::new(),
-            seed: seed.derive("adapter").0,
+        AdapterKind::Lora => low_rank,
+        AdapterKind::Dora => AdapterSpec { kind: cadre_nn::AdapterKind::Dora, ..low_rank },
+        AdapterKind::Ia3 => AdapterSpec { kind: cadre_nn::AdapterKind::Ia3, ..plain },
+        AdapterKind::SparseDelta => AdapterSpec {
+            kind: cadre_nn::AdapterKind::SparseDelta,
+            density: density.unwrap_or_default(),
+            ..plain
         },
     }
 }
@@ -126,4 +147,30 @@ fn added_start(
         return Ok(Vec::new());
     };
     Ok(vec![tokenizer.encode(&words.accept)?, tokenizer.encode(&words.reject)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_a_recipe_reaches_the_learner_with_its_settings() {
+        let spec = |text: &str| adapter_spec(&serde_json::from_str(text).unwrap(), 2, Seed(1));
+        let lora = spec(r#"{ "kind": "lora", "rank": 4, "alpha": 8, "dropout": 0.2 }"#);
+        assert_eq!((lora.kind, lora.rank, lora.alpha), (cadre_nn::AdapterKind::Lora, 4, 8.0));
+        assert_eq!(lora.scaling, cadre_nn::Scaling::Rank);
+        let dora =
+            spec(r#"{ "kind": "dora", "rank": 4, "alpha": 8, "dropout": 0.2, "scaling": "root-rank" }"#);
+        let expected = AdapterSpec {
+            kind: cadre_nn::AdapterKind::Dora,
+            scaling: cadre_nn::Scaling::RootRank,
+            ..lora.clone()
+        };
+        assert_eq!(dora, expected);
+        let ia3 = spec(r#"{ "kind": "ia3", "targets": ["k"] }"#);
+        assert_eq!((ia3.kind, ia3.rank, ia3.dropout), (cadre_nn::AdapterKind::Ia3, 0, 0.0));
+        assert_eq!((ia3.targets.len(), ia3.added_tokens, ia3.seed), (1, 2, lora.seed));
+        let sparse = spec(r#"{ "kind": "sparse-delta", "density": 0.05 }"#);
+        assert_eq!((sparse.kind, sparse.density), (cadre_nn::AdapterKind::SparseDelta, 0.05));
+    }
 }

@@ -1,14 +1,15 @@
-//! Which experts answer which rows of a batch, and with what weights. The matrices of all experts in use are
+//! Which experts answer which rows of a batch, and with what weights. The matrices of all LoRA experts in use are
 //! concatenated (`x · [A₁;A₂]ᵀ`, times the weights of each row, times `[B₁ B₂]ᵀ`), so a batch costs two thin matmuls
-//! per projection, whatever its mixture.
+//! per projection, whatever its mixture. The updates of other kinds are computed one by one, each for its own tokens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use cadre_checkpoint::Target;
 
-use super::lora::AdapterTensors;
+use super::expert::AdapterTensors;
+use super::kind::Body;
+use super::site::Site;
 use crate::kernel::gather;
 use crate::packed_batch::PackedBatch;
 use crate::weights::upload;
@@ -19,7 +20,7 @@ pub(crate) struct Mix {
     experts: Vec<Arc<AdapterTensors>>,
     /// For each row: experts (as indices into `experts`) and weights.
     rows: Vec<Vec<(usize, f32)>>,
-    slots: BTreeMap<(usize, Target), Slot>,
+    slots: BTreeMap<Site, Slot>,
     added: Option<Added>,
     vocabulary: usize,
 }
@@ -28,9 +29,31 @@ pub(crate) struct Mix {
 #[derive(Clone, Debug)]
 struct Slot {
     number: usize,
+    /// The low-rank updates of all experts.
+    joined: Option<JoinedSlot>,
+    /// The updates of other kinds, in the order of the experts.
+    apart: Vec<ApartSlot>,
+}
+
+#[derive(Clone, Debug)]
+struct JoinedSlot {
     a: Tensor<2>,
     b: Tensor<2>,
     shares: SlotShares,
+}
+
+/// The update of one expert whose kind is not LoRA.
+#[derive(Clone, Debug)]
+struct ApartSlot {
+    body: Body,
+    /// Its weight in each row, or one weight in all.
+    weights: RowWeights,
+}
+
+#[derive(Clone, Debug)]
+enum RowWeights {
+    Whole(f32),
+    Rows(Vec<f32>),
 }
 
 #[derive(Clone, Debug)]
@@ -48,17 +71,40 @@ struct Added {
     starts: Vec<usize>,
 }
 
-/// The update of one projection.
+/// The updates of one projection.
 pub(crate) struct Update {
+    /// The low-rank updates of all experts.
+    pub(crate) joined: Option<JoinedUpdate>,
+    /// The updates of other kinds.
+    pub(crate) apart: Vec<ApartUpdate>,
+    /// Index of the projection, which seeds its dropout.
+    pub(crate) site: usize,
+    /// Tokens that the rows of the input stand for; `None` means all tokens.
+    pub(crate) needed: Option<Arc<Vec<usize>>>,
+}
+
+/// The low-rank updates of all experts.
+pub(crate) struct JoinedUpdate {
     /// `[ranks, in]`, where `ranks` is the sum of the experts' ranks.
     pub(crate) a: Tensor<2>,
     /// `[out, ranks]`
     pub(crate) b: Tensor<2>,
     pub(crate) shares: Shares,
-    /// Index of the projection, which seeds its dropout.
-    pub(crate) site: usize,
-    /// Tokens that the rows of the input stand for; `None` means all tokens.
-    pub(crate) needed: Option<Arc<Vec<usize>>>,
+}
+
+/// The update of one expert whose kind is not LoRA.
+pub(crate) struct ApartUpdate {
+    pub(crate) body: Body,
+    pub(crate) tokens: Tokens,
+}
+
+/// The rows of an activation that get an update, and its weight.
+pub(crate) enum Tokens {
+    /// All rows.
+    All(f32),
+    /// Some rows: their indices, the index in these for each row of the activation (past the end for a row without the
+    /// update), and the weights by row.
+    Some { chosen: Arc<Vec<usize>>, place_of: Arc<Vec<usize>>, weights: Vec<f32> },
 }
 
 /// The factors of an update by token.
@@ -87,46 +133,52 @@ impl Mix {
         vocabulary: usize,
         device: &Device,
     ) -> Self {
-        let mut sites: BTreeMap<(usize, Target), Vec<usize>> = BTreeMap::new();
-        for (number, expert) in experts.iter().enumerate() {
-            for (layer, target, ..) in &expert.pairs {
-                sites.entry((*layer, *target)).or_default().push(number);
-            }
-        }
+        let sites: BTreeSet<Site> = experts.iter().flat_map(|expert| expert.sites.keys().copied()).collect();
         let alike = rows.windows(2).all(|pair| pair[0] == pair[1]);
         let whole = match rows.first().map(Vec::as_slice) {
             Some([(0, weight)]) if alike && experts.len() == 1 => Some(*weight),
             _ => None,
         };
+        let weight = |row: &[(usize, f32)], number: usize| -> f32 {
+            row.iter().filter(|(expert, _)| *expert == number).map(|(_, weight)| weight).sum()
+        };
         let mut slots = BTreeMap::new();
-        for (site, who) in sites {
-            let of_site = |number: &usize| {
-                let expert = &experts[*number];
-                match expert.pairs.iter().find(|(layer, target, ..)| (*layer, *target) == site) {
-                    Some((_, _, a, b)) => (a.clone(), b.clone()),
-                    None => unreachable!("the slot was listed for this expert"),
-                }
-            };
-            let pairs: Vec<(Tensor<2>, Tensor<2>)> = who.iter().map(of_site).collect();
-            let shares = match whole {
-                Some(weight) => SlotShares::Whole(experts[0].scale * weight),
-                None => {
-                    let mut table = Vec::new();
-                    for row in &rows {
-                        for (number, (a, _)) in who.iter().zip(&pairs) {
-                            let weight: f32 =
-                                row.iter().filter(|(e, _)| e == number).map(|(_, weight)| weight).sum();
-                            table.extend(std::iter::repeat_n(weight * experts[*number].scale, a.dims()[0]));
-                        }
+        for (number, site) in sites.into_iter().enumerate() {
+            let (mut low, mut apart) = (Vec::new(), Vec::new());
+            for (expert, params) in experts.iter().enumerate() {
+                match params.sites.get(&site).map(|params| &params.body) {
+                    Some(Body::LowRank(update)) => low.push((expert, update)),
+                    Some(body) => {
+                        let weights = match whole {
+                            Some(weight) => RowWeights::Whole(weight),
+                            None => RowWeights::Rows(rows.iter().map(|row| weight(row, expert)).collect()),
+                        };
+                        apart.push(ApartSlot { body: body.clone(), weights });
                     }
-                    let width = table.len() / rows.len().max(1);
-                    let table = upload(table, [rows.len(), width], device);
-                    SlotShares::Rows(Box::new(table.cast(pairs[0].0.dtype())))
+                    None => {}
                 }
-            };
-            let (a, b): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
-            let number = slots.len();
-            slots.insert(site, Slot { number, a: join(a, 0), b: join(b, 1), shares });
+            }
+            let joined = low.first().map(|(_, first)| {
+                let shares = match whole {
+                    Some(weight) => SlotShares::Whole(first.scale * weight),
+                    None => {
+                        let mut table = Vec::new();
+                        for row in &rows {
+                            for (expert, update) in &low {
+                                let factor = weight(row, *expert) * update.scale;
+                                table.extend(std::iter::repeat_n(factor, update.a.dims()[0]));
+                            }
+                        }
+                        let width = table.len() / rows.len().max(1);
+                        let table = upload(table, [rows.len(), width], device);
+                        SlotShares::Rows(Box::new(table.cast(first.a.dtype())))
+                    }
+                };
+                let a = low.iter().map(|(_, update)| update.a.clone()).collect();
+                let b = low.iter().map(|(_, update)| update.b.clone()).collect();
+                JoinedSlot { a: join(a, 0), b: join(b, 1), shares }
+            });
+            slots.insert(site, Slot { number, joined, apart });
         }
         let added = Added::of(&experts);
         Self { experts, rows, slots, added, vocabulary }
@@ -142,9 +194,7 @@ impl Mix {
         let mut used: Vec<usize> = retained.iter().flatten().map(|(expert, _)| *expert).collect();
         used.sort_unstable();
         used.dedup();
-        if used.len() == self.experts.len()
-            && self.slots.values().all(|slot| matches!(slot.shares, SlotShares::Whole(_)))
-        {
+        if used.len() == self.experts.len() && self.slots.values().all(Slot::is_whole) {
             return Self { rows: retained, ..self.clone() };
         }
         let renumbered = |row: Vec<(usize, f32)>| {
@@ -157,32 +207,33 @@ impl Mix {
         Self::new(experts, retained, self.vocabulary, device)
     }
 
-    /// The update of a projection for the tokens of a packed batch, or for its `needed` tokens only.
+    /// The updates of a projection for the tokens of a packed batch, or for its `needed` tokens only.
     pub(crate) fn update(
         &self,
-        layer: usize,
-        target: Target,
+        site: Site,
         pass: &PackedBatch,
         needed: Option<&Arc<Vec<usize>>>,
     ) -> Option<Update> {
-        let slot = self.slots.get(&(layer, target))?;
-        let shares = match &slot.shares {
-            SlotShares::Whole(scale) => Shares::Whole(*scale),
-            SlotShares::Rows(table) => {
-                let row_of = match needed {
-                    Some(needed) => Arc::new(needed.iter().map(|&token| pass.rows()[token]).collect()),
-                    None => Arc::clone(pass.rows()),
-                };
-                Shares::Rows { table: table.clone(), row_of }
-            }
+        let slot = self.slots.get(&site)?;
+        let row_of = || match needed {
+            Some(needed) => Arc::new(needed.iter().map(|&token| pass.rows()[token]).collect()),
+            None => Arc::clone(pass.rows()),
         };
-        Some(Update {
-            a: slot.a.clone(),
-            b: slot.b.clone(),
-            shares,
-            site: slot.number,
-            needed: needed.cloned(),
-        })
+        let joined = slot.joined.as_ref().map(|joined| {
+            let shares = match &joined.shares {
+                SlotShares::Whole(scale) => Shares::Whole(*scale),
+                SlotShares::Rows(table) => Shares::Rows { table: table.clone(), row_of: row_of() },
+            };
+            JoinedUpdate { a: joined.a.clone(), b: joined.b.clone(), shares }
+        });
+        let apart = slot.apart.iter().filter_map(|apart| {
+            let tokens = match &apart.weights {
+                RowWeights::Whole(weight) => Tokens::All(*weight),
+                RowWeights::Rows(weights) => Tokens::of(weights, &row_of())?,
+            };
+            Some(ApartUpdate { body: apart.body.clone(), tokens })
+        });
+        Some(Update { joined, apart: apart.collect(), site: slot.number, needed: needed.cloned() })
     }
 
     /// Adds the embeddings of added tokens to `x`, whose rows for them are zero.
@@ -239,6 +290,27 @@ impl Mix {
             }
         }
         logits
+    }
+}
+
+impl Slot {
+    /// Whether one expert serves all rows with one weight.
+    fn is_whole(&self) -> bool {
+        let joined = self.joined.as_ref().is_none_or(|slot| matches!(slot.shares, SlotShares::Whole(_)));
+        joined && self.apart.iter().all(|slot| matches!(slot.weights, RowWeights::Whole(_)))
+    }
+}
+
+impl Tokens {
+    /// The tokens of rows whose weight is not 0; `None` if there are none.
+    fn of(weights: &[f32], row_of: &[usize]) -> Option<Self> {
+        let chosen: Vec<usize> = (0..row_of.len()).filter(|token| weights[row_of[*token]] != 0.0).collect();
+        let mut place_of = vec![usize::MAX; row_of.len()];
+        for (place, token) in chosen.iter().enumerate() {
+            place_of[*token] = place;
+        }
+        let weights = chosen.iter().map(|token| weights[row_of[*token]]).collect();
+        (!chosen.is_empty()).then(|| Self::Some { chosen: chosen.into(), place_of: place_of.into(), weights })
     }
 }
 

@@ -168,6 +168,7 @@ fn measure(
             added_tokens: 0,
             added_start: Vec::new(),
             seed: 0,
+            ..AdapterSpec::default()
         };
         learner.train_expert(&spec, None, examples, training, &mut control, out)?
     };

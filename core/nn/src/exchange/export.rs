@@ -8,7 +8,7 @@ use cadre_store::write_atomic;
 use serde_json::json;
 
 use super::{CONFIG, EMBEDDING, HEAD, PREFIX, TOKENS, WEIGHTS};
-use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter};
+use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, AdapterKind, Scaling, kind, on_input, places};
 use crate::error::NnError;
 use crate::weights::{self, Weight, WeightMap};
 
@@ -24,7 +24,26 @@ use crate::weights::{self, Weight, WeightMap};
 /// cannot be written.
 pub fn export_adapter(backbone: &Path, expert: &Path, to: &Path) -> Result<usize, NnError> {
     let shape = BackboneShape::of_folder(backbone)?;
-    let Adapter { spec, mut weights } = Adapter::read(expert, &shape)?;
+    let Adapter { spec, mut weights, .. } = Adapter::read(expert, &shape)?;
+    let Some(form) = kind(spec.kind).peft() else {
+        return Err(NnError::NoPeftForm {
+            path: expert.into(),
+            problem: "PEFT has no adapter of this kind: export the merged backbone",
+        });
+    };
+    if spec.kind == AdapterKind::Ia3 && spec.added_tokens > 0 {
+        return Err(NnError::NoPeftForm {
+            path: expert.into(),
+            problem: "PEFT's IA3 cannot hold added tokens: export the merged backbone",
+        });
+    }
+    for place in places(&spec, &shape) {
+        for (tensor, sizes) in kind(spec.kind).trained(&spec, place) {
+            if let Some(weight) = weights.get_mut(&place.site.name(tensor)) {
+                weight.shape = (form.shape)(place, tensor, &sizes);
+            }
+        }
+    }
     let added = spec.added_tokens;
     if added == 1 && shape.tied {
         return Err(NnError::NoPeftForm {
@@ -50,27 +69,38 @@ pub fn export_adapter(backbone: &Path, expert: &Path, to: &Path) -> Result<usize
     }
     let targets = TARGETS.iter().filter(|entry| spec.targets.contains(&entry.target));
     let last = |module: &'static str| module.rsplit('.').next().unwrap_or(module);
-    let config = json!({
-        "peft_type": "LORA",
+    let mut config = json!({
+        "peft_type": form.peft_type,
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": backbone.to_string_lossy(),
-        "r": spec.rank,
-        "lora_alpha": spec.alpha,
-        "lora_dropout": spec.dropout,
         "target_modules": targets.map(|entry| last(entry.module)).collect::<Vec<_>>(),
-        "trainable_token_indices": tokens,
         "modules_to_save": null,
-        "rank_pattern": {},
-        "alpha_pattern": {},
-        "layers_to_transform": null,
-        "layers_pattern": null,
-        "bias": "none",
         "fan_in_fan_out": false,
         "inference_mode": true,
-        "init_lora_weights": true,
-        "use_dora": false,
-        "use_rslora": false,
     });
+    let own = if spec.kind == AdapterKind::Ia3 {
+        let inputs =
+            TARGETS.iter().filter(|entry| spec.targets.contains(&entry.target) && on_input(entry.target));
+        json!({ "feedforward_modules": inputs.map(|entry| last(entry.module)).collect::<Vec<_>>() })
+    } else {
+        json!({
+            "r": spec.rank,
+            "lora_alpha": spec.alpha,
+            "lora_dropout": spec.dropout,
+            "trainable_token_indices": tokens,
+            "rank_pattern": {},
+            "alpha_pattern": {},
+            "layers_to_transform": null,
+            "layers_pattern": null,
+            "bias": "none",
+            "init_lora_weights": true,
+            "use_dora": form.use_dora,
+            "use_rslora": spec.scaling == Scaling::RootRank,
+        })
+    };
+    if let (Some(config), serde_json::Value::Object(own)) = (config.as_object_mut(), own) {
+        config.extend(own);
+    }
     write(to, &weights, &config)?;
     Ok(added)
 }

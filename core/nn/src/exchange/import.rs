@@ -1,5 +1,5 @@
-//! Imports a PEFT LoRA adapter as an expert. Supports scaling by rank or by its square root, rank and alpha patterns,
-//! and modules that are missing in some layers.
+//! Imports a PEFT adapter (LoRA, DoRA, IA3) as an expert. Supports scaling by rank or by its square root, rank and alpha
+//! patterns, and modules that are missing in some layers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,7 +7,10 @@ use std::path::Path;
 use super::peft_config::PeftConfig;
 use super::peft_targets::Sites;
 use super::{CONFIG, EMBEDDING, HEAD, PREFIX, TOKENS, WEIGHTS};
-use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, AdapterSpec};
+use crate::adapter::{
+    ADDED_EMBEDDING, ADDED_HEAD, Adapter, AdapterKind, AdapterSpec, FACTORS, LORA_A, LORA_B, MAGNITUDE,
+    Scaling, Site, on_input,
+};
 use crate::error::NnError;
 use crate::weights::{Weight, WeightMap};
 use cadre_checkpoint::{BackboneShape, CheckpointError, TARGETS, Target, TensorFiles};
@@ -27,6 +30,8 @@ pub struct ImportedAdapter {
 struct Pair {
     a: Vec<f32>,
     b: Vec<f32>,
+    /// The trained norms of the weight's rows, for DoRA.
+    magnitude: Option<Vec<f32>>,
     rank: usize,
     scale: f64,
 }
@@ -34,14 +39,14 @@ struct Pair {
 /// Embedding and head rows of the added tokens, each row-major.
 type AddedRows = (Vec<f32>, Vec<f32>);
 
-type Pairs = BTreeMap<(usize, Target), Pair>;
+type Pairs = BTreeMap<Site, Pair>;
 
 /// Reads the PEFT adapter in the folder `adapter` for the backbone in the folder `backbone` and writes it to `out` as
 /// an expert.
 ///
 /// If modules differ in rank or scale, ranks are padded with zeros and scales are multiplied into the B matrices. A
 /// module without an update in some layer gets an update of zeros. Neither changes the function that the adapter
-/// computes.
+/// computes. (DoRA's update of zeros depends on the backbone's weights, so DoRA must be in every layer.)
 ///
 /// # Errors
 /// Missing or damaged files; another kind of adapter; a setting that is unsupported or unknown; modules that the
@@ -93,15 +98,19 @@ fn read(shape: &BackboneShape, adapter: &Path) -> Result<(Adapter, ImportedAdapt
         }
     };
     let mut unread: BTreeSet<String> = files.names().map(str::to_owned).collect();
+    if config.kind == AdapterKind::Ia3 {
+        return read_ia3(shape, &config, &files, &path, sites.as_ref(), remarks);
+    }
     let pairs = pairs(&files, &config, shape, &path, &mut unread)?;
     if let Some(sites) = &sites {
-        same_modules(&pairs, sites, &path)?;
+        same_modules(&pairs.keys().copied().collect(), sites, &path)?;
     }
-    let mut parameters: usize = pairs.values().map(|pair| pair.a.len() + pair.b.len()).sum();
+    let size = |pair: &Pair| pair.a.len() + pair.b.len() + pair.magnitude.as_ref().map_or(0, Vec::len);
+    let mut parameters: usize = pairs.values().map(size).sum();
     let targets: Vec<Target> = TARGETS
         .iter()
         .map(|entry| entry.target)
-        .filter(|target| pairs.keys().any(|(_, other)| other == target))
+        .filter(|target| pairs.keys().any(|site| site.target == *target))
         .collect();
     let added = added_rows(&files, &config, shape, &path, &mut unread)?;
     if let Some(name) = unread.into_iter().next() {
@@ -109,13 +118,20 @@ fn read(shape: &BackboneShape, adapter: &Path) -> Result<(Adapter, ImportedAdapt
     }
     let rank = pairs.values().map(|pair| pair.rank).max().unwrap_or(0);
     let whole = pairs.len() == targets.len() * shape.layers;
+    if config.kind == AdapterKind::Dora && !whole {
+        let problem = "DoRA is supported only where a module has an update in every layer".to_owned();
+        return Err(NnError::AdapterTargets { path, problem });
+    }
     let like = pairs.values().next().map(|pair| (pair.rank, pair.scale));
     let alike = whole && pairs.values().all(|pair| Some((pair.rank, pair.scale)) == like);
     let scale = like.filter(|_| alike).map_or(1.0, |(_, scale)| scale);
     let spec = AdapterSpec {
+        kind: config.kind,
         rank,
         alpha: scale * rank as f64,
+        scaling: Scaling::Rank,
         dropout: config.dropout,
+        density: 0.0,
         targets,
         added_tokens: added.as_ref().map_or(0, |(embedding, _)| embedding.len() / shape.hidden),
         added_start: Vec::new(),
@@ -126,16 +142,18 @@ fn read(shape: &BackboneShape, adapter: &Path) -> Result<(Adapter, ImportedAdapt
     for (name, sizes) in Adapter::names(&spec, shape) {
         weights.insert(name, Weight { values: vec![0.0; sizes.iter().product()], shape: sizes });
     }
-    for ((layer, target), pair) in &pairs {
-        let (a_name, b_name) = Adapter::pair_names(*layer, *target);
-        if let Some(a) = weights.get_mut(&a_name) {
+    for (site, pair) in &pairs {
+        if let Some(a) = weights.get_mut(&site.name(LORA_A)) {
             a.values[..pair.a.len()].copy_from_slice(&pair.a);
         }
-        if let Some(b) = weights.get_mut(&b_name) {
+        if let Some(b) = weights.get_mut(&site.name(LORA_B)) {
             let factor = if alike { 1.0 } else { pair.scale as f32 };
             for (to, from) in b.values.chunks_exact_mut(rank).zip(pair.b.chunks_exact(pair.rank)) {
                 to.iter_mut().zip(from).for_each(|(to, from)| *to = factor * from);
             }
+        }
+        if let (Some(to), Some(from)) = (weights.get_mut(&site.name(MAGNITUDE)), &pair.magnitude) {
+            to.values.clone_from(from);
         }
     }
     if let Some((embedding, head)) = added {
@@ -145,17 +163,63 @@ fn read(shape: &BackboneShape, adapter: &Path) -> Result<(Adapter, ImportedAdapt
         }
     }
     let imported = ImportedAdapter { spec: spec.clone(), parameters: parameters as u64, remarks };
-    Ok((Adapter { spec, weights }, imported))
+    Ok((Adapter { spec, weights, side: WeightMap::new() }, imported))
+}
+
+/// Reads an IA3 adapter. A module without factors in some layer gets factors of 1.
+fn read_ia3(
+    shape: &BackboneShape,
+    config: &PeftConfig,
+    files: &TensorFiles,
+    path: &Path,
+    sites: Option<&Sites>,
+    remarks: Vec<String>,
+) -> Result<(Adapter, ImportedAdapter), NnError> {
+    let mut found = BTreeMap::new();
+    for name in files.names() {
+        let no_place = || CheckpointError::ExtraTensor { path: path.into(), name: name.into() };
+        let module = name.strip_prefix(PREFIX).and_then(|name| name.strip_suffix(&format!(".{FACTORS}")));
+        let module = module.ok_or_else(no_place)?;
+        let site = site(module, shape).ok_or_else(no_place)?;
+        config.check_feedforward(module, on_input(site.target))?;
+        let place = site.place(shape);
+        let sizes = if on_input(site.target) { [1, place.into] } else { [place.out, 1] };
+        found.insert(site, finite(files, name, &sizes, path)?);
+    }
+    if let Some(sites) = sites {
+        same_modules(&found.keys().copied().collect(), sites, path)?;
+    }
+    let targets = TARGETS.iter().map(|entry| entry.target);
+    let spec = AdapterSpec {
+        kind: AdapterKind::Ia3,
+        rank: 0,
+        alpha: 0.0,
+        targets: targets.filter(|target| found.keys().any(|site| site.target == *target)).collect(),
+        ..AdapterSpec::default()
+    };
+    spec.check()?;
+    let parameters = found.values().map(|factors| factors.len() as u64).sum();
+    let mut weights = WeightMap::new();
+    for (name, sizes) in Adapter::names(&spec, shape) {
+        weights.insert(name, Weight { values: vec![1.0; sizes.iter().product()], shape: sizes });
+    }
+    for (site, factors) in found {
+        if let Some(weight) = weights.get_mut(&site.name(FACTORS)) {
+            weight.values = factors;
+        }
+    }
+    let imported = ImportedAdapter { spec: spec.clone(), parameters, remarks };
+    Ok((Adapter { spec, weights, side: WeightMap::new() }, imported))
 }
 
 /// Checks that the configuration selects exactly the modules that the file has updates of.
-fn same_modules(pairs: &Pairs, sites: &Sites, path: &Path) -> Result<(), NnError> {
+fn same_modules(found: &BTreeSet<Site>, sites: &Sites, path: &Path) -> Result<(), NnError> {
     let wrong = |problem: String| Err(NnError::AdapterTargets { path: path.into(), problem });
-    if let Some((name, _)) = sites.iter().find(|(_, site)| !pairs.contains_key(site)) {
+    if let Some((name, _)) = sites.iter().find(|(_, site)| !found.contains(site)) {
         return wrong(format!("it has no update of `{name}`, which `target_modules` in {CONFIG} selects"));
     }
-    let meant: BTreeSet<(usize, Target)> = sites.values().copied().collect();
-    if let Some((layer, target)) = pairs.keys().find(|site| !meant.contains(site)) {
+    let meant: BTreeSet<Site> = sites.values().copied().collect();
+    if let Some(Site { layer, target }) = found.iter().find(|site| !meant.contains(site)) {
         let module = TARGETS.iter().find(|entry| entry.target == *target).map_or("", |entry| entry.module);
         return wrong(format!(
             "it has an update of `model.layers.{layer}.{module}`, which `target_modules` in {CONFIG} does not select"
@@ -184,6 +248,8 @@ fn pairs(
         let site = site(module, shape).ok_or_else(no_place)?;
         match which {
             "A.weight" => {}
+            // Read with its A matrix.
+            "magnitude_vector" if config.kind == AdapterKind::Dora => continue,
             "B.weight" if files.shape(&format!("{PREFIX}{module}.lora_A.weight")).is_some() => continue,
             "B.weight" => {
                 let name = format!("{PREFIX}{module}.lora_A.weight");
@@ -193,23 +259,28 @@ fn pairs(
         }
         let rank = files.shape(name).and_then(|sizes| sizes.first()).copied().unwrap_or(0);
         let scale = config.scale(module, rank)?;
-        let entry = TARGETS.iter().find(|entry| entry.target == site.1).ok_or_else(no_place)?;
-        let (wide, into) = (entry.widths)(shape);
+        let place = site.place(shape);
         let b_name = format!("{PREFIX}{module}.lora_B.weight");
-        let a = finite(files, name, &[rank, into], path)?;
-        let b = finite(files, &b_name, &[wide, rank], path)?;
+        let a = finite(files, name, &[rank, place.into], path)?;
+        let b = finite(files, &b_name, &[place.out, rank], path)?;
         unread.remove(name);
         unread.remove(&b_name);
-        pairs.insert(site, Pair { a, b, rank, scale });
+        let mut magnitude = None;
+        if config.kind == AdapterKind::Dora {
+            let name = format!("{PREFIX}{module}.{MAGNITUDE}");
+            magnitude = Some(finite(files, &name, &[place.out], path)?);
+            unread.remove(&name);
+        }
+        pairs.insert(site, Pair { a, b, magnitude, rank, scale });
     }
     Ok(pairs)
 }
 
 /// The layer and target of a module's name.
-fn site(module: &str, shape: &BackboneShape) -> Option<(usize, Target)> {
+fn site(module: &str, shape: &BackboneShape) -> Option<Site> {
     let (layer, module) = module.strip_prefix("model.layers.")?.split_once('.')?;
     let layer: usize = layer.parse().ok().filter(|layer| *layer < shape.layers)?;
-    TARGETS.iter().find(|entry| entry.module == module).map(|entry| (layer, entry.target))
+    TARGETS.iter().find(|entry| entry.module == module).map(|entry| Site { layer, target: entry.target })
 }
 
 /// Embedding and head rows of the added tokens, in the order of their ids.

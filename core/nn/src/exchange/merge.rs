@@ -7,16 +7,15 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use cadre_checkpoint::{
-    BackboneShape, CheckpointError, CheckpointFolder, LARGEST_CONFIG, TARGETS, TensorFiles, read_json,
+    BackboneShape, CheckpointError, CheckpointFolder, LARGEST_CONFIG, TensorFiles, read_json,
 };
 use cadre_store::write_atomic;
 use half::{bf16, f16};
 use safetensors::tensor::Dtype;
 use serde_json::{Map, Value, json};
 
-use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter};
+use crate::adapter::{ADDED_EMBEDDING, ADDED_HEAD, Adapter, Place, kind, places};
 use crate::error::NnError;
-use crate::kernel::gemm::{View, product};
 
 const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
@@ -26,8 +25,10 @@ pub(super) const FILE: &str = "model.safetensors";
 enum Change {
     /// Copied unchanged.
     None,
-    /// Gets the update of a projection, given by the names of its two matrices.
-    Update(String, String),
+    /// Gets the update of a projection's weight.
+    Weight(Place),
+    /// Gets the update of a projection's bias.
+    Bias(Place),
     /// Gets the rows of added tokens appended, given by the name of their tensor.
     Rows(&'static str),
 }
@@ -85,11 +86,11 @@ pub fn export_merged(backbone: &Path, expert: &Path, to: &Path) -> Result<(), Nn
 fn plan(files: &TensorFiles, adapter: &Adapter, shape: &BackboneShape) -> Result<Vec<Planned>, NnError> {
     let added = adapter.spec.added_tokens;
     let mut updates = BTreeMap::new();
-    for layer in 0..shape.layers {
-        for entry in TARGETS.iter().filter(|entry| adapter.spec.targets.contains(&entry.target)) {
-            let name = format!("model.layers.{layer}.{}.weight", entry.module);
-            updates.insert(name, Adapter::pair_names(layer, entry.target));
-        }
+    for place in places(&adapter.spec, shape) {
+        let prefix = place.site.prefix();
+        let module = prefix.strip_prefix("base_model.model.").unwrap_or(&prefix);
+        updates.insert(format!("{module}.weight"), Change::Weight(place));
+        updates.insert(format!("{module}.bias"), Change::Bias(place));
     }
     let mut planned = Vec::new();
     let mut put = |name: &str, from: &str, change: Change| -> Result<(), NnError> {
@@ -106,10 +107,7 @@ fn plan(files: &TensorFiles, adapter: &Adapter, shape: &BackboneShape) -> Result
             EMBEDDING if added > 0 => Change::Rows(ADDED_EMBEDDING),
             HEAD if shape.tied => continue,
             HEAD if added > 0 => Change::Rows(ADDED_HEAD),
-            other => match updates.remove(other) {
-                Some((a, b)) => Change::Update(a, b),
-                None => Change::None,
-            },
+            other => updates.remove(other).unwrap_or(Change::None),
         };
         put(name, name, change)?;
     }
@@ -166,12 +164,15 @@ fn bytes(tensor: &Planned, files: &TensorFiles, adapter: &Adapter) -> Result<Vec
     match &tensor.change {
         Change::None => Ok(raw.to_vec()),
         Change::Rows(rows) => Ok([raw, &rounded(&adapter.weights[*rows].values, dtype)].concat()),
-        Change::Update(a, b) => {
+        Change::Weight(place) | Change::Bias(place) => {
             let mut values = files.values(&tensor.from, shape)?;
-            let (a, b) = (&adapter.weights[a], &adapter.weights[b]);
-            let ([rank, into], [wide, _]) = (a.sizes(), b.sizes());
-            let (a, b) = (View::dense(&a.values, rank, into), View::dense(&b.values, wide, rank));
-            product(&mut values, into, b, a, adapter.spec.scale(), true);
+            let file = files.file_of(&tensor.from);
+            let take = |name: &str| adapter.tensor(place.site, name, &file);
+            let kind = kind(adapter.spec.kind);
+            match &tensor.change {
+                Change::Bias(_) => kind.merge_bias(*place, &take, &mut values)?,
+                _ => kind.merge(&adapter.spec, *place, &take, &mut values)?,
+            }
             Ok(rounded(&values, dtype))
         }
     }

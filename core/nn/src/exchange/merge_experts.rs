@@ -11,9 +11,8 @@ use safetensors::tensor::Dtype;
 use serde_json::{Map, Value, json};
 
 use super::merge::{FILE, bytes_of, header_of, width};
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, AdapterKind, Place, Site, kind, on_input};
 use crate::error::NnError;
-use crate::kernel::gemm::{View, product};
 use crate::program::HostTensor;
 
 /// A weight that experts change.
@@ -69,6 +68,20 @@ pub fn merge_experts<E: From<NnError>>(
             }
         }
     }
+    // An expert of factors of outputs changes the bias too, which merges do not see.
+    for (adapter, folder) in adapters.iter().zip(experts) {
+        let scales = |site: &&MergedTensor| {
+            let bias = site.name.replace(".weight", ".bias");
+            adapter.spec.targets.contains(&site.target)
+                && !on_input(site.target)
+                && files.shape(&bias).is_some()
+        };
+        if adapter.spec.kind == AdapterKind::Ia3
+            && let Some(site) = sites.iter().find(scales)
+        {
+            return Err(NnError::MergedBias { path: (*folder).to_owned(), name: site.name.clone() }.into());
+        }
+    }
     let site_of = |name: &str| sites.iter().find(|site| site.name == name);
     let mut entries = Vec::new();
     for name in files.names() {
@@ -100,10 +113,11 @@ pub fn merge_experts<E: From<NnError>>(
         };
         let shape = vec![wide as u32, into as u32];
         let base = files.values(name, sizes).map_err(NnError::from)?;
-        let deltas = adapters
-            .iter()
-            .map(|adapter| HostTensor::floats(shape.clone(), delta(adapter, site, [wide, into])))
-            .collect();
+        let mut deltas = Vec::with_capacity(adapters.len());
+        for (adapter, folder) in adapters.iter().zip(experts) {
+            let values = delta(adapter, site, &base, [wide, into], folder)?;
+            deltas.push(HostTensor::floats(shape.clone(), values));
+        }
         let merged = merge(site, sites.len(), HostTensor::floats(shape, base), deltas)?;
         let expected = wide * into;
         if merged.len() != expected {
@@ -127,14 +141,27 @@ pub fn merge_experts<E: From<NnError>>(
     Ok(sites.len())
 }
 
-/// What an adapter adds to a weight: `scale · B A`, `[out, in]`.
-fn delta(adapter: &Adapter, site: &MergedTensor, [wide, into]: [usize; 2]) -> Vec<f32> {
-    let mut values = vec![0.0; wide * into];
-    let (a, b) = Adapter::pair_names(site.layer, site.target);
-    if let (Some(a), Some(b)) = (adapter.weights.get(&a), adapter.weights.get(&b)) {
-        let [rank, _] = a.sizes();
-        let (a, b) = (View::dense(&a.values, rank, into), View::dense(&b.values, wide, rank));
-        product(&mut values, into, b, a, adapter.spec.scale(), true);
+/// What an adapter adds to a weight, `[out, in]`; zeros if it does not change it. `folder` is named in errors.
+fn delta(
+    adapter: &Adapter,
+    tensor: &MergedTensor,
+    base: &[f32],
+    [out, into]: [usize; 2],
+    folder: &Path,
+) -> Result<Vec<f32>, NnError> {
+    let spec = &adapter.spec;
+    if !spec.targets.contains(&tensor.target) {
+        return Ok(vec![0.0; out * into]);
     }
-    values
+    let site = Site { layer: tensor.layer, target: tensor.target };
+    let place = Place { site, out, into };
+    let take = |name: &str| adapter.tensor(site, name, folder);
+    // Kinds that add to the weight do so to zeros, which loses nothing; the others depend on it.
+    let adds = matches!(spec.kind, AdapterKind::Lora | AdapterKind::Delta | AdapterKind::SparseDelta);
+    let mut values = if adds { vec![0.0; out * into] } else { base.to_vec() };
+    kind(spec.kind).merge(spec, place, &take, &mut values)?;
+    if !adds {
+        values.iter_mut().zip(base).for_each(|(value, base)| *value -= base);
+    }
+    Ok(values)
 }

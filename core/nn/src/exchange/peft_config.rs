@@ -9,12 +9,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::peft_targets::{Chosen, PeftTargets};
+use crate::adapter::AdapterKind;
 use crate::error::NnError;
 
 /// Keys that must be absent, null, false, empty, or equal to the given text.
 const REFUSED: &[(&str, &str)] = &[
     ("bias", "none"),
-    ("use_dora", ""),
     ("lora_bias", ""),
     ("fan_in_fan_out", ""),
     ("modules_to_save", ""),
@@ -30,22 +30,26 @@ const REFUSED: &[(&str, &str)] = &[
     ("velora_config", ""),
 ];
 
-/// Keys that are read.
-const READ: &[&str] = &[
-    "peft_type",
+/// Keys that are read, whatever the kind.
+const READ: &[&str] = &["peft_type", "target_modules", "exclude_modules"];
+
+/// Keys that are read of LoRA and DoRA.
+const READ_OF_LORA: &[&str] = &[
     "r",
     "lora_alpha",
     "lora_dropout",
+    "use_dora",
     "use_rslora",
     "rank_pattern",
     "alpha_pattern",
     "trainable_token_indices",
     "init_lora_weights",
-    "target_modules",
-    "exclude_modules",
     "layers_to_transform",
     "layers_pattern",
 ];
+
+/// Keys that are read of IA3.
+const READ_OF_IA3: &[&str] = &["feedforward_modules", "init_ia3_weights"];
 
 /// Keys that do not change what a trained adapter computes: its origin, how it was initialised and trained, and where
 /// it is loaded. (`lora_dtype` and `lorap_…` are written by ms-swift.)
@@ -72,10 +76,13 @@ const HARMLESS: &[&str] = &[
 /// Values of `init_lora_weights` that leave the backbone's weights unchanged; others may change them too.
 const PLAIN_STARTS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
-/// The scaling of a PEFT adapter.
+/// The kind and the scaling of a PEFT adapter.
 #[derive(Debug)]
 pub(super) struct PeftConfig {
     path: PathBuf,
+    pub(super) kind: AdapterKind,
+    /// IA3's modules whose inputs are scaled, as given.
+    feedforward: Value,
     rank: usize,
     alpha: f64,
     ranks: Vec<(Regex, f64)>,
@@ -89,8 +96,17 @@ pub(super) struct PeftConfig {
 }
 
 #[derive(Deserialize)]
-struct Raw {
+struct Typed {
     peft_type: String,
+    #[serde(default)]
+    use_dora: Option<bool>,
+    #[serde(default)]
+    feedforward_modules: Value,
+}
+
+/// The settings of LoRA and DoRA.
+#[derive(Deserialize)]
+struct Raw {
     r: usize,
     lora_alpha: f64,
     #[serde(default)]
@@ -123,8 +139,16 @@ impl PeftConfig {
                 return unsupported(key, found);
             }
         }
+        let typed: Typed = serde_json::from_value(value.clone()).map_err(json)?;
+        let (kind, own) = match typed.peft_type.as_str() {
+            "LORA" if typed.use_dora == Some(true) => (AdapterKind::Dora, READ_OF_LORA),
+            "LORA" => (AdapterKind::Lora, READ_OF_LORA),
+            "IA3" => (AdapterKind::Ia3, READ_OF_IA3),
+            _ => return unsupported("peft_type", &Value::String(typed.peft_type)),
+        };
         let known = |key: &str| {
             READ.contains(&key)
+                || own.contains(&key)
                 || HARMLESS.contains(&key)
                 || REFUSED.iter().any(|(refused, _)| *refused == key)
         };
@@ -135,10 +159,23 @@ impl PeftConfig {
             return Err(NnError::AdapterKey { path: path.into(), key: key.clone(), value: short(found) });
         }
         let chosen: Chosen = serde_json::from_value(value.clone()).map_err(json)?;
-        let raw: Raw = serde_json::from_value(value).map_err(json)?;
-        if raw.peft_type != "LORA" {
-            return unsupported("peft_type", &Value::String(raw.peft_type));
+        let targets = PeftTargets::read(path, &chosen)?;
+        if kind == AdapterKind::Ia3 {
+            return Ok(Self {
+                path: path.into(),
+                kind,
+                feedforward: typed.feedforward_modules,
+                rank: 0,
+                alpha: 0.0,
+                ranks: Vec::new(),
+                alphas: Vec::new(),
+                root: false,
+                dropout: 0.0,
+                tokens: Vec::new(),
+                targets,
+            });
         }
+        let raw: Raw = serde_json::from_value(value).map_err(json)?;
         if let Some(start) = raw.init_lora_weights.as_ref()
             && start.as_str().is_some_and(|start| !PLAIN_STARTS.contains(&start.to_lowercase().as_str()))
         {
@@ -153,6 +190,8 @@ impl PeftConfig {
         };
         Ok(Self {
             path: path.into(),
+            kind,
+            feedforward: Value::Null,
             rank: raw.r,
             alpha: raw.lora_alpha,
             ranks: patterns(path, raw.rank_pattern)?,
@@ -160,8 +199,31 @@ impl PeftConfig {
             root: raw.use_rslora.unwrap_or(false),
             dropout: raw.lora_dropout,
             tokens,
-            targets: PeftTargets::read(path, &chosen)?,
+            targets,
         })
+    }
+
+    /// Checks that IA3 scales the inputs of a module exactly where this crate does.
+    ///
+    /// # Errors
+    /// `feedforward_modules` selects other modules.
+    pub(super) fn check_feedforward(&self, module: &str, on_input: bool) -> Result<(), NnError> {
+        let given = match &self.feedforward {
+            Value::String(pattern) => {
+                Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(module))
+            }
+            Value::Array(names) => names.iter().filter_map(Value::as_str).any(|name| module.ends_with(name)),
+            _ => false,
+        };
+        if given == on_input {
+            return Ok(());
+        }
+        Err(CheckpointError::Unsupported {
+            path: self.path.clone(),
+            key: "feedforward_modules (supported: `down_proj`, and no other module)",
+            value: format!("{} at `{module}`", self.feedforward),
+        }
+        .into())
     }
 
     /// Scale of the update of a module (such as `model.layers.0.self_attn.q_proj`) whose matrices have this rank.

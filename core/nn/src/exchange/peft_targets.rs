@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cadre_checkpoint::{BackboneShape, CheckpointError, TARGETS, Target};
+use cadre_checkpoint::{BackboneShape, CheckpointError, TARGETS};
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{EMBEDDING, HEAD};
+use crate::adapter::Site;
 use crate::error::NnError;
 
 /// PEFT's keyword for every linear layer except the head.
@@ -47,7 +48,7 @@ pub(super) struct PeftTargets {
 }
 
 /// Modules by name, with their layer and target.
-pub(super) type Sites = BTreeMap<String, (usize, Target)>;
+pub(super) type Sites = BTreeMap<String, Site>;
 
 impl PeftTargets {
     /// Reads the settings; `None` if `target_modules` is not given.
@@ -102,7 +103,8 @@ impl PeftTargets {
         let mut sites = Sites::new();
         for layer in 0..shape.layers {
             for entry in TARGETS {
-                sites.insert(format!("model.layers.{layer}.{}", entry.module), (layer, entry.target));
+                let site = Site { layer, target: entry.target };
+                sites.insert(format!("model.layers.{layer}.{}", entry.module), site);
             }
         }
         let tables = [HEAD.to_owned(), format!("model.{EMBEDDING}")];

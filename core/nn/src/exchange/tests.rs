@@ -6,19 +6,24 @@ mod mangled;
 use std::path::Path;
 
 use super::*;
-use crate::adapter::{Adapter, AdapterSpec};
+use crate::adapter::{Adapter, AdapterKind, AdapterSpec};
 use crate::error::NnError;
-use crate::fixture::{ALL, adapter, device, shaken, shape};
+use crate::fixture::{ALL, adapter, device, kinds, shaken, shape};
 use crate::learner::Learner;
 use crate::weights;
 use cadre_checkpoint::{BackboneShape, CheckpointError};
 
-/// A backbone of the test shape and an expert on it, each in its own folder.
+/// A backbone of the test shape and a LoRA expert on it, each in its own folder.
 fn model(folder: &Path, tied: bool, added: usize) -> (std::path::PathBuf, std::path::PathBuf) {
+    model_of(folder, tied, &adapter(&ALL, added, 0.1))
+}
+
+/// A backbone of the test shape and an expert on it, each in its own folder.
+fn model_of(folder: &Path, tied: bool, spec: &AdapterSpec) -> (std::path::PathBuf, std::path::PathBuf) {
     let (backbone, expert) = (folder.join("backbone"), folder.join("expert"));
     let shape = shape(tied);
     let learner = Learner::untrained(&shape, 3, &device(1)).unwrap();
-    shaken(&expert, &learner, &adapter(&ALL, added, 0.1), 5);
+    shaken(&expert, &learner, spec, 5);
     let names = cadre_checkpoint::weight_names(&shape).into_iter();
     let map = names
         .zip(learner.model.backbone.tensors())
@@ -46,6 +51,73 @@ fn an_exported_expert_is_imported_unchanged() {
         assert_eq!(before.weights, after.weights);
         assert_eq!(after.spec, AdapterSpec { seed: 0, ..before.spec });
         assert_eq!(imported.spec, after.spec);
+    }
+}
+
+#[test]
+fn experts_of_kinds_that_peft_has_are_imported_unchanged() {
+    for spec in kinds(0) {
+        let folder = tempfile::tempdir().unwrap();
+        let (backbone, expert) = model_of(folder.path(), false, &spec);
+        let (out, back) = (folder.path().join("peft"), folder.path().join("back"));
+        let exported = export_adapter(&backbone, &expert, &out);
+        if matches!(spec.kind, AdapterKind::Delta | AdapterKind::SparseDelta) {
+            assert!(matches!(exported, Err(NnError::NoPeftForm { .. })));
+            continue;
+        }
+        exported.unwrap();
+        let imported = import_adapter(&backbone, &out, &back).unwrap();
+        let read = |at: &Path| Adapter::read(at, &shape(false)).unwrap();
+        assert_eq!(read(&expert).weights, read(&back).weights);
+        assert_eq!(imported.spec.kind, spec.kind);
+    }
+}
+
+#[test]
+fn settings_that_contradict_the_weights_of_a_kind_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (backbone, expert) = model_of(folder.path(), false, &kinds(0)[1]);
+    let out = folder.path().join("peft");
+    export_adapter(&backbone, &expert, &out).unwrap();
+    for modules in [serde_json::json!(null), serde_json::json!(["down_proj", "up_proj"])] {
+        changed(&out, |config| config["feedforward_modules"] = modules.clone());
+        let error = check_adapter(&shape(false), &out).unwrap_err().to_string();
+        assert!(error.contains("adapter_config.json") && error.contains("feedforward_modules"), "{error}");
+    }
+    changed(&out, |config| config["feedforward_modules"] = r".*\.down_proj".into());
+    check_adapter(&shape(false), &out).unwrap();
+    let (_, lora) = exported(&folder.path().join("lora"));
+    changed(&lora, |config| config["use_dora"] = true.into());
+    let error = check_adapter(&shape(false), &lora).unwrap_err().to_string();
+    assert!(
+        error.contains("adapter_model.safetensors") && error.contains("lora_magnitude_vector"),
+        "{error}"
+    );
+    changed(&out, |config| config["r"] = 3.into());
+    let error = check_adapter(&shape(false), &out).unwrap_err().to_string();
+    assert!(error.contains("key `r` = 3"), "{error}");
+}
+
+#[test]
+fn a_backbone_merged_with_any_kind_answers_as_the_expert() {
+    use crate::generation::{Answerer, Row};
+    for spec in kinds(0) {
+        let folder = tempfile::tempdir().unwrap();
+        let (backbone, expert) = model_of(folder.path(), false, &spec);
+        let merged = folder.path().join("merged");
+        export_merged(&backbone, &expert, &merged).unwrap();
+        let tokens: Vec<u32> = (0..29).collect();
+        let ask = |learner: &Learner, answerer| {
+            let row = Row { ids: vec![1, 2, 3, 28], answerer };
+            learner.next_token_probabilities(&[row], &tokens, 1, &mut |_| crate::Flow::Go).unwrap()
+        };
+        let plain = Learner::open(&backbone, &device(1)).unwrap();
+        let slot = plain.mount(&expert).unwrap();
+        let theirs = ask(&plain, Answerer::Expert(slot));
+        let ours = ask(&Learner::open(&merged, &device(1)).unwrap(), Answerer::Backbone);
+        for (a, b) in ours[0].iter().zip(&theirs[0]) {
+            assert!((a - b).abs() < 3e-6, "{:?}: {a} {b}", spec.kind);
+        }
     }
 }
 
@@ -103,8 +175,9 @@ fn refusal(change: impl Fn(&mut serde_json::Value), part: &str) {
 
 #[test]
 fn adapters_of_other_kinds_are_refused_by_name() {
-    refusal(|config| config["peft_type"] = "IA3".into(), "`peft_type` = \"IA3\"");
-    refusal(|config| config["use_dora"] = true.into(), "`use_dora` = true");
+    refusal(|config| config["peft_type"] = "VERA".into(), "`peft_type` = \"VERA\"");
+    refusal(|config| config["peft_type"] = "IA3".into(), "key `");
+    refusal(|config| config["feedforward_modules"] = serde_json::json!(["down_proj"]), "feedforward_modules");
     refusal(|config| config["bias"] = "all".into(), "`bias` = \"all\"");
     refusal(|config| config["init_lora_weights"] = "pissa_niter_4".into(), "`init_lora_weights`");
     refusal(|config| config["modules_to_save"] = serde_json::json!(["lm_head"]), "`modules_to_save`");

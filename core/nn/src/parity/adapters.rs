@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cadre_checkpoint::TensorFiles;
+use cadre_data::TokenExample;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
 
@@ -15,7 +16,9 @@ use crate::exchange::{export_adapter, export_merged, import_adapter};
 use crate::fixture::ALL;
 use crate::learner::Learner;
 use crate::packed_batch::PackedBatch;
-use crate::weights::Weight;
+use crate::training::{Activations, ExpertTrainee, Parameters, divide, gradient};
+use crate::weights::{self, Weight};
+use crate::workers::Workers;
 
 #[derive(Deserialize)]
 struct Recorded {
@@ -27,7 +30,8 @@ struct Recorded {
 fn logits(learner: &Learner, expert: &Path, row: &[u32]) -> Vec<f32> {
     let shape = learner.shape();
     let model = &learner.model;
-    let tensors = Adapter::read(expert, shape).unwrap().tensors(shape, &model.device, model.dtype).unwrap();
+    let tensors =
+        Adapter::read(expert, shape).unwrap().tensors(&model.backbone, &model.device, model.dtype).unwrap();
     let mix = Mix::single(tensors, 1, shape.vocabulary, &model.device);
     let pass = PackedBatch::new([(row, 0)]);
     let needed = Arc::new((0..row.len()).collect());
@@ -61,7 +65,44 @@ fn adapters_of_peft_compute_the_same_here() {
         assert!(apart <= 1e-5, "{}: {apart}", folder.display());
         seen += 1;
     }
-    assert!(seen >= 6);
+    assert!(seen >= 10);
+}
+
+#[test]
+fn gradients_of_other_kinds_are_those_of_peft() {
+    for name in ["ia3", "dora"] {
+        let folder = fixtures().join("adapters").join(name);
+        let text = std::fs::read(folder.join("recorded.json")).unwrap();
+        let Recorded { model, row } = serde_json::from_slice(&text).unwrap();
+        let case = case(&model);
+        let out = tempfile::tempdir().unwrap();
+        import_adapter(case.folder.path(), &folder, out.path()).unwrap();
+        let (shape, model) = (case.learner.shape(), &case.learner.model);
+        let adapter = Adapter::read(out.path(), shape).unwrap();
+        let side = adapter.side_tensors(shape, &model.device);
+        let parameters = Parameters::new(&Adapter::names(&adapter.spec, shape), adapter.weights);
+        let trainee =
+            ExpertTrainee { backbone: &model.backbone, spec: &adapter.spec, side: &side, dtype: model.dtype };
+        // The loss was recorded over the tokens after the first eight.
+        let example = TokenExample::new(row[..8].to_vec(), &row[8..]);
+        let micros = divide(&[&example], 0, example.loss_tokens() as f64, None);
+        let workers = Workers::new(1).unwrap();
+        let tensors = parameters.upload(&model.device);
+        let found = gradient(&trainee, &tensors, &micros, &workers, Activations::Kept).unwrap();
+        let file = TensorFiles::of(vec![folder.join("recorded.safetensors")]).unwrap();
+        let recorded = |name: &str| file.values(name, &file.shape(name).unwrap().to_vec()).unwrap();
+        let loss = f64::from(recorded("loss")[0]);
+        assert!((found.loss - loss).abs() < 1e-5 * loss, "{name}: {} {loss}", found.loss);
+        let mut worst = 0.0f32;
+        for (parameter, gradient) in parameters.0.iter().zip(&found.gradients) {
+            let recorded = recorded(&format!("gradient.{}", parameter.name.trim_end_matches(".weight")));
+            let largest = recorded.iter().fold(0.0f32, |max, value| max.max(value.abs()));
+            let apart = gradient.iter().zip(&recorded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(apart <= 1e-4 * largest, "{name}: {} {apart} of {largest}", parameter.name);
+            worst = worst.max(apart / largest);
+        }
+        println!("{name}: gradients {worst:.1e}");
+    }
 }
 
 #[test]
@@ -87,13 +128,14 @@ fn exports_for_python() {
             added_tokens: added,
             added_start: Vec::new(),
             seed: 0,
+            ..AdapterSpec::default()
         };
         let one = |(name, shape): (String, Vec<usize>)| {
             let values = formula::units(&name, shape.iter().product()).iter().map(|v| v / 4.0).collect();
             (name, Weight { shape, values })
         };
         let weights = Adapter::names(&spec, shape).into_iter().map(one).collect();
-        Adapter { spec, weights }.write(&expert, shape).unwrap();
+        Adapter { spec, weights, side: weights::WeightMap::new() }.write(&expert, shape).unwrap();
         export_adapter(&backbone, &expert, &folder.join("peft")).unwrap();
         export_merged(&backbone, &expert, &folder.join("merged")).unwrap();
         let known = shape.vocabulary + added;

@@ -97,8 +97,10 @@ fn every_expert_gradient_is_the_slope_of_the_reference() {
     fixture::shaken(folder.path(), &learner, &spec, 8);
     let expert = Adapter::read(folder.path(), &shape).unwrap();
     let reference = Reference::new(&shape, &weights, Some(&expert));
+    let side = expert.side_tensors(&shape, &learner.model.device);
     let parameters = Parameters::new(&Adapter::names(&spec, &shape), expert.weights);
-    let trainee = ExpertTrainee { backbone: &learner.model.backbone, spec: &spec, dtype: DType::F32 };
+    let trainee =
+        ExpertTrainee { backbone: &learner.model.backbone, spec: &spec, side: &side, dtype: DType::F32 };
     check_gradients(&trainee, &parameters, &reference, &examples(6, 31, 4));
     let marked = examples(6, 31, 5).into_iter().enumerate().map(|(row, example)| {
         example.with_indicator(row % 3).with_indicator_weight(6.5).with_weight(0.5 + row as f32)
@@ -115,6 +117,59 @@ fn every_expert_gradient_is_the_slope_of_the_reference() {
         let loss = download(trainee.model(&leaves, micro.rows).unwrap().loss(micro).inner()).unwrap()[0];
         assert!((f64::from(loss) - reference.loss(&rows)).abs() < 1e-4);
     });
+}
+
+#[test]
+fn every_gradient_of_every_kind_is_the_slope_of_the_reference() {
+    let shape = shape(true);
+    let learner = Learner::untrained(&shape, 6, &device(1)).unwrap();
+    let weights = backbone_weights(&learner.model.backbone);
+    for spec in fixture::kinds(1) {
+        let folder = tempfile::tempdir().unwrap();
+        fixture::shaken(folder.path(), &learner, &spec, 8);
+        let expert = Adapter::read(folder.path(), &shape).unwrap();
+        let reference = Reference::new(&shape, &weights, Some(&expert));
+        let side = expert.side_tensors(&shape, &learner.model.device);
+        let parameters = Parameters::new(&Adapter::names(&spec, &shape), expert.weights);
+        let trainee =
+            ExpertTrainee { backbone: &learner.model.backbone, spec: &spec, side: &side, dtype: DType::F32 };
+        check_gradients(&trainee, &parameters, &reference, &examples(6, 30, 4));
+    }
+}
+
+#[test]
+fn every_kind_learns_and_continues() {
+    let learner = Learner::untrained(&shape(true), 1, &device(2)).unwrap();
+    let before = backbone_weights(&learner.model.backbone);
+    let rows = examples(8, 30, 1);
+    for spec in fixture::kinds(1) {
+        let out = tempfile::tempdir().unwrap();
+        let training = TrainingSpec { batch: 8, learning_rate: 2e-2, ..training(40) };
+        let mut on_step = |_: &_| Flow::Go;
+        let mut control = TrainingControl { checkpoint: None, on_step: &mut on_step };
+        let outcome = learner.train_expert(&spec, None, &rows, &training, &mut control, out.path());
+        if spec.kind == crate::AdapterKind::Delta {
+            assert!(matches!(outcome, Err(NnError::NotTrained { kind: "delta" })));
+            continue;
+        }
+        let outcome = outcome.unwrap();
+        assert!(outcome.final_loss < outcome.losses[0].1 * 0.95, "{:?} {:?}", spec.kind, outcome.losses);
+        assert_eq!(before, backbone_weights(&learner.model.backbone));
+        // An expert that continues keeps its side tensors, and another kind is refused.
+        let next = tempfile::tempdir().unwrap();
+        let other_seed = crate::AdapterSpec { seed: 99, ..spec.clone() };
+        let from = Some(out.path());
+        learner.train_expert(&other_seed, from, &rows, &training, &mut control, next.path()).unwrap();
+        let side = |folder: &std::path::Path| Adapter::read(folder, learner.shape()).unwrap().side;
+        assert_eq!(side(out.path()), side(next.path()));
+        let kind = match spec.kind {
+            crate::AdapterKind::Ia3 => crate::AdapterKind::Lora,
+            _ => crate::AdapterKind::Ia3,
+        };
+        let other = crate::AdapterSpec { kind, ..spec };
+        let error = learner.train_expert(&other, from, &rows, &training, &mut control, next.path());
+        assert!(matches!(error, Err(NnError::AdapterFile { .. })), "{error:?}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use burn::tensor::{DType, Tensor};
 use cadre_checkpoint::BackboneShape;
 
 use super::micro::Micro;
-use crate::adapter::{AdapterSpec, AdapterTensors, Mix};
+use crate::adapter::{AdapterSpec, AdapterTensors, Mix, SitesSide};
 use crate::backbone::{Backbone, PassContext, Rotary};
 use crate::error::NnError;
 use crate::kernel::cross_entropy;
@@ -41,6 +41,8 @@ pub(crate) struct WholeTrainee {
 pub(crate) struct ExpertTrainee<'a> {
     pub(crate) backbone: &'a Backbone,
     pub(crate) spec: &'a AdapterSpec,
+    /// Side tensors of the expert; they are not trained.
+    pub(crate) side: &'a SitesSide,
     pub(crate) dtype: DType,
 }
 
@@ -54,7 +56,7 @@ impl Trainee for WholeTrainee {
 impl Trainee for ExpertTrainee<'_> {
     fn model(&self, tensors: &[Tensor<2>], rows: usize) -> Result<Trained<'_>, NnError> {
         let shape = &self.backbone.shape;
-        let expert = AdapterTensors::of(self.spec, shape, &cast(tensors, self.dtype))?;
+        let expert = AdapterTensors::of(self.spec, self.backbone, &cast(tensors, self.dtype), self.side)?;
         let device = self.backbone.embedding().device();
         let mix = Mix::single(expert, rows, shape.vocabulary, &device);
         Ok(Trained { backbone: Cow::Borrowed(self.backbone), mix })

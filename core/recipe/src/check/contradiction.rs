@@ -8,6 +8,7 @@ use crate::check::validate::{Finding, either, table_name};
 use crate::diagnostics::expectation::listed;
 use crate::diagnostics::mistake::Mistake;
 use crate::read::key_path::KeyPath;
+use crate::section::expert::AdapterKind;
 use crate::section::indicator::Indicator;
 use crate::section::source::FieldMap;
 
@@ -20,6 +21,7 @@ pub(crate) fn find(value: &Value) -> Vec<Finding> {
     checker.alternatives();
     checker.roles();
     checker.indicators();
+    checker.adapter();
     checker.warm_up();
     checker.settings();
     checker.validation();
@@ -148,6 +150,36 @@ impl ContradictionChecker<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The adapter's kind decides which of its keys apply.
+    fn adapter(&mut self) {
+        const ADAPTER: &str = "expert.adapter";
+        if !self.has(ADAPTER) {
+            return;
+        }
+        let at = KeyPath::of(ADAPTER);
+        let kind = self.text("expert.adapter.kind").unwrap_or("lora").to_owned();
+        let against = format!("`kind = \"{kind}\"`");
+        for (key, kinds) in AdapterKind::KEYS {
+            if kinds.contains(&kind.as_str()) || at.key(key).find(self.recipe).is_none() {
+                continue;
+            }
+            let why = match *key {
+                "density" => "only adapters of kind `sparse-delta` change a share of the weights",
+                _ => "only adapters of the kinds `lora` and `dora` have low-rank updates",
+            };
+            let mistake = Mistake::Contradiction { what: format!("`{key}`"), against: against.clone(), why };
+            self.findings.push(Finding::key(at.key(key), mistake).beside(at.key("kind")));
+        }
+        if kind == "sparse-delta" && !self.has("expert.adapter.density") {
+            let why = "it is the share of the weights that are trained";
+            self.needs("expert.adapter.kind", against.clone(), "`density`", why);
+        }
+        if kind == "ia3" && !self.has("expert.adapter.targets") {
+            let why = "the default, `q` and `v`, is for LoRA; PEFT's for Llama is `[\"k\", \"v\", \"down\"]`";
+            self.needs("expert.adapter.kind", against, "`targets`", why);
         }
     }
 

@@ -27,7 +27,8 @@ pub struct Expert {
     /// used, and neither `epochs` nor `steps` is required.
     #[serde(default)]
     pub training: Training,
-    /// Experts that are imported instead of trained: LoRA adapters in PEFT's layout, trained on the same backbone.
+    /// Experts that are imported instead of trained: adapters in PEFT's layout (LoRA, DoRA, IA3), trained on the same
+    /// backbone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub import: Vec<ImportedExpert>,
 }
@@ -68,22 +69,27 @@ pub enum Start {
     Previous,
 }
 
-/// The weights that an expert trains.
+/// The weights that an expert trains. Keys that the kind does not have are not written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default, into = "WrittenAdapter")]
 pub struct Adapter {
-    /// The type of adapter.
+    /// The kind of adapter. It decides which of the other keys apply.
     pub kind: AdapterKind,
-    /// Rank of the update.
+    /// Rank of the update (`lora`, `dora`).
     #[schemars(range(min = 1, max = 4096))]
     pub rank: u32,
-    /// Numerator of the update's scale, `alpha / rank`.
+    /// Numerator of the update's scale, `alpha / rank` (`lora`, `dora`).
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub alpha: f64,
-    /// Dropout on the adapter's input during training.
+    /// Denominator of the update's scale: the `rank`, or its root (`lora`, `dora`).
+    pub scaling: Scaling,
+    /// Dropout on the adapter's input during training (`lora`, `dora`).
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub dropout: f64,
-    /// The projections that get an adapter.
+    /// Share of a projection's weights that change (`sparse-delta`, which requires it).
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    pub density: Option<f64>,
+    /// The projections that get an adapter. `ia3` requires it.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub targets: Vec<Target>,
 }
@@ -95,18 +101,83 @@ impl Default for Adapter {
             kind: AdapterKind::Lora,
             rank: 8,
             alpha: 32.0,
+            scaling: Scaling::Rank,
             dropout: 0.1,
+            density: None,
             targets: vec![Target::Q, Target::V],
         }
     }
 }
 
-/// A type of adapter.
+/// A kind of adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AdapterKind {
-    /// LoRA (arXiv 2106.09685).
+    /// Low-rank updates: LoRA (arXiv 2106.09685).
     Lora,
+    /// A factor for each output of a projection, or for each input of `down`: IA3 (arXiv 2205.05638).
+    Ia3,
+    /// Low-rank updates of the direction of a weight's rows, with trained lengths: DoRA (arXiv 2402.09353).
+    Dora,
+    /// Changes of a weight at places that are drawn before training, from the recipe's seed.
+    SparseDelta,
+}
+
+impl AdapterKind {
+    /// The keys of `expert.adapter` that apply to some kinds only, and these kinds.
+    pub(crate) const KEYS: &'static [(&'static str, &'static [&'static str])] = &[
+        ("rank", &["lora", "dora"]),
+        ("alpha", &["lora", "dora"]),
+        ("scaling", &["lora", "dora"]),
+        ("dropout", &["lora", "dora"]),
+        ("density", &["sparse-delta"]),
+    ];
+}
+
+/// The denominator of a low-rank update's scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scaling {
+    /// `alpha / rank`.
+    #[default]
+    Rank,
+    /// `alpha / √rank`: rsLoRA (arXiv 2312.03732).
+    RootRank,
+}
+
+/// [`Adapter`] with those keys that its kind has. The usual scaling is not written either, so that the keys of stages
+/// stay as they were before there was another.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+struct WrittenAdapter {
+    kind: AdapterKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rank: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alpha: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scaling: Option<Scaling>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropout: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    density: Option<f64>,
+    targets: Vec<Target>,
+}
+
+impl From<Adapter> for WrittenAdapter {
+    fn from(adapter: Adapter) -> Self {
+        let Adapter { kind, rank, alpha, scaling, dropout, density, targets } = adapter;
+        let low_rank = matches!(kind, AdapterKind::Lora | AdapterKind::Dora);
+        Self {
+            kind,
+            rank: low_rank.then_some(rank),
+            alpha: low_rank.then_some(alpha),
+            scaling: (low_rank && scaling != Scaling::default()).then_some(scaling),
+            dropout: low_rank.then_some(dropout),
+            density: density.filter(|_| kind == AdapterKind::SparseDelta),
+            targets,
+        }
+    }
 }
 
 /// A projection of a decoder layer.

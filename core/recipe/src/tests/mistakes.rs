@@ -116,6 +116,12 @@ fn sections_that_contradict() {
         "[expert]\nadapter = { rank = 8, alpha = 32 }\ntraining = { epochs = 3, batch = 32 }\n",
         "",
     );
+    let adapter = "adapter = { rank = 8, alpha = 32 }";
+    wrong("rank-of-factors", adapter, "adapter = { kind = \"ia3\", rank = 8, targets = [\"k\"] }");
+    wrong("factors-without-targets", adapter, "adapter = { kind = \"ia3\" }");
+    wrong("density-of-low-rank", adapter, "adapter = { rank = 8, density = 0.1 }");
+    wrong("sparse-without-density", adapter, "adapter = { kind = \"sparse-delta\" }");
+    wrong("unknown-kind-of-adapter", adapter, "adapter = { kind = \"vera\" }");
     wrong("one-indicator", "[indicator]", "[indicator]\naccept = \"<x>\"\nreject = \"<x>\"");
     wrong("router-with-a-budget", "threshold = 0.5", "threshold = 0.5, share = 0.1");
     wrong(

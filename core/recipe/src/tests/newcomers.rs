@@ -9,7 +9,7 @@ const WRITTEN: &[(&str, &str)] = &[
     ("batch = 32", "batch_size = 8, num_epochs = 3, max_len = 512, warmup_steps = 10"),
     ("batch = 32", "optimizer = \"adamw\""),
     ("rank = 8, alpha = 32", "r = 8, lora_alpha = 16, target_modules = [\"q_proj\"]"),
-    ("rank = 8", "kind = \"dora\""),
+    ("rank = 8", "kind = \"vera\""),
     ("rank = 8", "targets = [\"q_proj\"]"),
     ("[stream]", "[device]\nbackend = \"gpu\"\nprecision = \"fp16\"\n[stream]"),
     ("[stream]", "[model]\nname = \"llama\"\n[stream]"),

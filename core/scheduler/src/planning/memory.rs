@@ -6,7 +6,10 @@ use std::path::Path;
 
 use crate::stages::shapes::{pretrained_shape, slot};
 use cadre_checkpoint::{BackboneShape, TARGETS, weight_names};
-use cadre_recipe::{Backend, IndicatorKind, Precision, Pretrain, Recipe, TokenizerSource, Training};
+use cadre_recipe::{
+    Adapter, AdapterKind, Backend, IndicatorKind, Precision, Pretrain, Recipe, Target, TokenizerSource,
+    Training,
+};
 
 /// Bytes of an f32.
 const F32: u64 = 4;
@@ -44,7 +47,7 @@ pub(crate) fn need(recipe: &Recipe) -> Option<MemoryNeed> {
             let shape = pretrained(pretrain)?;
             // Pretraining is f32 throughout.
             let all = weights(&shape, false).saturating_mul(TRAINED / F32);
-            needs.push(total(all, recipe, &shape, &pretrain.training, all));
+            needs.push(total([all, all, 0], recipe, &shape, &pretrain.training));
             shape
         }
         (None, None) => return None,
@@ -53,7 +56,8 @@ pub(crate) fn need(recipe: &Recipe) -> Option<MemoryNeed> {
     match &recipe.expert {
         Some(expert) => {
             let trained = adapter(recipe, &shape).saturating_mul(TRAINED);
-            needs.push(total(frozen.saturating_add(trained), recipe, &shape, &expert.training, trained));
+            let parts = [frozen.saturating_add(trained), trained, matrices(recipe, &shape)];
+            needs.push(total(parts, recipe, &shape, &expert.training));
         }
         None => needs.push(MemoryNeed { least: frozen, about: frozen.saturating_add(BESIDES) }),
     }
@@ -63,8 +67,14 @@ pub(crate) fn need(recipe: &Recipe) -> Option<MemoryNeed> {
     })
 }
 
-/// Memory of training with `held` bytes of permanent data, of which `trained` have gradients in each worker.
-fn total(held: u64, recipe: &Recipe, shape: &BackboneShape, training: &Training, trained: u64) -> MemoryNeed {
+/// Memory of training with `held` bytes of permanent data, of which `trained` have gradients in each worker, and
+/// `matrices` more bytes in each worker.
+fn total(
+    [held, trained, matrices]: [u64; 3],
+    recipe: &Recipe,
+    shape: &BackboneShape,
+    training: &Training,
+) -> MemoryNeed {
     let row = u64::from(training.max_prompt) + u64::from(training.max_response) + 3;
     let row = row.min(shape.context as u64);
     let batch = row.saturating_mul(training.batch.into());
@@ -88,7 +98,7 @@ fn total(held: u64, recipe: &Recipe, shape: &BackboneShape, training: &Training,
         Backend::NdArray | Backend::Cuda { .. } => tokens.saturating_mul(LOGIT_MATRICES),
     };
     let logits = logits.saturating_mul(shape.vocabulary as u64).saturating_mul(F32);
-    let each = activations.saturating_add(gradients).saturating_add(logits);
+    let each = activations.saturating_add(gradients).saturating_add(logits).saturating_add(matrices);
     MemoryNeed {
         least: held,
         about: held.saturating_add(each.saturating_mul(workers)).saturating_add(BESIDES),
@@ -118,17 +128,46 @@ fn weights(shape: &BackboneShape, half: bool) -> u64 {
     weight_names(shape).iter().map(bytes).fold(0, u64::saturating_add)
 }
 
+/// The widths of the projections that an expert changes, in all layers.
+fn changed(recipe: &Recipe, shape: &BackboneShape) -> Vec<(Target, u64, u64)> {
+    let targets = recipe.expert.iter().flat_map(|expert| &expert.adapter.targets);
+    let widths = targets.filter_map(|target| {
+        let entry = TARGETS.iter().find(|entry| entry.target == slot(*target))?;
+        let (out, into) = (entry.widths)(shape);
+        Some((*target, out as u64, into as u64))
+    });
+    let widths: Vec<_> = widths.collect();
+    widths.repeat(shape.layers)
+}
+
 /// Number of weights that an expert trains.
 fn adapter(recipe: &Recipe, shape: &BackboneShape) -> u64 {
     let Some(expert) = &recipe.expert else { return 0 };
-    let pairs = expert.adapter.targets.iter().filter_map(|target| {
-        let slot = TARGETS.iter().find(|entry| entry.target == slot(*target))?;
-        let (out, into) = (slot.widths)(shape);
-        Some((out + into) as u64 * u64::from(expert.adapter.rank))
-    });
+    let Adapter { kind, rank, density, .. } = &expert.adapter;
+    let trained = |(target, out, into): (Target, u64, u64)| match kind {
+        AdapterKind::Lora => (out + into) * u64::from(*rank),
+        AdapterKind::Dora => (out + into) * u64::from(*rank) + out,
+        AdapterKind::Ia3 if target == Target::Down => into,
+        AdapterKind::Ia3 => out,
+        AdapterKind::SparseDelta => (density.unwrap_or(0.0) * (out * into) as f64).round().max(1.0) as u64,
+    };
     let rows = recipe.indicator.as_ref().is_some_and(|indicator| indicator.kind == IndicatorKind::NewToken);
     let added = if rows { 4 * shape.hidden as u64 } else { 0 };
-    pairs.sum::<u64>().saturating_mul(shape.layers as u64).saturating_add(added)
+    changed(recipe, shape).into_iter().map(trained).fold(added, u64::saturating_add)
+}
+
+/// Bytes of matrices as large as a projection's weight that a worker makes in training: for a sparse delta, the dense
+/// form of every site and one gradient; for DoRA, those whose row norms are taken.
+fn matrices(recipe: &Recipe, shape: &BackboneShape) -> u64 {
+    let Some(expert) = &recipe.expert else { return 0 };
+    let sizes = changed(recipe, shape).into_iter().map(|(_, out, into)| out * into);
+    let largest = sizes.clone().max().unwrap_or(0);
+    let elements = match expert.adapter.kind {
+        AdapterKind::Lora | AdapterKind::Ia3 => 0,
+        AdapterKind::Dora => 3 * largest,
+        AdapterKind::SparseDelta => sizes.fold(2 * largest, u64::saturating_add),
+    };
+    elements.saturating_mul(F32)
 }
 
 /// The shape of a pretrained backbone. Of a tokenizer file, only the vocabulary size is used.

@@ -289,7 +289,7 @@ impl Run<'_> {
         let objectives = Objectives { list: self.objectives, inputs: self.inputs };
         let data = TrainingData::from(&rows);
         let spec_of = adapter(&ALL, 1, self.dropout);
-        let (outcome, parameters) =
+        let (outcome, parameters, _) =
             self.learner().fit(&spec_of, None, data, &spec, objectives, &mut control)?;
         let buffers = parameters.buffers();
         Ok((outcome, parameters.into_weights(), buffers))

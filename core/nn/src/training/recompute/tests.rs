@@ -77,10 +77,22 @@ fn of_expert(
     let folder = tempfile::tempdir().unwrap();
     shaken(folder.path(), &learner, spec, 8);
     let expert = Adapter::read(folder.path(), shape).unwrap();
+    let side = expert.side_tensors(shape, &learner.model.device);
     let parameters = Parameters::new(&Adapter::names(spec, shape), expert.weights);
-    let trainee = ExpertTrainee { backbone: &learner.model.backbone, spec, dtype: DType::F32 };
+    let trainee = ExpertTrainee { backbone: &learner.model.backbone, spec, side: &side, dtype: DType::F32 };
     let found = both(&trainee, &parameters, rows);
     (parameters, found)
+}
+
+#[test]
+fn gradients_of_every_kind_are_the_same_bits() {
+    for shape in shapes() {
+        for spec in crate::fixture::kinds(1) {
+            let spec = AdapterSpec { dropout: 0.25, ..spec };
+            let (parameters, found) = of_expert(&shape, &spec, &examples(8, 30, 4));
+            assert_same(&parameters, &found);
+        }
+    }
 }
 
 #[test]

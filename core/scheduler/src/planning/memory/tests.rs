@@ -72,3 +72,29 @@ fn memory_and_its_words() {
     assert!(machine_memory().unwrap() > 1 << 28);
     assert_eq!([0, 999, 1_540_000_000, 26_900_000_000].map(bytes), ["0 B", "999 B", "1.5 GB", "27 GB"]);
 }
+
+#[test]
+fn the_weights_of_every_kind_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = json!({ "backend": "cpu", "precision": "f32", "threads": 1 });
+    let mut recipe = recipe(smol(), 49_152, device);
+    frozen(&mut recipe, folder.path());
+    let trained = |adapter: serde_json::Value| {
+        let mut recipe = recipe.clone();
+        recipe.expert.as_mut().unwrap().adapter = serde_json::from_value(adapter).unwrap();
+        let found = need(&recipe).unwrap();
+        // Without the four rows of the indicator's tokens.
+        ((found.least - 134_515_008 * 4) / 16 - 4 * 576, found.about)
+    };
+    // 30 layers: queries [576, 576], values [192, 576], down [576, 1536].
+    let (lora, about) = trained(json!({ "kind": "lora", "rank": 4, "targets": ["q", "v"] }));
+    assert_eq!(lora, 30 * 4 * (576 + 576 + 192 + 576));
+    let (dora, more) = trained(json!({ "kind": "dora", "rank": 4, "targets": ["q", "v"] }));
+    assert_eq!(dora, lora + 30 * (576 + 192));
+    assert!(more > about);
+    let (ia3, _) = trained(json!({ "kind": "ia3", "targets": ["v", "down"] }));
+    assert_eq!(ia3, 30 * (192 + 1536));
+    let (sparse, dense) = trained(json!({ "kind": "sparse-delta", "density": 0.01, "targets": ["q"] }));
+    assert_eq!(sparse, 30 * 3318);
+    assert!(dense > about + 29 * 576 * 576 * 4);
+}

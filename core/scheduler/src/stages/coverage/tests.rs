@@ -98,6 +98,10 @@ fn change(fixture: &Fixture, key: &str) -> Option<(Value, Vec<(&'static str, Val
         "expert.import.adapter" => {
             return Some((json!(fixture.at("adapter-2")), vec![("expert.import", imported(fixture))]));
         }
+        "expert.adapter.density" => {
+            let sparse = json!({ "kind": "sparse-delta", "density": 0.25 });
+            return Some((json!(0.5), vec![("expert.adapter", sparse)]));
+        }
         "rehearsal.selector.count" => {
             return Some((json!(7), vec![("rehearsal.selector", json!({ "plugin": "random", "count": 6 }))]));
         }
@@ -162,6 +166,8 @@ fn change(fixture: &Fixture, key: &str) -> Option<(Value, Vec<(&'static str, Val
         (_, "targets") => json!(["q"]),
         (_, "accept") => json!("<yes>"),
         (_, "reject") => json!("<no>"),
+        ("expert.adapter.kind", _) => json!("dora"),
+        ("expert.adapter.scaling", _) => json!("root-rank"),
         ("indicator.kind", _) => json!("text"),
         ("rehearsal.selector.plugin", _) => json!("kmeans"),
         ("rehearsal.role", _) => json!("positive"),
@@ -176,13 +182,7 @@ fn change(fixture: &Fixture, key: &str) -> Option<(Value, Vec<(&'static str, Val
         ("evaluation.metrics.*", _) => json!({ "default": ["rouge-l"], "a": ["exact-match"] }),
         ("evaluation.decoding.strategy", _) => json!({ "sample": { "temperature": 0.5 } }),
         // One value only, as yet: nothing to change it to. (See `of_one_value`.)
-        (
-            "backbone.pretrain.architecture.family"
-            | "expert.adapter.kind"
-            | "routing.fallback"
-            | "routing.descriptors",
-            _,
-        ) => {
+        ("backbone.pretrain.architecture.family" | "routing.fallback" | "routing.descriptors", _) => {
             return None;
         }
         _ => json!(17),
