@@ -193,7 +193,8 @@ impl<'a> PolicyDryRun<'a> {
             let tried = load(ROUTER, &work.router).and_then(|plugin| trial.router(&plugin, work, plan));
             errors.extend(tried.err().map(|error| *error));
         }
-        errors.extend(methods::merges(loaded, sandbox, &merges, width).err());
+        let tried = methods::merges(loaded, sandbox, &merges, width);
+        errors.extend(tried.err().map(|error| *error));
         if let Some(work) = selecting {
             let tried = load(SELECTOR, &work.selector).and_then(|plugin| trial.selector(&plugin, work));
             errors.extend(tried.err().map(|error| *error));

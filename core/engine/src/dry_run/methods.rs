@@ -15,9 +15,9 @@ pub(super) fn merges(
     sandbox: &Sandbox,
     merges: &[(&MergeWork, usize)],
     width: usize,
-) -> Result<(), RecipeError> {
+) -> Result<(), Box<RecipeError>> {
     let Some((first, _)) = merges.first() else { return Ok(()) };
-    let at = |problem: PolicyError| loaded.mistake("routing.merge.plugin", chain(&problem));
+    let at = |problem: PolicyError| Box::new(loaded.mistake("routing.merge.plugin", chain(&problem)));
     let methods = sandbox.load(&first.merge.path).and_then(|plugin| plugin.methods()).map_err(at)?;
     for (work, experts) in merges {
         let told = |problem: PolicyError| {
@@ -25,7 +25,7 @@ pub(super) fn merges(
                 1 => "1 expert".to_owned(),
                 several => format!("{several} experts"),
             };
-            loaded.mistake("routing.merge.plugin", format!("with {what}: {}", chain(&problem)))
+            Box::new(loaded.mistake("routing.merge.plugin", format!("with {what}: {}", chain(&problem))))
         };
         merge(&methods, work, *experts, width).map_err(told)?;
     }
