@@ -412,8 +412,7 @@ fn frozen_weights_do_not_move_and_train_nothing() {
     let with_added: BTreeSet<TensorName> = all.union(&not_added).cloned().collect();
     let learner = Learner::untrained(&shape(true), 1, &device(1)).unwrap();
     let backbone = &learner.model.backbone;
-    let start = Adapter::start(&adapter(&ALL, 1, 0.1), &shape(true), &backbone.embedding(), &backbone.head())
-        .unwrap();
+    let start = Adapter::start(&adapter(&ALL, 1, 0.1), backbone).unwrap();
     for frozen in [half, all, with_added] {
         let given = TrainingInputs { frozen: frozen.clone(), ..Default::default() };
         let found = all_ways(&[], &given);
@@ -438,8 +437,7 @@ fn masked_weights_do_not_move_at_all() {
     let found = all_ways(&[&Hft], &given);
     let learner = Learner::untrained(&shape(true), 1, &device(1)).unwrap();
     let backbone = &learner.model.backbone;
-    let start = Adapter::start(&adapter(&ALL, 1, 0.1), &shape(true), &backbone.embedding(), &backbone.head())
-        .unwrap();
+    let start = Adapter::start(&adapter(&ALL, 1, 0.1), backbone).unwrap();
     for (outcome, weights, _) in &found {
         assert_eq!((outcome, bits(weights)), (&found[0].0, bits(&found[0].1)));
         for (name, weight) in weights {
