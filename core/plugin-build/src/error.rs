@@ -101,6 +101,11 @@ pub enum PluginBuildError {
         /// The core module.
         module: PathBuf,
     },
+    /// A gate cannot be created in the repository.
+    #[error(
+        "in the repository a gate is a file of the collection `plugins/methods/gates`: its source, its table in policies.toml and its line in src/lib.rs; outside, `cadre plugin new gate NAME` creates one"
+    )]
+    Collection,
     /// The declarations of a collection are invalid.
     #[error("{}: {problem}", path.display())]
     Declarations {

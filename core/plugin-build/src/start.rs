@@ -14,6 +14,8 @@ pub enum PolicyKind {
     Router,
     /// Decides which examples are remembered and rehearsed.
     Selector,
+    /// Decides how experts share a token: a collection of methods with one gate.
+    Gate,
 }
 
 impl FromStr for PolicyKind {
@@ -23,6 +25,7 @@ impl FromStr for PolicyKind {
         match text {
             "router" => Ok(Self::Router),
             "selector" => Ok(Self::Selector),
+            "gate" => Ok(Self::Gate),
             other => Err(PluginBuildError::Kind { given: other.to_owned() }),
         }
     }
@@ -72,7 +75,33 @@ const SELECTOR: &[(&str, &str)] = &[
     ("src/tests.rs", plugin_file!("template/selector/src/tests.rs")),
 ];
 
+const GATE: &[(&str, &str)] = &[
+    ("Cargo.toml", plugin_file!("methods/template/gate/Cargo.toml")),
+    ("policies.toml", plugin_file!("methods/template/gate/policies.toml")),
+    ("src/lib.rs", plugin_file!("methods/template/gate/src/lib.rs")),
+];
+
+/// The SDK of methods, and the lock file with the dependency versions it was tested with.
+const METHOD_SDK: &[(&str, &str)] = &[
+    ("sdk/Cargo.toml", plugin_file!("methods/sdk/Cargo.toml")),
+    ("sdk/src/bindings.rs", plugin_file!("methods/sdk/src/bindings.rs")),
+    ("sdk/src/case.rs", plugin_file!("methods/sdk/src/case.rs")),
+    ("sdk/src/chance.rs", plugin_file!("methods/sdk/src/chance.rs")),
+    ("sdk/src/expert.rs", plugin_file!("methods/sdk/src/expert.rs")),
+    ("sdk/src/export.rs", plugin_file!("methods/sdk/src/export.rs")),
+    ("sdk/src/host.rs", plugin_file!("methods/sdk/src/host.rs")),
+    ("sdk/src/lib.rs", plugin_file!("methods/sdk/src/lib.rs")),
+    ("sdk/src/named.rs", plugin_file!("methods/sdk/src/named.rs")),
+    ("sdk/src/panics.rs", plugin_file!("methods/sdk/src/panics.rs")),
+    ("sdk/src/policy.rs", plugin_file!("methods/sdk/src/policy.rs")),
+    ("sdk/src/settings.rs", plugin_file!("methods/sdk/src/settings.rs")),
+    ("sdk/src/tensor.rs", plugin_file!("methods/sdk/src/tensor.rs")),
+    ("sdk/wit/method.wit", plugin_file!("methods/sdk/wit/method.wit")),
+    ("Cargo.lock", plugin_file!("methods/Cargo.lock")),
+];
+
 const README: &str = plugin_file!("template/README.md");
+const GATE_README: &str = plugin_file!("methods/template/README.md");
 
 /// The contract, as included in the SDK.
 pub(crate) const CONTRACT: &str = plugin_file!("sdk/wit/policy.wit");
@@ -90,17 +119,21 @@ pub fn start(kind: PolicyKind, name: &str, parent: &Path) -> Result<NewPolicy, P
     let folder = new_folder(name, parent)?;
     for (path, text) in template(kind) {
         let text = named(text, kind, name);
-        let text = text.replace(SDK_IN_TEMPLATE, "cadre-policy-sdk = { path = \"sdk\" }");
+        let text = text.replace("{ path = \"../../sdk\" }", "{ path = \"sdk\" }");
         let text = match *path {
             "Cargo.toml" => text + OWN_WORKSPACE,
             _ => text,
         };
         write(&folder.join(path), &text)?;
     }
-    for (path, text) in SDK {
+    let (sdk, readme) = match kind {
+        PolicyKind::Router | PolicyKind::Selector => (SDK, README),
+        PolicyKind::Gate => (METHOD_SDK, GATE_README),
+    };
+    for (path, text) in sdk {
         write(&folder.join(path), text)?;
     }
-    write(&folder.join("README.md"), &named(README, kind, name))?;
+    write(&folder.join("README.md"), &named(readme, kind, name))?;
     // `cadre plugin check` caches compiled code in `store`.
     write(&folder.join(".gitignore"), "/target\n/store\n")?;
     Ok(NewPolicy { source: folder.join("src/lib.rs"), folder })
@@ -122,6 +155,9 @@ strip = true
 /// # Errors
 /// If the name is invalid, the folder exists, or a file cannot be read or written.
 pub fn start_in_tree(kind: PolicyKind, name: &str, plugins: &Path) -> Result<NewPolicy, PluginBuildError> {
+    if kind == PolicyKind::Gate {
+        return Err(PluginBuildError::Collection);
+    }
     let manifest = plugins.join("Cargo.toml");
     let members = fs::read_to_string(&manifest)
         .map_err(|source| PluginBuildError::Read { path: manifest.clone(), source })?;
@@ -143,6 +179,7 @@ fn template(kind: PolicyKind) -> &'static [(&'static str, &'static str)] {
     match kind {
         PolicyKind::Router => ROUTER,
         PolicyKind::Selector => SELECTOR,
+        PolicyKind::Gate => GATE,
     }
 }
 
@@ -151,6 +188,7 @@ fn named(text: &str, kind: PolicyKind, name: &str) -> String {
     let (package, class) = match kind {
         PolicyKind::Router => ("my-router", "MyRouter"),
         PolicyKind::Selector => ("my-selector", "MySelector"),
+        PolicyKind::Gate => ("my-gate", "MyGate"),
     };
     let type_name: String = name
         .split('-')
@@ -161,7 +199,9 @@ fn named(text: &str, kind: PolicyKind, name: &str) -> String {
         .collect();
     // A policy type must not have the name of the trait that it implements.
     let type_name = match type_name.as_str() {
-        "Router" | "Selector" => format!("{type_name}Policy"),
+        "Router" | "Selector" | "Gate" | "Gated" | "Parameter" | "Policy" | "Site" => {
+            format!("{type_name}Method")
+        }
         _ => type_name,
     };
     text.replace("my-policy", name).replace(package, name).replace(class, &type_name)
@@ -214,8 +254,30 @@ mod tests {
     }
 
     #[test]
-    fn the_included_sdk_is_complete() {
-        let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    fn a_gate_outside_the_repository_includes_its_sdk_and_declarations() {
+        let parent = tempfile::tempdir().unwrap();
+        let new = start(PolicyKind::Gate, "by-norm", parent.path()).unwrap();
+        let read = |file: &str| fs::read_to_string(new.folder.join(file)).unwrap();
+        assert!(read("Cargo.toml").contains("cadre-method-sdk = { path = \"sdk\" }"));
+        assert!(read("policies.toml").contains("name = \"by-norm\""));
+        let source = read("src/lib.rs");
+        assert!(source.contains("\"by-norm\" => ByNorm") && !source.contains("MyGate"), "{source}");
+        assert!(read("README.md").contains("by-norm"));
+        let core = include_str!("../../contract/wit-method/method.wit");
+        assert!(
+            core == read("sdk/wit/method.wit"),
+            "copy core/contract/wit-method/method.wit to plugins/methods/sdk/wit"
+        );
+    }
+
+    #[test]
+    fn the_included_sdks_are_complete() {
+        complete("../../plugins", SDK);
+        complete("../../plugins/methods", METHOD_SDK);
+    }
+
+    fn complete(workspace: &str, included: &[(&str, &str)]) {
+        let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join(workspace);
         let mut there: Vec<String> = ["sdk", "sdk/src", "sdk/wit"]
             .iter()
             .flat_map(|folder| {
@@ -228,7 +290,7 @@ mod tests {
             .collect();
         there.push("Cargo.lock".to_owned());
         there.sort();
-        let mut brought: Vec<&str> = SDK.iter().map(|file| file.0).collect();
+        let mut brought: Vec<&str> = included.iter().map(|file| file.0).collect();
         brought.sort_unstable();
         assert_eq!(there, brought);
     }
@@ -262,6 +324,6 @@ mod tests {
             assert!(matches!(error, PluginBuildError::Name { .. }), "{name}: {error}");
         }
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
-        assert!("gate".parse::<PolicyKind>().is_err());
+        assert!("merge".parse::<PolicyKind>().is_err());
     }
 }

@@ -29,6 +29,7 @@ pub use cadre_contract::PluginKind;
 pub use check::plugin_catalog::{BrokenPlugin, PluginCatalog, PluginEntry};
 pub use check::surroundings::{BackendSupport, Capabilities, Surroundings};
 
+pub use generate::methods::methods_markdown;
 pub use generate::reference::reference_markdown;
 pub use generate::schema::schema_json;
 

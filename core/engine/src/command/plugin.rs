@@ -104,6 +104,8 @@ enum NewKind {
     Router,
     /// Decides which examples are remembered
     Selector,
+    /// Decides how experts share a token
+    Gate,
 }
 
 pub(super) fn plugin(command: &PluginCommand, common: &CommonArgs, terminal: &Terminal) -> Done {
@@ -314,6 +316,7 @@ fn new(args: &NewArgs, terminal: &Terminal) -> Done {
     let kind = match args.kind {
         NewKind::Router => PolicyKind::Router,
         NewKind::Selector => PolicyKind::Selector,
+        NewKind::Gate => PolicyKind::Gate,
     };
     let made = cadre_plugin_build::start(kind, &args.name, &args.folder)?;
     let folder = made.folder.display();

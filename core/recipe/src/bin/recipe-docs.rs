@@ -1,4 +1,5 @@
-//! Writes or checks the files generated from the recipe structs: the JSON schema and the key reference.
+//! Writes or checks generated files: the JSON schema and the key reference, from the recipe structs, and the page of
+//! methods, from the shipped collections.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -17,6 +18,10 @@ fn main() -> ExitCode {
     let files = [
         (crate_folder.join("recipe.schema.json"), cadre_recipe::schema_json()),
         (crate_folder.join("../../docs/recipe-reference.md"), cadre_recipe::reference_markdown()),
+        (
+            crate_folder.join("../../docs/methods.md"),
+            cadre_recipe::methods_markdown(&crate_folder.join("../../plugins")),
+        ),
     ];
     let mut code = ExitCode::SUCCESS;
     for (file, text) in files {

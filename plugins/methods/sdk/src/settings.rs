@@ -1,16 +1,29 @@
 //! Types of settings that several policies share.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
 
 /// A setting of kind `number-per-expert`: one number for all experts, or a list with one per expert in the order of the
 /// stream.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum PerExpert {
     /// The same number for all.
     All(f64),
     /// One per expert.
     Each(Vec<f64>),
+}
+
+impl<'de> Deserialize<'de> for PerExpert {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wrong = || de::Error::custom("expected a number or a list of one number per expert");
+        match Value::deserialize(deserializer)? {
+            Value::Number(number) => number.as_f64().map(Self::All).ok_or_else(wrong),
+            Value::Array(list) => {
+                list.iter().map(Value::as_f64).collect::<Option<_>>().map(Self::Each).ok_or_else(wrong)
+            }
+            _ => Err(wrong()),
+        }
+    }
 }
 
 impl PerExpert {
