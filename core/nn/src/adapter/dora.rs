@@ -85,7 +85,7 @@ impl Kind for Dora {
     ) -> Body {
         let low = LowRank { a: trained[0].clone(), b: trained[1].clone(), scale: spec.scale() };
         let norm = norms(weight, &low);
-        Body::Dora(Decomposed { low, magnitude: trained[2].clone(), norm })
+        Body::Dora(Box::new(Decomposed { low, magnitude: trained[2].clone(), norm }))
     }
 
     fn merge(

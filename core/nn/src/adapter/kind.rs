@@ -117,9 +117,9 @@ pub(crate) fn kind(kind: AdapterKind) -> &'static dyn Kind {
 /// The update of a projection by one expert.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
-    LowRank(lora::LowRank),
+    LowRank(Box<lora::LowRank>),
     Vector(ia3::Factors),
-    Dora(dora::Decomposed),
+    Dora(Box<dora::Decomposed>),
     /// `[out, in]`
     Delta(Tensor<2>),
 }

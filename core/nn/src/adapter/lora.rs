@@ -58,7 +58,7 @@ impl Kind for Lora {
         trained: &[Tensor<2>],
         _: &SideTensors,
     ) -> Body {
-        Body::LowRank(LowRank { a: trained[0].clone(), b: trained[1].clone(), scale: spec.scale() })
+        Body::LowRank(Box::new(LowRank { a: trained[0].clone(), b: trained[1].clone(), scale: spec.scale() }))
     }
 
     fn merge(

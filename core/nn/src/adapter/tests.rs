@@ -307,9 +307,6 @@ fn added_tokens_start_at_the_mean_of_the_rows_that_are_named() {
 fn the_first_format_is_still_read() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/adapter-1");
     let learner = Learner::untrained(&shape(true), 3, &device(1)).unwrap();
-    if std::env::var_os("CADRE_BLESS").is_some() {
-        shaken(&folder, &learner, &adapter(&[Target::V], 1, 0.0), 1);
-    }
     let sample = Adapter::read(&folder, &shape(true)).unwrap();
     assert_eq!(sample.spec, adapter(&[Target::V], 1, 0.0));
     let of = |name: &str| &sample.weights[name];
@@ -317,5 +314,21 @@ fn the_first_format_is_still_read() {
     let b = of("base_model.model.model.layers.1.self_attn.v_proj.lora_B.weight");
     assert_eq!(b.shape, [12, 3]);
     assert!(b.values.iter().all(|value| value.abs() <= 0.3 && *value != 0.0));
+    learner.mount(&folder).unwrap();
+}
+
+#[test]
+fn the_second_format_is_read() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/adapter-2");
+    let learner = Learner::untrained(&shape(true), 3, &device(1)).unwrap();
+    let kind = AdapterKind::SparseDelta;
+    let spec = AdapterSpec { kind, density: 0.01, ..adapter(&[Target::V], 0, 0.0) };
+    if std::env::var_os("CADRE_BLESS").is_some() {
+        shaken(&folder, &learner, &spec, 1);
+    }
+    let sample = Adapter::read(&folder, &shape(true)).unwrap();
+    assert_eq!(sample.spec, spec);
+    // The places that a seed draws must not change either.
+    assert_eq!(sample.side, Adapter::start(&spec, &learner.model.backbone).unwrap().side);
     learner.mount(&folder).unwrap();
 }

@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
 
 use super::{Case, fixtures, formula};
-use crate::adapter::{Adapter, AdapterSpec, Mix};
+use crate::adapter::{Adapter, AdapterKind, AdapterSpec, Mix};
 use crate::device::Precision;
 use crate::exchange::{export_adapter, export_merged, import_adapter};
 use crate::fixture::ALL;
@@ -90,7 +90,7 @@ fn gradients_of_other_kinds_are_those_of_peft() {
         let tensors = parameters.upload(&model.device);
         let found = gradient(&trainee, &tensors, &micros, &workers, Activations::Kept).unwrap();
         let file = TensorFiles::of(vec![folder.join("recorded.safetensors")]).unwrap();
-        let recorded = |name: &str| file.values(name, &file.shape(name).unwrap().to_vec()).unwrap();
+        let recorded = |name: &str| file.values(name, file.shape(name).unwrap()).unwrap();
         let loss = f64::from(recorded("loss")[0]);
         assert!((found.loss - loss).abs() < 1e-5 * loss, "{name}: {} {loss}", found.loss);
         let mut worst = 0.0f32;
@@ -111,16 +111,26 @@ fn exports_for_python() {
     let Some(to) = std::env::var_os("CADRE_PARITY_EXPORTS") else {
         panic!("CADRE_PARITY_EXPORTS says where to")
     };
-    for (name, added) in
-        [("llama-2", 2), ("llama-3.2", 2), ("qwen2", 0), ("qwen3", 2), ("smollm3", 0), ("gemma-3", 2)]
-    {
-        let folder = Path::new(&to).join(name);
+    for (name, added, kind) in [
+        ("llama-2", 2, AdapterKind::Lora),
+        ("llama-3.2", 2, AdapterKind::Lora),
+        ("qwen2", 0, AdapterKind::Lora),
+        ("qwen3", 2, AdapterKind::Lora),
+        ("smollm3", 0, AdapterKind::Lora),
+        ("gemma-3", 2, AdapterKind::Lora),
+        ("llama-biased", 0, AdapterKind::Ia3),
+        ("gemma-3", 0, AdapterKind::Ia3),
+        ("llama-biased", 0, AdapterKind::Dora),
+        ("qwen3", 2, AdapterKind::Dora),
+    ] {
+        let folder = Path::new(&to).join(format!("{name}-{}", kind.name()));
         let (backbone, expert) = (folder.join("backbone"), folder.join("expert"));
         let case = case(name);
         std::fs::create_dir_all(&backbone).unwrap();
         super::write_model(&backbone, &super::Facts { file_dtype: "F32".into(), ..case.facts });
         let shape = case.learner.shape();
         let spec = AdapterSpec {
+            kind,
             rank: 3,
             alpha: 5.0,
             dropout: 0.1,
@@ -131,7 +141,10 @@ fn exports_for_python() {
             ..AdapterSpec::default()
         };
         let one = |(name, shape): (String, Vec<usize>)| {
-            let values = formula::units(&name, shape.iter().product()).iter().map(|v| v / 4.0).collect();
+            // Factors of IA3 and magnitudes of DoRA: around 1.
+            let middle = if shape.len() == 1 { 1.0 } else { 0.0 };
+            let units = formula::units(&name, shape.iter().product());
+            let values = units.iter().map(|v| middle + v / 4.0).collect();
             (name, Weight { shape, values })
         };
         let weights = Adapter::names(&spec, shape).into_iter().map(one).collect();

@@ -187,16 +187,20 @@ fn the_loss_falls_and_the_backbone_stays_bit_equal() {
 #[test]
 fn threads_do_not_change_a_bit() {
     let rows = examples(24, 30, 7);
-    let mut files = Vec::new();
-    for threads in [1, 2, 3] {
-        let learner = Learner::untrained(&shape(false), 1, &device(threads)).unwrap();
-        let out = tempfile::tempdir().unwrap();
-        let spec = TrainingSpec { batch: 12, accumulate: 2, micro_batch: 3, ..training(5) };
-        train(&learner, &adapter(&[Target::Q, Target::V], 1, 0.1), &rows, &spec, out.path());
-        files.push(std::fs::read(out.path().join("adapter.safetensors")).unwrap());
+    let kinds = fixture::kinds(1).into_iter().filter(|spec| spec.kind != crate::AdapterKind::Delta);
+    let kinds = kinds.map(|spec| crate::AdapterSpec { dropout: 0.1, ..spec });
+    for spec in kinds.chain([adapter(&[Target::Q, Target::V], 1, 0.1)]) {
+        let mut files = Vec::new();
+        for threads in [1, 2, 3] {
+            let learner = Learner::untrained(&shape(false), 1, &device(threads)).unwrap();
+            let out = tempfile::tempdir().unwrap();
+            let training = TrainingSpec { batch: 12, accumulate: 2, micro_batch: 3, ..training(5) };
+            train(&learner, &spec, &rows, &training, out.path());
+            files.push(std::fs::read(out.path().join("adapter.safetensors")).unwrap());
+        }
+        assert_eq!(files[0], files[1], "{:?}", spec.kind);
+        assert_eq!(files[0], files[2], "{:?}", spec.kind);
     }
-    assert_eq!(files[0], files[1]);
-    assert_eq!(files[0], files[2]);
 }
 
 #[test]
