@@ -285,7 +285,7 @@ fn an_unsuitable_adapter_is_reported_before_a_backbone_is_pretrained() {
         "[expert]\nimport = [{ task = \"reverse\", adapter = \"peft\" }]\n[stream]\norder = [\"reverse\"]\n";
     for (more, message) in [
         ("\"target_modules\": [\"c_attn\"]", "[c_attn] means no module of this backbone"),
-        ("\"target_modules\": [\"q_proj\"], \"use_dora\": true", "`use_dora` = true is not supported"),
+        ("\"target_modules\": [\"q_proj\"], \"use_qalora\": true", "`use_qalora` = true is not supported"),
         ("\"target_modules\": [\"q_proj\"], \"of_next_year\": 2", "the key `of_next_year` = 2 is not known"),
         ("\"target_modules\": [\"q_proj\"]", "no update of `model.layers.0.self_attn.q_proj`"),
     ] {

@@ -156,7 +156,7 @@ fn side_tensors_are_listed_and_belong_to_a_site() {
     let refused = |from: &str, to: &str| {
         assert!(good.contains(from), "{good}");
         std::fs::write(&json, good.replace(from, to)).unwrap();
-        Adapter::read(folder.path(), learner.shape()).unwrap_err().to_string()
+        cadre_store::chain(&Adapter::read(folder.path(), learner.shape()).unwrap_err())
     };
     let name = site.name("gate");
     for (from, to, part) in [

@@ -161,6 +161,10 @@ impl ContradictionChecker<'_> {
         }
         let at = KeyPath::of(ADAPTER);
         let kind = self.text("expert.adapter.kind").unwrap_or("lora").to_owned();
+        // The schema check reports an unknown kind.
+        if serde_json::from_value::<AdapterKind>(Value::String(kind.clone())).is_err() {
+            return;
+        }
         let against = format!("`kind = \"{kind}\"`");
         for (key, kinds) in AdapterKind::KEYS {
             if kinds.contains(&kind.as_str()) || at.key(key).find(self.recipe).is_none() {
