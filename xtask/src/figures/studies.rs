@@ -41,6 +41,9 @@ const SEEDS: &[&[&str]] = &[
 
 const TWO_SEEDS: &[&[&str]] = &[&["--set", "seed=0"], &["--set", "seed=1"]];
 
+/// Evaluated once, after the last task.
+const AT_END: [&str; 2] = ["--set", "evaluation.when=end"];
+
 const SEE: &str = "recipes/see-smollm2.toml";
 const TWO_TASKS: &str = "stream.order=[\"sa\",\"trans\"]";
 
@@ -67,6 +70,24 @@ pub(super) const STUDIES: &[Study] = &[
             row("`zero-shot`", &["recipes/baseline/zero-shot.toml"]),
         ],
         replicates: SEEDS,
+    },
+    Study {
+        name: "merges",
+        measured: Measured::Report,
+        rows: &[
+            row("each task by its own expert", &["recipes/baseline/single-task.toml", AT_END[0], AT_END[1]]),
+            row("`averaging`", &["recipes/methods/averaging.toml", AT_END[0], AT_END[1]]),
+            row("`task-arithmetic`", &["recipes/methods/task-arithmetic.toml", AT_END[0], AT_END[1]]),
+            row("`ties`", &["recipes/methods/ties.toml", AT_END[0], AT_END[1]]),
+            row("`dare`", &["recipes/methods/dare.toml", AT_END[0], AT_END[1]]),
+            row("`breadcrumbs`", &["recipes/methods/breadcrumbs.toml", AT_END[0], AT_END[1]]),
+            row("`model-stock`", &["recipes/methods/model-stock.toml", AT_END[0], AT_END[1]]),
+            row(
+                "`layer-swapping`, two tasks",
+                &["recipes/methods/layer-swapping.toml", AT_END[0], AT_END[1]],
+            ),
+        ],
+        replicates: TWO_SEEDS,
     },
     Study {
         name: "smollm2",
