@@ -54,12 +54,9 @@ impl Policy for LoraMoe {
     fn gate(&self, call: &Gate) -> Result<Gated, String> {
         let weights = call.x.matmul(call.parameters.get("router")?).softmax(1);
         let types = call.context.tags.find("type");
-        let term = match types {
-            Some(types) => {
-                Some(balance(weights, call.context.sequence, types, self.alpha, self.form) * self.balance)
-            }
-            None => None,
-        };
+        let term = types.map(|types| {
+            balance(weights, call.context.sequence, types, self.alpha, self.form) * self.balance
+        });
         Ok(Gated::weights(weights).loss_term(term))
     }
 
