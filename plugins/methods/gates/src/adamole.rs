@@ -1,6 +1,6 @@
 //! AdaMoLE (Liu and Luo, arXiv 2405.00361): a learned threshold decides how many experts a token gets.
 
-use cadre_method_sdk::{Case, Gate, Gated, Named, Parameter, Played, Policy, Site, choose};
+use cadre_method_sdk::{Case, Gate, Gated, Named, Parameter, Phase, Played, Policy, Site, choose};
 use serde::Deserialize;
 
 /// Settings of `adamole`.
@@ -33,9 +33,10 @@ impl Policy for AdaMole {
         let total = kept.sum(1);
         let weights = kept / choose(total.equals(0.0), 1.0, total);
         // The share of tokens that choose an expert has no gradient.
-        let load = (chosen.to_float().mean(0) * over.mean(0)).sum_all() * experts;
+        let load = || (chosen.to_float().mean(0) * over.mean(0)).sum_all() * experts;
+        let trains = call.context.phase != Phase::Answer;
         Ok(Gated::weights(weights)
-            .loss_term(Some(load * self.balance))
+            .loss_term(trains.then(|| load() * self.balance))
             .statistic("tau", tau)
             .statistic("chosen", chosen.to_float()))
     }
@@ -46,7 +47,8 @@ impl Policy for AdaMole {
             .with("router", case.tensor("router")?)
             .with("threshold", case.tensor("threshold")?)
             .with("threshold-bias", case.tensor("threshold_bias")?);
-        let call = case.gate(case.experts()?, parameters)?;
+        let mut call = case.gate(case.experts()?, parameters)?;
+        call.context.phase = Phase::Joint;
         let gated = policy.gate(&call)?;
         let output = gated.output_of(&call);
         let (weights, aux) = (gated.weights.ok_or("no weights")?, gated.loss_term.ok_or("no loss term")?);

@@ -2,7 +2,9 @@
 //! first left singular vector of A B, of free sign. A token's score for an expert is `|x · prototype|`; the top k scores are
 //! divided by a temperature and become weights by a softmax.
 
-use cadre_method_sdk::{Case, Expert, Gate, Gated, Named, Played, Policy, Site, Tensor, stack, zeros};
+use cadre_method_sdk::{
+    Case, Expert, Gate, Gated, Named, Played, Policy, Site, Tensor, stack, sum_of, zeros,
+};
 use serde::Deserialize;
 
 /// Settings of `arrow`.
@@ -49,15 +51,10 @@ impl Arrow {
         if factors.iter().any(|other| other.scale != scale || other.a.shape() != factors[0].a.shape()) {
             return Err("to combine parameters, all experts must have one rank and one scale".to_owned());
         }
-        let (tokens, experts) = (call.tokens(), call.experts.len() as u32);
-        let mix = |parts: Vec<Tensor>| {
-            let [rows, columns] = [parts[0].size(0), parts[0].size(1)];
-            let flat = stack(&parts, 0).reshape(&[experts, rows * columns]);
-            weights.matmul(flat).reshape(&[tokens, rows, columns])
-        };
-        let a = mix(factors.iter().map(|one| one.a).collect());
-        let b = mix(factors.iter().map(|one| one.b).collect());
-        let update = call.x.unsqueeze(1).matmul(a).matmul(b).squeeze(1);
+        // x (Σ w_e A_e) (Σ w_f B_f), from the left: matrices of single tokens are never formed.
+        let share = |index: u32| weights.slice(1, index, index + 1);
+        let inner = sum_of((0u32..).zip(&factors).map(|(index, one)| share(index) * call.x.matmul(one.a)));
+        let update = sum_of((0u32..).zip(&factors).map(|(index, one)| share(index) * inner.matmul(one.b)));
         Ok(call.base_out + update * scale)
     }
 }

@@ -2,7 +2,7 @@
 //! belongs to sequences of type 1, the second to those of type 0.
 
 use cadre_method_sdk::{
-    Case, Gate, Gated, Named, Parameter, Played, Policy, Site, Tensor, arange, choose, constant, zeros,
+    Case, Gate, Gated, Named, Parameter, Phase, Played, Policy, Site, Tensor, arange, choose, constant, zeros,
 };
 use serde::Deserialize;
 
@@ -53,8 +53,8 @@ impl Policy for LoraMoe {
 
     fn gate(&self, call: &Gate) -> Result<Gated, String> {
         let weights = call.x.matmul(call.parameters.get("router")?).softmax(1);
-        let types = call.context.tags.find("type");
-        let term = types.map(|types| {
+        let trains = call.context.phase != Phase::Answer;
+        let term = call.context.tags.find("type").filter(|_| trains).map(|types| {
             balance(weights, call.context.sequence, types, self.alpha, self.form) * self.balance
         });
         Ok(Gated::weights(weights).loss_term(term))
@@ -72,6 +72,7 @@ impl Policy for LoraMoe {
         let mut call = case.gate(case.experts()?, Named::new().with("router", case.tensor("router")?))?;
         let numbers = |values: Vec<f64>| constant(&[values.len() as u32], &values);
         call.context.sequence = numbers(case.setting("sequence")?).to_int();
+        call.context.phase = Phase::Joint;
         call.context.tags = Named::new().with("type", numbers(case.setting("types")?));
         let gated = policy.gate(&call)?;
         let output = gated.output_of(&call);

@@ -77,6 +77,8 @@ fn adam(
 }
 
 impl Policy for Hft {
+    /// Not declared: the schedule's freeze lists do the same before an optimizer state exists, and a buffer `trains` that
+    /// starts at 0 would hold every weight. Cases are played through it.
     fn after_step(&self, step: &Step) -> Result<Stepped, String> {
         let trains = step.buffers.get("trains")?.differs(0.0);
         Ok(Stepped { weight: Some(kept(trains, step.after, step.before)), buffers: Named::new() })
@@ -134,8 +136,10 @@ impl Policy for Hft {
         let (step, rate) = (case.setting("step")?, case.setting("rate")?);
         let [after, new_m, new_v] = adam(theta, gradient, m, v, step, rate, betas, rest);
         let [wrong, _, _] = adam(theta, gradient * trains.to_float(), m, v, step, rate, betas, rest);
+        let buffers = Named::new().with("trains", trains.to_float());
+        let stepped = Self {}.after_step(&Step { before: theta, after, gradient, buffers })?;
         let outputs = Named::new()
-            .with("theta", kept(trains, after, theta))
+            .with("theta", stepped.weight.ok_or("no weight")?)
             .with("m", new_m)
             .with("v", new_v)
             .with("gradient_only", wrong)
