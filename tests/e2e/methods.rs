@@ -145,6 +145,16 @@ fn mistakes_in_a_merge_are_located_at_planning() {
     plan("routing.merge.density=2").expect_told(&["`density` of `ties` is 2", "at most 1"]);
     plan("routing.merge={ plugin = \"layer-swapping\", bottom = 1, top = 1, transition = 0 }")
         .expect_told(&["with 1 expert", "layer-swapping needs two experts"]);
+    // A second collection that declares the same methods.
+    let merges = repository().join("plugins/methods/merges/merges.wasm");
+    let mine = bench.path().join("mine");
+    std::fs::create_dir(&mine).unwrap();
+    std::fs::copy(merges, mine.join("others.wasm")).unwrap();
+    let shipped = repository().join("plugins");
+    let both = std::env::join_paths([mine, shipped]).unwrap();
+    let mut twice = bench.command("cadre", &["plan", &recipe]);
+    let outcome = cadre_tests::Outcome::of(&twice.env("CADRE_PLUGINS", both).output().unwrap());
+    outcome.expect_code(2).expect_told(&["`ties` is declared by", "others.wasm", "merges.wasm"]);
     plan("indicator.accept=<y>").expect_told(&["`[indicator]` contradicts `routing.merge`"]);
     plan("routing.descriptors=[\"prompt-centroid\"]").expect_told(&["`descriptors` contradicts"]);
 }

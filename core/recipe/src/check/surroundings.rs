@@ -91,6 +91,16 @@ fn method(catalog: &PluginCatalog, slot: Slot, table: KeyPath, recipe: &Value) -
         };
         return vec![Finding::value(path, mistake).expect(there).suggest(near)];
     };
+    let holders: Vec<_> = catalog
+        .policies()
+        .filter(|(_, other)| other.slot == slot && other.name == name)
+        .map(|(holder, _)| holder.file.display().to_string())
+        .collect();
+    if holders.len() > 1 {
+        let mistake = Mistake::SeveralMethods { name: name.to_owned(), holders: holders.join(" and ") };
+        let hint = "rename one of them in its `policies.toml`, or take its folder out of $CADRE_PLUGINS";
+        return vec![Finding::value(path, mistake).suggest(Some(hint.to_owned()))];
+    }
     if !entry.keeps_contract() {
         let mistake = Mistake::OtherContract {
             kind: slot.name(),

@@ -257,6 +257,14 @@ pub enum Mistake {
         /// The name, as written.
         name: String,
     },
+    /// A method that several collections declare.
+    #[error("`{name}` is declared by {holders}")]
+    SeveralMethods {
+        /// The method.
+        name: String,
+        /// The files.
+        holders: String,
+    },
     /// A setting that a method does not declare.
     #[error("`{method}` has no setting `{key}`")]
     NoSetting {
