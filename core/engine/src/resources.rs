@@ -131,30 +131,25 @@ impl Resources {
 
     /// Loads a policy. Fails if its file has changed since the plan was made.
     pub(crate) fn plugin(&self, work: &PluginWork) -> Result<Plugin, EngineError> {
-        let plugin = self.sandbox()?.load(&work.path)?;
-        if *plugin.digest() != work.digest {
-            return Err(EngineError::PluginChanged {
-                name: work.plugin.clone(),
-                path: work.path.clone(),
-                found: plugin.digest().short(),
-                planned: work.digest.short(),
-            });
-        }
-        Ok(plugin)
+        self.planned(&work.plugin, &work.path, &work.digest)
     }
 
     /// Loads the collection of a method. Fails if its file has changed since the plan was made.
     pub(crate) fn method(&self, work: &PolicyWork) -> Result<Methods, EngineError> {
-        let plugin = self.sandbox()?.load(&work.path)?;
-        if *plugin.digest() != work.digest {
+        Ok(self.planned(&work.policy, &work.path, &work.digest)?.methods()?)
+    }
+
+    fn planned(&self, name: &str, path: &Path, digest: &Digest) -> Result<Plugin, EngineError> {
+        let plugin = self.sandbox()?.load(path)?;
+        if plugin.digest() != digest {
             return Err(EngineError::PluginChanged {
-                name: work.policy.clone(),
-                path: work.path.clone(),
+                name: name.to_owned(),
+                path: path.to_owned(),
                 found: plugin.digest().short(),
-                planned: work.digest.short(),
+                planned: digest.short(),
             });
         }
-        Ok(plugin.methods()?)
+        Ok(plugin)
     }
 
     /// The device of a work, limited to this process's threads.

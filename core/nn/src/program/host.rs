@@ -8,6 +8,7 @@ use cadre_contract::program::{ElementKind, OutputRole, Program, TensorType};
 use super::runner::{RunOptions, Runner};
 use super::value::AnyTensor;
 use crate::error::NnError;
+use crate::workers::Workers;
 
 /// An array in host memory, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,11 +118,21 @@ pub struct Evaluated {
 }
 
 /// Runs a program without experts on the CPU. With `gradients`, the gradient of its loss term is computed for all float
-/// inputs that it reaches.
+/// inputs that it reaches. Uses one thread: burn-flex divides sums of millions of elements among its threads, and the
+/// last bits would depend on their number.
 ///
 /// # Errors
 /// Inputs of other types, an index out of range, a matrix that cannot be decomposed, or a failure of the backend.
 pub fn evaluate(
+    program: &Arc<Program>,
+    inputs: &[HostTensor],
+    seed: u64,
+    gradients: bool,
+) -> Result<Evaluated, NnError> {
+    Workers::new(1)?.wide(|| on_one_thread(program, inputs, seed, gradients))
+}
+
+fn on_one_thread(
     program: &Arc<Program>,
     inputs: &[HostTensor],
     seed: u64,
@@ -161,4 +172,46 @@ pub fn evaluate(
     let outputs =
         outputs.into_iter().map(|output| HostTensor::download(&output.inner())).collect::<Result<_, _>>()?;
     Ok(Evaluated { outputs, gradients: found })
+}
+
+#[cfg(test)]
+mod tests {
+    use cadre_contract::program::{Builder, Op, Output, ProgramLimits, Reduction, Source};
+
+    use super::*;
+
+    /// The bits of the sum and the product of large arrays, computed by a caller with this many threads.
+    fn bits(threads: usize) -> Vec<u32> {
+        let count = 5_000_000_u32;
+        let inputs = [(Source::Base, TensorType::float([count]))];
+        let mut program = Builder::new(inputs, vec![], ProgramLimits::default()).unwrap();
+        let sum = program.apply(Op::ReduceAll(Reduction::Sum), &[0]).unwrap()[0];
+        let norm = program.apply(Op::ReduceAll(Reduction::Norm), &[0]).unwrap()[0];
+        let output = |name: &str, value| Output { role: OutputRole::Case(name.to_owned()), value };
+        let program = Arc::new(program.finish(vec![output("sum", sum), output("norm", norm)]).unwrap());
+        let values: Vec<f32> = (0..count).map(|at| ((at % 9973) as f32).sin() * 1e3).collect();
+        let input = HostTensor::floats(vec![count], values);
+        let found = Workers::new(threads).unwrap().wide(|| evaluate(&program, &[input], 0, false)).unwrap();
+        found
+            .outputs
+            .iter()
+            .flat_map(|output| output.to_f64())
+            .map(|value| (value as f32).to_bits())
+            .collect()
+    }
+
+    #[test]
+    fn large_sums_do_not_depend_on_the_callers_threads() {
+        let one = bits(1);
+        assert_eq!(one, bits(2));
+        assert_eq!(one, bits(5));
+    }
+
+    #[test]
+    fn a_matrix_is_transposed() {
+        let matrix = HostTensor::floats(vec![2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let turned = matrix.clone().transposed();
+        assert_eq!(turned, HostTensor::floats(vec![3, 2], vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0]));
+        assert_eq!(turned.transposed(), matrix);
+    }
 }
