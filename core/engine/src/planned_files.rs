@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use cadre_scheduler::{FileUse, checkpoint_file_names};
+use cadre_scheduler::{CheckpointPlace, FileUse, checkpoint_file_names};
 use cadre_store::{Artifact, Digest, FileDigests, FileStamp};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,23 @@ pub(crate) fn read_listed<T>(
     match list()?.into_iter().find(|path| !planned.contains(path.as_path())) {
         Some(path) => Err(EngineError::FileChanged { path, how: "it was not there".to_owned() }),
         None => outcome,
+    }
+}
+
+/// Runs `body` with the folder of a backbone: that of its checkpoint ([`read_checkpoint`]) if it has one, or else its
+/// artifact's.
+///
+/// # Errors
+/// As for [`read_planned`].
+pub(crate) fn read_backbone<T>(
+    backbone: &Artifact,
+    checkpoint: Option<&CheckpointPlace>,
+    digests: &FileDigests,
+    body: impl FnOnce(&Path) -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    match checkpoint {
+        Some(place) => read_checkpoint(backbone, &place.path, digests, || body(&place.path)),
+        None => body(backbone.folder()),
     }
 }
 

@@ -13,10 +13,10 @@ use cadre_store::{Artifact, ArtifactStore, Digest, FileDigests, chain};
 
 use crate::ensemble::EvidenceBook;
 use crate::error::EngineError;
-use crate::planned_files::read_checkpoint;
+use crate::planned_files::read_backbone;
 
 /// Tokenizer files that belong to a checkpoint and are copied with it.
-pub(crate) const TOKENIZER_FILES: [&str; 5] = [
+const TOKENIZER_FILES: [&str; 5] = [
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -55,6 +55,17 @@ impl OpenModel {
         mounted.insert(*expert.key(), slot);
         Ok(slot)
     }
+}
+
+/// Copies the tokenizer files of a checkpoint that are there.
+pub(crate) fn copy_tokenizer(from: &Path, to: &Path) -> Result<(), EngineError> {
+    for name in TOKENIZER_FILES {
+        let (from, path) = (from.join(name), to.join(name));
+        if from.is_file() {
+            std::fs::copy(&from, &path).map_err(|source| EngineError::Write { path, source })?;
+        }
+    }
+    Ok(())
 }
 
 /// The tokenizer in a folder, checked against the backbone's rows: a token without a row must not occur.
@@ -120,11 +131,9 @@ impl Resources {
             return Ok(Arc::clone(model));
         }
         let device = self.device(work)?;
-        let open = || OpenModel::open(folder, *backbone.key(), work, &device);
-        let model = Arc::new(match &work.checkpoint {
-            Some(_) => read_checkpoint(backbone, folder, &self.digests, open)?,
-            None => open()?,
-        });
+        let model = Arc::new(read_backbone(backbone, work.checkpoint.as_ref(), &self.digests, |folder| {
+            OpenModel::open(folder, *backbone.key(), work, &device)
+        })?);
         models.push((wanted, Arc::clone(&model)));
         Ok(model)
     }

@@ -36,9 +36,9 @@ pub use learner::Learner;
 
 pub use device::{BackendKind, DeviceSpec, Precision, backends};
 
-pub use adapter::{AdapterKind, AdapterSpec, ExpertSlot, Scaling};
+pub use adapter::{AdapterKind, AdapterSpec, ExpertSlot, Scaling, Site};
 pub use training::{
-    Flow, Keep, Length, NamedTensor, Schedule, Site, Statistic, StepReport, TensorName, TrainingControl,
+    Flow, Keep, Length, NamedTensor, Schedule, Statistic, StepReport, TensorName, TrainingControl,
     TrainingData, TrainingInputs, TrainingOutcome, TrainingSpec, Validation, ValidationSpec,
 };
 

@@ -197,13 +197,13 @@ fn named(text: &str, kind: PolicyKind, name: &str) -> String {
             [first.to_ascii_uppercase(), rest.to_owned()]
         })
         .collect();
-    // A policy type must not have the name of the trait that it implements.
-    let type_name = match type_name.as_str() {
-        "Router" | "Selector" | "Gate" | "Gated" | "Parameter" | "Policy" | "Site" => {
-            format!("{type_name}Method")
-        }
-        _ => type_name,
+    // A policy type must not have the name of a type that the template imports from the SDK.
+    let suffix = match (kind, type_name.as_str()) {
+        (PolicyKind::Router | PolicyKind::Selector, "Router" | "Selector") => "Policy",
+        (PolicyKind::Gate, "Gate" | "Gated" | "Parameter" | "Policy" | "Site") => "Method",
+        _ => "",
     };
+    let type_name = type_name + suffix;
     text.replace("my-policy", name).replace(package, name).replace(class, &type_name)
 }
 

@@ -32,7 +32,7 @@ pub use cadre_contract::PluginKind;
 pub use limits::Limits;
 pub use method::{
     Directive, LogitStream, Methods, ModelShape, ParameterInit, ParameterSpec, SampleShape, StreamSource,
-    TrainingPart, sample_call, sample_settings,
+    TrainingPart, sample_settings,
 };
 pub use plugin::Plugin;
 pub use router::Router;

@@ -6,14 +6,15 @@ pub(crate) mod tokenizers;
 use std::path::Path;
 
 use cadre_checkpoint::CheckpointFolder;
+use cadre_contract::Slot;
 use cadre_data::{DataError, Hub, IndicatorTokens, SourceSpec, Tokenizer};
 use cadre_recipe::{
-    Backend, IndicatorWords, Loaded, Order, Precision, Pretrain, Recipe, RecipeError, Source, Template,
-    TokenizerSource,
+    Backend, IndicatorWords, Loaded, Order, PluginCatalog, Precision, Pretrain, Recipe, RecipeError, Source,
+    Template, TokenizerSource,
 };
 use cadre_store::chain;
 
-use crate::planning::files::{data_split, indicator_form, source_spec, stream_spec};
+use crate::planning::files::{data_split, indicator_form, source_spec, stream_spec, wrong_lengths};
 use crate::planning::hub_names::resolve;
 use crate::planning::memory::{bytes, machine_memory, need};
 use crate::planning::planner::order_choice;
@@ -31,10 +32,16 @@ pub(crate) struct Checked {
 
 /// All errors and warnings that require reading data and files.
 #[must_use]
-pub(crate) fn check(loaded: &Loaded, hub: &Hub) -> Checked {
+pub(crate) fn check(loaded: &Loaded, catalog: &PluginCatalog, hub: &Hub) -> Checked {
     let (recipe, unresolved) = resolve(&loaded.recipe, hub);
-    let mut checker =
-        Checker { loaded, recipe: &recipe, mistakes: Vec::new(), warnings: Vec::new(), rows: Vec::new() };
+    let mut checker = Checker {
+        loaded,
+        catalog,
+        recipe: &recipe,
+        mistakes: Vec::new(),
+        warnings: Vec::new(),
+        rows: Vec::new(),
+    };
     checker.stream();
     checker.sources();
     checker.rows();
@@ -51,6 +58,7 @@ pub(crate) fn check(loaded: &Loaded, hub: &Hub) -> Checked {
 
 struct Checker<'a> {
     loaded: &'a Loaded,
+    catalog: &'a PluginCatalog,
     /// The recipe with Hub names resolved to folders.
     recipe: &'a Recipe,
     mistakes: Vec<RecipeError>,
@@ -81,6 +89,7 @@ impl Checker<'_> {
                 self.metrics(&tasks);
                 self.imports(&tasks);
                 self.trained(&tasks);
+                self.merge(&tasks);
             }
         }
     }
@@ -133,6 +142,18 @@ impl Checker<'_> {
                     self.mistakes.push(mistake.expected("a folder of a PEFT adapter"));
                 }
             }
+        }
+    }
+
+    /// Lists of a merge's settings have one number per expert.
+    fn merge(&mut self, tasks: &[String]) {
+        let Some(merge) = self.recipe.routing.as_ref().and_then(|routing| routing.merge.as_ref()) else {
+            return;
+        };
+        // A method that is not there was reported when the recipe was read.
+        let Some((_, policy)) = self.catalog.policy(Slot::Merge, &merge.plugin) else { return };
+        for (setting, problem) in wrong_lengths(policy, &merge.settings, tasks.len()) {
+            self.mistakes.push(self.loaded.mistake(&format!("routing.merge.{setting}"), problem));
         }
     }
 

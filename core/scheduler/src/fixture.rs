@@ -126,8 +126,12 @@ impl Fixture {
     pub(crate) fn plan(&self, recipe: &Value) -> Plan {
         let recipe: Recipe =
             serde_json::from_value(recipe.clone()).unwrap_or_else(|problem| panic!("{problem}: {recipe:#}"));
-        let catalog = PluginCatalog::scan(&[self.at("plugins")]);
-        crate::planning::planner::plan(&recipe, &catalog, &FileDigests::in_memory(), &self.hub()).unwrap()
+        let digests = FileDigests::in_memory();
+        crate::planning::planner::plan(&recipe, &self.catalog(), &digests, &self.hub()).unwrap()
+    }
+
+    pub(crate) fn catalog(&self) -> PluginCatalog {
+        PluginCatalog::scan(&[self.at("plugins")])
     }
 
     /// The Hub without a network; its cache is the folder `hub`.
@@ -143,6 +147,7 @@ fn collection() -> Vec<u8> {
         json!({ "name": name, "slot": "merge", "summary": "s", "hooks": ["merge"], "setting": [
             { "name": "factor", "kind": "number-per-expert", "doc": "d", "default": 1.0 },
             { "name": "some-setting", "kind": "number", "doc": "d", "default": 1.0 },
+            { "name": "list", "kind": "numbers", "doc": "d", "optional": true },
         ] })
     };
     let declared = json!({ "version": "0.1.0", "policy": [merge("one"), merge("two")] }).to_string();

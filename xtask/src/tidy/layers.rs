@@ -33,7 +33,7 @@ pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
         if !manifest.exists() {
             continue;
         }
-        let Some(layer) = floor_of(&name) else {
+        let Some(layer) = layer_of(&name) else {
             findings.push(Finding::new(
                 &manifest,
                 1,
@@ -45,7 +45,7 @@ pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
         };
         let text = std::fs::read_to_string(&manifest)?;
         for (line, dependency) in dependencies(&text) {
-            if let Some(below) = dependency.strip_prefix("cadre-").and_then(floor_of)
+            if let Some(below) = dependency.strip_prefix("cadre-").and_then(layer_of)
                 && below >= layer
             {
                 findings.push(Finding::new(
@@ -86,7 +86,7 @@ fn light(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
     Ok(())
 }
 
-fn floor_of(name: &str) -> Option<u32> {
+fn layer_of(name: &str) -> Option<u32> {
     LAYERS.iter().find(|(known, _)| *known == name).map(|(_, layer)| *layer)
 }
 

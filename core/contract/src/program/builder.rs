@@ -144,11 +144,7 @@ impl Builder {
         for arg in args {
             given.push(self.type_of(*arg)?);
         }
-        let shapes: Vec<Vec<u32>> = match op {
-            Op::Constant(_) => self.constants.iter().map(|(shape, _)| shape.clone()).collect(),
-            _ => Vec::new(),
-        };
-        let results = typing::results(&op, &given, &self.experts, &shapes).map_err(|problem| {
+        let results = typing::results(&op, &given, &self.experts, &self.constants).map_err(|problem| {
             let listed: Vec<String> = given.iter().map(ToString::to_string).collect();
             self.refused(format!("{op} of ({}): {problem}", listed.join(", ")))
         })?;

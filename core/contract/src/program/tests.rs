@@ -124,3 +124,28 @@ fn a_damaged_program_is_refused() {
         assert!(Program::from_json(text, ProgramLimits::default()).is_err(), "{text}");
     }
 }
+
+/// The names of an enum or variant of the contract.
+fn names_in_contract(item: &str) -> Vec<&'static str> {
+    let (_, rest) = crate::METHOD_WIT.split_once(&format!(" {item} {{")).unwrap();
+    let (body, _) = rest.split_once('}').unwrap();
+    let lines = body.lines().map(str::trim).filter(|line| !line.starts_with("///"));
+    let names = lines.flat_map(|line| match line.split_once('(') {
+        Some((name, _)) => vec![name],
+        None => line.split(',').collect(),
+    });
+    names.map(str::trim).filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn every_operation_is_documented() {
+    let page = include_str!("../../../../docs/operations.md");
+    let mut operations = 0;
+    for item in ["enum unary-op", "enum binary-op", "enum reduction", "variant operation"] {
+        for name in names_in_contract(item) {
+            operations += 1;
+            assert!(page.contains(&format!("`{name}`")), "{name} of {item}");
+        }
+    }
+    assert_eq!(operations, 22 + 15 + 5 + 31, "update the number, and the page");
+}

@@ -92,12 +92,13 @@ pub struct ExpertType {
     pub output: u32,
 }
 
-/// Types of an operation's results. The error states what does not fit.
+/// Types of an operation's results. `constants` are the program's, each with shape and bits. The error states what does
+/// not fit.
 pub(super) fn results(
     op: &Op,
     args: &[&TensorType],
     experts: &[ExpertType],
-    constants: &[Vec<u32>],
+    constants: &[(Vec<u32>, Vec<u32>)],
 ) -> Result<Vec<TensorType>, String> {
     let expected = match op {
         Op::Full(..) | Op::Constant(_) | Op::Arange(_) | Op::Uniform { .. } => 0,
@@ -274,7 +275,7 @@ pub(super) fn results(
             false => of(ElementKind::Float, shape.clone()),
         },
         Op::Constant(index) => match constants.get(*index as usize) {
-            Some(shape) => of(ElementKind::Float, shape.clone()),
+            Some((shape, _)) => of(ElementKind::Float, shape.clone()),
             None => Err(format!("there is no constant {index}")),
         },
         Op::Arange(count) => of(ElementKind::Int, vec![*count]),

@@ -14,7 +14,7 @@ use super::run_folder::{RunFolder, artifact};
 use super::{Done, keep_what_is_there};
 use crate::error::EngineError;
 use crate::planned_files::read_checkpoint;
-use crate::resources::TOKENIZER_FILES;
+use crate::resources::copy_tokenizer;
 use crate::stage::task_of;
 use crate::terminal::{OutputMode, Terminal};
 
@@ -60,12 +60,7 @@ pub(super) fn export(args: &ExportArgs, common: &CommonArgs, terminal: &Terminal
             true => export_merged(folder, trained.folder(), &args.to).map(|()| 0)?,
             false => export_adapter(folder, trained.folder(), &args.to)?,
         };
-        for name in TOKENIZER_FILES {
-            let from = folder.join(name);
-            if from.is_file() {
-                copy(&from, &args.to.join(name))?;
-            }
-        }
+        copy_tokenizer(folder, &args.to)?;
         Ok(added)
     };
     // The checkpoint may have changed since the run; the expert would not match it.
@@ -135,11 +130,4 @@ fn about(plan: &Plan, stage: &StageSpec, indicator: Option<&IndicatorWork>, args
             "added-rows": if indicator.kind == IndicatorKind::NewToken { 2 } else { 0 },
         })),
     })
-}
-
-fn copy(from: &Path, to: &Path) -> Result<(), EngineError> {
-    match std::fs::copy(from, to) {
-        Ok(_) => Ok(()),
-        Err(source) => Err(EngineError::Write { path: to.to_owned(), source }),
-    }
 }

@@ -198,10 +198,7 @@ fn check(args: &CheckArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     let file = &named.file;
     let found = sandbox(common)?.conformance(file, &args.settings);
     match terminal.mode() {
-        OutputMode::Json => {
-            let json = serde_json::to_string(&found);
-            terminal.print(&json.map_err(|source| EngineError::NoJson { what: "the outcome", source })?);
-        }
+        OutputMode::Json => terminal.print(&json(&found)?),
         _ => terminal.print(&outcome(&found)),
     }
     if found.passed() {
@@ -211,16 +208,17 @@ fn check(args: &CheckArgs, common: &CommonArgs, terminal: &Terminal) -> Done {
     Err(EngineError::BreaksContract { file: file.clone(), failed })
 }
 
+fn json(outcome: &impl serde::Serialize) -> Result<String, EngineError> {
+    serde_json::to_string(outcome).map_err(|source| EngineError::NoJson { what: "the outcome", source })
+}
+
 fn check_cases(named: &Named, file: &Path, common: &CommonArgs, terminal: &Terminal) -> Done {
     let methods = sandbox(common)?.load(&named.file)?.methods()?;
     let policy = named.policy(&methods)?;
     let outcome = cases::check(&methods, &policy, file)
         .map_err(|problem| EngineError::NotCases { file: file.to_owned(), problem })?;
     match terminal.mode() {
-        OutputMode::Json => {
-            let json = serde_json::to_string(&outcome);
-            terminal.print(&json.map_err(|source| EngineError::NoJson { what: "the outcome", source })?);
-        }
+        OutputMode::Json => terminal.print(&json(&outcome)?),
         _ => terminal.print(outcome.text().trim_end()),
     }
     match outcome.failures.first() {

@@ -1,7 +1,7 @@
 //! Dry runs of methods: their hooks are traced, so that a wrong shape or an unknown fact is an error of the recipe.
 
 use cadre_contract::Hook;
-use cadre_policy::{Methods, PolicyError, SampleShape, Sandbox, sample_call};
+use cadre_policy::{Methods, PolicyError, SampleShape, Sandbox};
 use cadre_recipe::{Loaded, RecipeError};
 use cadre_scheduler::MergeWork;
 use cadre_store::chain;
@@ -37,8 +37,7 @@ fn merge(methods: &Methods, work: &MergeWork, experts: usize, width: usize) -> R
     let size = u32::try_from(width).unwrap_or(u32::MAX);
     let experts = u32::try_from(experts).unwrap_or(u32::MAX);
     let shape = SampleShape { input: size, output: size, experts, ..SampleShape::default() };
-    let settings = work.merge.settings.clone();
-    match sample_call(policy, Hook::Merge, settings, shape, &[], &[]) {
+    match methods.sample(policy, Hook::Merge, &work.merge.settings, shape)? {
         Some(call) => methods.trace(&call).map(drop),
         None => Ok(()),
     }

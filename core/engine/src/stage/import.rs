@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::inputs::first_input;
 use crate::error::EngineError;
-use crate::planned_files::{read_checkpoint, read_planned};
+use crate::planned_files::{read_backbone, read_planned};
 use crate::resources::Resources;
 
 pub(super) fn import(
@@ -16,16 +16,10 @@ pub(super) fn import(
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     let backbone = first_input(job, StageKind::Backbone)?;
-    let folder = work.checkpoint.as_ref().map_or_else(|| backbone.folder(), |place| place.path.as_path());
-    let read = || {
-        read_planned(&work.files, &executor.digests, || {
-            Ok(import_adapter(folder, &work.path, job.draft.folder())?)
-        })
-    };
-    let imported = match &work.checkpoint {
-        Some(_) => read_checkpoint(backbone, folder, &executor.digests, read)?,
-        None => read()?,
-    };
+    let digests = &executor.digests;
+    let imported = read_backbone(backbone, work.checkpoint.as_ref(), digests, |folder| {
+        read_planned(&work.files, digests, || Ok(import_adapter(folder, &work.path, job.draft.folder())?))
+    })?;
     rows_for(work, &imported)?;
     Ok(json!({ "parameters": imported.parameters, "imported": true }))
 }

@@ -12,8 +12,8 @@ use serde_json::json;
 
 use super::inputs::{all, first_input, task_of};
 use crate::error::EngineError;
-use crate::planned_files::read_checkpoint;
-use crate::resources::{Resources, TOKENIZER_FILES};
+use crate::planned_files::read_backbone;
+use crate::resources::{Resources, copy_tokenizer};
 
 pub(super) fn merge(
     work: &MergeWork,
@@ -21,7 +21,6 @@ pub(super) fn merge(
     job: &StageJob<'_>,
 ) -> Result<StageFacts, EngineError> {
     let backbone = first_input(job, StageKind::Backbone)?;
-    let folder = work.checkpoint.as_ref().map_or_else(|| backbone.folder(), |place| place.path.as_path());
     let experts = all(job, StageKind::Train);
     let names: Vec<&str> = experts.iter().map(|input| task_of(&input.name)).collect();
     let folders: Vec<_> = experts.iter().map(|input| input.artifact.folder()).collect();
@@ -29,7 +28,7 @@ pub(super) fn merge(
     let mut merger =
         Merger { methods: &methods, work, names: &names, seed: job.spec.seed(), programs: Vec::new() };
     let to = job.draft.folder();
-    let mut write = || -> Result<usize, EngineError> {
+    let merged = read_backbone(backbone, work.checkpoint.as_ref(), &executor.digests, |folder| {
         let mut done = 0;
         let merged = merge_experts(folder, &folders, to, &mut |tensor, total, base, deltas| {
             if job.stop.is_requested() {
@@ -39,19 +38,9 @@ pub(super) fn merge(
             job.progress(done, u64::try_from(total).unwrap_or(u64::MAX), "weights");
             merger.merged(tensor, base, deltas)
         })?;
-        for name in TOKENIZER_FILES {
-            let from = folder.join(name);
-            if from.is_file() {
-                let path = to.join(name);
-                std::fs::copy(&from, &path).map_err(|source| EngineError::Write { path, source })?;
-            }
-        }
+        copy_tokenizer(folder, to)?;
         Ok(merged)
-    };
-    let merged = match &work.checkpoint {
-        Some(_) => read_checkpoint(backbone, folder, &executor.digests, write)?,
-        None => write()?,
-    };
+    })?;
     let programs = merger.programs.len();
     Ok(json!({ "experts": names.len(), "merged-tensors": merged, "programs": programs }))
 }
@@ -78,7 +67,7 @@ impl Merger<'_> {
             std::iter::once(base).chain(deltas).map(HostTensor::transposed).collect();
         let program = self.program(tensor, &given[0])?;
         let seed = self.seed.derive(&tensor.name).0;
-        let mut outputs = evaluate(&program, &given, seed, false)?.outputs;
+        let mut outputs = evaluate(&program, given, seed, false)?.outputs;
         let merged = outputs.pop().map(|output| output.transposed().into_floats()).unwrap_or_default();
         match merged.iter().position(|value| !value.is_finite()) {
             Some(at) => Err(EngineError::NotFinite {

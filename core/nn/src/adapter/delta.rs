@@ -1,4 +1,4 @@
-//! A dense change of a weight: `x (W + Δ)ᵀ`. Merges make it; it is not trained.
+//! A dense change of a weight: `x (W + Δ)ᵀ`. Experts of this kind are read, merged and run; no stage makes them yet.
 
 use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;

@@ -19,8 +19,9 @@ pub(crate) use ia3::{FACTORS, on_input};
 pub(crate) use kind::{Activation, kind};
 pub(crate) use lora::{A as LORA_A, B as LORA_B};
 pub(crate) use mix::{ApartUpdate, JoinedUpdate, Mix, Shares, Tokens, Update};
-pub(crate) use site::{Place, Site, places};
+pub(crate) use site::{Place, places};
 
+pub use site::Site;
 pub use spec::{AdapterKind, AdapterSpec, Scaling};
 
 /// Handle of an expert mounted on a learner. It is valid for that learner only.

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 use cadre_checkpoint::{BackboneShape, TARGETS, Target, TargetEntry};
+use serde::{Deserialize, Serialize};
 
 use super::kind::Body;
 use super::spec::AdapterSpec;
 
 /// A projection of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Site {
-    /// The layer, counted from 0.
-    pub(crate) layer: usize,
-    pub(crate) target: Target,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Site {
+    /// Index of the layer.
+    pub layer: usize,
+    /// The projection.
+    pub target: Target,
 }
 
 /// A site with the widths of its projection.

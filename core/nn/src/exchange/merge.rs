@@ -19,7 +19,7 @@ use crate::error::NnError;
 
 const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
-pub(super) const FILE: &str = "model.safetensors";
+const FILE: &str = "model.safetensors";
 
 /// How a tensor of the backbone changes.
 enum Change {
@@ -50,27 +50,10 @@ struct Planned {
 /// # Errors
 /// Missing or damaged files, an expert of another backbone, or a file that cannot be written.
 pub fn export_merged(backbone: &Path, expert: &Path, to: &Path) -> Result<(), NnError> {
-    let config = backbone.join("config.json");
     let CheckpointFolder { shape, files, .. } = CheckpointFolder::open(backbone)?;
     let adapter = Adapter::read(expert, &shape)?;
     let planned = plan(&files, &adapter, &shape)?;
-    let access = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| CheckpointError::File { path, source }
-    };
-    std::fs::create_dir_all(to).map_err(access(to))?;
-    let part = to.join(format!(".{FILE}.part"));
-    let file = File::create(&part).map_err(access(&part))?;
-    let mut out = BufWriter::new(file);
-    out.write_all(&header(&planned)).map_err(access(&part))?;
-    for tensor in &planned {
-        out.write_all(&bytes(tensor, &files, &adapter)?).map_err(access(&part))?;
-    }
-    let file = out.into_inner().map_err(|error| access(&part)(error.into_error()))?;
-    file.sync_all().map_err(access(&part))?;
-    std::fs::rename(&part, to.join(FILE)).map_err(access(&part))?;
-
-    let mut keys: Map<String, Value> = read_json(&config, LARGEST_CONFIG)?;
+    let mut keys: Map<String, Value> = read_json(&backbone.join("config.json"), LARGEST_CONFIG)?;
     if adapter.spec.added_tokens > 0 {
         keys.insert("vocab_size".into(), json!(shape.vocabulary + adapter.spec.added_tokens));
     }
@@ -78,8 +61,35 @@ pub fn export_merged(backbone: &Path, expert: &Path, to: &Path) -> Result<(), Nn
     if adapter.spec.added_tokens > 0 || !shape.tied {
         keys.insert("tie_word_embeddings".into(), json!(false));
     }
-    let text = format!("{:#}\n", Value::Object(keys));
-    Ok(write_atomic(&to.join("config.json"), text.as_bytes())?)
+    write_checkpoint(to, &header(&planned), keys, |write| {
+        planned.iter().try_for_each(|tensor| write(&bytes(tensor, &files, &adapter)?))
+    })
+}
+
+/// Writes `model.safetensors`, with this header and what `tensors` writes after it, and then `config.json` to `to`.
+///
+/// # Errors
+/// Those of `tensors`, or a file that cannot be written.
+pub(super) fn write_checkpoint<E: From<NnError>>(
+    to: &Path,
+    header: &[u8],
+    config: Map<String, Value>,
+    tensors: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), NnError>) -> Result<(), E>,
+) -> Result<(), E> {
+    let access = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| NnError::from(CheckpointError::File { path, source })
+    };
+    std::fs::create_dir_all(to).map_err(access(to))?;
+    let part = to.join(format!(".{FILE}.part"));
+    let mut out = BufWriter::new(File::create(&part).map_err(access(&part))?);
+    out.write_all(header).map_err(access(&part))?;
+    tensors(&mut |bytes| out.write_all(bytes).map_err(access(&part)))?;
+    let file = out.into_inner().map_err(|error| access(&part)(error.into_error()))?;
+    file.sync_all().map_err(access(&part))?;
+    std::fs::rename(&part, to.join(FILE)).map_err(access(&part))?;
+    let text = format!("{:#}\n", Value::Object(config));
+    Ok(write_atomic(&to.join("config.json"), text.as_bytes()).map_err(NnError::from)?)
 }
 
 /// The tensors of the merged checkpoint, in the order in which they are written.

@@ -1,16 +1,13 @@
 //! Merges several experts into a backbone with a function of the caller's, one tensor at a time, and writes the result
 //! as a full checkpoint.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use cadre_checkpoint::{CheckpointError, CheckpointFolder, LARGEST_CONFIG, TARGETS, Target, read_json};
-use cadre_store::write_atomic;
+use cadre_checkpoint::{CheckpointFolder, LARGEST_CONFIG, TARGETS, Target, read_json};
 use safetensors::tensor::Dtype;
 use serde_json::{Map, Value, json};
 
-use super::merge::{FILE, bytes_of, header_of, width};
+use super::merge::{bytes_of, header_of, width, write_checkpoint};
 use crate::adapter::{Adapter, AdapterKind, Place, Site, kind, on_input};
 use crate::error::NnError;
 use crate::program::HostTensor;
@@ -93,51 +90,42 @@ pub fn merge_experts<E: From<NnError>>(
         let dtype = if site_of(name).is_some() { Dtype::F32 } else { dtype };
         entries.push((name.to_owned(), dtype, sizes.to_vec()));
     }
-    let access = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| NnError::from(CheckpointError::File { path, source })
-    };
-    std::fs::create_dir_all(to).map_err(access(to))?;
-    let part = to.join(format!(".{FILE}.part"));
-    let mut out = BufWriter::new(File::create(&part).map_err(access(&part))?);
-    let listed = entries.iter().map(|(name, dtype, sizes)| (name.as_str(), *dtype, sizes.as_slice()));
-    out.write_all(&header_of(listed)).map_err(access(&part))?;
-    for (name, dtype, sizes) in &entries {
-        let Some(site) = site_of(name) else {
-            let raw = bytes_of(&files, name)?;
-            out.write_all(raw).map_err(access(&part))?;
-            continue;
-        };
-        let &[wide, into] = sizes.as_slice() else {
-            return Err(NnError::MergedSize { name: name.clone(), found: sizes.len(), expected: 2 }.into());
-        };
-        let shape = vec![wide as u32, into as u32];
-        let base = files.values(name, sizes).map_err(NnError::from)?;
-        let mut deltas = Vec::with_capacity(adapters.len());
-        for (adapter, folder) in adapters.iter().zip(experts) {
-            let values = delta(adapter, site, &base, [wide, into], folder)?;
-            deltas.push(HostTensor::floats(shape.clone(), values));
-        }
-        let merged = merge(site, sites.len(), HostTensor::floats(shape, base), deltas)?;
-        let expected = wide * into;
-        if merged.len() != expected {
-            return Err(NnError::MergedSize { name: name.clone(), found: merged.len(), expected }.into());
-        }
-        debug_assert_eq!(width(*dtype), 4);
-        let bytes: Vec<u8> = merged.iter().flat_map(|value| value.to_le_bytes()).collect();
-        out.write_all(&bytes).map_err(access(&part))?;
-    }
-    let file = out.into_inner().map_err(|error| access(&part)(error.into_error()))?;
-    file.sync_all().map_err(access(&part))?;
-    std::fs::rename(&part, to.join(FILE)).map_err(access(&part))?;
     let mut keys: Map<String, Value> =
         read_json(&backbone.join("config.json"), LARGEST_CONFIG).map_err(NnError::from)?;
     // The head is separate if the backbone's files make it so, whatever the configuration says.
     if !shape.tied {
         keys.insert("tie_word_embeddings".into(), json!(false));
     }
-    let text = format!("{:#}\n", Value::Object(keys));
-    write_atomic(&to.join("config.json"), text.as_bytes()).map_err(NnError::from)?;
+    let listed = entries.iter().map(|(name, dtype, sizes)| (name.as_str(), *dtype, sizes.as_slice()));
+    write_checkpoint::<E>(to, &header_of(listed), keys, |write| {
+        for (name, dtype, sizes) in &entries {
+            let Some(site) = site_of(name) else {
+                write(bytes_of(&files, name)?)?;
+                continue;
+            };
+            let &[wide, into] = sizes.as_slice() else {
+                return Err(
+                    NnError::MergedSize { name: name.clone(), found: sizes.len(), expected: 2 }.into()
+                );
+            };
+            let shape = vec![wide as u32, into as u32];
+            let base = files.values(name, sizes).map_err(NnError::from)?;
+            let mut deltas = Vec::with_capacity(adapters.len());
+            for (adapter, folder) in adapters.iter().zip(experts) {
+                let values = delta(adapter, site, &base, [wide, into], folder)?;
+                deltas.push(HostTensor::floats(shape.clone(), values));
+            }
+            let merged = merge(site, sites.len(), HostTensor::floats(shape, base), deltas)?;
+            let expected = wide * into;
+            if merged.len() != expected {
+                return Err(NnError::MergedSize { name: name.clone(), found: merged.len(), expected }.into());
+            }
+            debug_assert_eq!(width(*dtype), 4);
+            let bytes: Vec<u8> = merged.iter().flat_map(|value| value.to_le_bytes()).collect();
+            write(&bytes)?;
+        }
+        Ok(())
+    })?;
     Ok(sites.len())
 }
 

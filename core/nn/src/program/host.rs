@@ -87,11 +87,12 @@ impl HostTensor {
         self.shape.iter().map(|size| *size as usize).collect()
     }
 
-    fn upload(&self, device: &Device) -> AnyTensor {
-        match &self.values {
-            HostValues::Float(values) => AnyTensor::floats(values.clone(), &self.sizes(), device),
-            HostValues::Int(values) => AnyTensor::ints(values.clone(), &self.sizes(), device),
-            HostValues::Bool(values) => AnyTensor::bools(values.clone(), &self.sizes(), device),
+    fn upload(self, device: &Device) -> AnyTensor {
+        let sizes = self.sizes();
+        match self.values {
+            HostValues::Float(values) => AnyTensor::floats(values, &sizes, device),
+            HostValues::Int(values) => AnyTensor::ints(values, &sizes, device),
+            HostValues::Bool(values) => AnyTensor::bools(values, &sizes, device),
         }
     }
 
@@ -125,7 +126,7 @@ pub struct Evaluated {
 /// Inputs of other types, an index out of range, a matrix that cannot be decomposed, or a failure of the backend.
 pub fn evaluate(
     program: &Arc<Program>,
-    inputs: &[HostTensor],
+    inputs: Vec<HostTensor>,
     seed: u64,
     gradients: bool,
 ) -> Result<Evaluated, NnError> {
@@ -134,7 +135,7 @@ pub fn evaluate(
 
 fn on_one_thread(
     program: &Arc<Program>,
-    inputs: &[HostTensor],
+    inputs: Vec<HostTensor>,
     seed: u64,
     gradients: bool,
 ) -> Result<Evaluated, NnError> {
@@ -147,26 +148,27 @@ fn on_one_thread(
     let loss = program.outputs().iter().position(|output| output.role == OutputRole::LossTerm);
     let loss = loss.filter(|_| gradients);
     let reached = loss.map(|loss| program.reaches(loss)).unwrap_or_default();
-    let uploaded: Vec<AnyTensor> = inputs
-        .iter()
-        .enumerate()
-        .map(|(index, input)| {
-            let tensor = input.upload(&device);
-            match reached.get(index) {
-                Some(true) => tensor.leaf(),
-                _ => tensor,
-            }
-        })
-        .collect();
-    let outputs = runner.run(uploaded.clone(), &no_experts, RunOptions { seed, ..RunOptions::default() })?;
     let mut found = vec![None; inputs.len()];
+    // The runner frees inputs after their last use: only leaves are kept, for their gradients.
+    let mut leaves = Vec::new();
+    let uploaded = inputs.into_iter().enumerate().map(|(index, input)| {
+        let tensor = input.upload(&device);
+        if reached.get(index) != Some(&true) {
+            return tensor;
+        }
+        let leaf = tensor.leaf();
+        leaves.push((index, leaf.clone()));
+        leaf
+    });
+    let uploaded = uploaded.collect();
+    let outputs = runner.run(uploaded, &no_experts, RunOptions { seed, ..RunOptions::default() })?;
     if let Some(loss) = loss
         && let AnyTensor::Float1(loss) = &outputs[loss]
-        && reached.contains(&true)
+        && !leaves.is_empty()
     {
         let mut tape = loss.backward();
-        for (index, input) in uploaded.iter().enumerate().filter(|(index, _)| reached[*index]) {
-            found[index] = input.take_gradient(&mut tape).as_ref().map(HostTensor::download).transpose()?;
+        for (index, leaf) in &leaves {
+            found[*index] = leaf.take_gradient(&mut tape).as_ref().map(HostTensor::download).transpose()?;
         }
     }
     let outputs =
@@ -191,7 +193,8 @@ mod tests {
         let program = Arc::new(program.finish(vec![output("sum", sum), output("norm", norm)]).unwrap());
         let values: Vec<f32> = (0..count).map(|at| ((at % 9973) as f32).sin() * 1e3).collect();
         let input = HostTensor::floats(vec![count], values);
-        let found = Workers::new(threads).unwrap().wide(|| evaluate(&program, &[input], 0, false)).unwrap();
+        let found =
+            Workers::new(threads).unwrap().wide(|| evaluate(&program, vec![input], 0, false)).unwrap();
         found
             .outputs
             .iter()

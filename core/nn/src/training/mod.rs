@@ -28,7 +28,7 @@ pub(crate) use training_loop::{Training, usable_examples};
 #[cfg(test)]
 pub(crate) use {gradient::gradient, micro::divide};
 
-pub use named::{NamedTensor, Site, TensorName};
+pub use named::{NamedTensor, TensorName};
 pub use objective::TrainingInputs;
 pub use observe::Statistic;
 pub use spec::{Flow, Length, Schedule, StepReport, TrainingControl, TrainingOutcome, TrainingSpec};

@@ -4,21 +4,12 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor};
-use cadre_checkpoint::{TARGETS, Target};
+use cadre_checkpoint::TARGETS;
 use serde::{Deserialize, Serialize};
 
+use crate::adapter::Site;
 use crate::error::NnError;
 use crate::weights::{Weight, upload};
-
-/// A projection of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Site {
-    /// Index of the layer.
-    pub layer: usize,
-    /// The projection.
-    pub target: Target,
-}
 
 /// Identifies a tensor. `a` and `b` are the matrices of a low-rank update in the orientation of the store:
 /// A `[rank, in]`, B `[out, rank]`.
@@ -135,6 +126,8 @@ pub(super) fn twice(name: &TensorName) -> NnError {
 
 #[cfg(test)]
 mod tests {
+    use cadre_checkpoint::Target;
+
     use super::*;
 
     #[test]

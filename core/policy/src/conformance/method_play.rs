@@ -2,13 +2,12 @@
 
 use std::time::Instant;
 
-use cadre_contract::program::ExpertType;
 use cadre_contract::{Hook, PolicyDeclaration, Traced};
 use cadre_store::chain;
 use serde_json::{Map, Value};
 
 use super::{Conformance, ConformanceOutcome};
-use crate::method::{ModelShape, SampleShape, sample_call, sample_settings};
+use crate::method::{ModelShape, SampleShape, sample_settings};
 use crate::{Methods, Plugin, PolicyError};
 
 /// Adds a check per policy: `NAME`, with the operations of each hook.
@@ -83,30 +82,9 @@ fn traced(
     shape: SampleShape,
 ) -> Result<(Traced, f64), String> {
     let told = |error: PolicyError| chain(&error);
-    let streams: Vec<String> = match hook {
-        Hook::Decode => methods
-            .streams(&policy.name, settings)
-            .map_err(told)?
-            .into_iter()
-            .map(|stream| stream.name)
-            .collect(),
-        _ => Vec::new(),
-    };
-    let parameters = match hook {
-        Hook::Gate | Hook::Plan => methods
-            .parameters(
-                &policy.name,
-                settings,
-                ExpertType { input: shape.input, output: shape.output },
-                shape.experts,
-            )
-            .map_err(told)?
-            .into_iter()
-            .map(|spec| (spec.name, spec.shape))
-            .collect(),
-        _ => Vec::new(),
-    };
-    let call = sample_call(policy, hook, settings.clone(), shape, &streams, &parameters)
+    let call = methods
+        .sample(policy, hook, settings, shape)
+        .map_err(told)?
         .ok_or_else(|| format!("`{hook}` has no tensors"))?;
     let start = Instant::now();
     let traced = methods.trace(&call).map_err(told)?;

@@ -184,10 +184,7 @@ fn called(
         }
         Hook::Term => {
             let earlier = given!(inputs.experts());
-            let trained = inputs.named(|source| match source {
-                Source::Parameter(name) => Some(name),
-                _ => None,
-            });
+            let trained = inputs.parameters();
             guest.call_term(store, policy, settings, &trained, &earlier, &inputs.buffers())?.map(|term| {
                 plain(term.map(|value| Output { role: OutputRole::LossTerm, value }).into_iter().collect())
             })

@@ -20,7 +20,7 @@ use crate::bindings::method_world::{Methods as Instance, MethodsPre};
 use crate::guest::{self, Guest};
 use crate::{Call, Limits, PluginId, PolicyError};
 
-pub use sample::{SampleShape, sample_call, sample_settings};
+pub use sample::{SampleShape, sample_settings};
 pub use schedule::{
     Directive, LogitStream, ModelShape, ParameterInit, ParameterSpec, StreamSource, TrainingPart,
 };

@@ -4,6 +4,9 @@ use cadre_contract::program::{ExpertType, Source, TensorType};
 use cadre_contract::{Hook, HookCall, HookExpert, Phase, PolicyDeclaration, SettingKind};
 use serde_json::{Map, Value, json};
 
+use super::{LogitStream, Methods, ParameterSpec};
+use crate::PolicyError;
+
 /// Sizes of a sample call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SampleShape {
@@ -55,16 +58,40 @@ pub fn sample_settings(policy: &PolicyDeclaration, given: &Map<String, Value>) -
     settings
 }
 
-/// A call of a hook with these sizes; `None` for hooks without tensors. `streams` are the logits that a decoder wants,
-/// `parameters` those of a gate.
-#[must_use]
-pub fn sample_call(
+impl Methods {
+    /// A call of a hook with sample inputs of these sizes, with the parameters and streams of logits that the policy asks
+    /// for; `None` for hooks without tensors.
+    ///
+    /// # Errors
+    /// If the policy is stopped or refuses when it is asked for its parameters or streams.
+    pub fn sample(
+        &self,
+        policy: &PolicyDeclaration,
+        hook: Hook,
+        settings: &Map<String, Value>,
+        shape: SampleShape,
+    ) -> Result<Option<HookCall>, PolicyError> {
+        let streams = match hook {
+            Hook::Decode => self.streams(&policy.name, settings)?,
+            _ => Vec::new(),
+        };
+        let sizes = ExpertType { input: shape.input, output: shape.output };
+        let parameters = match hook {
+            Hook::Gate | Hook::Plan => self.parameters(&policy.name, settings, sizes, shape.experts)?,
+            _ => Vec::new(),
+        };
+        Ok(sample_call(policy, hook, settings.clone(), shape, &streams, &parameters))
+    }
+}
+
+/// `streams` are the logits that a decoder wants, `parameters` those of a gate.
+fn sample_call(
     policy: &PolicyDeclaration,
     hook: Hook,
     settings: Map<String, Value>,
     shape: SampleShape,
-    streams: &[String],
-    parameters: &[(String, Vec<u32>)],
+    streams: &[LogitStream],
+    parameters: &[ParameterSpec],
 ) -> Option<HookCall> {
     let mut call = HookCall::new(&policy.name, hook, settings);
     let SampleShape { rows, input, output, experts, rank, vocabulary } = shape;
@@ -108,7 +135,7 @@ pub fn sample_call(
         call.inputs.push((context("token-mask"), TensorType::float([rows, 1])));
         call.inputs.push((context("sequence"), TensorType::int([rows])));
         call.inputs.push((context("step"), TensorType::float([1])));
-        for (name, shape) in parameters {
+        for ParameterSpec { name, shape, .. } in parameters {
             call.inputs.push((Source::Parameter(name.clone()), TensorType::float(shape.clone())));
         }
     };
@@ -167,7 +194,7 @@ pub fn sample_call(
         }
         Hook::Decode => {
             for stream in streams {
-                let source = Source::Logits(stream.clone());
+                let source = Source::Logits(stream.name.clone());
                 call.inputs.push((source, TensorType::float([rows, vocabulary])));
             }
         }

@@ -160,14 +160,12 @@ impl ContradictionChecker<'_> {
             return;
         }
         let at = KeyPath::of(ADAPTER);
-        let kind = self.text("expert.adapter.kind").unwrap_or("lora").to_owned();
+        let name = self.text("expert.adapter.kind").unwrap_or("lora");
+        let against = format!("`kind = \"{name}\"`");
         // The schema check reports an unknown kind.
-        if serde_json::from_value::<AdapterKind>(Value::String(kind.clone())).is_err() {
-            return;
-        }
-        let against = format!("`kind = \"{kind}\"`");
+        let Ok(kind) = serde_json::from_value::<AdapterKind>(json!(name)) else { return };
         for (key, kinds) in AdapterKind::KEYS {
-            if kinds.contains(&kind.as_str()) || at.key(key).find(self.recipe).is_none() {
+            if kinds.contains(&kind) || at.key(key).find(self.recipe).is_none() {
                 continue;
             }
             let why = match *key {
@@ -177,11 +175,11 @@ impl ContradictionChecker<'_> {
             let mistake = Mistake::Contradiction { what: format!("`{key}`"), against: against.clone(), why };
             self.findings.push(Finding::key(at.key(key), mistake).beside(at.key("kind")));
         }
-        if kind == "sparse-delta" && !self.has("expert.adapter.density") {
+        if kind == AdapterKind::SparseDelta && !self.has("expert.adapter.density") {
             let why = "it is the share of the weights that are trained";
             self.needs("expert.adapter.kind", against.clone(), "`density`", why);
         }
-        if kind == "ia3" && !self.has("expert.adapter.targets") {
+        if kind == AdapterKind::Ia3 && !self.has("expert.adapter.targets") {
             let why = "the default, `q` and `v`, is for LoRA; PEFT's for Llama is `[\"k\", \"v\", \"down\"]`";
             self.needs("expert.adapter.kind", against, "`targets`", why);
         }

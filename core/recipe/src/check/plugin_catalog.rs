@@ -148,7 +148,12 @@ impl PluginCatalog {
 
     /// The policy of this name in a slot, and the collection that holds it.
     pub fn policy(&self, slot: Slot, name: &str) -> Option<(&PluginEntry, &PolicyDeclaration)> {
-        self.policies().find(|(_, policy)| policy.slot == slot && policy.name == name)
+        self.of_slot(slot).find(|(_, policy)| policy.name == name)
+    }
+
+    /// The policies of a slot.
+    pub fn of_slot(&self, slot: Slot) -> impl Iterator<Item = (&PluginEntry, &PolicyDeclaration)> {
+        self.policies().filter(move |(_, policy)| policy.slot == slot)
     }
 
     /// All policies of collections; of two with the same name, the one in the earlier folder comes first.

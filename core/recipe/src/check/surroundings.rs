@@ -64,12 +64,7 @@ fn method(catalog: &PluginCatalog, slot: Slot, table: KeyPath, recipe: &Value) -
     let path = table.key("plugin");
     let Some(name) = path.find(recipe).and_then(Value::as_str) else { return Vec::new() };
     let Some((entry, policy)) = catalog.policy(slot, name) else {
-        let names = || {
-            catalog
-                .policies()
-                .filter(|(_, policy)| policy.slot == slot)
-                .map(|(_, policy)| policy.name.as_str())
-        };
+        let names = || catalog.of_slot(slot).map(|(_, policy)| policy.name.as_str());
         let other = catalog.policies().find(|(_, policy)| policy.name == name).map(|(_, policy)| policy.slot);
         if let Some(broken) = catalog.broken().iter().find(|_| names().next().is_none()) {
             let mistake =
@@ -92,8 +87,8 @@ fn method(catalog: &PluginCatalog, slot: Slot, table: KeyPath, recipe: &Value) -
         return vec![Finding::value(path, mistake).expect(there).suggest(near)];
     };
     let holders: Vec<_> = catalog
-        .policies()
-        .filter(|(_, other)| other.slot == slot && other.name == name)
+        .of_slot(slot)
+        .filter(|(_, other)| other.name == name)
         .map(|(holder, _)| holder.file.display().to_string())
         .collect();
     if holders.len() > 1 {

@@ -34,7 +34,7 @@ pub fn methods_markdown(plugins: &Path) -> String {
     let catalog = PluginCatalog::scan(&[plugins.to_owned()]);
     let mut text = HEAD.to_owned();
     text.push_str("| method | where | hooks | paper | reconstruction |\n|---|---|---|---|---|\n");
-    let all = || Slot::ALL.into_iter().flat_map(|slot| of_slot(&catalog, slot));
+    let all = || Slot::ALL.into_iter().flat_map(|slot| catalog.of_slot(slot)).map(|(_, policy)| policy);
     for policy in all() {
         let hooks: Vec<String> = policy.hooks.iter().map(ToString::to_string).collect();
         let _ = writeln!(
@@ -62,10 +62,6 @@ pub fn methods_markdown(plugins: &Path) -> String {
     }
     text.push_str(CASES);
     text
-}
-
-fn of_slot(catalog: &PluginCatalog, slot: Slot) -> Vec<&PolicyDeclaration> {
-    catalog.policies().map(|(_, policy)| policy).filter(|policy| policy.slot == slot).collect()
 }
 
 fn settings(text: &mut String, policy: &PolicyDeclaration) {

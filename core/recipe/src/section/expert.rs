@@ -125,13 +125,18 @@ pub enum AdapterKind {
 
 impl AdapterKind {
     /// The keys of `expert.adapter` that apply to some kinds only, and these kinds.
-    pub(crate) const KEYS: &'static [(&'static str, &'static [&'static str])] = &[
-        ("rank", &["lora", "dora"]),
-        ("alpha", &["lora", "dora"]),
-        ("scaling", &["lora", "dora"]),
-        ("dropout", &["lora", "dora"]),
-        ("density", &["sparse-delta"]),
+    pub(crate) const KEYS: &'static [(&'static str, &'static [Self])] = &[
+        ("rank", &[Self::Lora, Self::Dora]),
+        ("alpha", &[Self::Lora, Self::Dora]),
+        ("scaling", &[Self::Lora, Self::Dora]),
+        ("dropout", &[Self::Lora, Self::Dora]),
+        ("density", &[Self::SparseDelta]),
     ];
+
+    /// Whether a key of [`Self::KEYS`] applies to this kind.
+    fn has(self, key: &str) -> bool {
+        Self::KEYS.iter().any(|(known, kinds)| *known == key && kinds.contains(&self))
+    }
 }
 
 /// The denominator of a low-rank update's scale.
@@ -167,14 +172,13 @@ struct WrittenAdapter {
 impl From<Adapter> for WrittenAdapter {
     fn from(adapter: Adapter) -> Self {
         let Adapter { kind, rank, alpha, scaling, dropout, density, targets } = adapter;
-        let low_rank = matches!(kind, AdapterKind::Lora | AdapterKind::Dora);
         Self {
             kind,
-            rank: low_rank.then_some(rank),
-            alpha: low_rank.then_some(alpha),
-            scaling: (low_rank && scaling != Scaling::default()).then_some(scaling),
-            dropout: low_rank.then_some(dropout),
-            density: density.filter(|_| kind == AdapterKind::SparseDelta),
+            rank: kind.has("rank").then_some(rank),
+            alpha: kind.has("alpha").then_some(alpha),
+            scaling: (kind.has("scaling") && scaling != Scaling::default()).then_some(scaling),
+            dropout: kind.has("dropout").then_some(dropout),
+            density: density.filter(|_| kind.has("density")),
             targets,
         }
     }

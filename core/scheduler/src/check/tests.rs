@@ -27,7 +27,7 @@ fn mistakes(fixture: &Fixture, from: &str, to: &str) -> Vec<RecipeError> {
     let path = fixture.at("checked.toml");
     fs::write(&path, RECIPE.replacen(from, to, 1)).unwrap();
     let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap_or_else(|problem| panic!("{problem}"));
-    let checked = check(&loaded, &fixture.hub());
+    let checked = check(&loaded, &fixture.catalog(), &fixture.hub());
     assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);
     checked.mistakes
 }
@@ -59,7 +59,7 @@ fn wrong_variables_are_named() {
         .unwrap();
     let env = EnvSource::empty().with("CADRE_DATA", "/nope").with("CADRE_PLUGINS", "/neither:/nor");
     let loaded = Recipe::load(&path, &[], &env).unwrap_or_else(|problem| panic!("{problem}"));
-    let checked = check(&loaded, &fixture.hub());
+    let checked = check(&loaded, &fixture.catalog(), &fixture.hub());
     let hint = checked.mistakes[0].suggestion.as_deref().unwrap();
     assert_eq!(hint, "`$CADRE_DATA` is /nope, and there is no such folder");
     assert_eq!(
@@ -79,6 +79,21 @@ fn a_folder_without_a_checkpoint_is_one_error() {
         message.ends_with("data holds no checkpoint: it has neither config.json nor tokenizer.json"),
         "{message}"
     );
+}
+
+#[test]
+fn a_list_per_expert_has_one_number_per_task() {
+    let fixture = Fixture::new();
+    let merged = |factor: &str| {
+        let expert = "[expert]\ntraining = { steps = 10, max-prompt = 32, max-response = 16 }";
+        format!(
+            "{expert}\n[routing]\nmerge = {{ plugin = \"one\", factor = {factor} }}\n[evaluation]\ndecoding = {{ max-new-tokens = 8 }}\n"
+        )
+    };
+    let mistake = one(&fixture, "[evaluation]\n", &merged("[1.0, 2.0]"));
+    assert_eq!((mistake.key.as_str(), mistake.line), ("routing.merge.factor", 14));
+    assert_eq!(mistake.message(), "it has 2 numbers, but the stream has 3 tasks");
+    assert!(mistakes(&fixture, "[evaluation]\n", &merged("[1.0, 2.0, 3.0]")).is_empty());
 }
 
 #[test]
@@ -145,7 +160,7 @@ fn a_head_that_is_called_tied_and_is_not_is_a_warning_at_the_checkpoint() {
     let end = RECIPE.find("[stream]").unwrap();
     fs::write(&path, RECIPE.replace(&RECIPE[start..end], "[backbone]\ncheckpoint = \"model\"\n")).unwrap();
     let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap();
-    let checked = check(&loaded, &fixture.hub());
+    let checked = check(&loaded, &fixture.catalog(), &fixture.hub());
     assert!(checked.mistakes.is_empty(), "{:?}", checked.mistakes);
     assert_eq!((checked.warnings[0].key.as_str(), checked.warnings[0].line), ("backbone.checkpoint", 3));
     assert!(checked.warnings[0].message().contains("lm_head.weight"), "{}", checked.warnings[0]);
@@ -291,7 +306,7 @@ fn a_setting_of_a_tokenizer_that_is_not_followed_is_a_warning() {
     let recipe = RECIPE.replacen(&RECIPE[start..end], "[backbone]\ncheckpoint = \"model\"\n[stream]\n", 1);
     fs::write(&path, recipe).unwrap();
     let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap_or_else(|problem| panic!("{problem}"));
-    let checked = check(&loaded, &fixture.hub());
+    let checked = check(&loaded, &fixture.catalog(), &fixture.hub());
     assert!(checked.mistakes.is_empty(), "{checked:?}");
     let [warning] = checked.warnings.as_slice() else { panic!("{checked:?}") };
     assert_eq!(warning.key, "backbone.checkpoint");
@@ -395,7 +410,7 @@ fn what_is_not_read_is_told_once() {
     let path = fixture.at("checked.toml");
     fs::write(&path, RECIPE).unwrap();
     let loaded = Recipe::load(&path, &[], &EnvSource::empty()).unwrap_or_else(|problem| panic!("{problem}"));
-    let checked = check(&loaded, &fixture.hub());
+    let checked = check(&loaded, &fixture.catalog(), &fixture.hub());
     assert!(checked.mistakes.is_empty(), "{checked:?}");
     // The stream and the corpus name the same file.
     let [warning] = checked.warnings.as_slice() else { panic!("{checked:?}") };

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cadre_contract::{SettingKind, Slot};
+use cadre_contract::{PolicyDeclaration, SettingKind, Slot};
 use cadre_data::{FieldMap, IndicatorForm, SourceSpec};
 use cadre_recipe::{
     IndicatorKind, MethodUse, PluginCatalog, PluginEntry, PluginKind, PluginUse, Source, Stream, Template,
 };
 use cadre_store::{Digest, FileDigests, StoreError};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::PlanError;
 use crate::stages::{
@@ -179,37 +179,34 @@ impl<'a> Files<'a> {
         })
     }
 
-    /// A method of a collection, with its complete settings. A list of numbers per expert must have one per task.
+    /// A method of a collection, with its complete settings for the first `experts` experts. A list of numbers per expert
+    /// must have one per task.
     pub(crate) fn method(
         &mut self,
         slot: Slot,
         used: &MethodUse,
-        tasks: usize,
+        (experts, tasks): (usize, usize),
         key: &str,
     ) -> Result<PolicyWork, PlanError> {
         let (entry, policy) = self.catalog.policy(slot, &used.plugin).ok_or_else(|| PlanError::NoPlugin {
             key: key.to_owned(),
             kind: slot.name(),
             name: used.plugin.clone(),
-            known: self
-                .catalog
-                .policies()
-                .filter(|(_, policy)| policy.slot == slot)
-                .map(|(_, policy)| policy.name.clone())
-                .collect(),
+            known: self.catalog.of_slot(slot).map(|(_, policy)| policy.name.clone()).collect(),
         })?;
         let wrong =
             |setting: &str, problem: String| PlanError::Setting { key: format!("{key}.{setting}"), problem };
-        let settings =
+        let mut settings =
             policy.complete(&used.settings).map_err(|problems| match problems.into_iter().next() {
                 Some(problem) => wrong(problem.name(), problem.to_string()),
                 None => wrong("", String::new()),
             })?;
-        for setting in policy.settings.iter().filter(|it| it.kind == SettingKind::NumberPerExpert) {
-            let list = settings.get(&setting.name).and_then(Value::as_array);
-            if let Some(found) = list.map(Vec::len).filter(|found| *found != tasks) {
-                let problem = format!("it has {found} numbers, but the stream has {tasks} tasks");
-                return Err(wrong(&setting.name, problem));
+        if let Some((setting, problem)) = wrong_lengths(policy, &settings, tasks).next() {
+            return Err(wrong(setting, problem));
+        }
+        for name in per_expert(policy) {
+            if let Some(list) = settings.get_mut(name).and_then(Value::as_array_mut) {
+                list.truncate(experts);
             }
         }
         let version = entry.version.clone().unwrap_or_default();
@@ -229,6 +226,24 @@ impl<'a> Files<'a> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(FileUse { path: path.to_path_buf(), name, digest })
     }
+}
+
+fn per_expert(policy: &PolicyDeclaration) -> impl Iterator<Item = &str> {
+    let settings = policy.settings.iter().filter(|setting| setting.kind == SettingKind::NumberPerExpert);
+    settings.map(|setting| setting.name.as_str())
+}
+
+/// The lists of numbers per expert whose length is not the number of tasks, each with what is wrong.
+pub(crate) fn wrong_lengths<'a>(
+    policy: &'a PolicyDeclaration,
+    settings: &'a Map<String, Value>,
+    tasks: usize,
+) -> impl Iterator<Item = (&'a str, String)> {
+    per_expert(policy).filter_map(move |name| {
+        let found = settings.get(name)?.as_array()?.len();
+        let problem = || format!("it has {found} numbers, but the stream has {tasks} tasks");
+        (found != tasks).then(|| (name, problem()))
+    })
 }
 
 /// The stream as a `cadre-data` source.

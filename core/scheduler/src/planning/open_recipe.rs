@@ -51,7 +51,7 @@ impl OpenRecipe {
     /// # Errors
     /// All errors in data and files.
     pub fn check(&self) -> Result<Vec<RecipeError>, RecipeErrors> {
-        let checked = crate::check::check(&self.loaded, &self.hub);
+        let checked = crate::check::check(&self.loaded, &self.catalog, &self.hub);
         RecipeErrors::of(checked.mistakes)?;
         Ok(checked.warnings)
     }

@@ -190,13 +190,7 @@ impl<'a> WorkBuilder<'a> {
         let Some(used) = self.recipe.routing.as_ref().and_then(|routing| routing.merge.as_ref()) else {
             return Ok(None);
         };
-        let mut merge = self.files.method(Slot::Merge, used, tasks, "routing.merge")?;
-        for value in merge.settings.values_mut() {
-            // Lists of numbers per expert were checked to have one per task.
-            if let Some(list) = value.as_array_mut().filter(|list| list.len() == tasks) {
-                list.truncate(experts);
-            }
-        }
+        let merge = self.files.method(Slot::Merge, used, (experts, tasks), "routing.merge")?;
         let checkpoint = self.model.checkpoint.clone();
         Ok(Some(MergeWork { merge, seed: self.recipe.seed, checkpoint }))
     }

@@ -133,11 +133,11 @@ impl OpenSweep {
     pub fn check(&self) -> Result<Vec<RecipeError>, RecipeErrors> {
         let mut seen: HashSet<String> = HashSet::new();
         let (mut errors, mut warnings) = (Vec::new(), Vec::new());
-        for (point, _) in self.points() {
+        for (point, catalog) in self.points() {
             if errors.len() >= MAX_REPORTED || !seen.insert(looked_at(&point.loaded.recipe)) {
                 continue;
             }
-            let checked = crate::check::check(&point.loaded, &self.hub);
+            let checked = crate::check::check(&point.loaded, catalog, &self.hub);
             errors.extend(checked.mistakes.into_iter().map(|error| point.named(error)));
             warnings.extend(checked.warnings);
         }
@@ -239,6 +239,7 @@ fn looked_at(recipe: &Recipe) -> String {
         negatives,
         recipe.evaluation.out_of_distribution,
         recipe.evaluation.metrics,
+        recipe.routing.as_ref().and_then(|routing| routing.merge.as_ref()),
         expert.map(|expert| (&expert.import, expert.training.epochs, expert.training.steps)),
     ]);
     parts.to_string()

@@ -145,7 +145,7 @@ fn play(methods: &Methods, policy: &str, case: &Case) -> Result<Played, String> 
     let traced = methods.trace(&call).map_err(|error| chain(&error))?;
     let program = Arc::new(traced.program);
     let gradients = !case.gradients.is_empty();
-    let found = evaluate(&program, &inputs, 0, gradients).map_err(|error| chain(&error))?;
+    let found = evaluate(&program, inputs, 0, gradients).map_err(|error| chain(&error))?;
     let names = program.inputs().iter().map(ToString::to_string);
     let gradients = names
         .zip(found.gradients)
@@ -291,6 +291,9 @@ impl CasesOutcome {
             // An input that the loss does not depend on has gradient 0.
             let found = played.gradients.get(name).unwrap_or(&zero);
             failures.extend(self.array(case, &format!("gradient `{name}`"), array, Some(found)));
+        }
+        for (name, value) in rest {
+            failures.push((f64::INFINITY, format!("gradient `{name}` is {value}, expected an array")));
         }
         failures.sort_by(|one, other| other.0.total_cmp(&one.0));
         if let Some((difference, problem)) = failures.into_iter().next() {

@@ -1,8 +1,7 @@
 //! `cadre plugin show NAME`: what a method declares, and the programs its hooks are traced into for sample shapes.
 
-use cadre_contract::program::ExpertType;
 use cadre_contract::{Hook, PolicyDeclaration};
-use cadre_policy::{Methods, ModelShape, SampleShape, sample_call, sample_settings};
+use cadre_policy::{Methods, ModelShape, SampleShape, sample_settings};
 use cadre_scheduler::CommonArgs;
 use serde_json::{Map, Value};
 
@@ -17,11 +16,12 @@ pub(super) fn show(args: &ShowArgs, common: &CommonArgs, terminal: &Terminal) ->
     let name = named.policy(&methods)?;
     let policy = methods.policy(&name)?.clone();
     terminal.print(declared(&policy).trim_end());
+    let refused = |problem: String| EngineError::PolicySettings { policy: name.clone(), problem };
     let given: Map<String, Value> = serde_json::from_str(&args.settings)
-        .map_err(|source| EngineError::NoJson { what: "the settings", source })?;
+        .map_err(|error| refused(format!("they are not a JSON object: {error}")))?;
     let settings = policy.complete(&sample_settings(&policy, &given)).map_err(|problems| {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        EngineError::PolicySettings { policy: name.clone(), problem: problems.join("; ") }
+        refused(problems.join("; "))
     })?;
     terminal.print(&format!("\nwith {}", Value::Object(settings.clone())));
     let shape = SampleShape {
@@ -55,19 +55,7 @@ fn hook_text(
             tasks.iter().zip(plan).map(|(task, directives)| format!("{task}: {directives:?}")).collect();
         return Ok(lines.join("\n"));
     }
-    let streams: Vec<String> = match hook {
-        Hook::Decode => methods.streams(name, settings)?.into_iter().map(|stream| stream.name).collect(),
-        _ => Vec::new(),
-    };
-    let parameters: Vec<(String, Vec<u32>)> = match hook {
-        Hook::Gate | Hook::Plan => {
-            let sizes = ExpertType { input: shape.input, output: shape.output };
-            let specs = methods.parameters(name, settings, sizes, shape.experts)?;
-            specs.into_iter().map(|spec| (spec.name, spec.shape)).collect()
-        }
-        _ => Vec::new(),
-    };
-    match sample_call(policy, hook, settings.clone(), shape, &streams, &parameters) {
+    match methods.sample(policy, hook, settings, shape)? {
         Some(call) => Ok(methods.trace(&call)?.program.to_string()),
         None => Ok(String::new()),
     }

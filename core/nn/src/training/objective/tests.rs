@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use super::oracle::{Ewc, Hft, OLora, Osf, Overlap, RunningFisher};
 use super::*;
-use crate::adapter::Adapter;
+use crate::adapter::{Adapter, Site};
 use crate::fixture::{ALL, adapter, device, examples, shaken, shape, train, training};
 use crate::learner::Learner;
 use crate::training::observe::Sums;
 use crate::training::{
-    Flow, NamedTensor, Site, Statistic, StepReport, TrainingControl, TrainingData, TrainingOutcome,
-    TrainingSpec, adamw,
+    Flow, NamedTensor, Statistic, StepReport, TrainingControl, TrainingData, TrainingOutcome, TrainingSpec,
+    adamw,
 };
 use crate::weights::{Weight, WeightMap};
 use crate::workers::Workers;

@@ -390,6 +390,10 @@ fn experts_are_merged_after_each_task() {
     let listed = fixture.plan(&changed(&fixture.merged(), "routing.merge.factor", json!([1, 2, 3])));
     let StageWork::Merge(work) = &stage(&listed, "merge/b").work else { panic!() };
     assert_eq!(work.merge.settings["factor"], json!([1, 2]));
+    // Other lists stay as they are, whatever their length.
+    let plain = fixture.plan(&changed(&fixture.merged(), "routing.merge.list", json!([1, 2, 3])));
+    let StageWork::Merge(work) = &stage(&plain, "merge/b").work else { panic!() };
+    assert_eq!(work.merge.settings["list"], json!([1, 2, 3]));
     // Experts are shared with a recipe that routes among them in the same way.
     assert_eq!(stage(&plan, "train/c").key, stage(&listed, "train/c").key);
 }
